@@ -1,0 +1,1 @@
+"""Bulk neural style transfer without an orchestrator; `flows` puts Prefect on top."""

@@ -1,0 +1,99 @@
+"""A job: one validated row with its inputs fingerprinted, and the id that names it for ever."""
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from stylize_core.settings import Settings
+
+NUMERICS_VERSION = 1
+"""Raised only when the same job would give other pixels; part of every job id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """An input file as it was when planned.
+
+    Attributes:
+        uri: an absolute path or an fsspec URL.
+        sha256: of the file's bytes, 64 hex digits.
+        width: pixels, after EXIF orientation.
+        height: pixels, after EXIF orientation.
+    """
+
+    uri: str
+    sha256: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What one optimisation needs to know.
+
+    Attributes:
+        job_id: 24 hex digits; see `job_id`.
+        content: the content image.
+        styles: style images with their weights; one for now.
+        init: the start image where `settings.start` is `image`.
+        settings: resolved: every value is set.
+        height: of the target, pixels.
+        width: of the target, pixels.
+    """
+
+    job_id: str
+    content: Source
+    styles: tuple[tuple[Source, float], ...]
+    init: Source | None
+    settings: Settings
+    height: int
+    width: int
+
+    @property
+    def digests(self) -> dict[str, object]:
+        """The sha256 of every input, as results record them."""
+        return _digests(self.content, self.styles, self.init)
+
+
+def job_id(
+    *,
+    content: Source,
+    styles: Sequence[tuple[Source, float]],
+    init: Source | None,
+    settings: Settings,
+    weights_sha256: str,
+    precision: str,
+) -> str:
+    """Returns the id of a job: 24 hex digits (96 bits) of a sha256.
+
+    It depends on what decides the pixels and on nothing else: never on a position in a manifest, a path, a file
+    name, a device or a release number.
+    """
+    identity = {
+        **_digests(content, styles, init),
+        "settings": settings.to_dict(),
+        "weights": weights_sha256,
+        "precision": precision,
+        "numerics_version": NUMERICS_VERSION,
+    }
+    text = json.dumps(identity, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()[:24]
+
+
+def _digests(content: Source, styles: Sequence[tuple[Source, float]], init: Source | None) -> dict[str, object]:
+    return {
+        "content": content.sha256,
+        "styles": [[style.sha256, weight] for style, weight in styles],
+        "init": init.sha256 if init else None,
+    }
+
+
+def public_uri(uri: str) -> str:
+    """Returns a URI without its credentials: no `user:password@`, no query (signed URLs keep their secret there)."""
+    scheme, separator, rest = uri.partition("://")
+    if not separator:
+        return uri
+    rest = re.sub(r"^[^/@]*@", "", rest).partition("?")[0]
+    return f"{scheme}://{rest}"
