@@ -1,0 +1,25 @@
+"""Manifests: CSV in, validated rows and problems out; and new manifests from folders, sweeps and settings."""
+
+from stylize_core.manifest.columns import column_dictionary
+from stylize_core.manifest.cross import cross
+from stylize_core.manifest.listing import images_in
+from stylize_core.manifest.manifest import Manifest, RejectedRow, load_manifest
+from stylize_core.manifest.paths import folder_of
+from stylize_core.manifest.problems import Problem, format_problems
+from stylize_core.manifest.row import Row
+from stylize_core.manifest.write import row_from_settings, write_manifest
+
+__all__ = [
+    "Manifest",
+    "Problem",
+    "RejectedRow",
+    "Row",
+    "column_dictionary",
+    "cross",
+    "folder_of",
+    "format_problems",
+    "images_in",
+    "load_manifest",
+    "row_from_settings",
+    "write_manifest",
+]

@@ -1,0 +1,85 @@
+"""One cell of a manifest: its text to a value, or a ValueError whose message says what is allowed."""
+
+import re
+
+from stylize_core.errors import SettingError
+from stylize_core.manifest.problems import did_you_mean
+from stylize_core.presets import PRESETS
+from stylize_core.settings import LAYERS, Layers, Spec, parse_layers
+
+FORMULA_SIGNS = ("=", "+", "@")
+"""A cell that starts so would be run as a formula by a spreadsheet that opens an export."""
+
+# Stricter than int() and float(), which also take 1_000, nan, inf and digits of other scripts.
+_WHOLE = re.compile(r"-?[0-9]+")
+_NUMBER = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_ID_SEGMENT = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,200}")  # file systems end at 255 bytes
+
+
+def parse_text(text: str) -> str:
+    """Returns the text of a free cell.
+
+    Raises:
+        ValueError: it starts like a formula.
+    """
+    if text.startswith(FORMULA_SIGNS):
+        raise ValueError("is not allowed; a text must not start with = + @ (spreadsheets take it for a formula)")
+    return text
+
+
+def parse_id(text: str) -> str:
+    """Returns an id: segments of `A-Z a-z 0-9 . _ -`, separated by slashes.
+
+    Raises:
+        ValueError: another character, an empty segment, `.` or `..`, or a segment above 200 characters.
+    """
+    if not all(_ID_SEGMENT.fullmatch(segment) for segment in text.split("/")):
+        raise ValueError(
+            "is not allowed; use letters, digits and . _ - / (no leading, trailing or double slash, no . or .. "
+            "between slashes, at most 200 characters between slashes)"
+        )
+    return text
+
+
+def parse_preset(text: str) -> str:
+    """Returns the name of a preset.
+
+    Raises:
+        ValueError: there is no such preset.
+    """
+    if text not in PRESETS:
+        raise ValueError(f"is no preset; use {' | '.join(PRESETS)}{did_you_mean(text, PRESETS)}")
+    return text
+
+
+def parse_setting(spec: Spec, text: str) -> object:
+    """Returns the value of a setting.
+
+    Raises:
+        ValueError: not of the setting's type, out of its range, or not among its choices.
+    """
+    try:
+        value = _convert(spec, text)
+        spec.check(value)
+    except SettingError as error:
+        detail = f"{error.what}; {error.todo}" if spec.type == Layers else f"use {spec.allowed}"
+        raise ValueError(f"is not allowed; {detail}{_nearest(spec, text)}") from None
+    except ValueError:
+        raise ValueError(f"is not allowed; use {spec.allowed}") from None
+    return value
+
+
+def _convert(spec: Spec, text: str) -> object:
+    if spec.type == Layers:
+        return parse_layers(text)
+    if spec.type is int and _WHOLE.fullmatch(text):
+        return int(text)  # a ValueError beyond 4300 digits
+    if spec.type is float and _NUMBER.fullmatch(text):
+        return float(text)
+    return text  # no number: refused by the check that follows
+
+
+def _nearest(spec: Spec, text: str) -> str:
+    known = LAYERS if spec.type == Layers else spec.choices
+    words = (word.partition("=")[0] for word in text.replace(",", " ").split())
+    return did_you_mean(next((word for word in words if word not in known), ""), known)

@@ -1,0 +1,56 @@
+"""Where a manifest's images are: relative to its folder, absolute, or fsspec URLs."""
+
+import os
+import posixpath
+import re
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(://|::)")
+
+_MAX_STEPS_UP = 2
+"""A relative path that climbs further says less than the absolute one, and breaks as soon as anything moves."""
+
+
+def is_url(path: str) -> bool:
+    """Whether the path has a scheme (`s3://`, `https://`, `simplecache::`); `C:` is none."""
+    return bool(_URL.match(path))
+
+
+def folder_of(uri: str) -> str:
+    """Returns the folder of a file: absolute for a local path, without the query for an http URL."""
+    if not is_url(uri):
+        return os.path.dirname(os.path.abspath(uri))
+    scheme, separator, rest = uri.partition("://")
+    rest = rest.partition("?")[0] if scheme in ("http", "https") else rest
+    return scheme + separator + posixpath.dirname(rest)
+
+
+def absolute(path: str, folder: str) -> str:
+    """Returns a manifest's path seen from anywhere; absolute paths and URLs stay as they are.
+
+    Args:
+        path: as written in the manifest; neither `~` nor backslashes mean anything.
+        folder: of the manifest, as `folder_of` gives it.
+    """
+    if is_url(path) or os.path.isabs(path):
+        return path
+    scheme, separator, rest = folder.partition("://")
+    if separator:
+        return f"{scheme}://{posixpath.normpath(posixpath.join(rest, path))}"
+    return os.path.normpath(os.path.join(folder, path))
+
+
+def relative(path: str, folder: str) -> str:
+    """Returns a path as a manifest in the folder would write it: the inverse of `absolute`.
+
+    Args:
+        path: a local path, absolute or seen from the working folder, or an fsspec URL.
+        folder: of the manifest, as `folder_of` gives it.
+
+    Returns:
+        A relative path where the file lies below the folder or near it; else an absolute one.
+    """
+    whole = path if is_url(path) else os.path.abspath(path)
+    remote = is_url(path) or is_url(folder)
+    name = whole.removeprefix(f"{folder}/") if remote else os.path.relpath(whole, folder)
+    near = name.split("/").count("..") <= _MAX_STEPS_UP
+    return name if near and absolute(name, folder) == whole else whole

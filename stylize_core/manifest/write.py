@@ -1,0 +1,68 @@
+"""Rows to a manifest's bytes, such that reading them gives the same rows again."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+
+from stylize_core.errors import UsageError
+from stylize_core.manifest.cells import FORMULA_SIGNS
+from stylize_core.manifest.paths import relative
+from stylize_core.manifest.read import COLUMNS, EXTRA_PREFIX, REQUIRED
+from stylize_core.settings import Settings
+
+_PATHS = ("content", "style", "init")
+
+
+def write_manifest(rows: Sequence[Mapping[str, str]], folder: str | None) -> bytes:
+    """Returns rows as CSV in UTF-8; columns stand in one fixed order, those that no row fills are left out.
+
+    Args:
+        rows: text by column; local paths are absolute, or relative to the working folder.
+        folder: the manifest's, as `paths.folder_of` gives it: images below or near it are written relative to
+            it. None writes every path as it is.
+
+    Raises:
+        UsageError: a cell that no manifest can carry.
+        ValueError: a column that no manifest has.
+    """
+    text = io.StringIO()
+    writer = csv.DictWriter(text, _columns(rows), restval="", lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({column: _cell(column, value, folder) for column, value in row.items() if value})
+    return text.getvalue().encode("utf-8")
+
+
+def row_from_settings(content: str, style: str, init: str | None, settings: Settings) -> dict[str, str]:
+    """Returns the row that gives exactly these settings: every one is written out, so no preset changes it.
+
+    Args:
+        content: path or URL.
+        style: path or URL.
+        init: path or URL of the start image, where `settings.start` is `image`.
+        settings: resolved, as results and images record them.
+    """
+    values = {name: str(value) for name, value in settings.to_dict().items() if value is not None}
+    return {"content": content, "style": style, "init": init or "", **values}
+
+
+def _columns(rows: Sequence[Mapping[str, str]]) -> list[str]:
+    filled = {column for row in rows for column, value in row.items() if value}
+    extra = sorted(column for column in filled if column.startswith(EXTRA_PREFIX))
+    return [*(column for column in COLUMNS if column in filled or column in REQUIRED), *extra]
+
+
+def _cell(column: str, value: str, folder: str | None) -> str:
+    if column in _PATHS:
+        value = value if folder is None else relative(value, folder)
+        if value.startswith(FORMULA_SIGNS) or value[0].isspace():
+            value = f"./{value}"  # names the same file, and can be read back
+    if _is_lost(value):
+        raise UsageError(f"no manifest can carry {value!r}", where=f"column {column}", todo="rename it")
+    return value
+
+
+def _is_lost(value: str) -> bool:
+    """Whether reading the cell would refuse it or give another text."""
+    unreadable = any(sign in value for sign in "\0\r") or any("\ud800" <= sign <= "\udfff" for sign in value)
+    return unreadable or value != value.strip() or value.startswith(FORMULA_SIGNS)

@@ -1,0 +1,42 @@
+"""Fixtures of the manifest's tests."""
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import strategies as st
+
+from stylize_core.manifest import Manifest, load_manifest
+from stylize_core.presets import PRESETS, resolve
+from stylize_core.settings import LAYERS, SPECS, Layers, Settings, Spec
+
+
+@pytest.fixture
+def load() -> Callable[[str], Manifest]:
+    """Loads a manifest's text as if it lay at /data/m.csv."""
+    return lambda text: load_manifest(text.encode(), "/data/m.csv")
+
+
+def _layers() -> st.SearchStrategy[Layers]:
+    names = st.lists(st.sampled_from(LAYERS), min_size=1, unique=True)
+    equal = names.map(lambda chosen: [(name, 1 / len(chosen)) for name in chosen])
+    weighted = st.dictionaries(st.sampled_from(LAYERS), st.floats(0, 1e6), min_size=1).map(lambda each: each.items())
+    return st.one_of(equal, weighted).map(lambda pairs: tuple(sorted(pairs, key=lambda pair: LAYERS.index(pair[0]))))
+
+
+def _values(spec: Spec) -> st.SearchStrategy[object]:
+    if spec.choices:
+        return st.sampled_from(spec.choices)
+    if spec.type == Layers:
+        return _layers()
+    low, high = spec.low or 0, spec.high
+    if spec.type is int:
+        return st.integers(int(low), None if high is None else int(high))
+    return st.floats(low, 1e30 if high is None else high)
+
+
+@pytest.fixture(scope="session")
+def any_settings() -> st.SearchStrategy[Settings]:
+    """Any allowed settings, each value over its whole range."""
+    values = st.fixed_dictionaries({spec.name: _values(spec) for spec in SPECS})
+    fitting = values.filter(lambda given: not (given["alpha"] == "keep" and given["format"] == "jpeg"))
+    return st.tuples(st.sampled_from(sorted(PRESETS)), fitting).map(lambda pair: resolve(*pair))

@@ -1,0 +1,42 @@
+from pathlib import Path
+
+import pytest
+
+from stylize_core.errors import UsageError
+from stylize_core.manifest.columns import BEGIN, END, column_dictionary, with_column_dictionary
+from stylize_core.settings import SPECS
+
+README = Path(__file__).parents[2] / "manifests" / "README.md"
+
+
+def test_the_readme_holds_the_dictionary_of_the_code() -> None:
+    """After a change of settings, write `with_column_dictionary` of the readme back into it."""
+    text = README.read_text()
+    assert text == with_column_dictionary(text)
+    assert column_dictionary() in text
+
+
+def test_every_column_has_a_line() -> None:
+    """A table of four columns, a line for each column of a manifest."""
+    lines = column_dictionary().splitlines()
+    names = [line.split("`")[1] for line in lines[2:]]
+    assert names == ["content", "style", "id", "preset", "init", *(spec.name for spec in SPECS), "x_..."]
+    assert {line.replace(r"\|", "").count("|") for line in lines} == {5}
+
+
+def test_a_line_says_meaning_allowed_and_default() -> None:
+    """Pipes between choices do not break the table."""
+    assert r"| `pooling` | pooling of the network | max \| average | max |" in column_dictionary().splitlines()
+
+
+def test_only_the_text_between_the_marks_changes() -> None:
+    """Everything around the dictionary is somebody's text."""
+    text = with_column_dictionary(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    assert text == f"before\n{BEGIN}\n{column_dictionary()}\n{END}\nafter\n"
+
+
+@pytest.mark.parametrize("text", ["", BEGIN, END, f"{END}{BEGIN}"])
+def test_a_text_without_the_marks(text: str) -> None:
+    """There is nowhere to write."""
+    with pytest.raises(UsageError, match="no place"):
+        with_column_dictionary(text)

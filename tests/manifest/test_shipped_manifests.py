@@ -1,0 +1,67 @@
+from pathlib import Path
+
+import pytest
+
+from stylize_core.manifest import Manifest, load_manifest
+from stylize_core.presets import PRESETS
+
+MANIFESTS = Path(__file__).parents[2] / "manifests"
+CONTENTS = {"astronaut", "cat", "coffee", "rocket", "motorcycle"}
+STYLES = {"brick", "gravel", "grass", "ihc", "retina", "colorwheel", "waves", "mosaic"}
+
+
+def shipped(name: str) -> Manifest:
+    """A manifest of the repository."""
+    path = MANIFESTS / f"{name}.csv"
+    return load_manifest(path.read_bytes(), str(path))
+
+
+def test_one_manifest_a_preset_and_the_demo() -> None:
+    """Nothing is missing and nothing is left over."""
+    assert {path.stem for path in MANIFESTS.glob("*.csv")} == {*PRESETS, "demo"}
+
+
+@pytest.mark.parametrize("name", [*PRESETS, "demo"])
+def test_a_shipped_manifest_is_valid(name: str) -> None:
+    """Every row runs its preset on pictures that the demo draws, small, under an id."""
+    manifest = shipped(name)
+    assert manifest.problems == []
+    assert {row.preset for row in manifest.rows} == {"default" if name == "demo" else name}
+    assert all(row.id for row in manifest.rows)
+    folder = MANIFESTS / "images"
+    assert {row.content for row in manifest.rows} <= {str(folder / f"{stem}.png") for stem in CONTENTS}
+    assert {row.style for row in manifest.rows} <= {str(folder / f"{stem}.png") for stem in STYLES}
+    assert {row.settings.size for row in manifest.rows} == {192 if name == "demo" else 256}
+
+
+@pytest.mark.parametrize("name", [*PRESETS, "demo"])
+def test_the_readme_tells_of_each_manifest(name: str) -> None:
+    """Each file has its line in the readme."""
+    assert f"`{name}.csv`" in (MANIFESTS / "README.md").read_text()
+
+
+def test_the_demo_has_six_to_eight_pairs() -> None:
+    """Different pairs, all of the size that the demo promises."""
+    pairs = {(row.content, row.style) for row in shipped("demo").rows}
+    assert 6 <= len(pairs) == len(shipped("demo").rows) <= 8
+
+
+def test_noise_start_sweeps_the_trade_off() -> None:
+    """One pair, at least four style weights, everything else equal."""
+    rows = shipped("noise-start").rows
+    assert len({row.settings.style_weight for row in rows}) == len(rows) >= 4
+    assert len({(row.content, row.style, row.settings.content_weight, row.settings.seed) for row in rows}) == 1
+
+
+def test_adam2000_keeps_five_snapshots() -> None:
+    """A snapshot every 400 of 2000 steps."""
+    assert {(row.settings.steps, row.settings.snapshot_every) for row in shipped("adam2000").rows} == {(2000, 400)}
+
+
+def test_keras_compares_layers_and_starts() -> None:
+    """conv4_2 with conv2_2 and the content with a noise start, on one pair."""
+    rows = shipped("keras").rows
+    compared = {(row.settings.content_layers[0][0], row.settings.start) for row in rows}
+    assert compared == {(layer, start) for layer in ("conv4_2", "conv2_2") for start in ("content", "noise")}
+    assert len({(row.content, row.style) for row in rows}) == 1
+    assert len(rows) == 4
