@@ -1,0 +1,139 @@
+"""Who holds a store's lease, and whether that process can be seen to live."""
+
+import json
+import os
+import re
+import secrets
+import socket
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from stylize_core.errors import StoreUnusable
+from stylize_core.store import layout
+from stylize_core.store.files import Files
+
+_LEASE_FILE = re.compile(rf"{layout.LEASE}/(\d+)\.json")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """The content of a lease file.
+
+    Attributes:
+        n: number of the lease; the highest one counts.
+        token: random, so that no two holders are alike.
+        host: name of the machine.
+        machine: boot and process namespace; process numbers mean something only within one. Empty where unknown.
+        pid: process number.
+        process_start: when the process started, in the kernel's ticks; tells it from a later one of the same number.
+        since: UTC time at which the lease was taken, ISO 8601.
+        renewed: how often the holder has shown that it lives.
+        released: the holder is done.
+    """
+
+    n: int
+    token: str
+    host: str
+    machine: str
+    pid: int
+    process_start: str | None
+    since: str
+    renewed: int = 0
+    released: bool = False
+
+    @classmethod
+    def here(cls, n: int) -> "Holder":
+        """Returns this process as the n-th holder."""
+        return cls(
+            n=n,
+            token=secrets.token_hex(8),
+            host=socket.gethostname(),
+            machine=_machine(),
+            pid=os.getpid(),
+            process_start=_process_start(os.getpid()),
+            since=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+
+    @classmethod
+    def from_json(cls, data: bytes) -> "Holder":
+        """Reads what `to_json` wrote.
+
+        Raises:
+            ValueError: it is something else.
+            TypeError: a field is missing or unknown.
+        """
+        return cls(**json.loads(data))
+
+    def to_json(self) -> bytes:
+        """Returns the lease file's content."""
+        return json.dumps(asdict(self)).encode()
+
+    def is_running(self) -> bool | None:
+        """Returns whether the holder's process runs; None where that cannot be seen from here."""
+        if not self.machine or (self.host, self.machine) != (socket.gethostname(), _machine()):
+            return None
+        start = _process_start(self.pid)
+        if start is None and _hides(self.pid):
+            return None
+        return start == self.process_start
+
+    def may_be_alive(self) -> bool:
+        """Returns whether the lease is neither released nor held by a process that is seen to be gone."""
+        return not self.released and self.is_running() is not False
+
+
+def newest_holder(files: Files) -> Holder | None:
+    """Returns the last one that took the lease; None where nobody ever did.
+
+    Raises:
+        StoreUnusable: the lease file is damaged; it is named.
+    """
+    numbers = lease_numbers(files)
+    if not numbers:
+        return None
+    path = layout.lease(numbers[-1])
+    try:
+        return Holder.from_json(files.read(path))
+    except FileNotFoundError:  # replaced by newer ones since they were listed
+        return newest_holder(files)
+    except (ValueError, TypeError) as error:
+        raise StoreUnusable(
+            "the lease is damaged",
+            where=f"{files.public_uri}/{path}",
+            todo="delete this file if no run is writing to the store",
+        ) from error
+
+
+def lease_numbers(files: Files) -> list[int]:
+    """Returns the numbers of the leases on record, lowest first."""
+    found = [_LEASE_FILE.fullmatch(entry.path) for entry in files.list(layout.LEASE)]
+    return sorted(int(match[1]) for match in found if match)
+
+
+def _machine() -> str:
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot}/{os.readlink('/proc/self/ns/pid')}"
+    except OSError:  # no Linux
+        return ""
+
+
+def _process_start(pid: int) -> str | None:
+    """Returns when a process started; None where there is none, or one that has ended but is not yet cleared away."""
+    try:
+        state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if state in "ZX" else fields[18]  # proc(5): field 22, counted after the name
+
+
+def _hides(pid: int) -> bool:
+    """Returns whether /proc may hide a process: with hidepid, it shows a user only his own."""
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except ProcessLookupError:
+        pass
+    return False

@@ -1,0 +1,50 @@
+"""Where everything lies in a store; paths are relative to its root, with forward slashes."""
+
+SCHEMA_VERSION = 1
+
+STORE = "store.json"
+INPUTS = "inputs"
+IMAGES = "images"
+SNAPSHOTS = "snapshots"
+METRICS = "metrics"
+RESULTS = "results"
+RUNS = "runs"
+LEASE = "lease"
+
+SUFFIX = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}
+"""File name endings by setting `format`."""
+
+
+def image(job_id: str, format: str) -> str:
+    """Returns the path of a result image."""
+    return f"{IMAGES}/{job_id[:2]}/{job_id}{SUFFIX[format]}"
+
+
+def snapshot(job_id: str, step: int) -> str:
+    """Returns the path of the snapshot after `step` updates; always PNG."""
+    return f"{SNAPSHOTS}/{job_id[:2]}/{job_id}/{step:06d}.png"
+
+
+def thumbnail(sha256: str) -> str:
+    """Returns the path of an input's 256 px picture."""
+    return f"{INPUTS}/{sha256[:2]}/{sha256}.jpg"
+
+
+def metrics(commit: str) -> str:
+    """Returns the path of a commit's losses."""
+    return f"{METRICS}/{commit}.parquet"
+
+
+def results(commit: str) -> str:
+    """Returns the path of a commit's mark."""
+    return f"{RESULTS}/{commit}.parquet"
+
+
+def run(run: str, name: str) -> str:
+    """Returns the path of a file of a run."""
+    return f"{RUNS}/{run}/{name}"
+
+
+def lease(n: int) -> str:
+    """Returns the path of the n-th holder of the store."""
+    return f"{LEASE}/{n:08d}.json"

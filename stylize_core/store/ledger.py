@@ -1,0 +1,82 @@
+"""What a store has: every line that was ever committed, and the one line per job that counts."""
+
+from collections import defaultdict
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stylize_core.store import layout
+from stylize_core.store.files import Files
+from stylize_core.store.records import METRICS, RESULTS
+from stylize_core.store.tables import read_table, read_tables
+
+
+def read_results(files: Files) -> pa.Table:
+    """Returns every committed line, with schema `RESULTS`, in the order of the commits' names.
+
+    Raises:
+        StoreError: a results file is damaged; it is named.
+    """
+    paths = [entry.path for entry in files.list(layout.RESULTS) if entry.path.endswith(".parquet")]
+    return read_tables(files, paths, RESULTS)
+
+
+def live(results: pa.Table) -> pa.Table:
+    """Returns one line per job, sorted by job id.
+
+    Of a job's lines the one that counts is done before failed, then of the highest attempt, then of the latest commit.
+    """
+    keys = results.select(["job_id", "attempt", "commit"]).append_column(
+        "failed", pc.not_equal(results["status"], "done")
+    )
+    order = pc.sort_indices(
+        keys,
+        sort_keys=[
+            ("job_id", "ascending"),
+            ("failed", "ascending"),
+            ("attempt", "descending"),
+            ("commit", "descending"),
+        ],
+    )
+    jobs = results["job_id"].take(order).combine_chunks()
+    is_first = pa.concat_arrays([pa.array([True] * bool(len(jobs)), pa.bool_()), pc.not_equal(jobs[1:], jobs[:-1])])
+    return results.take(order.filter(is_first))
+
+
+def live_results(files: Files) -> pa.Table:
+    """Returns the line of each job that counts; see `read_results` and `live`."""
+    return live(read_results(files))
+
+
+def attempts(results: pa.Table) -> dict[str, int]:
+    """Returns the highest attempt of each job, failed ones included.
+
+    Args:
+        results: every committed line, from `read_results`.
+    """
+    highest = results.group_by("job_id").aggregate([("attempt", "max")])
+    return dict(zip(highest["job_id"].to_pylist(), highest["attempt_max"].to_pylist(), strict=True))
+
+
+def read_metrics(files: Files, results: pa.Table) -> pa.Table:
+    """Returns the losses of the given live lines, with schema `METRICS`, in the order of the commits' names.
+
+    Losses count only through a results line: those of a superseded attempt are left out although they are in the
+    store. A job without losses has no lines.
+
+    Raises:
+        StoreError: a metrics file is damaged; it is named.
+    """
+    jobs_of = defaultdict(list)
+    for commit, job_id in zip(results["commit"].to_pylist(), results["job_id"].to_pylist(), strict=True):
+        jobs_of[commit].append(job_id)
+    tables = [_metrics_of(files, commit, jobs_of[commit]) for commit in sorted(jobs_of)]
+    return pa.concat_tables([METRICS.empty_table(), *tables])
+
+
+def _metrics_of(files: Files, commit: str, jobs: list[str]) -> pa.Table:
+    try:
+        table = read_table(files, layout.metrics(commit), METRICS)
+    except FileNotFoundError:
+        return METRICS.empty_table()
+    return table.filter(pc.is_in(table["job_id"], value_set=pa.array(jobs, pa.string())))

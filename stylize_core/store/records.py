@@ -1,0 +1,145 @@
+"""What a store records, as columns: a line per finished job, a line per job and step, a line per manifest row."""
+
+from dataclasses import dataclass, field, fields
+
+import pyarrow as pa
+
+from stylize_core.settings import LAYERS
+
+_TEXT, _INT, _LONG, _FLOAT = pa.string(), pa.int32(), pa.int64(), pa.float32()
+
+TERMS = ("total", "content", "style", "tv")
+
+RESULTS = pa.schema(
+    [
+        ("job_id", _TEXT),
+        ("commit", _TEXT),
+        ("run", _TEXT),
+        ("attempt", _INT),  # 1 for the first
+        ("status", _TEXT),  # done | failed
+        ("error_code", _TEXT),
+        ("error", _TEXT),
+        ("retryable", pa.bool_()),
+        ("form", _TEXT),
+        ("settings", _TEXT),  # JSON of Settings.to_dict()
+        ("digests", _TEXT),  # JSON: content, styles [[sha256, weight]], init, weights
+        ("image", _TEXT),  # path in the store; also of a diverged job's best image
+        ("image_sha256", _TEXT),
+        ("bytes", _LONG),
+        ("width", _INT),
+        ("height", _INT),
+        ("steps", _INT),  # updates done
+        ("best_step", _INT),  # step with the lowest total
+        *((f"final_{term}", _FLOAT) for term in TERMS),  # of the clamped 8-bit image
+        ("seconds", pa.float64()),  # wall, of the job's batch, divided by its jobs
+        ("device", _TEXT),
+        ("precision", _TEXT),
+        ("versions", _TEXT),  # JSON
+    ]
+)
+
+METRICS = pa.schema(
+    [
+        ("job_id", _TEXT),
+        ("step", _INT),  # step k = the loss after k updates
+        ("evaluation", _INT),
+        ("size_px", _INT),  # long edge
+        ("seconds", _FLOAT),  # wall, since the job's batch began
+        *((term, _FLOAT) for term in TERMS),
+        *((f"content_{layer}", _FLOAT) for layer in LAYERS),  # without layer weights; null where unused
+        *((f"style_{layer}", _FLOAT) for layer in LAYERS),
+    ]
+)
+
+PLAN = pa.schema(  # runs/<run>/plan.parquet: a line per manifest row, in its order
+    [
+        ("row", _INT),  # 1 for the first data row
+        ("line", _INT),  # of the manifest file
+        ("id", _TEXT),
+        ("job_id", _TEXT),  # null where rejected
+        ("action", _TEXT),  # run | skip | keep_failed | reject
+        ("preset", _TEXT),
+        ("content", _TEXT),  # absolute, without credentials
+        ("style", _TEXT),
+        ("init", _TEXT),
+        ("settings", _TEXT),  # JSON of Settings.to_dict(); null where rejected
+        ("digests", _TEXT),  # JSON as in results
+        ("cells", _TEXT),  # JSON of the row's cells as read, column -> text
+        ("chunk", _INT),
+        ("error_code", _TEXT),
+        ("error", _TEXT),
+    ]
+)
+
+ROWS = pa.schema(  # runs/<run>/results.parquet and .csv: a line per manifest row, in its order
+    [
+        ("row", _INT),
+        ("id", _TEXT),
+        ("job_id", _TEXT),
+        ("status", _TEXT),  # done | skipped | failed | rejected | stopped
+        ("image", _TEXT),
+        ("seconds", pa.float64()),
+        *((f"final_{term}", _FLOAT) for term in TERMS),
+        ("error_code", _TEXT),
+        ("error", _TEXT),
+    ]
+)
+
+STATUSES = ("done", "skipped", "failed", "rejected", "stopped")
+
+
+@dataclass(slots=True, kw_only=True)
+class Result:
+    """A line of `RESULTS`; the attributes are its columns."""
+
+    job_id: str
+    commit: str = ""
+    run: str
+    attempt: int
+    status: str
+    error_code: str | None = None
+    error: str | None = None
+    retryable: bool | None = None
+    form: str
+    settings: str
+    digests: str
+    image: str | None = None
+    image_sha256: str | None = None
+    bytes: int | None = None
+    width: int
+    height: int
+    steps: int | None = None
+    best_step: int | None = None
+    final_total: float | None = None
+    final_content: float | None = None
+    final_style: float | None = None
+    final_tv: float | None = None
+    seconds: float | None = None
+    device: str
+    precision: str
+    versions: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Outcome:
+    """A finished job, ready to be committed.
+
+    Attributes:
+        result: its line; `commit`, `image`, `image_sha256` and `bytes` are filled in when it is published.
+        image: the encoded result, None where there is none.
+        format: of the image, as in setting `format`.
+        snapshots: encoded PNG by step.
+        metrics: its lines, with schema `METRICS`; None where nothing was computed.
+    """
+
+    result: Result
+    image: bytes | None = None
+    format: str = "png"
+    snapshots: dict[int, bytes] = field(default_factory=dict)
+    metrics: pa.Table | None = None
+
+
+def results_table(results: list[Result]) -> pa.Table:
+    """Returns results as a table with schema `RESULTS`."""
+    names = [column.name for column in fields(Result)]
+    return pa.Table.from_pylist([{name: getattr(r, name) for name in names} for r in results], schema=RESULTS)

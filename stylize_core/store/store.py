@@ -1,0 +1,70 @@
+"""Opening a store: its header, the schema version and what may become a store."""
+
+import json
+from typing import Any
+
+from stylize_core.errors import StoreSchema, StoreUnusable
+from stylize_core.store import layout
+from stylize_core.store.files import Files
+
+_PRODUCT = "stylize"
+
+
+def open_store(uri: str, *, create: bool, **storage_options: Any) -> Files:
+    """Returns the files of a store whose header fits this release.
+
+    Args:
+        uri: a folder or an fsspec URL.
+        create: make a store where there is nothing yet, with its parent folders.
+        storage_options: passed to fsspec.
+
+    Raises:
+        StoreUnusable: the URI names a file, nothing may be written there, or there is no store and `create` is False.
+        StoreSchema: the folder holds other things, or a store of another version.
+    """
+    files = Files(uri, **storage_options)
+    header = _read_header(files)
+    if header is None and create:
+        header = _write_header(files)
+    if header is None:
+        raise StoreUnusable("there is no store here", where=files.public_uri, todo="check --store, or run a manifest")
+    _check_header(files, header)
+    return files
+
+
+def _read_header(files: Files) -> bytes | None:
+    try:
+        return files.read(layout.STORE)
+    except FileNotFoundError:
+        return None
+
+
+def _write_header(files: Files) -> bytes | None:
+    if not files.is_empty() and _read_header(files) is None:  # read again: another run may just have made the store
+        raise StoreSchema(
+            "the folder is not empty and is no store",
+            where=files.public_uri,
+            todo="name an empty or a new folder with --store",
+        )
+    header = {"schema_version": layout.SCHEMA_VERSION, "product": _PRODUCT}
+    files.create(layout.STORE, (json.dumps(header) + "\n").encode())
+    return _read_header(files)
+
+
+def _check_header(files: Files, data: bytes) -> None:
+    where = f"{files.public_uri}/{layout.STORE}"
+    try:
+        header = json.loads(data)
+        product, version = header["product"], header["schema_version"]
+    except (ValueError, TypeError, KeyError) as error:
+        raise StoreSchema(
+            "the store's header cannot be read", where=where, todo="restore store.json, or name another store"
+        ) from error
+    if product != _PRODUCT:
+        raise StoreSchema(f"this is a store of {product!r}", where=where, todo="name another folder with --store")
+    if version != layout.SCHEMA_VERSION:
+        raise StoreSchema(
+            f"the store has schema version {version}; this release reads version {layout.SCHEMA_VERSION}",
+            where=where,
+            todo="use the release that made the store, or name a new store with --store",
+        )

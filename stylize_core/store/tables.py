@@ -1,0 +1,50 @@
+"""Parquet files of a store."""
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from stylize_core.errors import StoreError
+from stylize_core.store.files import Files
+
+_THREADS = 8  # small files: the time goes into waiting for the disk or the network
+
+
+def publish_table(files: Files, path: str, table: pa.Table) -> None:
+    """Writes a table as one Parquet file, or replaces it, in one step."""
+    files.publish(path, to_parquet(table))
+
+
+def to_parquet(table: pa.Table) -> bytes:
+    """Returns a table as Parquet: zstd, each page with a checksum so that damage is noticed."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def read_table(files: Files, path: str, schema: pa.Schema) -> pa.Table:
+    """Returns the columns of a schema from a Parquet file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        StoreError: the file is damaged, or lacks a column.
+    """
+    data = files.read(path)
+    try:
+        file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
+        return file.read(columns=schema.names, use_threads=False).select(schema.names).cast(schema)
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+        raise StoreError(
+            "a file of the store is damaged",
+            where=f"{files.public_uri}/{path}",
+            todo="restore it from a backup, or delete it: what it held is then computed again",
+        ) from error
+
+
+def read_tables(files: Files, paths: Iterable[str], schema: pa.Schema) -> pa.Table:
+    """Returns several Parquet files as one table, in the order of the paths; raises as `read_table` does."""
+    with ThreadPoolExecutor(_THREADS) as pool:
+        tables = pool.map(lambda path: read_table(files, path, schema), paths)
+        return pa.concat_tables([schema.empty_table(), *tables])

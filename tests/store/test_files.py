@@ -1,0 +1,197 @@
+"""Files of a store: in full or not at all, never outside the store, clear errors."""
+
+import os
+import pickle
+from pathlib import Path
+
+import pytest
+
+from stylize_core.errors import StoreFull, StoreUnusable
+from stylize_core.store.files import Files
+
+
+def test_what_is_published_is_read_again(files: Files) -> None:
+    """A published file has the bytes and the size that were given; publishing again replaces it."""
+    files.publish("a/b/c.bin", b"first")
+    files.publish("a/b/c.bin", b"second")
+    assert files.read("a/b/c.bin") == b"second"
+    assert [(entry.path, entry.size) for entry in files.list("a")] == [("a/b/c.bin", 6)]
+    assert files.list("a")[0].modified > 1.7e9
+
+
+def test_create_succeeds_once(files: Files) -> None:
+    """Creating a file that exists gives False and leaves its content alone."""
+    assert files.create("a/one", b"first") is True
+    assert files.create("a/one", b"second") is False
+    assert files.read("a/one") == b"first"
+    assert [entry.path for entry in files.list("a")] == ["a/one"]
+
+
+def test_missing_file(files: Files) -> None:
+    """Reading a missing file raises FileNotFoundError; it does not exist and may be deleted all the same."""
+    with pytest.raises(FileNotFoundError):
+        files.read("a/none")
+    assert not files.exists("a/none")
+    files.delete(["a/none"])
+
+
+def test_list_is_sorted_and_recursive(files: Files) -> None:
+    """Listing gives every file below a folder by path; without recursion only those right in it; none where missing."""
+    for path in ("f/b", "f/a/z", "f/c", "g/x"):
+        files.publish(path, b"")
+    assert [entry.path for entry in files.list("f")] == ["f/a/z", "f/b", "f/c"]
+    assert [entry.path for entry in files.list("f", recursive=False)] == ["f/b", "f/c"]
+    assert [entry.path for entry in files.list("")] == ["f/a/z", "f/b", "f/c", "g/x", "store.json"]
+    assert files.list("missing") == []
+
+
+def test_delete(files: Files) -> None:
+    """Deleting removes exactly the named files."""
+    for path in ("f/a", "f/b", "f/c"):
+        files.publish(path, b"")
+    files.delete(["f/a", "f/c"])
+    assert [entry.path for entry in files.list("f")] == ["f/b"]
+
+
+def test_local_path(local: Files) -> None:
+    """A local store tells where its files lie; a store elsewhere does not."""
+    local.publish("a/b", b"x")
+    path = local.local_path("a/b")
+    assert path is not None
+    assert path.read_bytes() == b"x"
+    assert Files("memory://anywhere").local_path("a/b") is None
+
+
+@pytest.mark.parametrize("path", ["../x", "a/../../x", "/etc/x", "a//b", "./a", "a/..", "", "a\0b"])
+def test_paths_outside_are_refused(files: Files, path: str) -> None:
+    """No path leads out of the store: neither `..`, nor an absolute path, nor an empty part."""
+    for act in (files.read, files.exists, lambda p: files.publish(p, b""), lambda p: files.create(p, b"")):
+        with pytest.raises(StoreUnusable, match="out of the store"):
+            act(path)
+    with pytest.raises(StoreUnusable, match="out of the store"):
+        files.delete([path])
+
+
+def test_links_out_are_not_followed(local: Files, tmp_path: Path) -> None:
+    """A linked folder that lies outside is neither written to, nor deleted in, nor listed."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "kept").write_bytes(b"kept")
+    (tmp_path / "local" / "images").symlink_to(outside)
+    for act in (lambda p: local.publish(p, b""), lambda p: local.create(p, b""), lambda p: local.delete([p])):
+        with pytest.raises(StoreUnusable, match="a link leads out"):
+            act("images/kept")
+    assert (outside / "kept").read_bytes() == b"kept"
+    assert list(outside.iterdir()) == [outside / "kept"]
+    assert "images/kept" not in [entry.path for entry in local.list("")]
+
+
+def test_a_linked_store_works(tmp_path: Path) -> None:
+    """The store itself may be a link, and links within it may point to places within it."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    files = Files(str(tmp_path / "link"))
+    files.publish("a/b", b"x")
+    (tmp_path / "real" / "c").symlink_to("a")
+    files.publish("c/d", b"y")
+    assert (tmp_path / "real" / "a" / "d").read_bytes() == b"y"
+
+
+def test_a_linked_file_is_replaced_not_followed(local: Files, tmp_path: Path) -> None:
+    """Publishing over a link replaces the link; what it pointed to keeps its bytes."""
+    outside = tmp_path / "outside"
+    outside.write_bytes(b"kept")
+    (tmp_path / "local" / "a").symlink_to(outside)
+    local.publish("a", b"new")
+    assert outside.read_bytes() == b"kept"
+    assert local.read("a") == b"new"
+
+
+def test_failed_rename_leaves_nothing(local: Files, tmp_path: Path) -> None:
+    """Where the last step fails, the temporary file is removed too."""
+    (tmp_path / "local" / "taken").mkdir()
+    (tmp_path / "local" / "taken" / "x").write_bytes(b"")
+    with pytest.raises(StoreUnusable, match="Is a directory"):
+        local.publish("taken", b"data")
+    assert [entry.path for entry in local.list("")] == ["store.json", "taken/x"]
+
+
+def test_full_disk(small_disk: Path) -> None:
+    """A full disk gives StoreFull, leaves no partial file, and keeps what was there."""
+    files = Files(str(small_disk))
+    files.publish("a", b"x" * 100_000)
+    for act in (files.publish, files.create):
+        with pytest.raises(StoreFull) as caught:
+            act("b", b"x" * 2_000_000)
+        assert caught.value.where == f"{small_disk}/b"
+    with pytest.raises(StoreFull):
+        files.publish("a", b"y" * 2_000_000)
+    assert [entry.path for entry in files.list("")] == ["a"]
+    assert files.read("a") == b"x" * 100_000
+
+
+def test_no_permission(unprivileged: Path) -> None:
+    """Where the user may not write or read, the error says so and names the file."""
+    files = Files(str(unprivileged))
+    for act in (lambda: files.publish("new", b""), lambda: files.create("new", b""), lambda: files.delete(["private"])):
+        with pytest.raises(StoreUnusable, match="cannot be written: Permission denied") as caught:
+            act()
+        assert caught.value.where.startswith(f"{unprivileged}/")
+    with pytest.raises(StoreUnusable, match="cannot be read: Permission denied"):
+        files.read("private")
+
+
+def test_a_file_as_folder(tmp_path: Path) -> None:
+    """A store whose address is a file cannot be used."""
+    (tmp_path / "file").write_bytes(b"")
+    files = Files(str(tmp_path / "file"))
+    with pytest.raises(StoreUnusable, match="Not a directory"):
+        files.publish("a", b"")
+    with pytest.raises(StoreUnusable, match="Not a directory"):
+        files.list("")
+
+
+def test_unknown_protocol() -> None:
+    """A URL that no installed package can open is refused without its password."""
+    with pytest.raises(StoreUnusable, match="Protocol not known: nonsense") as caught:
+        Files("nonsense://user:password@host/bucket")
+    assert "password" not in str(caught.value)
+
+
+def test_uris(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relative folder becomes absolute; the public URI has no credentials."""
+    monkeypatch.chdir(tmp_path)
+    assert Files("here/").uri == str(tmp_path / "here")
+    assert Files((tmp_path / "here").as_uri()).uri == str(tmp_path / "here")
+    files = Files("memory://user:password@bucket/x/")
+    assert (files.uri, files.public_uri) == ("memory://user:password@bucket/x", "memory://bucket/x")
+
+
+def test_files_cross_a_process_border(files: Files) -> None:
+    """Files can be pickled, as workers on other machines need."""
+    files.publish("a", b"x")
+    assert pickle.loads(pickle.dumps(files)).read("a") == b"x"
+
+
+def test_a_left_over_does_not_fill_a_folder(local: Files, tmp_path: Path) -> None:
+    """A folder that holds only what a kill left of a publication counts as empty, whatever its own name."""
+    folder = tmp_path / "new.tmp-1"
+    assert Files(str(folder)).is_empty()
+    folder.mkdir()
+    (folder / "store.json.tmp-0123456789ab").write_bytes(b"{")
+    assert Files(str(folder)).is_empty()
+    (folder / "photo.jpg").write_bytes(b"")
+    assert not Files(str(folder)).is_empty()
+    assert not local.is_empty()
+
+
+def test_published_files_follow_the_umask(local: Files) -> None:
+    """Other users may read a result exactly when the umask lets them."""
+    previous = os.umask(0o027)
+    try:
+        local.publish("a", b"")
+    finally:
+        os.umask(previous)
+    path = local.local_path("a")
+    assert path is not None
+    assert path.stat().st_mode & 0o777 == 0o640

@@ -1,0 +1,255 @@
+"""One writer at a time."""
+
+import dataclasses
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from stylize_core.errors import Stopped, StoreLocked, StoreUnusable
+from stylize_core.store.files import Files
+from stylize_core.store.holder import Holder, newest_holder
+from stylize_core.store.lease import Lease
+
+RENEW_S = 0.05
+PATIENCE_S = 0.6
+
+HOLD = """
+import sys, time
+from stylize_core.store.files import Files
+from stylize_core.store.lease import Lease
+
+lease = Lease.acquire(Files(sys.argv[1]))
+print("held", flush=True)
+time.sleep(60)
+"""
+
+RACE = """
+import multiprocessing, sys
+from stylize_core.errors import StoreLocked
+from stylize_core.store.files import Files
+from stylize_core.store.lease import Lease
+
+def race(barrier, answers):
+    barrier.wait()
+    try:
+        Lease.acquire(Files(sys.argv[1]))
+        answers.put("won")
+    except StoreLocked:
+        answers.put("lost")
+    barrier.wait()
+
+fork = multiprocessing.get_context("fork")
+for heat in range(3):
+    barrier, answers = fork.Barrier(8), fork.Queue()
+    racers = [fork.Process(target=race, args=(barrier, answers)) for _ in range(8)]
+    for racer in racers:
+        racer.start()
+    print(*sorted(answers.get() for _ in racers), flush=True)
+    for racer in racers:
+        racer.join()
+"""
+
+
+def acquire(files: Files, **options: object) -> Lease:
+    """Takes the lease with the short times of tests."""
+    return Lease.acquire(files, patience_s=PATIENCE_S, renew_s=RENEW_S, **options)  # type: ignore[arg-type]
+
+
+def elsewhere(n: int = 1) -> Holder:
+    """A holder on another machine, whose process cannot be seen from here."""
+    return dataclasses.replace(Holder.here(n), host="elsewhere")
+
+
+@contextmanager
+def renewing(files: Files, holder: Holder) -> Iterator[threading.Event]:
+    """Renews a holder's lease file as another machine would, until the event is set; then it is released."""
+    ended = threading.Event()
+
+    def renew() -> None:
+        count = 0
+        while not ended.wait(RENEW_S):
+            count += 1
+            files.publish(f"lease/{holder.n:08d}.json", dataclasses.replace(holder, renewed=count).to_json())
+        files.publish(f"lease/{holder.n:08d}.json", dataclasses.replace(holder, released=True).to_json())
+
+    files.publish(f"lease/{holder.n:08d}.json", holder.to_json())
+    thread = threading.Thread(target=renew)
+    thread.start()
+    yield ended
+    ended.set()
+    thread.join()
+
+
+def test_a_free_store_is_taken(files: Files) -> None:
+    """The first takes number 1, the next number 2 once the first has released it."""
+    for n in (1, 2):
+        with acquire(files) as lease:
+            lease.check()
+            holder = newest_holder(files)
+            assert holder is not None
+            assert (holder.n, holder.pid, holder.released) == (n, os.getpid(), False)
+        released = newest_holder(files)
+        assert released is not None
+        assert released.released
+
+
+def test_a_second_run_is_refused_at_once(files: Files) -> None:
+    """While a process of this machine holds the lease, another is refused; the error names host, process and time."""
+    with acquire(files):
+        holder = newest_holder(files)
+        assert holder is not None
+        start = time.monotonic()
+        with pytest.raises(StoreLocked, match=re.escape(f"process {holder.pid} on {holder.host} since {holder.since}")):
+            Lease.acquire(files)
+        assert time.monotonic() - start < 1
+
+
+def test_the_lease_is_renewed(files: Files) -> None:
+    """The holder shows again and again that it lives."""
+    with acquire(files):
+        deadline = time.monotonic() + 10
+        while (holder := newest_holder(files)) and holder.renewed < 3 and time.monotonic() < deadline:
+            time.sleep(RENEW_S)
+        assert holder is not None
+        assert holder.renewed >= 3
+
+
+def test_a_living_holder_elsewhere_is_respected(files: Files) -> None:
+    """A holder on another machine that renews its lease keeps it."""
+    with renewing(files, elsewhere()), pytest.raises(StoreLocked, match="on elsewhere"):
+        acquire(files)
+
+
+def test_a_silent_holder_elsewhere_is_replaced(files: Files) -> None:
+    """A holder on another machine that shows no change loses its lease, but not before the patience is over."""
+    files.publish("lease/00000007.json", elsewhere(7).to_json())
+    start = time.monotonic()
+    with acquire(files):
+        assert PATIENCE_S <= time.monotonic() - start < PATIENCE_S + 5
+        holder = newest_holder(files)
+        assert holder is not None
+        assert holder.n == 8
+
+
+def test_another_boot_is_not_taken_for_dead(files: Files) -> None:
+    """A process of the same number on a machine of the same name, but of another boot, is not judged by its number."""
+    twin = dataclasses.replace(Holder.here(1), machine="another boot", pid=2**22 + 1)
+    with renewing(files, twin), pytest.raises(StoreLocked):
+        acquire(files)
+
+
+def test_a_number_used_again_is_not_the_holder(files: Files) -> None:
+    """A process of the holder's number that started at another time is not the holder: its lease is free at once."""
+    files.publish("lease/00000001.json", dataclasses.replace(Holder.here(1), process_start="1").to_json())
+    start = time.monotonic()
+    with Lease.acquire(files):
+        assert time.monotonic() - start < 1
+
+
+def test_a_killed_holder_is_replaced_at_once(local: Files) -> None:
+    """After `kill -9` the lease is free at once, even before the parent has cleared the process away."""
+    holder = subprocess.Popen([sys.executable, "-c", HOLD, local.uri], stdout=subprocess.PIPE)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == b"held\n"
+    with pytest.raises(StoreLocked, match=f"process {holder.pid}"):
+        Lease.acquire(local)
+    holder.send_signal(signal.SIGKILL)
+    os.waitid(os.P_PID, holder.pid, os.WEXITED | os.WNOWAIT)
+    start = time.monotonic()
+    with Lease.acquire(local):
+        assert time.monotonic() - start < 1
+    holder.communicate()
+
+
+def test_a_paused_holder_learns_that_it_lost(files: Files) -> None:
+    """A holder that was taken over is told before it commits, and its release does no harm to the new one."""
+    lease = acquire(files)
+    files.publish("lease/00000002.json", elsewhere(2).to_json())
+    with pytest.raises(StoreLocked, match="on elsewhere"):
+        lease.check()
+    lease.release()
+    newest = newest_holder(files)
+    assert newest is not None
+    assert (newest.host, newest.released) == ("elsewhere", False)
+
+
+def test_waiting_ends_with_the_holder(files: Files) -> None:
+    """With `wait` a run takes the lease when the holder releases it."""
+    with renewing(files, elsewhere()) as ended:
+        threading.Timer(0.3, ended.set).start()
+        start = time.monotonic()
+        with acquire(files, wait=True):
+            assert 0.25 < time.monotonic() - start < 5
+
+
+def test_waiting_can_be_stopped(files: Files) -> None:
+    """A run that waits ends as soon as it is asked to stop."""
+    asked = iter([False, False, True])
+    with acquire(files), pytest.raises(Stopped):
+        acquire(files, wait=True, stop=lambda: next(asked))
+
+
+def test_old_leases_are_removed(files: Files) -> None:
+    """Only the newest few lease files stay; what a kill left of older ones goes with them."""
+    files.publish("lease/00000001.json.tmp-0123456789ab", b"")
+    for _ in range(6):
+        acquire(files).release()
+    assert [entry.path for entry in files.list("lease")] == [f"lease/{n:08d}.json" for n in (4, 5, 6)]
+
+
+def test_a_damaged_lease_is_named(files: Files) -> None:
+    """A lease file that cannot be read stops the run with its name and what to do."""
+    for data in (b"", b"[]", b"{}", b'{"n": 1}'):
+        files.publish("lease/00000001.json", data)
+        with pytest.raises(StoreUnusable, match=r"lease is damaged .*00000001\.json .* delete"):
+            acquire(files)
+
+
+def test_other_files_are_no_leases(files: Files) -> None:
+    """What does not bear a lease's name is passed over."""
+    files.publish("lease/readme.txt", b"")
+    files.publish("lease/00000009.json.tmp-0123456789ab", b"")
+    assert newest_holder(files) is None
+
+
+def test_a_store_that_cannot_be_written(unprivileged: Path) -> None:
+    """Where the user may not write, the lease cannot be taken."""
+    with pytest.raises(StoreUnusable, match="Permission denied"):
+        acquire(Files(str(unprivileged)))
+
+
+def test_a_renewal_that_fails_is_survived(
+    files: Files, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """While the store cannot be written, the holder says so in the log, goes on, and renews again afterwards."""
+    lease = acquire(files)
+
+    def refuse(path: str, data: bytes) -> None:
+        raise StoreUnusable("injected")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "publish", refuse)
+        time.sleep(4 * RENEW_S)
+    assert "the lease could not be renewed: injected" in caplog.text
+    lease.release()
+    holder = newest_holder(files)
+    assert holder is not None
+    assert holder.released
+
+
+def test_one_of_eight_wins(local: Files) -> None:
+    """Of eight processes that ask at the same moment exactly one wins; so too when the last winner is dead."""
+    race = subprocess.run([sys.executable, "-c", RACE, local.uri], capture_output=True, text=True, check=True)
+    assert race.stdout.splitlines() == [" ".join(["lost"] * 7 + ["won"])] * 3
+    newest = newest_holder(local)
+    assert newest is not None
+    assert newest.n == 3

@@ -1,0 +1,76 @@
+"""Opening a store."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from stylize_core.errors import StoreSchema, StoreUnusable
+from stylize_core.store.files import Files
+from stylize_core.store.store import open_store
+
+
+def test_a_new_store_has_a_header(files: Files) -> None:
+    """A new store says what it is; opening it again, either way, changes nothing."""
+    header = files.read("store.json")
+    assert json.loads(header) == {"schema_version": 1, "product": "stylize"}
+    for create in (True, False):
+        assert open_store(files.uri, create=create).read("store.json") == header
+
+
+def test_parents_are_created(tmp_path: Path) -> None:
+    """The folders above a new store are created."""
+    open_store(str(tmp_path / "a" / "b" / "c"), create=True)
+    assert (tmp_path / "a" / "b" / "c" / "store.json").is_file()
+
+
+@pytest.mark.parametrize("uri", ["{tmp}/none", "memory://nothing-here"])
+def test_no_store(tmp_path: Path, uri: str) -> None:
+    """Without leave to create one, a missing store is an error and nothing is made."""
+    with pytest.raises(StoreUnusable, match="there is no store here"):
+        open_store(uri.format(tmp=tmp_path), create=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_version(files: Files) -> None:
+    """Another schema version is refused, and both versions are named."""
+    files.publish("store.json", b'{"schema_version": 7, "product": "stylize"}')
+    with pytest.raises(StoreSchema, match=r"version 7; this release reads version 1 .* use the release"):
+        open_store(files.uri, create=True)
+
+
+@pytest.mark.parametrize("header", [b"", b"{", b"[]", b"7", b"{}", b'{"schema_version": 1}', b"\xff"])
+def test_a_damaged_header(files: Files, header: bytes) -> None:
+    """A header that cannot be read is refused, and named."""
+    files.publish("store.json", header)
+    with pytest.raises(StoreSchema, match=r"header cannot be read .*store\.json"):
+        open_store(files.uri, create=True)
+
+
+def test_another_product(files: Files) -> None:
+    """A store of another program is refused."""
+    files.publish("store.json", b'{"schema_version": 1, "product": "other"}')
+    with pytest.raises(StoreSchema, match="store of 'other'"):
+        open_store(files.uri, create=True)
+
+
+def test_a_folder_with_other_things(tmp_path: Path) -> None:
+    """A folder that holds other things does not become a store."""
+    (tmp_path / "photo.jpg").write_bytes(b"")
+    with pytest.raises(StoreSchema, match="not empty and is no store"):
+        open_store(str(tmp_path), create=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["photo.jpg"]
+
+
+def test_a_file_is_no_store(tmp_path: Path) -> None:
+    """A store that names a file is refused."""
+    (tmp_path / "file").write_bytes(b"")
+    for create in (True, False):
+        with pytest.raises(StoreUnusable, match="Not a directory"):
+            open_store(str(tmp_path / "file"), create=create)
+
+
+def test_a_place_without_permission(unprivileged: Path) -> None:
+    """A store cannot be made where the user may not write."""
+    with pytest.raises(StoreUnusable, match="Permission denied"):
+        open_store(str(unprivileged / "store"), create=True)

@@ -1,0 +1,65 @@
+"""Parquet files of a store."""
+
+import pyarrow as pa
+import pytest
+
+from stylize_core.errors import StoreError
+from stylize_core.store.files import Files
+from stylize_core.store.tables import publish_table, read_table, read_tables
+
+SCHEMA = pa.schema([("name", pa.string()), ("n", pa.int32())])
+
+
+def table(n: int) -> pa.Table:
+    """A table of n lines."""
+    return pa.table({"name": [f"name {i}" for i in range(n)], "n": list(range(n))}, schema=SCHEMA)
+
+
+def test_round_trip(files: Files) -> None:
+    """A table is read as it was published, with the columns of the schema in its order, and no others."""
+    publish_table(files, "t.parquet", table(3))
+    assert read_table(files, "t.parquet", SCHEMA).equals(table(3))
+    n = read_table(files, "t.parquet", pa.schema([SCHEMA.field("n")]))
+    assert n.to_pydict() == {"n": [0, 1, 2]}
+
+
+def test_several_are_joined_in_order(files: Files) -> None:
+    """Several tables become one in the order of their paths; none give an empty table with the schema."""
+    for n in (1, 2):
+        publish_table(files, f"{n}.parquet", table(n))
+    assert read_tables(files, ["2.parquet", "1.parquet"], SCHEMA)["n"].to_pylist() == [0, 1, 0]
+    assert read_tables(files, [], SCHEMA).equals(SCHEMA.empty_table())
+
+
+def test_a_cut_file_is_noticed(files: Files) -> None:
+    """A cut file is an error that names the file."""
+    publish_table(files, "t.parquet", table(50))
+    data = files.read("t.parquet")
+    for wrong in (b"", b"PAR1", data[: len(data) // 2], data[:-1]):
+        files.publish("t.parquet", wrong)
+        with pytest.raises(StoreError, match=r"damaged .*t\.parquet .* delete it"):
+            read_table(files, "t.parquet", SCHEMA)
+
+
+def test_a_flipped_bit_never_changes_a_value(files: Files) -> None:
+    """Whichever bit of the data flips, the table is either refused or the same as before."""
+    publish_table(files, "t.parquet", table(50))
+    data = files.read("t.parquet")
+    refused = 0
+    for i in range(4, 400, 9):
+        files.publish("t.parquet", data[:i] + bytes([data[i] ^ 1]) + data[i + 1 :])
+        try:
+            assert read_table(files, "t.parquet", SCHEMA).equals(table(50))
+        except StoreError:
+            refused += 1
+    assert refused > 20
+
+
+def test_a_missing_column_is_damage(files: Files) -> None:
+    """A file without a column of the schema, or with one of another kind, is refused."""
+    publish_table(files, "t.parquet", table(1).select(["n"]))
+    with pytest.raises(StoreError, match="damaged"):
+        read_table(files, "t.parquet", SCHEMA)
+    publish_table(files, "t.parquet", pa.table({"name": ["x"], "n": ["y"]}))
+    with pytest.raises(StoreError, match="damaged"):
+        read_table(files, "t.parquet", SCHEMA)

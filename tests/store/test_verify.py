@@ -1,0 +1,58 @@
+"""Checking a store against its own lines."""
+
+from collections.abc import Callable
+
+import pytest
+
+from stylize_core.store.commits import publish_commit
+from stylize_core.store.files import Files
+from stylize_core.store.records import METRICS, Outcome
+from stylize_core.store.tables import publish_table, read_table
+from stylize_core.store.verify import Fault, verify
+
+IMAGE, SNAPSHOT, LOSSES = "images/aa/aa01.png", "snapshots/aa/aa01/000002.png", "metrics/c1.parquet"
+
+
+@pytest.fixture
+def sound(files: Files, outcome: Callable[..., Outcome]) -> Files:
+    """A store with two jobs and nothing wrong."""
+    publish_commit(files, "c1", [outcome("aa01"), outcome("bb02", status="failed")])
+    assert verify(files) == []
+    return files
+
+
+@pytest.mark.parametrize(
+    ("path", "data", "fault"),
+    [
+        (IMAGE, None, Fault(IMAGE, "aa01", "missing image")),
+        (IMAGE, b"short", Fault(IMAGE, "aa01", "image of 5 bytes instead of 13")),
+        (IMAGE, b"other of aa01", Fault(IMAGE, "aa01", "image with another sha256")),
+        (SNAPSHOT, None, Fault(SNAPSHOT, "aa01", "missing snapshot")),
+        (LOSSES, None, Fault(LOSSES, None, "missing losses")),
+        (LOSSES, b"x", Fault(LOSSES, None, "a file of the store is damaged")),
+        ("images/zz/zz.png", b"x", Fault("images/zz/zz.png", None, "stray file without a mark")),
+    ],
+)
+def test_each_fault_is_found(sound: Files, path: str, data: bytes | None, fault: Fault) -> None:
+    """Each way to spoil a file gives the one fault that names it."""
+    sound.delete([path]) if data is None else sound.publish(path, data)
+    assert verify(sound) == [fault]
+
+
+@pytest.mark.parametrize("steps", [[0, 1, 2, 3], [1, 2, 3, 4], [0, 1, 2, 4], [0, 1, 1, 3, 4], [], [0, 1, 2, 3, 4, 5]])
+def test_incomplete_losses_are_found(sound: Files, steps: list[int]) -> None:
+    """A job that is done has the losses of each step 0 to n once: none missing, none twice, none beyond."""
+    kept = read_table(sound, LOSSES, METRICS)["step"].to_pylist()[:5]
+    assert kept == [0, 1, 2, 3, 4]
+    rows = [{"job_id": "aa01", "step": step} for step in steps]
+    publish_table(sound, LOSSES, METRICS.empty_table().from_pylist(rows, schema=METRICS))
+    assert verify(sound) == [Fault(LOSSES, "aa01", "losses are not those of steps 0 to 4")]
+
+
+def test_done_needs_an_image(files: Files, outcome: Callable[..., Outcome]) -> None:
+    """A job that is done but names no image is a fault; a failed one need not have one."""
+    jobs = [outcome("aa01"), outcome("bb02", status="failed")]
+    for job in jobs:
+        job.image = None
+    publish_commit(files, "c1", jobs)
+    assert verify(files) == [Fault("", "aa01", "done but without an image")]
