@@ -1,0 +1,236 @@
+"""Images in: the bytes of a file to 8-bit sRGB pixels, or an error that says what is wrong with the file.
+
+EXIF orientation is applied, colour profiles are converted to sRGB, transparency is laid on white, and of an animation
+the first frame is taken. Bytes are all that is needed: reading files and URIs is the caller's.
+"""
+
+import io
+import re
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import ExifTags, Image, ImageCms
+
+from stylize_core.errors import (
+    ImageEmpty,
+    ImageProfile,
+    ImageTooLarge,
+    ImageTooSmall,
+    ImageTruncated,
+    ImageUnknown,
+)
+
+MAX_PIXELS = 89_478_485
+"""Most pixels of an image (about 9459 x 9459): where Pillow, too, begins to suspect a decompression bomb."""
+
+MIN_EDGE = 16
+"""Shortest edge in pixels: the four poolings of VGG-19 leave one pixel of it."""
+
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM")
+"""The only decoders that see a file (JPEG includes MPO): rarer ones are a risk without a use here."""
+
+_SIGNATURE = re.compile(
+    rb"\x89PNG|\xff\xd8\xff|RIFF....WEBP|II[*+]\0|MM\0[*+]|BM....\0\0\0\0|GIF8[79]a|P[1-6]\s+[\d#]", re.DOTALL
+)
+"""How a file of one of the formats begins, so that a damaged image is told from something else."""
+
+_DAMAGE = (
+    OSError,
+    EOFError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+)
+"""What Pillow's decoders raise for damaged bytes; they promise no common class."""
+
+_GREY = frozenset({"1", "L", "LA"})
+_COLOUR = frozenset({"P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"})
+_GREY_16_BIT = frozenset({"I;16", "I;16B", "I;16L"})
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""EXIF orientation -> what sets the picture upright (1 is upright); EXIF 2.32, tag 0x0112."""
+
+_SIDEWAYS = frozenset(_TURNS[orientation] for orientation in (5, 6, 7, 8))
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """The pixels of a decoded image.
+
+    Attributes:
+        rgb: mode `RGB`, sRGB, upright, transparency laid on white.
+        alpha: mode `L`, of the same size, 255 = opaque; None where every pixel is opaque.
+    """
+
+    rgb: Image.Image
+    alpha: Image.Image | None
+
+
+def shape_of(data: bytes, where: str) -> tuple[int, int]:
+    """Returns (width, height) of the upright picture from the file's header alone.
+
+    Args:
+        data: the bytes of the file.
+        where: its URI, for the error.
+
+    Raises:
+        ImageEmpty, ImageUnknown, ImageTruncated, ImageTooLarge, ImageTooSmall: the image cannot be used.
+    """
+    image, turn = _open_upright(data, where)
+    width, height = image.size
+    return (height, width) if turn in _SIDEWAYS else (width, height)
+
+
+def decode(data: bytes, where: str) -> Picture:
+    """Returns the picture in a file.
+
+    Args:
+        data: the bytes of the file.
+        where: its URI, for the error.
+
+    Raises:
+        ImageEmpty, ImageUnknown, ImageTruncated, ImageTooLarge, ImageTooSmall: the image cannot be used.
+        ImageProfile: its colour profile is damaged or belongs to other pixels.
+    """
+    image, turn = _open_upright(data, where)
+    profile = image.info.get("icc_profile")
+    with reading(data, where):
+        image.load()
+        colour, alpha = _split(image if turn is None else image.transpose(turn))
+    rgb = _to_srgb(colour, profile, where)
+    rgb.info = {}  # pixels only: Pillow's writers would copy comments and profiles from here
+    if alpha is None or alpha.getextrema() == (255, 255):
+        return Picture(rgb, None)
+    return Picture(_on_white(rgb, alpha), alpha)
+
+
+def open_header(data: bytes, where: str) -> Image.Image:
+    """Returns an image whose header is read and whose pixels are not, whatever its size.
+
+    Raises:
+        ImageEmpty, ImageUnknown, ImageTruncated, ImageTooLarge: the header cannot be read.
+    """
+    if not data:
+        raise ImageEmpty("the file has 0 bytes", where=where)
+    with reading(data, where):
+        return Image.open(io.BytesIO(data), formats=FORMATS)
+
+
+@contextmanager
+def reading(data: bytes, where: str) -> Iterator[None]:
+    """A block in which Pillow reads `data`: what it raises becomes an `InputError`, what it warns of is dropped.
+
+    The filter of warnings is the process's: a thread that ends its block may lift another's. Nothing but the silence
+    hangs on it, as every limit is checked without it, and it names Pillow's modules alone.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        try:
+            yield
+        except Image.DecompressionBombError as error:
+            raise _too_large(where) from error
+        except _DAMAGE as error:
+            if _SIGNATURE.match(data):
+                raise ImageTruncated("the image's data ends early or is damaged", where=where) from error
+            raise ImageUnknown("the file is not an image of a known format", where=where) from error
+
+
+def _open_upright(data: bytes, where: str) -> tuple[Image.Image, Image.Transpose | None]:
+    """Returns the image, checked and not yet decoded, and the turn that sets it upright."""
+    image = open_header(data, where)
+    _check_size(*image.size, where)
+    _check_mode(image, where)
+    with reading(data, where):
+        return image, _turn(image)
+
+
+def _check_size(width: int, height: int, where: str) -> None:
+    if width * height > MAX_PIXELS:
+        raise _too_large(where)
+    if min(width, height) < MIN_EDGE:
+        what = f"the image has {width} x {height} pixels, fewer than {MIN_EDGE} along an edge"
+        raise ImageTooSmall(what, where=where, todo="use a larger image")
+
+
+def _check_mode(image: Image.Image, where: str) -> None:
+    wide_grey = (image.mode, image.format) == ("I", "PPM")  # the one format whose mode I is known to hold 16 bits
+    if not wide_grey and image.mode not in _GREY | _COLOUR | _GREY_16_BIT:
+        what = f"pixels of type {image.mode!r} (float, 32 bit or Lab) are not supported"
+        todo = "save the image with 8 or 16 bits per channel, as grey, RGB or CMYK"
+        raise ImageUnknown(what, where=where, todo=todo)
+
+
+def _too_large(where: str) -> ImageTooLarge:
+    return ImageTooLarge(f"the image has more than {MAX_PIXELS:,} pixels", where=where)
+
+
+def _turn(image: Image.Image) -> Image.Transpose | None:
+    if image.format == "TIFF":  # Pillow turns a TIFF itself, its header's size included
+        return None
+    try:
+        # Image's own method: a PNG's would decode the pixels in search of EXIF behind them.
+        orientation = Image.Image.getexif(image).get(ExifTags.Base.Orientation)
+    except _DAMAGE:  # damaged EXIF is common and the pixels are whole: shown as stored, as viewers do
+        return None
+    return _TURNS.get(orientation) if isinstance(orientation, int) else None
+
+
+def _split(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+    """Returns 8-bit bands in the file's own colours (mode L, RGB or CMYK) and the alpha channel, if any."""
+    if image.mode.startswith("I"):
+        return _split_16_bit(image)
+    if image.mode == "CMYK":
+        return image, None
+    mode = "L" if image.mode in _GREY else "RGB"
+    if not image.has_transparency_data:
+        return image.convert(mode), None
+    whole = image.convert(mode + "A")
+    return whole.convert(mode), whole.getchannel("A")
+
+
+def _split_16_bit(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+    """The same for grey of 16 bits, which Pillow would clip at 255 instead of scaling it by 1/257."""
+    values = np.asarray(image).astype(np.uint32)
+    grey = Image.fromarray(((values + 128) // 257).astype(np.uint8))
+    transparent = image.info.get("transparency")
+    if transparent is None:
+        return grey, None
+    return grey, Image.fromarray(np.where(values == transparent, 0, 255).astype(np.uint8))
+
+
+def _to_srgb(colour: Image.Image, profile: bytes | None, where: str) -> Image.Image:
+    """Converts L, RGB or CMYK to sRGB: by the profile, relative colorimetric; without one by Pillow's formula."""
+    if not profile:
+        return colour.convert("RGB")
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if colour.mode == "L" and source.profile.xcolor_space == "RGB ":
+            colour = colour.convert("RGB")  # editors leave the RGB profile in place when they make an image grey
+        target, intent = ImageCms.createProfile("sRGB"), ImageCms.Intent.RELATIVE_COLORIMETRIC
+        return ImageCms.buildTransform(source, target, colour.mode, "RGB", intent).apply(colour)
+    except (OSError, ValueError, ImageCms.PyCMSError) as error:
+        what = f"the colour profile is damaged, or not one for {colour.mode} pixels"
+        raise ImageProfile(what, where=where) from error
+
+
+def _on_white(rgb: Image.Image, alpha: Image.Image) -> Image.Image:
+    return Image.composite(rgb, Image.new("RGB", rgb.size, "white"), alpha)

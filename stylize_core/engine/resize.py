@@ -1,0 +1,112 @@
+"""From a picture to a tensor of the target's shape: what `size`, `fit`, `style_size` and `style_fit` mean.
+
+Shapes come from numbers alone, so that a plan knows them without decoding a pixel. Tensors are (C, H, W) float32 in
+[0, 1], resampled by Lanczos on 8-bit sRGB, antialiased.
+"""
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from stylize_core.engine.decode import Picture
+
+_MULTIPLE = 8
+"""Short edges are multiples of this, so that contents of nearly the same aspect share a shape, and so a group."""
+
+
+def output_shape(width: int, height: int, size: int, fit: str) -> tuple[int, int]:
+    """Returns the shape of the output.
+
+    Args:
+        width: of the content, upright, in pixels.
+        height: of the content.
+        size: long edge of the output in pixels, 16 or more.
+        fit: `keep` (the content's aspect, short edge rounded to a multiple of 8), `crop` or `stretch` (a square).
+
+    Returns:
+        (height, width) in pixels. With `keep` the long edge is exactly `size` and the short edge no longer than it;
+        of a square content the height counts as the short edge.
+    """
+    if fit != "keep":
+        return size, size
+    nearest = round(size * min(width, height) / max(width, height) / _MULTIPLE)
+    short = _MULTIPLE * min(max(nearest, 1), size // _MULTIPLE)
+    return (size, short) if height > width else (short, size)
+
+
+def style_shape(
+    style_width: int, style_height: int, style_size: int, style_fit: str, height: int, width: int
+) -> tuple[int, int]:
+    """Returns the shape at which a style is seen.
+
+    Args:
+        style_width: of the style, upright, in pixels.
+        style_height: of the style.
+        style_size: long edge in pixels.
+        style_fit: `keep` (the style's aspect) or `stretch` (to the output's shape).
+        height: of the output.
+        width: of the output.
+
+    Returns:
+        (height, width) in pixels.
+    """
+    if style_fit == "stretch":
+        return height, width
+    scale = style_size / max(style_width, style_height)
+    return max(1, round(style_height * scale)), max(1, round(style_width * scale))
+
+
+def content_tensor(picture: Picture, height: int, width: int, fit: str) -> Tensor:
+    """Returns the content at the output's shape.
+
+    Args:
+        picture: the content.
+        height: of the output in pixels.
+        width: of the output.
+        fit: `crop` takes the largest part from the middle that has the output's aspect; otherwise all is taken.
+
+    Returns:
+        (3, height, width) float32, sRGB, [0, 1].
+    """
+    return _tensor(picture.rgb, height, width, fit)
+
+
+def alpha_plane(picture: Picture, height: int, width: int, fit: str) -> Tensor | None:
+    """Returns the transparency that belongs to `content_tensor` of the same arguments.
+
+    Returns:
+        (1, height, width) float32 in [0, 1], 1 = opaque; None where the picture is opaque.
+    """
+    return None if picture.alpha is None else _tensor(picture.alpha, height, width, fit)
+
+
+def style_tensor(picture: Picture, style_size: int, style_fit: str, height: int, width: int) -> Tensor:
+    """Returns the style at the shape that `style_shape` gives.
+
+    Args:
+        picture: the style.
+        style_size: long edge in pixels.
+        style_fit: `keep` or `stretch`.
+        height: of the output.
+        width: of the output.
+
+    Returns:
+        (3, h, w) float32, sRGB, [0, 1].
+    """
+    return _tensor(picture.rgb, *style_shape(*picture.rgb.size, style_size, style_fit, height, width), "stretch")
+
+
+def _tensor(image: Image.Image, height: int, width: int, fit: str) -> Tensor:
+    box = _middle(*image.size, height, width) if fit == "crop" else None
+    resized = image.resize((width, height), Image.Resampling.LANCZOS, box=box)
+    pixels = torch.from_numpy(np.array(resized)).reshape(height, width, -1)
+    return pixels.permute(2, 0, 1).contiguous().float() / 255  # (H, W, C) -> (C, H, W)
+
+
+def _middle(image_width: int, image_height: int, height: int, width: int) -> tuple[float, float, float, float]:
+    """Returns the largest centred box (left, top, right, bottom) of the aspect width : height."""
+    scale = min(image_width / width, image_height / height)
+    left = max(0.0, (image_width - scale * width) / 2)  # rounding may leave a trace below zero
+    top = max(0.0, (image_height - scale * height) / 2)
+    return left, top, image_width - left, image_height - top

@@ -1,0 +1,152 @@
+"""Bad files: each kind has its own error, and no damage gets any further than an `InputError`."""
+
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageCms
+
+from stylize_core.engine.decode import MAX_PIXELS, MIN_EDGE, decode, shape_of
+from stylize_core.errors import ImageEmpty, ImageTooLarge, ImageTooSmall, ImageTruncated, ImageUnknown, InputError
+
+WHERE = "s3://bucket/picture.png"
+
+
+def _exif(orientation):
+    tags = Image.Exif()
+    tags[0x0112] = orientation
+    return tags
+
+
+@pytest.fixture(params=[shape_of, decode])
+def read(request):
+    """The two ways of reading a file: they refuse the same ones."""
+    return request.param
+
+
+def _refused(read, data, error):
+    """Checks that `data` is refused with exactly this error, and that all three parts of it are filled."""
+    with pytest.raises(error) as caught:
+        read(data, WHERE)
+    assert type(caught.value) is error
+    assert caught.value.where == WHERE
+    assert caught.value.todo
+
+
+@pytest.mark.parametrize(
+    ("data", "error"),
+    [
+        (b"", ImageEmpty),
+        (b"Dear Sir or Madam,\nI am not a picture.\n", ImageUnknown),
+        (b"BMW is a car and no bitmap", ImageUnknown),
+        (b"P3 is a name and no pixmap", ImageUnknown),
+        (b"%PDF-1.7 some document", ImageUnknown),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", ImageUnknown),
+        (bytes(1000), ImageUnknown),
+        (b"\x89PNG\r\n\x1a\n", ImageTruncated),
+        (b"\xff\xd8\xff\xe0", ImageTruncated),
+    ],
+)
+def test_what_is_no_image_is_named(read, data, error):
+    """No bytes, another kind of file and the mere beginning of an image are three errors."""
+    _refused(read, data, error)
+
+
+@pytest.mark.parametrize(
+    ("shape", "error"),
+    [
+        ((60_000, 60_000), ImageTooLarge),
+        ((10_000, 10_000), ImageTooLarge),  # where Pillow would only warn
+        ((18, (MAX_PIXELS + 1) // 18), ImageTooLarge),  # one pixel too many
+        ((1, 1), ImageTooSmall),
+        ((500, MIN_EDGE - 1), ImageTooSmall),
+        ((MIN_EDGE - 1, 500), ImageTooSmall),
+    ],
+)
+def test_shapes_beyond_the_limits_are_named(read, shape, error, png):
+    """A header of a few bytes is enough to refuse an image: no pixels are decoded, no memory is taken."""
+    _refused(read, png(shape, 8, 2, []), error)
+
+
+def test_the_limits_themselves_are_allowed(png):
+    """The smallest and the largest shape can be used."""
+    for shape in ((MIN_EDGE, MIN_EDGE), (145, MAX_PIXELS // 145)):  # 145 divides the limit
+        assert shape_of(png(shape, 8, 2, []), WHERE) == shape
+
+
+@pytest.mark.parametrize("mode", ["F", "I", "LAB"])
+def test_pixels_of_unknown_range_are_refused(read, mode, file_of):
+    """Float, 32-bit and Lab pixels are refused by their header, rather than clipped in silence."""
+    _refused(read, file_of(Image.new(mode, (20, 20)), "TIFF"), ImageUnknown)
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM"])
+def test_a_file_cut_short_is_truncated(format, file_of, rgb_pixels):
+    """Three quarters of a file are no picture."""
+    whole = file_of(Image.fromarray(rgb_pixels), format)
+    _refused(decode, whole[: len(whole) * 3 // 4], ImageTruncated)
+
+
+def test_the_shape_is_read_without_the_pixels(file_of, rgb_pixels):
+    """A header whose pixels are missing still has a shape."""
+    whole = file_of(Image.fromarray(rgb_pixels), "PNG")
+    assert shape_of(whole[: whole.index(b"IDAT") + 20], WHERE) == (28, 20)
+
+
+def _samples(rgba):
+    """One small file of every format and variety."""
+    rgb = rgba.convert("RGB")
+    grey_16 = Image.fromarray(np.asarray(rgba)[..., 0].astype(np.uint16) * 257)
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    kinds = [
+        (rgba, "PNG", {"icc_profile": profile, "exif": _exif(6)}),
+        (rgb.quantize(8), "PNG", {"transparency": 1}),
+        (grey_16, "PNG", {}),
+        (rgb, "PNG", {"save_all": True, "append_images": [rgb.rotate(180)]}),
+        (rgb, "JPEG", {"icc_profile": profile, "exif": _exif(6)}),
+        (rgb.convert("CMYK"), "JPEG", {}),
+        (rgb, "MPO", {"save_all": True, "append_images": [rgb]}),
+        (rgba, "WEBP", {"icc_profile": profile, "exif": _exif(6)}),
+        (rgba, "TIFF", {"exif": _exif(6)}),
+        (rgb, "TIFF", {"compression": "tiff_adobe_deflate", "icc_profile": profile}),
+        (rgb, "TIFF", {"compression": "jpeg"}),
+        (rgba, "BMP", {}),
+        (rgb.quantize(8), "GIF", {"transparency": 1}),
+        (rgb, "PPM", {}),
+        (grey_16.convert("I"), "PPM", {}),
+    ]
+    for image, format, options in kinds:
+        file = io.BytesIO()
+        image.save(file, format, **options)
+        yield file.getvalue()
+
+
+FILES = list(_samples(Image.fromarray(np.random.default_rng(1).integers(0, 256, (17, 19, 4), dtype=np.uint8))))
+
+
+@st.composite
+def damaged_files(draw):
+    """A real file with some bytes replaced, mostly in the header, and perhaps the end cut off."""
+    data = bytearray(draw(st.sampled_from(FILES)))
+    reach = draw(st.sampled_from([40, 200, len(data)]))
+    for _ in range(draw(st.integers(0, 5))):
+        data[draw(st.integers(0, min(reach, len(data)) - 1))] = draw(st.integers(0, 255))
+    return bytes(data[: draw(st.none() | st.integers(1, len(data)))])
+
+
+@settings(max_examples=300, deadline=None)
+@given(damaged_files())
+def test_damage_is_an_input_error_or_no_harm(data):
+    """Whatever happens to a file's bytes: a picture of the announced shape, or an `InputError`; nothing else."""
+    try:
+        shape = shape_of(data, WHERE)
+    except InputError as error:
+        _refused(decode, data, type(error))
+        return
+    try:
+        picture = decode(data, WHERE)
+    except InputError:
+        return
+    assert picture.rgb.size == shape
