@@ -91,9 +91,12 @@ def _digests(content: Source, styles: Sequence[tuple[Source, float]], init: Sour
 
 
 def public_uri(uri: str) -> str:
-    """Returns a URI without its credentials: no `user:password@`, no query (signed URLs keep their secret there)."""
+    """Returns a URI without its credentials: no `user:password@`, no query (signed URLs keep their secret there).
+
+    A password may hold slashes, as AWS secrets do; a port may not be taken for one.
+    """
     scheme, separator, rest = uri.partition("://")
     if not separator:
         return uri
-    rest = re.sub(r"^[^/@]*@", "", rest).partition("?")[0]
+    rest = re.sub(r"^([^/@]*|[^/:@]*:(?!\d+/)[^@]*)@", "", rest).partition("?")[0]
     return f"{scheme}://{rest}"

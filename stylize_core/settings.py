@@ -68,7 +68,7 @@ def _setting(help: str, *, choices: tuple[str, ...] = (), low: float | None = No
 class Settings:
     """Every setting of a job, resolved. Values come from a preset and a manifest row; see `presets.resolve`."""
 
-    size: int = _setting("long edge of the output in pixels; smaller contents are enlarged", low=16, high=16384)
+    size: int = _setting("long edge of the output in pixels; smaller contents are enlarged", low=16, high=8192)
     fit: str = _setting(
         "shape of the output: keep the content's aspect (short edge rounded to a multiple of 8), crop its middle to "
         "size x size, or stretch it to size x size",

@@ -1,0 +1,75 @@
+"""Devices and precisions: what `auto` means here."""
+
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from stylize_core.errors import UsageError
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+"""Arithmetic of the network by precision; the image, losses and optimiser state are always float32."""
+
+
+def resolve_device(name: str) -> torch.device:
+    """Returns the device for `auto`, `cpu`, `cuda` or `cuda:N`.
+
+    Raises:
+        UsageError: an unknown name, or a GPU that is not there.
+    """
+    if name == "auto":
+        return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
+    if name == "cpu":
+        return torch.device("cpu")
+    kind, _, index = name.partition(":")
+    if kind != "cuda" or not (index.isdecimal() or name == "cuda"):
+        raise UsageError(f"unknown device {name!r}", where="--device", todo="use auto, cpu, cuda or cuda:N")
+    count = torch.cuda.device_count()
+    if int(index or 0) >= count:
+        raise UsageError(
+            f"there is no device {name}", where="--device", todo=f"GPUs seen here: {count}; use auto"
+        )
+    return torch.device("cuda", int(index or 0))
+
+
+def resolve_precision(name: str, device: torch.device) -> str:
+    """Returns `float32` or `bfloat16`; `auto` takes bfloat16 where the hardware multiplies it natively.
+
+    Raises:
+        UsageError: an unknown name.
+    """
+    if name == "auto":
+        return "bfloat16" if has_bfloat16(device) else "float32"
+    if name not in DTYPES:
+        raise UsageError(
+            f"unknown precision {name!r}", where="--precision", todo=f"use auto or {' or '.join(DTYPES)}"
+        )
+    return name
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether the device multiplies bfloat16 natively: AMX or AVX512-BF16, or compute capability 8 and more."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device)[0] >= 8
+    return torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
+
+
+def describe(device: torch.device) -> str:
+    """Returns the device's name for records, such as `cpu x86_64, 2 threads` or `cuda NVIDIA H200`."""
+    if device.type == "cuda":
+        return f"cuda {torch.cuda.get_device_name(device)}"
+    return f"cpu {platform.machine()}, {torch.get_num_threads()} threads"
+
+
+@contextmanager
+def out_of_memory_as(error: Exception) -> Iterator[None]:
+    """Raises `error` in place of the device's own out-of-memory errors."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as problem:
+        raise error from problem
+    except RuntimeError as problem:  # the CPU allocator has no class of its own
+        if "can't allocate memory" in str(problem) or "not enough memory" in str(problem):
+            raise error from problem
+        raise

@@ -1,0 +1,104 @@
+"""An engine: one device with the network loaded, ready for batches of jobs of one group."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from stylize_core.engine.device import DTYPES
+from stylize_core.engine.network import Vgg19
+from stylize_core.engine.objective import Objective, content_targets, layers_in_use, style_targets
+from stylize_core.engine.optimise import OnStep, Optimised, optimise
+from stylize_core.engine.starts import start_image
+from stylize_core.engine.weights import Weights
+from stylize_core.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """The tensors of one job; all (3, h, w) float32 sRGB in [0, 1] on the CPU.
+
+    Attributes:
+        settings: of the job.
+        content: at the size of the target.
+        style: at its own size.
+        style_key: names the style image; equal keys share targets.
+        init: the start image where `start` is `image`.
+    """
+
+    settings: Settings
+    content: Tensor
+    style: Tensor
+    style_key: str
+    init: Tensor | None = None
+
+
+class Engine:
+    """Optimises batches on one device.
+
+    Args:
+        weights: of the network.
+        device: where to compute.
+        precision: `float32` or `bfloat16`, of the network's arithmetic.
+    """
+
+    def __init__(self, weights: Weights, *, device: torch.device, precision: str) -> None:
+        self.weights, self.device, self.precision = weights, device, precision
+        self._networks: dict[tuple[str, tuple[str, ...]], Vgg19] = {}
+        self._style_targets: dict[object, dict[str, Tensor]] = {}
+
+    def network(self, settings: Settings) -> Vgg19:
+        """Returns the network, cut and pooled as the settings say; made once."""
+        layers = layers_in_use(settings)
+        key = (settings.pooling, layers)
+        if key not in self._networks:
+            self._networks[key] = Vgg19(
+                self.weights.tensors,
+                layers=layers,
+                pooling=settings.pooling,
+                device=self.device,
+                dtype=DTYPES[self.precision],
+            )
+        return self._networks[key]
+
+    def objective(self, pairs: Sequence[Pair]) -> Objective:
+        """Returns the objective of a batch; computes the targets that are not known yet."""
+        shared = pairs[0].settings
+        content = content_targets(self.network(shared), self._batch([p.content for p in pairs]), shared)
+        styles = [self._style(pair) for pair in pairs]
+        style = {name: torch.cat([targets[name] for targets in styles]) for name, _ in shared.style_layers}
+        settings = [pair.settings for pair in pairs]
+        return Objective(self.network(shared), content, style, settings, device=self.device)
+
+    def optimise(
+        self,
+        pairs: Sequence[Pair],
+        *,
+        on_step: OnStep = lambda step, totals: None,
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> list[Optimised]:
+        """Optimises jobs of one group together; see `optimise.optimise`."""
+        start = self._batch([start_image(p.settings, p.content, p.init) for p in pairs])
+        settings = [pair.settings for pair in pairs]
+        return optimise(self.objective(pairs), start, settings, on_step=on_step, should_stop=should_stop)
+
+    def forget_styles(self) -> None:
+        """Drops the style targets; to be called between chunks, so that a long run's memory stays flat."""
+        self._style_targets.clear()
+
+    def _batch(self, images: Sequence[Tensor]) -> Tensor:
+        return torch.stack(list(images)).to(self.device)
+
+    def _style(self, pair: Pair) -> dict[str, Tensor]:
+        s = pair.settings
+        key = (
+            pair.style_key,
+            tuple(pair.style.shape),
+            s.pooling,
+            s.form,
+            tuple(name for name, _ in s.style_layers),
+        )
+        if key not in self._style_targets:
+            self._style_targets[key] = style_targets(self.network(s), self._batch([pair.style]), s)
+        return self._style_targets[key]

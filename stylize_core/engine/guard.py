@@ -1,0 +1,75 @@
+"""Keeps each sample's best image and sends a sample back to it when its loss stops being a number or explodes."""
+
+import torch
+from torch import Tensor
+
+
+def _column(values: Tensor) -> Tensor:
+    return values[:, None, None, None]
+
+
+class Guard:
+    """The best iterate of each sample, and who may go on.
+
+    A sample is sent back when its total or gradient is not finite, or its total is both `EXPLOSION` times its best
+    and not small against its first. After `PATIENCE` returns without a new best it is given up: diverged.
+
+    Attributes:
+        best: image with the lowest total so far, (B, 3, H, W).
+        best_step: its step, (B,).
+        alive: samples that are still optimised, (B,) bool.
+        last_step: the step at which a sample was given up, or the latest, (B,).
+    """
+
+    EXPLOSION = 10.0
+    SMALL = 0.01
+    PATIENCE = 6
+
+    def __init__(self, image: Tensor) -> None:
+        batch = image.shape[0]
+        self.best = image.clone()
+        self.best_gradient = torch.zeros_like(image)
+        self.best_total = image.new_full((batch,), torch.inf)
+        self.best_step = torch.zeros(batch, dtype=torch.long, device=image.device)
+        self.last_step = torch.zeros_like(self.best_step)
+        self.first_total = image.new_zeros(batch)
+        self.returns = torch.zeros_like(self.best_step)
+        self.alive = torch.ones(batch, dtype=torch.bool, device=image.device)
+
+    def check(
+        self, step: int, image: Tensor, total: Tensor, gradient: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Judges the evaluation of a step.
+
+        Returns:
+            The image and the gradient to go on from, and the samples sent back, (B,) bool.
+        """
+        total = total.detach()
+        if step == 0:
+            self.first_total = total
+        limit = torch.maximum(self.EXPLOSION * self.best_total, self.SMALL * self.first_total)
+        finite = total.isfinite() & gradient.flatten(1).isfinite().all(1)
+        bad = ~finite | ((total > limit) if step else torch.zeros_like(finite))
+        self._keep_best(step, image, total, gradient, ~bad & (total < self.best_total))
+        self.last_step = torch.where(self.alive, step, self.last_step)
+        back = bad & self.alive
+        self.returns = self.returns + back
+        self.alive = self.alive & (self.returns <= self.PATIENCE)
+        use_best = _column(bad | ~self.alive)
+        return (
+            torch.where(use_best, self.best, image),
+            torch.where(use_best, self.best_gradient, gradient),
+            back,
+        )
+
+    def _keep_best(self, step: int, image: Tensor, total: Tensor, gradient: Tensor, better: Tensor) -> None:
+        better = better & self.alive
+        self.best = torch.where(_column(better), image, self.best)
+        self.best_gradient = torch.where(_column(better), gradient, self.best_gradient)
+        self.best_total = torch.where(better, total, self.best_total)
+        self.best_step = torch.where(better, step, self.best_step)
+        self.returns = torch.where(better, 0, self.returns)
+
+    def hold(self, image: Tensor) -> Tensor:
+        """Returns the image with given-up samples put back to their best."""
+        return torch.where(_column(self.alive), image, self.best)

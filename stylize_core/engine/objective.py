@@ -1,0 +1,128 @@
+"""The objective of a batch: total = content_weight·content + style_weight·style + tv_weight·tv, sample by sample.
+
+content = Σ_l v_l·C_l and style = Σ_l w_l·E_l over the layers in use (eq. 5 and 7 of Gatys et al. 2016). Samples never
+mix: each has its own targets, weights and gradient.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from stylize_core.engine.losses import content_loss, gram, style_loss, total_variation
+from stylize_core.settings import Settings
+
+Targets = Mapping[str, Tensor]
+"""By layer: features (B, N, h, w) of the contents, or Gram matrices (B, N, N) of the styles."""
+
+
+def layers_in_use(settings: Settings) -> tuple[str, ...]:
+    """Returns the layers whose features the objective needs, content's first, each once."""
+    return tuple(dict.fromkeys(name for name, _ in settings.content_layers + settings.style_layers))
+
+
+@torch.no_grad()
+def content_targets(network: nn.Module, image: Tensor, settings: Settings) -> dict[str, Tensor]:
+    """Returns P_l of the content layers for images (B, 3, H, W)."""
+    features = network(image)
+    return {name: features[name] for name, _ in settings.content_layers}
+
+
+@torch.no_grad()
+def style_targets(network: nn.Module, image: Tensor, settings: Settings) -> dict[str, Tensor]:
+    """Returns A_l, in the form's scale, of the style layers for images (B, 3, h, w) of any size."""
+    features = network(image)
+    return {name: gram(features[name], settings.form) for name, _ in settings.style_layers}
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The objective of each sample, with its parts.
+
+    Attributes:
+        total: (B,), exactly what is minimised.
+        content: (B,), Σ_l v_l·C_l.
+        style: (B,), Σ_l w_l·E_l.
+        tv: (B,).
+        content_layers: (B, number of content layers), C_l without layer weights.
+        style_layers: (B, number of style layers), E_l without layer weights.
+    """
+
+    total: Tensor
+    content: Tensor
+    style: Tensor
+    tv: Tensor
+    content_layers: Tensor
+    style_layers: Tensor
+
+    def stacked(self) -> Tensor:
+        """Returns (B, 4 + layers), in the order of the attributes, without its graph."""
+        head = torch.stack((self.total, self.content, self.style, self.tv), 1)
+        return torch.cat((head, self.content_layers, self.style_layers), 1).detach()
+
+
+class Objective:
+    """Evaluates a batch.
+
+    Args:
+        network: image -> features by layer; reaches all layers in use.
+        content: targets of the content layers, (B, N, h, w).
+        style: targets of the style layers, (B, N, N).
+        settings: one a sample; all share layer names and form.
+        device: where the image lies.
+        dtype: of the losses.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        content: Targets,
+        style: Targets,
+        settings: Sequence[Settings],
+        *,
+        device: torch.device,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        def per_sample(values: list[object]) -> Tensor:
+            return torch.tensor(values, device=device, dtype=dtype)
+
+        self.network = network
+        self.content_targets, self.style_targets = content, style
+        self.form = settings[0].form
+        # A factor on features is a power of it on C (quadratic in F) and on E (quartic in F).
+        self.content_scale = per_sample([[s.feature_scale**2] for s in settings])  # (B, 1)
+        self.style_scale = per_sample([[s.feature_scale**4] for s in settings])
+        self.content_layer_weights = per_sample(
+            [[v for _, v in s.content_layers] for s in settings]
+        )  # (B, L)
+        self.style_layer_weights = per_sample([[w for _, w in s.style_layers] for s in settings])
+        self.weights = per_sample(
+            [[s.content_weight, s.style_weight, s.tv_weight] for s in settings]
+        )  # (B, 3)
+
+    def __call__(self, image: Tensor) -> Terms:
+        """Returns the terms of `image`, (B, 3, H, W) in [0, 1]."""
+        features, form = self.network(image), self.form
+        content_layers = self.content_scale * torch.stack(
+            [content_loss(features[name], target, form) for name, target in self.content_targets.items()], 1
+        )
+        style_layers = self.style_scale * torch.stack(
+            [
+                style_loss(gram(features[name], form), target, form)
+                for name, target in self.style_targets.items()
+            ],
+            1,
+        )
+        content = (self.content_layer_weights * content_layers).sum(1)
+        style = (self.style_layer_weights * style_layers).sum(1)
+        tv = total_variation(image, form)
+        total = (self.weights * torch.stack((content, style, tv), 1)).sum(1)
+        return Terms(total, content, style, tv, content_layers, style_layers)
+
+    def evaluate(self, image: Tensor) -> tuple[Terms, Tensor]:
+        """Returns the terms and the gradient of each sample's total by its own image, (B, 3, H, W)."""
+        image = image.detach().requires_grad_()
+        terms = self(image)
+        (gradient,) = torch.autograd.grad(terms.total.sum(), image)
+        return terms, gradient

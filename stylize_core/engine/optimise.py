@@ -1,0 +1,125 @@
+"""The optimisation of a batch: evaluate, guard, record, step."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from stylize_core.engine.encode import to_8bit
+from stylize_core.engine.guard import Guard
+from stylize_core.engine.objective import Objective
+from stylize_core.engine.optimisers import make_optimiser
+from stylize_core.errors import Stopped
+from stylize_core.settings import Settings
+
+OnStep = Callable[[int, Tensor], None]
+"""Called after each evaluation with the step and the totals (B,), which may still lie on the device."""
+
+LIVENESS_STEPS = 25
+"""How often a batch looks whether any of its samples is still alive; each look waits for the device."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Optimised:
+    """What came of one sample.
+
+    Attributes:
+        image: (3, H, W) uint8.
+        diverged: whether it was given up.
+        steps: updates done.
+        best_step: step with the lowest total.
+        losses: (steps + 1, 4 + layers) float32 on the CPU: total, content, style, tv, content layers, style layers.
+        seconds: (steps + 1,) float32, wall, since the batch began.
+        batch: number of samples that were optimised together.
+        final: (4 + layers) like `losses`, of the clamped 8-bit image.
+        snapshots: (3, H, W) uint8 by step.
+    """
+
+    image: Tensor
+    diverged: bool
+    steps: int
+    best_step: int
+    losses: Tensor
+    seconds: Tensor
+    batch: int
+    final: Tensor
+    snapshots: dict[int, Tensor]
+
+
+def optimise(
+    objective: Objective,
+    start: Tensor,
+    settings: Sequence[Settings],
+    *,
+    on_step: OnStep = lambda step, totals: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> list[Optimised]:
+    """Optimises a batch to its number of steps.
+
+    Args:
+        objective: of the batch.
+        start: (B, 3, H, W) in [0, 1], on the objective's device and in its dtype.
+        settings: one a sample; optimiser, steps and snapshots are shared.
+        on_step: progress.
+        should_stop: asked between evaluations.
+
+    Returns:
+        One result a sample, in order.
+
+    Raises:
+        Stopped: `should_stop` said so; the batch is lost.
+    """
+    shared, began = settings[0], time.perf_counter()
+    rates = torch.tensor([s.learning_rate for s in settings], device=start.device, dtype=start.dtype)
+    optimiser, guard, image = make_optimiser(shared.optimiser, start, rates), Guard(start), start
+    losses: list[Tensor] = []
+    seconds: list[float] = []
+    snapshots: dict[int, Tensor] = {}
+    for step in range(shared.steps + 1):
+        if should_stop():
+            raise Stopped("the optimisation was stopped")
+        terms, gradient = objective.evaluate(image)
+        losses.append(terms.stacked())
+        seconds.append(time.perf_counter() - began)
+        on_step(step, losses[-1][:, 0])
+        image, gradient, back = guard.check(step, image, terms.total, gradient)
+        if shared.snapshot_every and step and step % shared.snapshot_every == 0:
+            snapshots[step] = to_8bit(image)
+        if step == shared.steps or (step % LIVENESS_STEPS == 0 and not guard.alive.any()):
+            break
+        optimiser.restart(back)
+        image = guard.hold(optimiser.step(image, gradient))
+    return _results(objective, image, settings, guard, torch.stack(losses), seconds, snapshots)
+
+
+def _results(
+    objective: Objective,
+    last: Tensor,
+    settings: Sequence[Settings],
+    guard: Guard,
+    losses: Tensor,
+    seconds: list[float],
+    snapshots: dict[int, Tensor],
+) -> list[Optimised]:
+    keep_best = torch.tensor([s.keep == "best" for s in settings], device=last.device)
+    image = to_8bit(torch.where((keep_best | ~guard.alive)[:, None, None, None], guard.best, last))
+    with torch.no_grad():
+        final = objective(image.to(last.dtype) / 255).stacked().float().cpu()
+    losses, image, times = losses.float().cpu(), image.cpu(), torch.tensor(seconds)
+    last_steps, best_steps, alive = guard.last_step.tolist(), guard.best_step.tolist(), guard.alive.tolist()
+    return [
+        Optimised(
+            image=image[b],
+            diverged=not alive[b],
+            steps=last_steps[b],
+            best_step=best_steps[b],
+            losses=losses[: last_steps[b] + 1, b],
+            seconds=times[: last_steps[b] + 1],
+            batch=len(settings),
+            final=final[b],
+            snapshots={step: taken[b].cpu() for step, taken in snapshots.items() if step <= last_steps[b]},
+        )
+        for b in range(len(settings))
+    ]

@@ -1,0 +1,128 @@
+"""What a run will cost, before it runs: seconds, peak memory and bytes, from the arithmetic and a short probe."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+import torch
+
+from stylize_core.engine.engine import Engine, Pair
+from stylize_core.engine.memory import CHANNELS, batch_size, bytes_per_pixel
+from stylize_core.engine.objective import layers_in_use
+from stylize_core.job import Job
+from stylize_core.settings import LAYERS, Settings
+
+UNPROBED = {"cpu": 1e11, "cuda": 5e13}
+"""Operations per second assumed where nothing was measured."""
+
+PROBE_EDGE_PX = 160
+
+IMAGE_BYTES = {"png": 1.9, "jpeg": 0.8, "webp": 0.6}
+"""Bytes per pixel of stylised pictures, which are noisier than photographs (measured on the demo)."""
+
+METRIC_BYTES = 4
+"""Per number of the metrics: float32, which hardly compresses."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """How fast a device is.
+
+    Attributes:
+        flops: floating point operations per second in evaluations.
+        probed: whether it was measured.
+        device: on which the run will compute.
+        precision: resolved.
+    """
+
+    flops: float
+    probed: bool
+    device: torch.device
+    precision: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """What the jobs to run will cost on one device.
+
+    Attributes:
+        jobs: number of jobs.
+        seconds: of computing.
+        peak_memory_bytes: of the largest batch, beside the program itself.
+        store_bytes: images, snapshots and metrics.
+        probed: whether `seconds` rests on a measurement.
+    """
+
+    jobs: int
+    seconds: float
+    peak_memory_bytes: int
+    store_bytes: int
+    probed: bool
+
+    def to_dict(self) -> dict[str, object]:
+        """Returns plain JSON values."""
+        return asdict(self)
+
+
+def evaluation_flops(settings: Settings, height: int, width: int) -> float:
+    """Returns the operations of one evaluation of one image: convolutions forward and backward, and the Grams."""
+    last = max(LAYERS.index(name) for name in layers_in_use(settings))
+    total, inputs = 0.0, 3
+    styles = {name for name, _ in settings.style_layers}
+    for name in LAYERS[: last + 1]:
+        outputs, positions = CHANNELS[name], height * width / 4.0 ** (int(name[4]) - 1)
+        total += 2 * (2 * 9 * inputs * outputs * positions)  # once forward, once for the input's gradient
+        total += 2 * (2 * outputs * outputs * positions) if name in styles else 0
+        inputs = outputs
+    return total
+
+
+def job_seconds(job: Job, rate: Rate) -> float:
+    """Returns the forecast seconds of one job."""
+    return (job.settings.steps + 1) * evaluation_flops(job.settings, job.height, job.width) / rate.flops
+
+
+def probe(engine: Engine, settings: Settings) -> Rate:
+    """Measures an engine on a small grey picture: one evaluation to warm up, then the faster of two."""
+    image = torch.full((3, PROBE_EDGE_PX, PROBE_EDGE_PX), 0.5)
+    objective = engine.objective([Pair(settings=settings, content=image, style=image, style_key="probe")])
+    engine.forget_styles()
+    batch, seconds = image[None].to(engine.device), []
+    for _ in range(3):
+        began = time.perf_counter()
+        objective.evaluate(batch)[1].sum().item()  # waits for the device
+        seconds.append(time.perf_counter() - began)
+    flops = evaluation_flops(settings, PROBE_EDGE_PX, PROBE_EDGE_PX) / min(seconds[1:])
+    return Rate(flops=flops, probed=True, device=engine.device, precision=engine.precision)
+
+
+def unprobed(device: torch.device, precision: str) -> Rate:
+    """Returns an assumed rate."""
+    return Rate(flops=UNPROBED[device.type], probed=False, device=device, precision=precision)
+
+
+def forecast(jobs: Iterable[Job], rate: Rate) -> Forecast:
+    """Returns what jobs will cost on one device of that rate."""
+    count, seconds, memory, store = 0, 0.0, 0.0, 0.0
+    for job in jobs:
+        count += 1
+        seconds += job_seconds(job, rate)
+        memory = max(memory, _batch_bytes(job, rate))
+        store += _store_bytes(job)
+    return Forecast(
+        jobs=count, seconds=seconds, peak_memory_bytes=int(memory), store_bytes=int(store), probed=rate.probed
+    )
+
+
+def _batch_bytes(job: Job, rate: Rate) -> float:
+    settings, height, width = job.settings, job.height, job.width
+    batch = batch_size(settings, height, width, rate.precision, rate.device)
+    return batch * height * width * bytes_per_pixel(settings, rate.precision)
+
+
+def _store_bytes(job: Job) -> float:
+    settings, pixels = job.settings, job.height * job.width
+    snapshots = settings.steps // settings.snapshot_every if settings.snapshot_every else 0
+    numbers = 5 + len(settings.content_layers) + len(settings.style_layers)
+    images = IMAGE_BYTES[settings.format] + snapshots * IMAGE_BYTES["png"]
+    return pixels * images + (settings.steps + 1) * numbers * METRIC_BYTES

@@ -1,0 +1,62 @@
+"""From a job's files to its tensors."""
+
+import hashlib
+from functools import lru_cache
+
+import torch
+
+from stylize_core.engine.decode import Picture, decode
+from stylize_core.engine.encode import thumbnail
+from stylize_core.engine.engine import Pair
+from stylize_core.engine.resize import alpha_plane, content_tensor, style_tensor
+from stylize_core.errors import InputChanged
+from stylize_core.job import Job, Source
+from stylize_core.store import layout
+from stylize_core.store.files import Files
+from stylize_core.store.inputs import read_input
+
+DECODED_KEPT = 32
+"""Decoded pictures kept: crosses use the same few styles and contents again and again."""
+
+
+class Loader:
+    """Reads inputs, checks that they are still the planned ones, and makes tensors of them.
+
+    Args:
+        files: the store; gets a small picture of each input that it does not have yet.
+    """
+
+    def __init__(self, files: Files) -> None:
+        self.files = files
+        self.picture = lru_cache(DECODED_KEPT)(self._picture)
+
+    def pair(self, job: Job) -> Pair:
+        """Returns the tensors of a job.
+
+        Raises:
+            InputError: a file is gone, changed, or no image that can be used.
+        """
+        settings, (style, _) = job.settings, job.styles[0]
+        content = self.picture(job.content)
+        shape = (job.height, job.width)
+        return Pair(
+            settings=settings,
+            content=content_tensor(content, *shape, settings.fit),
+            style=style_tensor(self.picture(style), settings.style_size or settings.size, settings.style_fit, *shape),
+            style_key=style.sha256,
+            init=content_tensor(self.picture(job.init), *shape, "stretch") if job.init else None,
+        )
+
+    def alpha(self, job: Job) -> torch.Tensor | None:
+        """Returns the content's transparency at the size of the target, (1, H, W), None where it is opaque."""
+        return alpha_plane(self.picture(job.content), job.height, job.width, job.settings.fit)
+
+    def _picture(self, source: Source) -> Picture:
+        data = read_input(source.uri)
+        if hashlib.sha256(data).hexdigest() != source.sha256:
+            raise InputChanged("the file was changed after it was planned", where=source.uri)
+        picture = decode(data, source.uri)
+        path = layout.thumbnail(source.sha256)
+        if not self.files.exists(path):
+            self.files.publish(path, thumbnail(picture))
+        return picture

@@ -1,0 +1,139 @@
+"""From what came of a job to what the store keeps of it."""
+
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+
+import pyarrow as pa
+from torch import Tensor
+
+from stylize_core.engine.device import describe
+from stylize_core.engine.encode import encode
+from stylize_core.engine.engine import Engine
+from stylize_core.engine.optimise import Optimised
+from stylize_core.errors import Diverged, StylizeError
+from stylize_core.job import NUMERICS_VERSION, Job, public_uri
+from stylize_core.store.records import METRICS, TERMS, Outcome, Result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Who computed an outcome.
+
+    Attributes:
+        run: name of the run.
+        attempts: the attempt that this run makes, by job id.
+        engine: device, precision and weights.
+    """
+
+    run: str
+    attempts: Mapping[str, int]
+    engine: Engine
+
+
+def failure(job: Job, error: StylizeError, origin: Origin) -> Outcome:
+    """Returns the outcome of a job that gave no image."""
+    return Outcome(result=_result(job, origin, error))
+
+
+def success(job: Job, optimised: Optimised, alpha: Tensor | None, origin: Origin) -> Outcome:
+    """Returns the outcome of a job that gave an image; a diverged one is failed, with its best image.
+
+    Args:
+        job: the job.
+        optimised: what the engine made of it.
+        alpha: (1, H, W), the transparency to keep in the output.
+        origin: who computed it.
+    """
+    error = Diverged("the loss was not finite, or exploded, at every attempt to go on") if optimised.diverged else None
+    result = _result(job, origin, error)
+    result.steps, result.best_step = optimised.steps, optimised.best_step
+    result.seconds = float(optimised.seconds[-1]) / optimised.batch
+    for term, value in zip(TERMS, optimised.final.tolist(), strict=False):
+        setattr(result, f"final_{term}", value)
+    settings = job.settings
+    return Outcome(
+        result=result,
+        image=encode(
+            optimised.image,
+            format=settings.format,
+            quality=settings.quality,
+            alpha=alpha,
+            metadata=metadata(job, origin.engine),
+        ),
+        format=settings.format,
+        snapshots={
+            step: encode(image, format="png", quality=100, alpha=None, metadata={})
+            for step, image in optimised.snapshots.items()
+        },
+        metrics=_metrics(job, optimised),
+    )
+
+
+def metadata(job: Job, engine: Engine) -> dict[str, str]:
+    """Returns what is embedded in a result image: enough to make it again."""
+    record = {
+        "job_id": job.job_id,
+        "content": public_uri(job.content.uri),
+        "style": public_uri(job.styles[0][0].uri),
+        "init": public_uri(job.init.uri) if job.init else None,
+        "settings": job.settings.to_dict(),
+        "digests": _digests(job, engine),
+        "precision": engine.precision,
+        "numerics_version": NUMERICS_VERSION,
+    }
+    return {"Software": f"stylize {version('stylize')}", "stylize": json.dumps(record, sort_keys=True)}
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Returns the versions of what decides the numbers."""
+    names = ("stylize", "torch", "torchvision", "pillow", "numpy")
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}
+
+
+def _digests(job: Job, engine: Engine) -> dict[str, object]:
+    return {**job.digests, "weights": engine.weights.sha256}
+
+
+def _result(job: Job, origin: Origin, error: StylizeError | None) -> Result:
+    engine = origin.engine
+    return Result(
+        job_id=job.job_id,
+        run=origin.run,
+        attempt=origin.attempts[job.job_id],
+        status="failed" if error else "done",
+        error_code=error.code if error else None,
+        error=str(error) if error else None,
+        retryable=error.retryable if error else None,
+        form=job.settings.form,
+        settings=json.dumps(job.settings.to_dict(), sort_keys=True),
+        digests=json.dumps(_digests(job, engine), sort_keys=True),
+        width=job.width,
+        height=job.height,
+        device=describe(engine.device),
+        precision=engine.precision,
+        versions=json.dumps(versions()),
+    )
+
+
+def _metrics(job: Job, optimised: Optimised) -> pa.Table:
+    rows = len(optimised.losses)
+    names = [
+        *TERMS,
+        *(f"content_{layer}" for layer, _ in job.settings.content_layers),
+        *(f"style_{layer}" for layer, _ in job.settings.style_layers),
+    ]
+    known: dict[str, object] = dict(zip(names, optimised.losses.T.numpy(), strict=True))
+    known |= {
+        "job_id": [job.job_id] * rows,
+        "step": range(rows),
+        "evaluation": range(1, rows + 1),
+        "size_px": [max(job.height, job.width)] * rows,
+        "seconds": optimised.seconds.numpy(),
+    }
+    arrays = [pa.array(known.get(column.name, [None] * rows), type=column.type) for column in METRICS]
+    return pa.Table.from_arrays(arrays, schema=METRICS)
