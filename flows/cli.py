@@ -1,0 +1,261 @@
+"""The `stylize` command. Prefect is imported by `run` alone, once its environment is set."""
+
+import os
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import App, CycloptsError, Parameter
+
+from flows import making
+from flows.stop import EXIT_STOPPED
+from stylize_core.errors import Stopped, StoreError, StylizeError, UsageError
+
+EXIT_UNEXPECTED, EXIT_NOT_STARTED, EXIT_FAILED_ROWS = 1, 2, 3
+
+PREFECT = {
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",  # the run is shown by the command itself
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+}
+"""Prefect's settings for a run started here; those that are set already stay as they are."""
+
+app = App(
+    name="stylize",
+    help="""Bulk neural style transfer: a CSV manifest in; images, loss curves, contact sheets and a report out.
+
+    A first run, on one pair of pictures and with the small network that comes along:
+
+        stylize run --content photo.jpg --style painting.jpg --store out --weights builtin
+
+    Exit codes: 0 done · 1 unexpected · 2 nothing could be started · 3 more failed or rejected rows than --max-failed
+    · 130 stopped.""",
+    version_flags=["--version"],
+    help_format="plaintext",
+)
+app.command(making.app, name="weights")
+app.command(making.cross)
+app.command(making.presets)
+
+Manifest = Annotated[str | None, Parameter(help="CSV manifest: a path or an fsspec URL.", show_default=False)]
+Store = Annotated[str, Parameter(help="Folder or fsspec URL that gets everything; made where it is missing.")]
+Weights = Annotated[str, Parameter(help="The network: imagenet, builtin, or a .safetensors or .pth file.")]
+Device = Annotated[str, Parameter(help="auto, cpu, cuda or cuda:N.")]
+Precision = Annotated[str, Parameter(help="auto, float32 or bfloat16.")]
+RowsPerTask = Annotated[str, Parameter(help="Jobs of one Prefect task: auto or a number.")]
+MaxFailed = Annotated[str, Parameter(help="Failed and rejected rows for which the exit code stays 0: N or P%.")]
+RetryFailed = Annotated[str, Parameter(help="Jobs that failed before and run again: none, transient or all.")]
+Strict = Annotated[bool, Parameter(help="Start nothing where any row is rejected.", negative="")]
+Wait = Annotated[bool, Parameter(help="Wait for another run that is writing to the store.", negative="")]
+Content = Annotated[str | None, Parameter(help="One content image, in place of a manifest.", show_default=False)]
+Style = Annotated[str | None, Parameter(help="The style image for --content.", show_default=False)]
+Set = Annotated[
+    dict[str, str] | None,
+    Parameter(name="--set", help="Settings for --content, such as --set.size 256.", show_default=False),
+]
+
+
+@app.command
+def run(
+    manifest: Manifest = None,
+    /,
+    *,
+    store: Store,
+    content: Content = None,
+    style: Style = None,
+    set: Set = None,
+    weights: Weights = "imagenet",
+    device: Device = "auto",
+    precision: Precision = "auto",
+    runner: Annotated[
+        Literal["local", "loop"], Parameter(help="local: Prefect tasks here; loop: no Prefect.")
+    ] = "local",
+    rows_per_task: RowsPerTask = "auto",
+    max_failed: MaxFailed = "0",
+    retry_failed: RetryFailed = "transient",
+    strict: Strict = False,
+    wait: Wait = False,
+) -> int:
+    """Stylise every row of a manifest, or one pair of pictures, into a store.
+
+    Run the same command again to go on after a stop: jobs that are done are skipped.
+    """
+    from flows.console import ConsoleWatcher, show_outcome
+    from flows.watcher import watcher
+    from stylize_core.run import Options
+
+    with making.manifest_or_pair(manifest, content, style, set) as path:
+        options = Options(
+            manifest=path,
+            store=store,
+            weights=weights,
+            device=device,
+            precision=precision,
+            rows_per_task=_rows_per_task(rows_per_task),
+            max_failed=max_failed,
+            retry_failed=retry_failed,
+            strict=strict,
+            wait=wait,
+        )
+        look = ConsoleWatcher()
+        watcher.set(look)
+        carry_out = _loop if runner == "loop" else _flow
+        try:
+            carry_out(options)
+        except StoreError as error:
+            if look.run is None:
+                raise
+            _show(error)  # the store failed in mid-run
+            return EXIT_UNEXPECTED
+    assert look.run is not None, "a run that ends without an error was prepared"
+    show_outcome(look.run)
+    return EXIT_FAILED_ROWS if look.run.too_many_failed else 0
+
+
+def _loop(options: "object") -> None:
+    from flows.runners import loop
+
+    loop(options)  # type: ignore[arg-type]  # typed here, `Options` would be imported for every command
+
+
+def _flow(options: "object") -> None:
+    for name, value in PREFECT.items():
+        os.environ.setdefault(name, value)
+    from dataclasses import asdict
+
+    from flows.stylize_manifest import stylize_manifest
+
+    state = stylize_manifest(**asdict(options), return_state=True)  # type: ignore[call-overload]
+    error = state.result(raise_on_failure=False)
+    if state.is_cancelled():
+        raise Stopped(state.message or "stopped")
+    if isinstance(error, StylizeError) or (isinstance(error, BaseException) and not state.message):
+        raise error
+
+
+@app.command
+def plan(
+    manifest: Manifest = None,
+    /,
+    *,
+    store: Store,
+    content: Content = None,
+    style: Style = None,
+    set: Set = None,
+    weights: Weights = "imagenet",
+    device: Device = "auto",
+    precision: Precision = "auto",
+    runner: Annotated[Literal["local", "loop"], Parameter(help="As of run; changes nothing here.")] = "local",
+    rows_per_task: RowsPerTask = "auto",
+    max_failed: MaxFailed = "0",
+    retry_failed: RetryFailed = "transient",
+    strict: Strict = False,
+    wait: Wait = False,
+) -> int:
+    """Show what `run` would do with the same arguments, and what it would cost; write nothing."""
+    from flows.console import show_plan, show_rejected
+    from stylize_core.run import Options, look_ahead
+
+    with making.manifest_or_pair(manifest, content, style, set) as path:
+        options = Options(
+            manifest=path,
+            store=store,
+            weights=weights,
+            device=device,
+            precision=precision,
+            rows_per_task=_rows_per_task(rows_per_task),
+            max_failed=max_failed,
+            retry_failed=retry_failed,
+            strict=strict,
+            wait=wait,
+        )
+        made = look_ahead(options)
+    show_plan(made)
+    show_rejected(made)
+    rejected = made.counts["reject"]
+    if rejected == len(made.rows) or (rejected and strict):
+        return EXIT_NOT_STARTED
+    return EXIT_FAILED_ROWS if rejected > options.allowed(len(made.rows)) else 0
+
+
+@app.command
+def status(
+    store: Annotated[str, Parameter(help="The store.")],
+    /,
+    *,
+    verify: Annotated[bool, Parameter(help="Read every image and compare it with its record.", negative="")] = False,
+) -> int:
+    """Show what a store holds: jobs by status, errors, runs, and who is writing to it."""
+    from flows.console import out, show_status
+    from stylize_core.store.status import summary
+    from stylize_core.store.store import open_store
+    from stylize_core.store.verify import verify as faults_of
+
+    files = open_store(store, create=False)
+    show_status(summary(files))
+    faults = faults_of(files) if verify else []
+    for fault in faults:
+        out.print(f"{fault.path}: {fault.what}", markup=False, soft_wrap=True)
+    if verify:
+        out.print(f"verified: {len(faults)} faults")
+    return EXIT_UNEXPECTED if faults else 0
+
+
+@app.command
+def report(
+    store: Annotated[str, Parameter(help="The store.")],
+    /,
+    *,
+    run: Annotated[str | None, Parameter(help="Name of the run; the newest unless given.", show_default=False)] = None,
+) -> int:
+    """Draw the contact sheets and the report of a run again."""
+    from flows.console import out
+    from stylize_core.report.page import write_report
+    from stylize_core.report.rows import latest_run
+    from stylize_core.store.store import open_store
+
+    files = open_store(store, create=False)
+    path = write_report(files, run or latest_run(files))
+    out.print(f"report: {files.public_uri}/{path}", markup=False, soft_wrap=True)
+    return 0
+
+
+def _rows_per_task(text: str) -> int | None:
+    if text == "auto":
+        return None
+    if not text.isdecimal():
+        raise UsageError(f"{text!r} is no number of rows", where="--rows-per-task", todo="use auto or 1, 2, …")
+    return int(text)
+
+
+def _show(error: StylizeError) -> None:
+    from flows.console import show_error
+
+    show_error(error)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs the command and ends the process with its exit code."""
+    warnings.filterwarnings("ignore", module="PIL")
+    sys.exit(_exit_code(lambda: app(arguments, exit_on_error=False, print_error=False, result_action="return_value")))
+
+
+def _exit_code(command: Callable[[], object]) -> int:
+    try:
+        code = command()
+    except CycloptsError as error:
+        _show(UsageError(str(error), todo="see stylize --help"))
+        return EXIT_NOT_STARTED
+    except (Stopped, KeyboardInterrupt):
+        _show(Stopped("stopped", todo="run the same command again to go on: everything committed is kept"))
+        return EXIT_STOPPED
+    except StylizeError as error:
+        _show(error)
+        return EXIT_NOT_STARTED
+    except BrokenPipeError:
+        Path(os.devnull).open("w")  # noqa: SIM115
+        return EXIT_UNEXPECTED
+    return code if isinstance(code, int) else 0

@@ -1,0 +1,75 @@
+"""Where chunks run: a plain loop, or Prefect tasks on this machine's device. Both leave the same store."""
+
+import time
+from collections.abc import Callable
+
+from flows.stop import StopFlag
+from flows.watcher import Watcher, watcher
+from stylize_core.chunk import Chunk, run_chunk
+from stylize_core.errors import Stopped, StylizeError
+from stylize_core.run import Options, Run, open_run
+
+RETRY_SECONDS = (1.0, 5.0, 15.0)
+"""Pauses before a chunk is tried again after an error that may pass, such as a store that does not answer."""
+
+Compute = Callable[[Run, StopFlag], None]
+"""Runs the chunks of a prepared run; raises Stopped where it is asked to stop."""
+
+
+def carry_out(
+    options: Options, prepare: Callable[[Run], None], compute: Compute, collect: Callable[[Run], None]
+) -> Run:
+    """Carries out a run from its options to its report; what every runner shares.
+
+    Args:
+        options: of the run.
+        prepare: makes the plan.
+        compute: runs the chunks.
+        collect: publishes rows, sheets and report.
+
+    Raises:
+        Stopped: by a signal; every row is accounted for.
+        StylizeError: nothing could be started, or the store failed for good; what was committed is kept.
+    """
+    look = watcher.get(Watcher())
+    with StopFlag() as stop, open_run(options, should_stop=stop, on_progress=look.progressed) as run:
+        error: StylizeError | None = None
+        try:
+            prepare(run)
+            look.prepared(run)
+            compute(run, stop)
+            collect(run)
+        except Stopped as problem:
+            error = problem
+            run.finish(with_report=False)
+            raise
+        except StylizeError as problem:
+            error = problem
+            raise
+        finally:
+            look.ended(run, error)
+        return run
+
+
+def loop(options: Options) -> Run:
+    """Carries out a run in a plain loop, without Prefect."""
+    return carry_out(options, Run.prepare, _compute_in_loop, Run.finish)
+
+
+def _compute_in_loop(run: Run, stop: StopFlag) -> None:
+    for chunk in run.chunks:
+        if stop():
+            raise Stopped("the run was stopped")
+        _run_with_retries(chunk, run)
+
+
+def _run_with_retries(chunk: Chunk, run: Run) -> None:
+    for pause in RETRY_SECONDS:
+        try:
+            run_chunk(chunk, run.bench)
+            return
+        except StylizeError as error:
+            if not error.retryable:
+                raise
+            time.sleep(pause)
+    run_chunk(chunk, run.bench)

@@ -1,0 +1,45 @@
+"""Stopping: a signal sets a flag that the work polls; four seconds later the process ends, whatever it is doing.
+
+Everything committed is kept and the next run goes on from there, which is what makes the hard end safe.
+"""
+
+import os
+import signal
+import threading
+from types import FrameType, TracebackType
+from typing import Any
+
+EXIT_STOPPED = 130
+GRACE_SECONDS = 4.0
+
+
+class StopFlag:
+    """Set by SIGINT or SIGTERM while it is entered; calling it tells whether to stop."""
+
+    def __init__(self) -> None:
+        self._asked = threading.Event()
+        self._previous: dict[int, Any] = {}
+
+    def __call__(self) -> bool:
+        """Whether the run is asked to stop."""
+        return self._asked.is_set()
+
+    def __enter__(self) -> "StopFlag":
+        """Takes over the signals; only the main thread can."""
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._previous[number] = signal.signal(number, self._on_signal)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        """Gives the signals back."""
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if self._asked.is_set():  # asked twice: at once
+            os._exit(EXIT_STOPPED)
+        self._asked.set()
+        last = threading.Timer(GRACE_SECONDS, os._exit, (EXIT_STOPPED,))
+        last.daemon = True
+        last.start()

@@ -1,0 +1,87 @@
+"""The tasks of the flow: thin wrappers that give Prefect names, states and retries.
+
+Nothing is cached and no result is persisted: the store is the record.
+"""
+
+from typing import Any, Generic, TypeVar
+
+from prefect import task
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.runtime import task_run
+from prefect.states import Cancelled, Completed, Failed
+
+from flows.runners import RETRY_SECONDS
+from stylize_core.chunk import Chunk, run_chunk
+from stylize_core.errors import Stopped, StylizeError
+from stylize_core.run import Run
+
+PLAIN: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False}
+
+T = TypeVar("T")
+
+
+class Sealed(Generic[T]):
+    """An argument that Prefect leaves alone; it would walk through a plan of a million rows in search of futures."""
+
+    def __init__(self, value: T) -> None:
+        self.value = value
+
+
+@task(name="plan", **PLAIN)
+def plan(run: Sealed[Run]) -> State[Any]:
+    """Makes the plan; an expected error is a failed state without a traceback."""
+    try:
+        run.value.prepare()
+    except StylizeError as error:
+        return Failed(message=str(error), data=error)
+    made = run.value.plan
+    assert made is not None, "a prepared run has a plan"
+    actions = ", ".join(f"{count} to {action}" for action, count in made.counts.items() if count)
+    return Completed(message=f"{len(made.rows)} rows ({actions}) in {len(made.chunks)} chunks")
+
+
+def _chunk_name() -> str:
+    chunk: Chunk = task_run.parameters["chunk"].value
+    settings, count = chunk.jobs[0].settings, len(chunk.jobs)
+    return f"chunk {chunk.number} · {count} {'jobs' if count > 1 else 'job'} · {settings.size} px {settings.optimiser}"
+
+
+def _may_pass(_: object, __: TaskRun, state: State[Any]) -> bool:
+    error = state.result(raise_on_failure=False)
+    return isinstance(error, StylizeError) and error.retryable
+
+
+@task(
+    name="stylise chunk",
+    task_run_name=_chunk_name,
+    retries=len(RETRY_SECONDS),
+    retry_delay_seconds=list(RETRY_SECONDS),
+    retry_condition_fn=_may_pass,
+    **PLAIN,
+)
+def stylise_chunk(chunk: Sealed[Chunk], run: Sealed[Run]) -> State[Any]:
+    """Computes and commits a chunk."""
+    try:
+        count = run_chunk(chunk.value, run.value.bench)
+    except Stopped as error:
+        return Cancelled(message=str(error))
+    return Completed(message=f"{count} jobs committed")
+
+
+@task(name="collect", **PLAIN)
+def collect(run: Sealed[Run]) -> State[Any]:
+    """Publishes rows, sheets and report, and shows them in Prefect's interface."""
+    done = run.value
+    done.finish()
+    create_table_artifact(
+        key="stylize-rows",
+        table=[{"status": status, "rows": count} for status, count in done.outcome.items()],
+        description=f"Run {done.name}",
+    )
+    location = done.report_uri if "://" in done.report_uri else f"file://{done.report_uri}"
+    create_markdown_artifact(
+        key="stylize-report", markdown=f"**{done.summary}**\n\n[Report of run {done.name}]({location})"
+    )
+    return Completed(message=done.summary)
