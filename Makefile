@@ -1,0 +1,39 @@
+# Each target brings a fresh clone with only python3 and a package index to its goal, in .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest
+
+help:  ## show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: install  ## stylise six pairs into demo/ (a few minutes on two cores)
+	$(BIN)/python manifests/make_images.py
+	$(BIN)/stylize run manifests/demo.csv --store demo --weights builtin
+	@echo "look at: demo/runs/*/contact-sheets and demo/runs/*/report.html"
+
+test: install  ## the tests that take minutes at most
+	$(PYTEST) -m "not slow"
+
+test-all: install  ## every test, also those with real servers, browsers and kills
+	$(PYTEST)
+
+lint: install  ## format, lint and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+install: .venv/installed  ## the pinned packages and this one, in .venv
+
+.venv/installed: requirements.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	test -x $(BIN)/uv || $(BIN)/pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	touch $@
+
+pins:  ## resolve the pins anew (with uv)
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes --no-emit-index-url \
+		--no-annotate --upgrade pyproject.toml --output-file requirements.txt
+
+.PHONY: help demo test test-all lint install pins
+.DEFAULT_GOAL := help
