@@ -177,9 +177,9 @@ class ImageProfile(InputError):
 
 
 class StoreError(StylizeError):
-    """The output store cannot be used."""
+    """The output store failed."""
 
-    code = "store_unusable"
+    code = "store_failed"
 
 
 class StoreUnusable(StoreError):

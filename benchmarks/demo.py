@@ -1,0 +1,65 @@
+"""Prints, for every job of a store, how far its style fell and how near its content stayed, against a noise image.
+
+    python -m benchmarks.demo STORE --weights builtin
+
+Style: the final style term (of the 8-bit image) over the term at step 0. Content: the final content term over that of
+uniform noise of the same size. The network runs in float32 whatever the run used.
+"""
+
+import argparse
+import json
+
+import pandas as pd
+import torch
+
+from stylize_core.engine.decode import decode
+from stylize_core.engine.engine import Engine, Pair
+from stylize_core.engine.resize import content_tensor
+from stylize_core.engine.weights import load_weights
+from stylize_core.report.rows import latest_run, read_plan
+from stylize_core.settings import Settings
+from stylize_core.store.files import Files
+from stylize_core.store.inputs import read_input
+from stylize_core.store.ledger import live_results, read_metrics
+from stylize_core.store.store import open_store
+
+
+def judge(files: Files, engine: Engine) -> pd.DataFrame:
+    """Returns a line a job of the newest run: both ratios and the seconds."""
+    plan = read_plan(files, latest_run(files)).dropna(subset=["job_id"]).drop_duplicates("job_id").set_index("job_id")
+    live = live_results(files)
+    first = read_metrics(files, live).to_pandas().query("step == 0").set_index("job_id")
+    lines = []
+    for line in live.to_pylist():
+        settings = Settings.from_dict(json.loads(line["settings"]))
+        content = decode(read_input(plan.content[line["job_id"]]), "content")
+        image = content_tensor(content, line["height"], line["width"], settings.fit)
+        objective = engine.objective([Pair(settings=settings, content=image, style=image, style_key=line["job_id"])])
+        with torch.no_grad():
+            noise = objective(torch.rand(image.shape, generator=torch.Generator().manual_seed(0))[None])
+        lines.append(
+            {
+                "id": plan.id[line["job_id"]],
+                "style / start": line["final_style"] / first["style"][line["job_id"]],
+                "content / noise": line["final_content"] / float(noise.content[0]),
+                "seconds": line["seconds"],
+            }
+        )
+    return pd.DataFrame(lines)
+
+
+def main() -> None:
+    """Prints the table and its worst values."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("store")
+    parser.add_argument("--weights", default="builtin")
+    arguments = parser.parse_args()
+    engine = Engine(load_weights(arguments.weights), device=torch.device("cpu"), precision="float32")
+    table = judge(open_store(arguments.store, create=False), engine)
+    print(table.to_string(index=False, float_format="{:.4f}".format))
+    worst = table[["style / start", "content / noise"]].max()
+    print(f"worst: style {worst.iloc[0]:.4f} of its start, content {worst.iloc[1]:.4f} of a noise image's")
+
+
+if __name__ == "__main__":
+    main()
