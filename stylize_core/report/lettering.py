@@ -1,0 +1,67 @@
+"""Text on contact sheets: measured, shortened so that it fits, without letters that the font lacks."""
+
+import functools
+import unicodedata
+from types import MappingProxyType
+
+from PIL import ImageFont
+
+ELLIPSIS = "…"
+PLAIN = MappingProxyType(
+    {"×": "x", "–": "-", "—": "-", "ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "„": '"', "\t": " "}
+)
+"""Plain forms that Unicode does not know by itself."""
+
+_MISSING = "\uffff"  # a noncharacter: drawn as the font's box for letters it lacks
+
+
+@functools.cache
+def font(size: int) -> ImageFont.FreeTypeFont:
+    """Returns Pillow's own scalable font; it is there on every machine, so sheets look the same everywhere."""
+    loaded = ImageFont.load_default(size)
+    if not isinstance(loaded, ImageFont.FreeTypeFont):
+        raise TypeError("Pillow was built without FreeType")
+    return loaded
+
+
+def width(text: str, size: int) -> int:
+    """Returns how wide a line of text is, in pixels, rounded up."""
+    return int(-(-font(size).getlength(text) // 1))
+
+
+@functools.lru_cache(maxsize=4096)
+def drawable(text: str) -> str:
+    """Returns text with the letters that the font lacks replaced by their plain form (ü by u), or else by `?`."""
+    return "".join(letter if _has(letter) else _plain(letter) for letter in text)
+
+
+def _plain(letter: str) -> str:
+    parts = unicodedata.normalize("NFKD", PLAIN.get(letter, letter))
+    return "".join(part for part in parts if not unicodedata.combining(part) and _has(part)) or "?"
+
+
+@functools.lru_cache(maxsize=4096)
+def _has(letter: str) -> bool:
+    if letter.isspace() or not letter.isprintable():
+        return letter == " "
+    return bytes(font(20).getmask(letter)) != bytes(font(20).getmask(_MISSING))
+
+
+def shorten(text: str, size: int, limit: int) -> str:
+    """Returns text that is at most `limit` pixels wide, its middle left out if need be.
+
+    File names and ids differ at either end, so both ends stay.
+    """
+    text = drawable(text)
+    if width(text, size) <= limit:
+        return text
+    low, high = 0, len(text)  # letters kept: `low` fits, `high` does not
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if width(_cut(text, middle), size) <= limit else (low, middle)
+    return _cut(text, low)
+
+
+def _cut(text: str, kept: int) -> str:
+    tail = kept // 2
+    return text[: kept - tail].rstrip() + ELLIPSIS + (text[-tail:].lstrip() if tail else "")

@@ -1,0 +1,131 @@
+"""A run, joined job by job: what the sheets and the page are made from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+FINISHED = ("done", "skipped", "failed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputRecord:
+    """An input picture.
+
+    Attributes:
+        name: of its file, without folder and ending.
+        sha256: of its bytes.
+    """
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRecord:
+    """A job of the run, whether finished or not.
+
+    Attributes:
+        job_id: its id.
+        id: the manifest's, empty where it gives none.
+        rows: the manifest rows that ask for it; more than one where rows are equal.
+        status: done, skipped, failed or stopped.
+        content: the content image.
+        style: the style image.
+        init: sha256 of the start image; empty where there is none.
+        network: sha256 of the weights.
+        settings: `preset` and every setting, layers as text.
+        image: path of the result in the store; also of a diverged job's best image.
+        width: of the result, pixels; 0 where stopped.
+        height: of the result, pixels; 0 where stopped.
+        steps: updates done; 0 where stopped.
+        best_step: the step with the lowest total.
+        finals: last total, content, style and tv; those that are known.
+        seconds: spent on it.
+        bytes: of the image.
+        error_code: of a failed job.
+        error: of a failed job, in words.
+    """
+
+    job_id: str
+    id: str
+    rows: tuple[int, ...]
+    status: str
+    content: InputRecord
+    style: InputRecord
+    init: str
+    network: str
+    settings: Mapping[str, object]
+    image: str | None
+    width: int
+    height: int
+    steps: int
+    best_step: int | None
+    finals: Mapping[str, float]
+    seconds: float | None
+    bytes: int
+    error_code: str
+    error: str
+
+    @property
+    def label(self) -> str:
+        """The manifest's id, or the names of content and style."""
+        return self.id or f"{self.content.name} × {self.style.name}"
+
+    @property
+    def short_id(self) -> str:
+        """The manifest's id, or the first digits of the job id."""
+        return self.id or self.job_id[:8]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """A row that failed or was rejected.
+
+    Attributes:
+        row: its number, 1 for the first.
+        line: of the manifest file.
+        name: its id, or what it names as content and style.
+        status: failed or rejected.
+        job_id: empty where rejected.
+        error_code: the error's code.
+        error: in words.
+    """
+
+    row: int
+    line: int
+    name: str
+    status: str
+    job_id: str
+    error_code: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """A run.
+
+    Attributes:
+        run: its name.
+        rows: with schema `records.ROWS`.
+        jobs: every distinct job, in the manifest's order; rejected rows have none.
+        problems: the failed and rejected rows.
+        results: the live lines of the finished jobs, with schema `records.RESULTS`.
+        environment: what runs/<run>/environment.json holds; may be empty.
+        forecast: what plan.json forecast; may be empty.
+    """
+
+    run: str
+    rows: pd.DataFrame
+    jobs: tuple[JobRecord, ...]
+    problems: tuple[Problem, ...]
+    results: pa.Table
+    environment: Mapping[str, Any]
+    forecast: Mapping[str, Any]
+
+    @property
+    def finished(self) -> tuple[JobRecord, ...]:
+        """The jobs that have a live line: done, skipped or failed."""
+        return tuple(job for job in self.jobs if job.status in FINISHED)

@@ -1,0 +1,60 @@
+"""How the report writes numbers, times and names."""
+
+import math
+import posixpath
+from datetime import datetime
+from urllib.parse import unquote
+
+from stylize_core.job import public_uri
+
+
+def number(value: object) -> str:
+    """Writes a loss or a setting: three or four significant digits, whole numbers in full up to a million."""
+    if isinstance(value, float):
+        return f"{value:.4g}" if math.isfinite(value) else "not finite"
+    return f"{value:,}" if isinstance(value, int) and abs(value) < 1_000_000 else str(value)
+
+
+def setting(value: object) -> str:
+    """Writes a value of a setting as a manifest would."""
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def duration(seconds: float) -> str:
+    """Writes `8.3 s`, `4 min 12 s` or `3 h 5 min`."""
+    if seconds < 100:
+        return f"{seconds:.3g} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:,} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def size(count: float) -> str:
+    """Writes a number of bytes: `812 B`, `3.4 MB`."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:,.3g} TB"
+
+
+def moment(text: str) -> str:
+    """Writes an ISO time as `20 Nov 2026, 10:32 UTC`; other text stays as it is."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return f"{time.day} {time:%b %Y, %H:%M} {time.tzname() or ''}".strip()
+
+
+def file_name(uri: str) -> str:
+    """Returns the last part of a path or URL, without its ending."""
+    public = public_uri(uri)
+    name = posixpath.basename(public.replace("\\", "/").rstrip("/"))
+    stem = posixpath.splitext(name)[0] or name
+    return unquote(stem) if "://" in public else stem
+
+
+def plural(count: int, noun: str) -> str:
+    """Writes `1 row`, `1,200 rows`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

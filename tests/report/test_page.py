@@ -1,0 +1,214 @@
+"""The page: complete, self-contained, inert."""
+
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from stylize_core.report import publish_rows, wording, write_report
+from stylize_core.report.gallery import RESULT_EDGES, make_cards, picture_edge
+from stylize_core.report.joining import read_record
+from stylize_core.report.pictures import Pictures
+from stylize_core.report.selection import select
+from stylize_core.store import layout
+
+LIMIT = 10_000_000
+
+
+class Page(HTMLParser):
+    """Collects what a browser would see.
+
+    Attributes:
+        tags: every start tag with its attributes.
+        scripts: what the script elements hold.
+        text: what is read.
+    """
+
+    def __init__(self, html):
+        super().__init__()
+        self.tags, self.scripts, self.text = [], [], ""
+        self._inside = None
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        """Notes a tag."""
+        self.tags.append((tag, dict(attrs)))
+        if tag in ("script", "style"):
+            self._inside = tag
+
+    def handle_endtag(self, tag):
+        """Leaves a script or style."""
+        if tag == self._inside:
+            self._inside = None
+
+    def handle_data(self, data):
+        """Sorts text from scripts."""
+        if self._inside == "script":
+            self.scripts.append(data)
+        elif self._inside is None:
+            self.text += data
+
+    def all(self, tag):
+        """The attributes of every such tag."""
+        return [attrs for name, attrs in self.tags if name == tag]
+
+
+@pytest.fixture(scope="module")
+def pages(stores, run):
+    """Returns a function: number of rows -> the published page and its bytes."""
+    made = {}
+
+    def page(rows):
+        if rows not in made:
+            files = stores(rows)
+            publish_rows(files, run)
+            data = files.read(write_report(files, run))
+            made[rows] = Page(data.decode()), data
+        return made[rows]
+
+    return page
+
+
+def _data_of(page):
+    return json.loads(next(text for text in page.scripts if text.lstrip().startswith('{"groups"')))
+
+
+@pytest.mark.parametrize("rows", [1, 12, 210])
+def test_the_page_is_small_and_needs_no_network(pages, rows):
+    """Under 10 MB; nothing is loaded from anywhere: pictures are embedded, links are relative."""
+    page, data = pages(rows)
+    assert len(data) < LIMIT
+    assert all(attrs["src"].startswith("data:image/jpeg;base64,") for attrs in page.all("img"))
+    assert not any("src" in attrs for attrs in page.all("script"))
+    assert page.all("link") == []
+    assert not any(re.match("[a-z]+:|/", attrs["href"]) for attrs in page.all("a"))
+
+
+@pytest.mark.parametrize("rows", [1, 12, 210])
+def test_links_lead_somewhere(pages, stores, run, rows):
+    """Every link is a place on the page or a file of the store."""
+    page, _ = pages(rows)
+    places = {attrs.get("id") for _, attrs in page.tags}
+    for href in (attrs["href"] for attrs in page.all("a")):
+        if href.startswith("#"):
+            assert href[1:] in places
+        elif href.startswith("../../"):
+            assert stores(rows).exists(href.removeprefix("../../"))
+        else:
+            assert stores(rows).exists(layout.run(run, href))
+
+
+def test_the_headline_counts_every_row(pages):
+    """Law 1's counts, the time, the device and the weights are at the top."""
+    text = pages(12)[0].text
+    for words in ("12 rows: 7 done, 1 skipped, 2 failed, 1 rejected, 1 stopped", "4 min 12 s", "builtin", "float32"):
+        assert words in text
+
+
+def test_what_went_wrong_is_listed(pages):
+    """Failed and rejected rows with code and reason."""
+    text = pages(12)[0].text
+    for words in ("diverged", "image_truncated", "input_missing", "there is no file · =HYPERLINK(1)"):
+        assert words in text
+
+
+def test_file_names_are_inert(pages):
+    """A name with a script is text, on the page as in its data; only our own scripts are there."""
+    page, data = pages(12)
+    assert "<script>alert(1)<!--" in page.text
+    assert b"<script>alert" not in data
+    assert b"<b>no</b>" not in data
+    assert len(page.all("script")) == 3
+    assert any(job["label"].startswith("<script>alert(1)<!--") for job in _data_of(page)["jobs"].values())
+
+
+def test_every_picture_says_what_it_shows(pages):
+    """Images have alternative text, charts a label."""
+    page, _ = pages(12)
+    assert all(attrs["alt"] for attrs in page.all("img"))
+    charts = [attrs for attrs in page.all("div") if attrs.get("class") == "chart"]
+    assert charts
+    assert all(attrs["role"] == "img" and attrs["aria-label"] for attrs in charts)
+
+
+def test_every_finished_job_has_a_card_and_its_curve(pages, stores, run):
+    """Up to 200 jobs; a job without losses has no curve."""
+    page, _ = pages(12)
+    finished = read_record(stores(12), run).finished
+    cards = [attrs["id"] for attrs in page.all("article")]
+    assert cards == [f"job-{job.job_id}" for job in finished]
+    assert set(_data_of(page)["jobs"]) == {job.job_id for job in finished if job.image}
+
+
+def test_a_single_job_is_shown_open(pages):
+    """One row: its curves are there at once, without an overview of one line."""
+    page, _ = pages(1)
+    assert any("open" in attrs for attrs in page.all("details"))
+    assert not any(attrs.get("id") == "losses" for _, attrs in page.tags)
+
+
+def test_large_runs_show_a_selection(pages):
+    """210 jobs: some of them, and the way to all rows."""
+    page, _ = pages(210)
+    assert len(page.all("article")) == 50
+    assert "50 of 210 jobs" in page.text
+
+
+def test_a_run_that_only_rejected_has_a_page(builder, run):
+    """No job, no picture, no losses: the page says why."""
+    builder.rejected("input_missing", "there is no file")
+    files = builder.publish()
+    page = Page(files.read(write_report(files, run)).decode())
+    assert "1 row: 1 rejected" in page.text
+    assert page.all("article") == []
+
+
+def test_a_run_that_recorded_nothing_else_has_a_page(builder, run):
+    """Without environment.json and plan.json: device, precision and versions come from the results."""
+    builder.outcome(builder.row(builder.source("content", 1), builder.source("style", 1)))
+    files = builder.publish()
+    files.delete([layout.run(run, "environment.json"), layout.run(run, "plan.json")])
+    page = Page(files.read(write_report(files, run)).decode())
+    assert "float32" in page.text
+    assert "2.15" in page.text
+
+
+def test_pictures_share_their_room(stores, run):
+    """Few jobs get large pictures, many get small ones, so that the page stays small."""
+    few, many = ([*read_record(stores(rows), run).finished] for rows in (1, 210))
+    assert picture_edge(few, 8) == RESULT_EDGES[1]
+    assert picture_edge(many, 8) < picture_edge(many[:50], 8)
+
+
+def test_cards_tell_jobs_apart(stores, run):
+    """The settings that vary are on the card, the others are not; equal rows share one card."""
+    record = read_record(stores(12), run)
+    cards = make_cards(record.finished, select(record.finished, run), Pictures(stores(12)))
+    assert cards[6].facts == {"style_weight": "100000", "seed": "0"}
+    assert cards[6].job.label == "faint"
+    assert cards[0].job.rows == (1, 7)
+    assert cards[0].job.label == "Tübingen × style 0"
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        (wording.duration(8.34), "8.34 s"),
+        (wording.duration(252), "4 min 12 s"),
+        (wording.duration(11100), "3 h 5 min"),
+        (wording.size(812), "812 B"),
+        (wording.size(3_400_000), "3.4 MB"),
+        (wording.moment("2026-11-20T10:32:00+00:00"), "20 Nov 2026, 10:32 UTC"),
+        (wording.moment("yesterday"), "yesterday"),
+        (wording.number(1.23456e-5), "1.235e-05"),
+        (wording.number(float("nan")), "not finite"),
+        (wording.file_name("s3://bucket/old%20town.jpg?sig=secret"), "old town"),
+        (wording.file_name("/a/b.c/The Scream.jpeg"), "The Scream"),
+        (wording.plural(1, "row"), "1 row"),
+        (wording.plural(1200, "row"), "1,200 rows"),
+    ],
+)
+def test_words(written, expected):
+    """Numbers, times and names as people write them."""
+    assert written == expected
