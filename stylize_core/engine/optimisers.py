@@ -93,6 +93,10 @@ class Lbfgs:
 
     def step(self, image: Tensor, gradient: Tensor) -> Tensor:
         """Returns the next image, in [0, 1]."""
+        return (image - self.move(image, gradient)).clamp(0, 1)
+
+    def move(self, image: Tensor, gradient: Tensor) -> Tensor:
+        """Returns what is taken off each image before it is projected, (B, 3, H, W); remembers the evaluation."""
         x, g = image.flatten(1), gradient.flatten(1)  # (B, P)
         if self.previous is not None:
             self._remember(x - self.previous[0], g - self.previous[1])
@@ -101,8 +105,7 @@ class Lbfgs:
         first = self.FIRST_STEP / g.abs().mean(1).clamp(min=torch.finfo(g.dtype).tiny)
         move = self.learning_rate[:, None] * self._direction(g, torch.where(self.scale > 0, self.scale, first))
         length = move.square().mean(1).sqrt().clamp(min=torch.finfo(g.dtype).tiny)
-        move = move * (self.LONGEST_STEP / length).clamp(max=1)[:, None]
-        return (x - move).clamp(0, 1).view_as(image)
+        return (move * (self.LONGEST_STEP / length).clamp(max=1)[:, None]).view_as(image)
 
     def restart(self, samples: Tensor) -> None:
         """Drops the history of some samples, (B,) bool, and halves their step size."""
