@@ -10,7 +10,9 @@ from typing import Annotated, Literal
 from cyclopts import App, CycloptsError, Parameter
 
 from flows import making
-from flows.stop import EXIT_STOPPED
+from flows.console import counted, out, show_error, show_outcome, show_plan, show_rejected, show_status
+from flows.pair import SetOption, manifest_or_pair
+from flows.stop import EXIT_STOPPED, tell_stopped
 from stylize_core.errors import Stopped, StoreError, StylizeError, UsageError
 
 EXIT_UNEXPECTED, EXIT_NOT_STARTED, EXIT_FAILED_ROWS = 1, 2, 3
@@ -52,10 +54,6 @@ Strict = Annotated[bool, Parameter(help="Start nothing where any row is rejected
 Wait = Annotated[bool, Parameter(help="Wait for another run that is writing to the store.", negative="")]
 Content = Annotated[str | None, Parameter(help="One content image, in place of a manifest.", show_default=False)]
 Style = Annotated[str | None, Parameter(help="The style image for --content.", show_default=False)]
-Set = Annotated[
-    dict[str, str] | None,
-    Parameter(name="--set", help="Settings for --content, such as --set.size 256.", show_default=False),
-]
 
 
 @app.command
@@ -66,7 +64,7 @@ def run(
     store: Store,
     content: Content = None,
     style: Style = None,
-    set: Set = None,
+    set: SetOption = None,
     weights: Weights = "imagenet",
     device: Device = "auto",
     precision: Precision = "auto",
@@ -83,11 +81,11 @@ def run(
 
     Run the same command again to go on after a stop: jobs that are done are skipped.
     """
-    from flows.console import ConsoleWatcher, show_outcome
+    from flows.progress import ConsoleWatcher
     from flows.watcher import watcher
-    from stylize_core.run import Options
+    from stylize_core.options import Options
 
-    with making.manifest_or_pair(manifest, content, style, set) as path:
+    with manifest_or_pair(manifest, content, style, set) as path:
         options = Options(
             manifest=path,
             store=store,
@@ -108,7 +106,7 @@ def run(
         except StoreError as error:
             if look.run is None:
                 raise
-            _show(error)  # the store failed in mid-run
+            show_error(error)  # the store failed in mid-run
             return EXIT_UNEXPECTED
     assert look.run is not None, "a run that ends without an error was prepared"
     show_outcome(look.run)
@@ -126,13 +124,15 @@ def _flow(options: "object") -> None:
         os.environ.setdefault(name, value)
     from dataclasses import asdict
 
+    from prefect.exceptions import FailedRun
+
     from flows.stylize_manifest import stylize_manifest
 
     state = stylize_manifest(**asdict(options), return_state=True)  # type: ignore[call-overload]
     error = state.result(raise_on_failure=False)
     if state.is_cancelled():
         raise Stopped(state.message or "stopped")
-    if isinstance(error, StylizeError) or (isinstance(error, BaseException) and not state.message):
+    if isinstance(error, BaseException) and not isinstance(error, FailedRun):  # that one: too many rows failed
         raise error
 
 
@@ -144,7 +144,7 @@ def plan(
     store: Store,
     content: Content = None,
     style: Style = None,
-    set: Set = None,
+    set: SetOption = None,
     weights: Weights = "imagenet",
     device: Device = "auto",
     precision: Precision = "auto",
@@ -156,10 +156,10 @@ def plan(
     wait: Wait = False,
 ) -> int:
     """Show what `run` would do with the same arguments, and what it would cost; write nothing."""
-    from flows.console import show_plan, show_rejected
-    from stylize_core.run import Options, look_ahead
+    from stylize_core.options import Options
+    from stylize_core.run import look_ahead
 
-    with making.manifest_or_pair(manifest, content, style, set) as path:
+    with manifest_or_pair(manifest, content, style, set) as path:
         options = Options(
             manifest=path,
             store=store,
@@ -189,7 +189,6 @@ def status(
     verify: Annotated[bool, Parameter(help="Read every image and compare it with its record.", negative="")] = False,
 ) -> int:
     """Show what a store holds: jobs by status, errors, runs, and who is writing to it."""
-    from flows.console import out, show_status
     from stylize_core.store.status import summary
     from stylize_core.store.store import open_store
     from stylize_core.store.verify import verify as faults_of
@@ -200,7 +199,7 @@ def status(
     for fault in faults:
         out.print(f"{fault.path}: {fault.what}", markup=False, soft_wrap=True)
     if verify:
-        out.print(f"verified: {len(faults)} faults")
+        out.print(f"verified: {counted(len(faults), 'fault')}")
     return EXIT_UNEXPECTED if faults else 0
 
 
@@ -212,7 +211,6 @@ def report(
     run: Annotated[str | None, Parameter(help="Name of the run; the newest unless given.", show_default=False)] = None,
 ) -> int:
     """Draw the contact sheets and the report of a run again."""
-    from flows.console import out
     from stylize_core.report.page import write_report
     from stylize_core.report.rows import latest_run
     from stylize_core.store.store import open_store
@@ -231,12 +229,6 @@ def _rows_per_task(text: str) -> int | None:
     return int(text)
 
 
-def _show(error: StylizeError) -> None:
-    from flows.console import show_error
-
-    show_error(error)
-
-
 def main(arguments: list[str] | None = None) -> None:
     """Runs the command and ends the process with its exit code."""
     warnings.filterwarnings("ignore", module="PIL")
@@ -247,13 +239,14 @@ def _exit_code(command: Callable[[], object]) -> int:
     try:
         code = command()
     except CycloptsError as error:
-        _show(UsageError(str(error), todo="see stylize --help"))
+        where = " ".join(("stylize", *(error.command_chain or ())))
+        show_error(UsageError(str(error).removesuffix("."), where=where, todo=f"see {where} --help"))
         return EXIT_NOT_STARTED
     except (Stopped, KeyboardInterrupt):
-        _show(Stopped("stopped", todo="run the same command again to go on: everything committed is kept"))
+        tell_stopped()
         return EXIT_STOPPED
     except StylizeError as error:
-        _show(error)
+        show_error(error)
         return EXIT_NOT_STARTED
     except BrokenPipeError:
         Path(os.devnull).open("w")  # noqa: SIM115

@@ -7,7 +7,8 @@ from flows.stop import StopFlag
 from flows.watcher import Watcher, watcher
 from stylize_core.chunk import Chunk, run_chunk
 from stylize_core.errors import Stopped, StylizeError
-from stylize_core.run import Options, Run, open_run
+from stylize_core.options import Options
+from stylize_core.run import Run, open_run
 
 RETRY_SECONDS = (1.0, 5.0, 15.0)
 """Pauses before a chunk is tried again after an error that may pass, such as a store that does not answer."""

@@ -6,11 +6,32 @@ Everything committed is kept and the next run goes on from there, which is what 
 import os
 import signal
 import threading
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
 
+from flows.console import show_error
+from stylize_core.errors import Stopped
+
 EXIT_STOPPED = 130
 GRACE_SECONDS = 4.0
+
+
+def tell_stopped() -> None:
+    """Says that the run was stopped and how to go on."""
+    show_error(Stopped("stopped", todo="run the same command again to go on: everything committed is kept"))
+
+
+def _end() -> None:
+    tell_stopped()
+    for child in _children():  # Prefect's temporary server would live on
+        os.kill(child, signal.SIGTERM)
+    os._exit(EXIT_STOPPED)
+
+
+def _children() -> list[int]:
+    """Returns the process numbers of this process's children, as Linux tells them; elsewhere none."""
+    return [int(pid) for path in Path("/proc/self/task").glob("*/children") for pid in path.read_text().split()]
 
 
 class StopFlag:
@@ -38,8 +59,8 @@ class StopFlag:
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if self._asked.is_set():  # asked twice: at once
-            os._exit(EXIT_STOPPED)
+            _end()
         self._asked.set()
-        last = threading.Timer(GRACE_SECONDS, os._exit, (EXIT_STOPPED,))
+        last = threading.Timer(GRACE_SECONDS, _end)
         last.daemon = True
         last.start()

@@ -1,15 +1,16 @@
 """The flow: plan -> fan out -> collect."""
 
-import time
 from collections import deque
+from contextlib import suppress
 from functools import partial
 from typing import Any
 from uuid import UUID
 
+import httpx
 from prefect import flow
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.client.schemas.objects import State
-from prefect.futures import PrefectFuture
+from prefect.futures import PrefectConcurrentFuture
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
@@ -19,14 +20,15 @@ from flows.runners import carry_out
 from flows.stop import StopFlag
 from flows.tasks import Sealed
 from stylize_core.errors import Stopped, StylizeError
-from stylize_core.run import Options, Run
+from stylize_core.options import Options
+from stylize_core.run import Run
 
 IN_FLIGHT = 2
 """Chunks submitted at a time: one that runs and one that waits. A chunk in flight costs Prefect memory."""
 
 PROGRESS_SECONDS = 5.0
 
-ONE_DEVICE: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=1)
+ONE_DEVICE: Any = ThreadPoolTaskRunner(max_workers=1)  # `Any`: by its types, a flow takes none of Prefect's runners
 
 
 def _flow_run_name() -> str:
@@ -56,7 +58,7 @@ def stylize_manifest(
 ) -> State[Any]:
     """Stylises every row of a manifest into a store.
 
-    The parameters are those of `stylize_core.run.Options`. The flow's final state says what became of the rows:
+    The parameters are those of `stylize_core.options.Options`. The flow's final state says what became of the rows:
     Completed, Failed (more failed or rejected rows than `max_failed`, or nothing could be started) or Cancelled.
     """
     parameters = dict(locals())
@@ -78,8 +80,10 @@ def _collect(run: Run) -> None:
 
 
 def _fan_out(run: Run, stop: StopFlag) -> None:
+    if not run.chunks:
+        return  # an empty bar would stay at 0 % for ever
     progress = _ProgressArtifact(run)
-    in_flight: deque[PrefectFuture[Any]] = deque()
+    in_flight: deque[Any] = deque()  # of the futures that `ONE_DEVICE` makes
     for chunk in run.chunks:
         if stop():
             break
@@ -93,11 +97,12 @@ def _fan_out(run: Run, stop: StopFlag) -> None:
     progress.show()
 
 
-def _settle(future: PrefectFuture[Any], progress: "_ProgressArtifact") -> None:
+def _settle(future: PrefectConcurrentFuture[Any], progress: "_ProgressArtifact") -> None:
     """Waits for a chunk; raises what made it fail for good."""
-    while not future.state.is_final():
+    while not future.wrapped_future.done():
         future.wait(timeout=PROGRESS_SECONDS)
         progress.show()
+    future.wait()  # takes the state over from the thread: the server's copy of it would lack the result
     if future.state.is_cancelled():
         raise Stopped("the run was stopped")
     future.state.result()
@@ -111,11 +116,11 @@ class _ProgressArtifact:
         self.jobs = sum(len(chunk.jobs) for chunk in run.chunks)
         artifact = create_progress_artifact(progress=0.0, key="stylize-progress", description=f"Run {run.name}")
         self.update = partial(update_progress_artifact, artifact if isinstance(artifact, UUID) else UUID(str(artifact)))
-        self.at = time.monotonic()
 
     def show(self) -> None:
         """Sends the share where it has changed."""
         share = 100.0 * len(self.run.bench.committed) / max(self.jobs, 1)
         if share != self.shown:
-            self.shown = share
-            self.update(progress=share)
+            with suppress(httpx.HTTPError):  # a server that is away for a while does not end the run
+                self.update(progress=share)
+                self.shown = share

@@ -29,7 +29,7 @@ class Sealed(Generic[T]):
         self.value = value
 
 
-@task(name="plan", **PLAIN)
+@task(name="plan", task_run_name="plan", **PLAIN)
 def plan(run: Sealed[Run]) -> State[Any]:
     """Makes the plan; an expected error is a failed state without a traceback."""
     try:
@@ -44,8 +44,12 @@ def plan(run: Sealed[Run]) -> State[Any]:
 
 def _chunk_name() -> str:
     chunk: Chunk = task_run.parameters["chunk"].value
-    settings, count = chunk.jobs[0].settings, len(chunk.jobs)
-    return f"chunk {chunk.number} · {count} {'jobs' if count > 1 else 'job'} · {settings.size} px {settings.optimiser}"
+    settings = chunk.jobs[0].settings
+    return f"chunk {chunk.number}: {_jobs(len(chunk.jobs))}, {settings.size} px, {settings.optimiser}"
+
+
+def _jobs(count: int) -> str:
+    return "1 job" if count == 1 else f"{count} jobs"
 
 
 def _may_pass(_: object, __: TaskRun, state: State[Any]) -> bool:
@@ -67,10 +71,10 @@ def stylise_chunk(chunk: Sealed[Chunk], run: Sealed[Run]) -> State[Any]:
         count = run_chunk(chunk.value, run.value.bench)
     except Stopped as error:
         return Cancelled(message=str(error))
-    return Completed(message=f"{count} jobs committed")
+    return Completed(message=f"{_jobs(count)} committed")
 
 
-@task(name="collect", **PLAIN)
+@task(name="collect", task_run_name="collect", **PLAIN)
 def collect(run: Sealed[Run]) -> State[Any]:
     """Publishes rows, sheets and report, and shows them in Prefect's interface."""
     done = run.value
@@ -78,10 +82,18 @@ def collect(run: Sealed[Run]) -> State[Any]:
     create_table_artifact(
         key="stylize-rows",
         table=[{"status": status, "rows": count} for status, count in done.outcome.items()],
-        description=f"Run {done.name}",
+        description=f"Run {done.name}: {done.summary}",
     )
-    location = done.report_uri if "://" in done.report_uri else f"file://{done.report_uri}"
     create_markdown_artifact(
-        key="stylize-report", markdown=f"**{done.summary}**\n\n[Report of run {done.name}]({location})"
+        key="stylize-report", markdown=_where_to_look(done), description=f"Run {done.name}: {done.summary}"
     )
     return Completed(message=done.summary)
+
+
+def _where_to_look(run: Run) -> str:
+    """Returns the outcome with the report's place spelt out: browsers do not follow a web page's link to a file."""
+    link = run.report_uri if "://" in run.report_uri else f"file://{run.report_uri}"
+    lines = [f"**{run.summary}**", f"Report: [{run.report_uri}]({link})"]
+    if run.outcome["failed"] + run.outcome["rejected"]:
+        lines.append(f"Rows to mend and run again: `{run.report_uri.removesuffix('report.html')}failed.csv`")
+    return "\n\n".join(lines)

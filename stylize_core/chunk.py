@@ -47,8 +47,9 @@ class Progress:
     """A step of a batch, or jobs that are finished.
 
     Attributes:
-        finished: job ids that were just committed; empty for a step.
+        finished: ids of jobs just computed, to be committed soon; empty for a step.
         failed: those of them that failed.
+        jobs: of the running batch.
         step: of the running batch.
         steps: of the running batch.
         loss: mean total of the running batch.
@@ -56,6 +57,7 @@ class Progress:
 
     finished: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
+    jobs: int = 0
     step: int = 0
     steps: int = 0
     loss: float = float("nan")
@@ -71,7 +73,7 @@ class Bench:
         run: name of the run.
         before_commit: raises where the run may no longer write (its lease is lost).
         should_stop: asked between evaluations.
-        on_progress: told of steps (at most twice a second) and commits.
+        on_progress: told of steps (at most twice a second) and finished batches.
         committed: ids of jobs this run has committed; a chunk tried again leaves them out.
         max_batch: upper bound of a batch, None for what the device's memory allows.
     """
@@ -93,18 +95,23 @@ def run_chunk(chunk: Chunk, bench: Bench) -> int:
         The number of jobs committed now.
 
     Raises:
-        Stopped: the run is to stop; batches that were not committed are lost.
+        Stopped: the run is to stop; finished batches are committed, the running one is lost.
         StoreError: the store cannot be written, or the lease is lost.
     """
     jobs = [job for job in chunk.jobs if job.job_id not in bench.committed]
     origin = Origin(run=bench.run, attempts=chunk.attempts, engine=bench.engine)
     pending: list[Outcome] = []
     count, since = 0, time.monotonic()
-    for outcomes in _outcomes(jobs, origin, bench):
-        pending += outcomes
-        if time.monotonic() - since >= COMMIT_SECONDS:
-            count, since = count + _commit(pending, bench), time.monotonic()
-            pending = []
+    try:
+        for outcomes in _outcomes(jobs, origin, bench):
+            pending += outcomes
+            bench.on_progress(_finished(outcomes))
+            if time.monotonic() - since >= COMMIT_SECONDS:
+                count, since = count + _commit(pending, bench), time.monotonic()
+                pending = []
+    except Stopped:
+        _commit(pending, bench)
+        raise
     bench.engine.forget_styles()
     return count + _commit(pending, bench)
 
@@ -114,11 +121,14 @@ def _commit(outcomes: list[Outcome], bench: Bench) -> int:
         return 0
     bench.before_commit()
     publish_commit(bench.files, commit_name(bench.run), outcomes)
-    ids = tuple(outcome.result.job_id for outcome in outcomes)
-    failed = tuple(outcome.result.job_id for outcome in outcomes if outcome.result.status == "failed")
-    bench.committed.update(ids)
-    bench.on_progress(Progress(finished=ids, failed=failed))
+    bench.committed.update(outcome.result.job_id for outcome in outcomes)
     return len(outcomes)
+
+
+def _finished(outcomes: list[Outcome]) -> Progress:
+    results = [outcome.result for outcome in outcomes]
+    failed = tuple(result.job_id for result in results if result.status == "failed")
+    return Progress(finished=tuple(result.job_id for result in results), failed=failed)
 
 
 def _outcomes(jobs: Sequence[Job], origin: Origin, bench: Bench) -> Iterator[list[Outcome]]:
@@ -187,6 +197,6 @@ def _optimise_batch(pairs: list[Pair], bench: Bench) -> list[Optimised]:
         nonlocal shown
         if time.monotonic() - shown > 0.5:
             shown = time.monotonic()
-            bench.on_progress(Progress(step=step, steps=steps, loss=float(totals.mean())))
+            bench.on_progress(Progress(jobs=len(pairs), step=step, steps=steps, loss=float(totals.mean())))
 
     return bench.engine.optimise(pairs, on_step=on_step, should_stop=bench.should_stop)

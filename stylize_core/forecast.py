@@ -64,6 +64,10 @@ class Forecast:
         return asdict(self)
 
 
+NOTHING = Forecast(jobs=0, seconds=0.0, peak_memory_bytes=0, store_bytes=0, probed=True)
+"""Of no jobs; certain without a probe."""
+
+
 def evaluation_flops(settings: Settings, height: int, width: int) -> float:
     """Returns the operations of one evaluation of one image: convolutions forward and backward, and the Grams."""
     last = max(LAYERS.index(name) for name in layers_in_use(settings))
@@ -72,7 +76,7 @@ def evaluation_flops(settings: Settings, height: int, width: int) -> float:
     for name in LAYERS[: last + 1]:
         outputs, positions = CHANNELS[name], height * width / 4.0 ** (int(name[4]) - 1)
         total += 2 * (2 * 9 * inputs * outputs * positions)  # once forward, once for the input's gradient
-        total += 2 * (2 * outputs * outputs * positions) if name in styles else 0
+        total += 3 * (2 * outputs * outputs * positions) if name in styles else 0  # twice backward: F is both factors
         inputs = outputs
     return total
 

@@ -1,27 +1,24 @@
 """Manifest + store -> what is to be done: jobs, groups, chunks and a forecast. Reads only; writes nothing."""
 
-import hashlib
 import json
 import math
-from collections.abc import Collection, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
 
 import pyarrow as pa
 
 from stylize_core.chunk import Chunk
-from stylize_core.engine.decode import shape_of
-from stylize_core.engine.network import least_edge
-from stylize_core.engine.objective import layers_in_use
-from stylize_core.engine.resize import output_shape, style_shape
-from stylize_core.engine.weights import Weights, require_layers
-from stylize_core.errors import ImageTooSmall, InputError, RowError, StylizeError
-from stylize_core.forecast import Forecast, Rate, forecast, job_seconds
-from stylize_core.job import Job, Source, job_id, public_uri
+from stylize_core.engine.weights import Weights
+from stylize_core.errors import RowError, StylizeError
+from stylize_core.forecast import NOTHING, Forecast, Rate, forecast, job_seconds
+from stylize_core.history import History
+from stylize_core.job import Job, public_uri
+from stylize_core.jobs import Sources, fingerprint, job_of
 from stylize_core.manifest.manifest import Manifest, RejectedRow
 from stylize_core.manifest.row import Row
-from stylize_core.store.inputs import Fingerprint, Fingerprints, read_input, stat_input
-from stylize_core.store.ledger import attempts, live
+from stylize_core.settings import Settings
+from stylize_core.store.inputs import Fingerprints
 from stylize_core.store.records import PLAN
 
 MAX_CHUNKS = 2000
@@ -29,9 +26,6 @@ MAX_CHUNKS = 2000
 
 CHUNK_SECONDS = 30.0
 """Chunks are made at least this long where the rows allow it."""
-
-READERS = 8
-"""Threads that read inputs never seen before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,40 +120,6 @@ class Plan:
         return line
 
 
-@dataclass(slots=True, kw_only=True)
-class History:
-    """What the store knows of jobs before a run.
-
-    Attributes:
-        status: `done` or `failed`, by job id.
-        retryable: ids of failed jobs whose error may pass.
-        attempts: highest attempt so far, by job id.
-    """
-
-    status: dict[str, str] = field(default_factory=dict)
-    retryable: set[str] = field(default_factory=set)
-    attempts: dict[str, int] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, results: pa.Table) -> "History":
-        """Reads every committed line of a store."""
-        lines = live(results)
-        ids = lines["job_id"].to_pylist()
-        return cls(
-            status=dict(zip(ids, lines["status"].to_pylist(), strict=True)),
-            retryable={i for i, again in zip(ids, lines["retryable"].to_pylist(), strict=True) if again},
-            attempts=attempts(results),
-        )
-
-    def action(self, job: str, retry_failed: str) -> str:
-        """Returns `run`, `skip` or `keep_failed` for a job; `retry_failed` is none, transient or all."""
-        status = self.status.get(job)
-        if status == "failed":
-            again = retry_failed == "all" or (retry_failed == "transient" and job in self.retryable)
-            return "run" if again else "keep_failed"
-        return "skip" if status == "done" else "run"
-
-
 def make_plan(
     manifest: Manifest,
     *,
@@ -167,7 +127,7 @@ def make_plan(
     history: History,
     weights: Weights,
     precision: str,
-    rate: Rate,
+    measure: Callable[[Settings], Rate],
     retry_failed: str = "transient",
     rows_per_task: int | None = None,
 ) -> Plan:
@@ -179,51 +139,28 @@ def make_plan(
         history: what the store has.
         weights: of the network.
         precision: resolved.
-        rate: how fast the device is.
+        measure: tells how fast the device is on jobs of such settings; asked where there is something to run.
         retry_failed: which failed jobs run again: none, transient or all.
         rows_per_task: jobs of a chunk, None to choose.
     """
     uris = {uri for row in manifest.rows for uri in (row.content, row.style, row.init) if uri}
-    sources = _fingerprint(uris, fingerprints)
+    sources = fingerprint(uris, fingerprints)
     rows = [_planned(row, sources, history, weights, precision, retry_failed) for row in manifest.rows]
     rows += [_rejected(line) for line in manifest.rejected]
     rows.sort(key=lambda row: row.row)
     jobs = {row.job.job_id: row.job for row in rows if row.job and row.action == "run"}
+    plan = partial(Plan, rows=rows, fingerprints=fingerprints, weights_sha256=weights.sha256)
+    if not jobs:
+        return plan(chunks=[], groups=0, forecast=NOTHING)
     groups = _groups(jobs.values())
+    rate = measure(groups[0][0].settings)
     chunks = _chunks(groups, history, rate, rows_per_task)
-    return Plan(
-        rows=rows,
-        chunks=chunks,
-        groups=len(groups),
-        fingerprints=fingerprints,
-        forecast=forecast(jobs.values(), rate),
-        weights_sha256=weights.sha256,
-    )
-
-
-def _fingerprint(uris: Collection[str], known: Fingerprints) -> dict[str, Source | StylizeError]:
-    """Returns each input as it is now, or why it cannot be used; only files never seen before are read."""
-    with ThreadPoolExecutor(READERS) as pool:
-        return dict(zip(uris, pool.map(lambda uri: _source(uri, known), uris), strict=True))
-
-
-def _source(uri: str, known: Fingerprints) -> Source | StylizeError:
-    try:
-        size, stamp = stat_input(uri)
-        entry = known.get(uri, size, stamp)
-        if entry is None:
-            data = read_input(uri)
-            width, height = shape_of(data, uri)
-            entry = Fingerprint(hashlib.sha256(data).hexdigest(), width, height)
-            known.add(uri, size, stamp, entry)
-        return Source(uri=uri, sha256=entry.sha256, width=entry.width, height=entry.height)
-    except InputError as error:
-        return error
+    return plan(chunks=chunks, groups=len(groups), forecast=forecast(jobs.values(), rate))
 
 
 def _planned(
     row: Row,
-    sources: Mapping[str, Source | StylizeError],
+    sources: Sources,
     history: History,
     weights: Weights,
     precision: str,
@@ -231,7 +168,7 @@ def _planned(
 ) -> PlannedRow:
     job, error, action = None, None, "reject"
     try:
-        job = _job(row, sources, weights, precision)
+        job = job_of(row, sources, weights, precision)
         action = history.action(job.job_id, retry_failed)
     except StylizeError as problem:
         error = problem
@@ -257,43 +194,8 @@ def _rejected(row: RejectedRow) -> PlannedRow:
         cells=row.cells,
         inputs=row.inputs,
         action="reject",
-        error=RowError("; ".join(problem.detail for problem in row.problems), where=f"line {row.line}"),
+        error=RowError("; ".join(problem.detail for problem in row.problems)),
     )
-
-
-def _job(row: Row, sources: Mapping[str, Source | StylizeError], weights: Weights, precision: str) -> Job:
-    settings = row.settings
-    content, style = _usable(sources[row.content]), _usable(sources[row.style])
-    init = _usable(sources[row.init]) if row.init else None
-    layers = layers_in_use(settings)
-    require_layers(weights, layers)
-    height, width = output_shape(content.width, content.height, settings.size, settings.fit)
-    style_edges = style_shape(
-        style.width, style.height, settings.style_size or settings.size, settings.style_fit, height, width
-    )
-    least = least_edge(layers)
-    for name, edges in (("target", (height, width)), ("style", style_edges)):
-        if min(edges) < least:
-            what = f"the {name} would be {edges[1]} x {edges[0]} px, but {layers[-1]} needs {least} px"
-            raise ImageTooSmall(what, where=f"line {row.line}")
-    styles = ((style, 1.0),)
-    identity = job_id(
-        content=content,
-        styles=styles,
-        init=init,
-        settings=settings,
-        weights_sha256=weights.sha256,
-        precision=precision,
-    )
-    return Job(
-        job_id=identity, content=content, styles=styles, init=init, settings=settings, height=height, width=width
-    )
-
-
-def _usable(source: Source | StylizeError) -> Source:
-    if isinstance(source, StylizeError):
-        raise source
-    return source
 
 
 def _groups(jobs: Iterable[Job]) -> list[list[Job]]:

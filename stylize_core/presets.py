@@ -119,12 +119,13 @@ _ALL = (
     Preset(
         name="tv",
         summary="origin 002: equal shapes, content + style + total variation, Adam",
-        source={"fit": "stretch", "style_fit": "stretch", "tv_weight": 1.0, "optimiser": "adam"},
-        ours={"learning_rate": 0.02, "steps": 500},
+        source={"fit": "stretch", "style_fit": "stretch", "optimiser": "adam"},
+        ours={"tv_weight": 1.0, "learning_rate": 0.02, "steps": 500},  # the source has the term, but no number for it
     ),
     Preset(
         name="avgpool",
         summary="origin 003: MSE of features of several layers and of Grams, average pooling",
+        # "Multiple convolutional layers": these are those of the program that the source links to.
         source={"content_layers": STYLE_LAYERS, "form": "mean", "pooling": "average"},
         ours={"optimiser": "adam", "learning_rate": 0.02, "steps": 500},
     ),

@@ -4,27 +4,25 @@
 """
 
 import json
-import logging
-import platform
 import secrets
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-
-import torch
+from functools import partial
 
 from stylize_core.chunk import Bench, Chunk, Progress
-from stylize_core.engine.device import describe, resolve_device, resolve_precision
+from stylize_core.engine.device import resolve_device, resolve_precision
 from stylize_core.engine.engine import Engine
 from stylize_core.engine.weights import load_weights
-from stylize_core.errors import InputError, ManifestError, UsageError
-from stylize_core.forecast import probe, unprobed
+from stylize_core.environment import environment, logged
+from stylize_core.errors import InputError, ManifestError
+from stylize_core.forecast import probe
+from stylize_core.history import History
 from stylize_core.job import public_uri
 from stylize_core.manifest.manifest import Manifest, load_manifest
-from stylize_core.outcomes import versions
-from stylize_core.plan import History, Plan, make_plan
+from stylize_core.options import Options
+from stylize_core.plan import Plan, make_plan
 from stylize_core.report.page import write_report
 from stylize_core.report.rows import publish_rows
 from stylize_core.store import layout
@@ -36,64 +34,6 @@ from stylize_core.store.records import STATUSES
 from stylize_core.store.store import open_store
 from stylize_core.store.sweep import sweep
 from stylize_core.store.tables import publish_table
-
-RETRY_FAILED = ("none", "transient", "all")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """What a run is asked to do; plain values, so that they travel as the parameters of a flow.
-
-    Attributes:
-        manifest: path or URL of a CSV manifest.
-        store: folder or URL of the store.
-        weights: `imagenet`, `builtin` or a path.
-        device: auto, cpu, cuda or cuda:N.
-        precision: auto, float32 or bfloat16.
-        rows_per_task: jobs of a chunk, None to choose.
-        max_failed: failed and rejected rows that a good run may have: a number, or a share such as `5%`.
-        retry_failed: which jobs that failed before run again.
-        strict: do nothing where any row is rejected.
-        wait: for another run to give the store free.
-    """
-
-    manifest: str
-    store: str
-    weights: str = "imagenet"
-    device: str = "auto"
-    precision: str = "auto"
-    rows_per_task: int | None = None
-    max_failed: str = "0"
-    retry_failed: str = "transient"
-    strict: bool = False
-    wait: bool = False
-
-    def __post_init__(self) -> None:
-        """Checks what can be checked without looking at anything.
-
-        Raises:
-            UsageError: an option cannot be used.
-        """
-        self.allowed(100)
-        if self.retry_failed not in RETRY_FAILED:
-            what = f"unknown choice {self.retry_failed!r}"
-            raise UsageError(what, where="--retry-failed", todo=f"use {', '.join(RETRY_FAILED)}")
-        if self.rows_per_task is not None and self.rows_per_task < 1:
-            raise UsageError(
-                f"{self.rows_per_task} rows make no task", where="--rows-per-task", todo="use auto or 1, 2 …"
-            )
-
-    def allowed(self, rows: int) -> int:
-        """Returns how many of so many rows may fail."""
-        number, percent, rest = self.max_failed.partition("%")
-        try:
-            value = float(number) if percent else int(number)
-        except ValueError:
-            value = -1
-        if rest or value < 0 or (percent and value > 100):
-            what = f"{self.max_failed!r} is no number of rows and no share"
-            raise UsageError(what, where="--max-failed", todo="write for instance 10 or 5%")
-        return int(rows * value / 100) if percent else int(value)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -107,6 +47,7 @@ class Run:
         bench: where chunks of this process are computed.
         started: when.
         plan: what is to be done, once the run is prepared.
+        log: lines logged so far.
         outcome: number of rows by status, once the run is finished.
     """
 
@@ -115,9 +56,9 @@ class Run:
     manifest: bytes
     bench: Bench
     started: str
+    log: list[str] = field(default_factory=list)
     plan: Plan | None = None
     outcome: dict[str, int] = field(default_factory=dict)
-    log: list[str] = field(default_factory=list)
 
     @property
     def chunks(self) -> list[Chunk]:
@@ -157,7 +98,7 @@ class Run:
         known.save(files)
         files.publish(layout.run(self.name, "manifest.csv"), self.manifest)
         files.publish(layout.run(self.name, "plan.json"), _json(plan.summary))
-        files.publish(layout.run(self.name, "environment.json"), _json(_environment(self)))
+        self._publish_environment()
         publish_table(files, layout.run(self.name, "plan.parquet"), plan.to_table())
 
     def finish(self, *, with_report: bool = True) -> None:
@@ -169,10 +110,20 @@ class Run:
         files = self.bench.files
         rows = publish_rows(files, self.name)
         self.outcome = {status: int((rows["status"] == status).sum()) for status in STATUSES}
-        files.publish(layout.run(self.name, "environment.json"), _json(_environment(self)))
+        self._publish_environment()
         files.publish(layout.run(self.name, "log.txt"), "".join(f"{line}\n" for line in self.log).encode())
         if with_report:
             write_report(files, self.name)
+
+    def _publish_environment(self) -> None:
+        times = {
+            "run": self.name,
+            "started": self.started,
+            "finished": datetime.now(UTC).isoformat(timespec="seconds") if self.outcome else None,
+            "rows": self.outcome,
+        }
+        record = {**times, **environment(self.options, self.bench.engine)}
+        self.bench.files.publish(layout.run(self.name, "environment.json"), _json(record))
 
 
 def read_manifest_file(uri: str) -> bytes:
@@ -184,7 +135,8 @@ def read_manifest_file(uri: str) -> bytes:
     try:
         return read_input(uri)
     except InputError as error:
-        raise ManifestError(f"the manifest cannot be read: {error.what}", where=public_uri(uri)) from error
+        what = f"the manifest cannot be read: {error.what}"
+        raise ManifestError(what, where=public_uri(uri), todo="name a CSV file that you may read") from error
 
 
 def load_engine(options: Options) -> Engine:
@@ -196,13 +148,13 @@ def load_engine(options: Options) -> Engine:
     """
     device = resolve_device(options.device)
     precision = resolve_precision(options.precision, device)
-    return Engine(load_weights(options.weights), device=device, precision=precision)
+    return Engine(load_weights(options.weights, progress=True), device=device, precision=precision)
 
 
 def look_ahead(options: Options) -> Plan:
     """Returns the plan of a run that is not made: all that can be known before; writes nothing."""
-    engine = load_engine(options)
     manifest = load_manifest(read_manifest_file(options.manifest), options.manifest)
+    engine = load_engine(options)
     if not Files(options.store).exists(layout.STORE):  # no store yet: everything is to be done
         return _plan(manifest, options, engine, Fingerprints(), History())
     files = open_store(options.store, create=False)
@@ -210,32 +162,34 @@ def look_ahead(options: Options) -> Plan:
 
 
 def _plan(manifest: Manifest, options: Options, engine: Engine, fingerprints: Fingerprints, history: History) -> Plan:
-    rate = probe(engine, manifest.rows[0].settings) if manifest.rows else unprobed(engine.device, engine.precision)
     return make_plan(
         manifest,
         fingerprints=fingerprints,
         history=history,
         weights=engine.weights,
         precision=engine.precision,
-        rate=rate,
+        measure=partial(probe, engine),
         retry_failed=options.retry_failed,
         rows_per_task=options.rows_per_task,
     )
 
 
 def _check_startable(plan: Plan, options: Options) -> None:
-    """Raises ManifestError where nothing may be started: every row rejected, or any with `strict`."""
-    rejected = plan.counts["reject"]
-    if rejected == len(plan.rows) or (rejected and options.strict):
-        strict = "; --strict allows none" if rejected < len(plan.rows) else ""
-        errors = [row for row in plan.rows if row.error]
-        listed = "\n".join(f"  line {row.line}: {row.error}" for row in errors[:20])
-        more = f"\n  … and {len(errors) - 20} more" if len(errors) > 20 else ""
-        raise ManifestError(
-            f"{rejected} of {len(plan.rows)} rows are rejected{strict}",
-            where=public_uri(options.manifest),
-            todo=f"mend these rows:\n{listed}{more}",
-        )
+    """Raises what keeps a plan from being started: every row is rejected, or any with `strict`."""
+    rejected = [row for row in plan.rows if row.error]
+    if len(rejected) < len(plan.rows) and not (rejected and options.strict):
+        return
+    only = rejected[0].error
+    if len(plan.rows) == 1 and only and only.where:
+        raise only  # of a single pair the image says it all; its manifest was never seen
+    strict = "; --strict allows none" if len(rejected) < len(plan.rows) else ""
+    listed = "\n".join(f"  line {row.line}: {row.error}" for row in rejected[:20])
+    more = f"\n  … and {len(rejected) - 20} more" if len(rejected) > 20 else ""
+    raise ManifestError(
+        f"{len(rejected)} of {len(plan.rows)} rows are rejected{strict}",
+        where=public_uri(options.manifest),
+        todo=f"mend these rows:\n{listed}{more}",
+    )
 
 
 @contextmanager
@@ -250,10 +204,10 @@ def open_run(
     Raises:
         StylizeError: nothing could be started.
     """
-    engine = load_engine(options)
     manifest = read_manifest_file(options.manifest)
+    engine = load_engine(options)
     files = open_store(options.store, create=True)
-    with Lease.acquire(files, wait=options.wait, stop=should_stop) as lease:
+    with Lease.acquire(files, wait=options.wait, stop=should_stop) as lease, logged() as log:
         started = datetime.now(UTC)
         name = f"{started:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
         bench = Bench(
@@ -270,52 +224,10 @@ def open_run(
             manifest=manifest,
             bench=bench,
             started=started.isoformat(timespec="seconds"),
+            log=log,
         )
-        with _logged(run.log):
-            yield run
-
-
-def _environment(run: Run) -> dict[str, object]:
-    engine = run.bench.engine
-    options = asdict(run.options) | {name: public_uri(getattr(run.options, name)) for name in ("manifest", "store")}
-    return {
-        "run": run.name,
-        "started": run.started,
-        "finished": datetime.now(UTC).isoformat(timespec="seconds") if run.outcome else None,
-        "command": " ".join(public_uri(word) for word in sys.argv),
-        "options": options,
-        "rows": run.outcome,
-        "device": describe(engine.device),
-        "precision": engine.precision,
-        "weights": {"name": engine.weights.name, "sha256": engine.weights.sha256},
-        "versions": versions(),
-        "host": platform.node(),
-        "platform": platform.platform(),
-        "threads": torch.get_num_threads(),
-    }
+        yield run
 
 
 def _json(value: Mapping[str, object]) -> bytes:
     return (json.dumps(value, indent=2, sort_keys=True) + "\n").encode()
-
-
-@contextmanager
-def _logged(lines: list[str]) -> Iterator[None]:
-    """Collects what the package logs, for the run's record."""
-    handler = _Lines(lines)
-    logger = logging.getLogger("stylize_core")
-    logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-
-
-class _Lines(logging.Handler):
-    def __init__(self, lines: list[str]) -> None:
-        super().__init__()
-        self.lines = lines
-        self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(self.format(record))

@@ -6,6 +6,7 @@ from the fields below. Layers bear the paper's names; `conv4_2` means that layer
 
 import dataclasses
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_args, get_type_hints
@@ -179,8 +180,10 @@ class Spec:
         if self.choices:
             good = value in self.choices
         elif self.type in (int, float):
-            number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-            good = number and (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
+            kinds = int if self.type is int else (int, float)
+            low = -sys.float_info.max if self.low is None else self.low  # refuses infinity, and whole numbers
+            high = sys.float_info.max if self.high is None else self.high  # that no float can hold
+            good = isinstance(value, kinds) and not isinstance(value, bool) and low <= value <= high
         else:
             good = bool(value) and all(name in LAYERS for name, _ in value)
         if not good:

@@ -27,9 +27,7 @@ def resolve_device(name: str) -> torch.device:
         raise UsageError(f"unknown device {name!r}", where="--device", todo="use auto, cpu, cuda or cuda:N")
     count = torch.cuda.device_count()
     if int(index or 0) >= count:
-        raise UsageError(
-            f"there is no device {name}", where="--device", todo=f"GPUs seen here: {count}; use auto"
-        )
+        raise UsageError(f"there is no device {name}", where="--device", todo=f"GPUs seen here: {count}; use auto")
     return torch.device("cuda", int(index or 0))
 
 
@@ -42,9 +40,7 @@ def resolve_precision(name: str, device: torch.device) -> str:
     if name == "auto":
         return "bfloat16" if has_bfloat16(device) else "float32"
     if name not in DTYPES:
-        raise UsageError(
-            f"unknown precision {name!r}", where="--precision", todo=f"use auto or {' or '.join(DTYPES)}"
-        )
+        raise UsageError(f"unknown precision {name!r}", where="--precision", todo=f"use auto or {' or '.join(DTYPES)}")
     return name
 
 

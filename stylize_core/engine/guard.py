@@ -12,7 +12,8 @@ class Guard:
     """The best iterate of each sample, and who may go on.
 
     A sample is sent back when its total or gradient is not finite, or its total is both `EXPLOSION` times its best
-    and not small against its first. After `PATIENCE` returns without a new best it is given up: diverged.
+    and not small against its first. It is given up, as diverged, after more than `PATIENCE` returns without a new
+    best, or at once where its start has no finite evaluation to return to.
 
     Attributes:
         best: image with the lowest total so far, (B, 3, H, W).
@@ -23,7 +24,8 @@ class Guard:
 
     EXPLOSION = 10.0
     SMALL = 0.01
-    PATIENCE = 6
+    PATIENCE = 24
+    """A step halved so often is below what float32 resolves: a finite loss has stopped exploding by then."""
 
     def __init__(self, image: Tensor) -> None:
         batch = image.shape[0]
@@ -36,9 +38,7 @@ class Guard:
         self.returns = torch.zeros_like(self.best_step)
         self.alive = torch.ones(batch, dtype=torch.bool, device=image.device)
 
-    def check(
-        self, step: int, image: Tensor, total: Tensor, gradient: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def check(self, step: int, image: Tensor, total: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Judges the evaluation of a step.
 
         Returns:
@@ -54,7 +54,7 @@ class Guard:
         self.last_step = torch.where(self.alive, step, self.last_step)
         back = bad & self.alive
         self.returns = self.returns + back
-        self.alive = self.alive & (self.returns <= self.PATIENCE)
+        self.alive = self.alive & (self.returns <= self.PATIENCE) & self.best_total.isfinite()
         use_best = _column(bad | ~self.alive)
         return (
             torch.where(use_best, self.best, image),

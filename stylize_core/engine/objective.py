@@ -93,13 +93,9 @@ class Objective:
         # A factor on features is a power of it on C (quadratic in F) and on E (quartic in F).
         self.content_scale = per_sample([[s.feature_scale**2] for s in settings])  # (B, 1)
         self.style_scale = per_sample([[s.feature_scale**4] for s in settings])
-        self.content_layer_weights = per_sample(
-            [[v for _, v in s.content_layers] for s in settings]
-        )  # (B, L)
+        self.content_layer_weights = per_sample([[v for _, v in s.content_layers] for s in settings])  # (B, L)
         self.style_layer_weights = per_sample([[w for _, w in s.style_layers] for s in settings])
-        self.weights = per_sample(
-            [[s.content_weight, s.style_weight, s.tv_weight] for s in settings]
-        )  # (B, 3)
+        self.weights = per_sample([[s.content_weight, s.style_weight, s.tv_weight] for s in settings])  # (B, 3)
 
     def __call__(self, image: Tensor) -> Terms:
         """Returns the terms of `image`, (B, 3, H, W) in [0, 1]."""
@@ -108,10 +104,7 @@ class Objective:
             [content_loss(features[name], target, form) for name, target in self.content_targets.items()], 1
         )
         style_layers = self.style_scale * torch.stack(
-            [
-                style_loss(gram(features[name], form), target, form)
-                for name, target in self.style_targets.items()
-            ],
+            [style_loss(gram(features[name], form), target, form) for name, target in self.style_targets.items()],
             1,
         )
         content = (self.content_layer_weights * content_layers).sum(1)

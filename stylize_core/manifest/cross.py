@@ -62,6 +62,7 @@ def _pairs(
     if not 1 <= styles_per_content <= len(styles):
         raise UsageError(
             f"cannot draw {styles_per_content} different styles per content from {len(styles)}",
+            where="styles per content",
             todo=f"use a number from 1 to {len(styles)}",
         )
     return (
@@ -81,11 +82,13 @@ def _check_columns(sweeps: Mapping[str, Sequence[str]], columns: Mapping[str, st
     for column in sorted({*sweeps, *columns} - extra):
         if column not in _FIXABLE:
             hint = did_you_mean(column, _FIXABLE)
-            raise UsageError(f"cannot set column {column!r}{hint}", todo=f"use {' '.join(_FIXABLE)}")
+            raise UsageError(f"cannot set column {column!r}{hint}", where=column, todo=f"use {' '.join(_FIXABLE)}")
         if column in sweeps and column in columns:
-            raise UsageError(f"column {column!r} is both swept and fixed", todo="leave out one of the two")
+            raise UsageError(
+                f"column {column!r} is both swept and fixed", where=column, todo="leave out one of the two"
+            )
         if column in sweeps and not sweeps[column]:
-            raise UsageError(f"the sweep of {column!r} has no values", todo="give at least one")
+            raise UsageError(f"the sweep of {column!r} has no values", where=column, todo="give at least one")
 
 
 def _check_values(cells: Mapping[str, str]) -> None:
@@ -93,7 +96,9 @@ def _check_values(cells: Mapping[str, str]) -> None:
     filled = {"content": "-", "style": "-", **cells}
     _, problems = validate_row(RawRow(row=1, line=1, cells=filled))
     if problems:
-        raise UsageError("; ".join(problem.detail for problem in problems), todo="no row would be accepted")
+        what = "; ".join(problem.detail for problem in problems)
+        where = ", ".join(problem.column for problem in problems)
+        raise UsageError(what, where=where, todo="mend this first: no row would be accepted")
 
 
 def _name(content: str, style: str, values: Mapping[str, str]) -> str:

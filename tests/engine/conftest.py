@@ -1,16 +1,28 @@
-"""Small real images and files of them, for the tests of the engine."""
+"""Small real images, files of them and the built-in weights, for the tests of the engine."""
 
 import io
 import struct
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+
+from stylize_core.engine.weights import Weights, load_weights
 
 FileOf = Callable[..., bytes]
 Chunk = tuple[bytes, bytes]
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Computes in one thread: small images gain nothing from more, and on busy cores they wait for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")
@@ -53,3 +65,9 @@ def png() -> FileOf:
         return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
 
     return write
+
+
+@pytest.fixture(scope="session")
+def builtin() -> Weights:
+    """The built-in weights."""
+    return load_weights("builtin")

@@ -83,7 +83,7 @@ def test_whole_numbers_are_strict(text: str) -> None:
     """Only digits with a minus sign make a whole number."""
     (fault,) = faults(size=text)
     assert fault.startswith("column size: ")
-    assert fault.endswith(" is not allowed; use whole number from 16 to 16384")
+    assert fault.endswith(" is not allowed; use whole number from 16 to 8192")
 
 
 @pytest.mark.parametrize("text", ["nan", "inf", "-inf", "1e999", "0x10", "1_000", "1,5", "+1", ".", "1e", "٣", "-1"])
@@ -104,8 +104,8 @@ def test_no_text_breaks_a_number(text: str) -> None:
 @pytest.mark.parametrize(
     ("column", "text", "detail"),
     [
-        ("size", "15", "is not allowed; use whole number from 16 to 16384"),
-        ("size", "16385", "is not allowed; use whole number from 16 to 16384"),
+        ("size", "15", "is not allowed; use whole number from 16 to 8192"),
+        ("size", "8193", "is not allowed; use whole number from 16 to 8192"),
         ("noise", "1.01", "is not allowed; use number from 0 to 1"),
         ("fit", "croop", "is not allowed; use keep | crop | stretch; did you mean 'crop'?"),
         ("pooling", "avg", "is not allowed; use max | average; did you mean 'average'?"),

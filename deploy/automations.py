@@ -1,0 +1,60 @@
+"""Registers the automations of a standing server; may be run again, also with another address.
+
+    python deploy/automations.py                        # dead runs are marked Crashed
+    python deploy/automations.py https://chat/hook      # and bad nights are told to a webhook (JSON with a `text`)
+"""
+
+import sys
+from datetime import timedelta
+
+from prefect.automations import Automation
+from prefect.blocks.webhook import Webhook
+from prefect.client.schemas.objects import StateType
+from prefect.events.actions import CallWebhook, ChangeFlowRunState
+from prefect.events.schemas.automations import EventTrigger, Posture
+from prefect.events.schemas.events import ResourceSpecification
+
+RUNS = ResourceSpecification({"prefect.resource.id": "prefect.flow-run.*"})
+OF_OUR_FLOW = ResourceSpecification({"prefect.resource.role": "flow", "prefect.resource.name": "stylize manifest"})
+BLOCK = "stylize-alert"
+
+HEARTBEAT = "prefect.flow-run.heartbeat"
+ENDS = {f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Cancelled", "Crashed")}
+
+NO_SIGN_OF_LIFE = Automation(
+    name="stylize: a run without a sign of life has crashed",
+    description="The run of a machine that died would stay Running for ever: nobody is left to say otherwise.",
+    trigger=EventTrigger(
+        posture=Posture.Proactive,
+        match=RUNS,
+        match_related=OF_OUR_FLOW,
+        for_each={"prefect.resource.id"},
+        after={HEARTBEAT},
+        expect={HEARTBEAT, *ENDS},
+        threshold=1,
+        within=timedelta(minutes=10),  # three heartbeats of 180 s, and a little
+    ),
+    actions=[
+        ChangeFlowRunState(
+            state=StateType.CRASHED,
+            message="no sign of life for ten minutes; what was committed is kept, and the next run goes on from there",
+        )
+    ],
+)
+
+
+def bad_night(webhook: str) -> Automation:
+    """Returns the automation that tells a webhook of runs that failed, crashed or did not start in time."""
+    block = Webhook(url=webhook).save(BLOCK, overwrite=True)
+    text = "stylize: {{ flow_run.name }} is {{ flow_run.state.name }}. {{ flow_run.state.message }}"
+    return Automation(
+        name="stylize: a bad night is told",
+        trigger=EventTrigger(
+            posture=Posture.Reactive,
+            match=RUNS,
+            match_related=OF_OUR_FLOW,
+            expect={f"prefect.flow-run.{state}" for state in ("Failed", "Crashed", "Late")},
+            threshold=1,
+        ),
+        actions=[CallWebhook(block_document_id=block, payload='{"text": {{ (' + _joined(text) + ") | tojson }}}")],
+    )

@@ -1,0 +1,84 @@
+"""How a run goes, for the command line: a progress bar on a terminal, plain lines now and then elsewhere."""
+
+import sys
+import threading
+import time
+from dataclasses import replace
+
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
+
+from flows.console import duration, err, show_plan, show_rejected
+from flows.watcher import Watcher
+from stylize_core.chunk import Progress
+from stylize_core.errors import StylizeError
+from stylize_core.run import Run
+
+LINE_SECONDS = 10.0
+"""Pause between two lines where there is no terminal."""
+
+
+class ConsoleWatcher(Watcher):
+    """Shows a run as it goes; keeps the run for the exit code."""
+
+    def __init__(self) -> None:
+        self.run: Run | None = None
+        self._bar = Bar(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[detail]}"),
+            TimeElapsedColumn(),
+            console=err,
+            disable=not err.is_terminal,
+        )
+        self._task: TaskID | None = None
+        self._lock = threading.Lock()
+        self._began = self._told = 0.0
+        self._jobs = 0
+        self._finished: set[str] = set()
+        self._failed: set[str] = set()
+        self._batch = Progress()
+
+    def prepared(self, run: Run) -> None:
+        """Shows the plan and starts the bar."""
+        assert run.plan is not None, "a prepared run has a plan"
+        show_plan(run.plan)
+        show_rejected(run.plan)
+        self.run, self._jobs, self._began = run, run.plan.forecast.jobs, time.monotonic()
+        self._bar.start()
+        self._task = self._bar.add_task("jobs", total=self._jobs, detail="")
+
+    def progressed(self, progress: Progress) -> None:
+        """Moves the bar, or writes a line now and then."""
+        with self._lock:
+            self._finished.update(progress.finished)
+            self._failed.update(progress.failed)
+            self._batch = progress if progress.steps else replace(self._batch, jobs=0)
+            if self._task is not None:
+                self._bar.update(self._task, completed=self._done, detail=self._detail())
+            if not err.is_terminal and time.monotonic() - self._told > LINE_SECONDS:
+                self._told = time.monotonic()
+                line = f"{len(self._finished)}/{self._jobs} jobs · {self._detail()}"
+                print(line, file=sys.stderr, flush=True)  # noqa: T201
+
+    def ended(self, run: Run, error: StylizeError | None) -> None:
+        """Stops the bar."""
+        self._bar.stop()
+
+    @property
+    def _done(self) -> float:
+        """Finished jobs, and what the running batch has done of its own."""
+        batch = self._batch
+        return len(self._finished) + (batch.jobs * batch.step / batch.steps if batch.jobs else 0)
+
+    def _detail(self) -> str:
+        batch, parts = self._batch, []
+        if self._failed:
+            parts.append(f"{len(self._failed)} failed")
+        if batch.steps:
+            parts += [f"step {batch.step}/{batch.steps}", f"loss {batch.loss:.4g}"]
+        if 0 < self._done < self._jobs:
+            left = (time.monotonic() - self._began) * (self._jobs / self._done - 1)
+            parts.append(f"{duration(left)} left")
+        return " · ".join(parts)

@@ -1,0 +1,63 @@
+"""What a run is asked to do."""
+
+from dataclasses import dataclass
+
+from stylize_core.errors import UsageError
+
+RETRY_FAILED = ("none", "transient", "all")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a run is asked to do; plain values, so that they travel as the parameters of a flow.
+
+    Attributes:
+        manifest: path or URL of a CSV manifest.
+        store: folder or URL of the store.
+        weights: `imagenet`, `builtin` or a path.
+        device: auto, cpu, cuda or cuda:N.
+        precision: auto, float32 or bfloat16.
+        rows_per_task: jobs of a chunk, None to choose.
+        max_failed: failed and rejected rows that a good run may have: a number, or a share such as `5%`.
+        retry_failed: which jobs that failed before run again.
+        strict: do nothing where any row is rejected.
+        wait: for another run to give the store free.
+    """
+
+    manifest: str
+    store: str
+    weights: str = "imagenet"
+    device: str = "auto"
+    precision: str = "auto"
+    rows_per_task: int | None = None
+    max_failed: str = "0"
+    retry_failed: str = "transient"
+    strict: bool = False
+    wait: bool = False
+
+    def __post_init__(self) -> None:
+        """Checks what can be checked without looking at anything.
+
+        Raises:
+            UsageError: an option cannot be used.
+        """
+        self.allowed(100)
+        if self.retry_failed not in RETRY_FAILED:
+            what = f"unknown choice {self.retry_failed!r}"
+            raise UsageError(what, where="--retry-failed", todo=f"use {', '.join(RETRY_FAILED)}")
+        if self.rows_per_task is not None and self.rows_per_task < 1:
+            raise UsageError(
+                f"{self.rows_per_task} rows make no task", where="--rows-per-task", todo="use auto or 1, 2 …"
+            )
+
+    def allowed(self, rows: int) -> int:
+        """Returns how many of so many rows may fail."""
+        number, percent, rest = self.max_failed.partition("%")
+        try:
+            value = float(number) if percent else int(number)
+        except ValueError:
+            value = -1
+        if rest or value < 0 or (percent and value > 100):
+            what = f"{self.max_failed!r} is no number of rows and no share"
+            raise UsageError(what, where="--max-failed", todo="write for instance 10 or 5%")
+        return int(rows * value / 100) if percent else int(value)

@@ -1,0 +1,155 @@
+"""A standing Prefect as an operator has it: server, work pool, deployment and worker, with a home of its own."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class StandingPrefect:
+    """Speaks to a server on loopback, through Prefect's command and its REST interface."""
+
+    port: int
+    environment: dict[str, str]
+    log: Path
+    started: list["subprocess.Popen[bytes]"] = field(default_factory=list)
+
+    def prefect(self, *arguments: str) -> None:
+        """Runs a command of Prefect in the repository's root."""
+        command = [sys.executable, "-m", "prefect", "--no-prompt", *arguments]
+        ended = subprocess.run(
+            command, env=self.environment, cwd=REPOSITORY, capture_output=True, text=True, check=False
+        )
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+
+    def start(self, *arguments: str) -> None:
+        """Starts a command of Prefect that lasts. SIGINT is given back its meaning: CI may have had it ignored."""
+        with self.log.open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "prefect", *arguments],
+                env=self.environment,
+                cwd=self.log.parent,  # not in the repository: the deployment itself says where the code is
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+            )
+        self.started.append(process)
+
+    def call(self, path: str, body: object = None) -> Any:
+        """Returns what the server answers: to a POST where there is a body, to a GET else."""
+        url = f"http://127.0.0.1:{self.port}/api{path}"
+        answer = httpx.get(url, timeout=30) if body is None else httpx.post(url, json=body, timeout=30)
+        assert answer.is_success, answer.text
+        return answer.json() if answer.content else None
+
+    def wait_for(self, look: Callable[[], Any], seconds: float = 90) -> Any:
+        """Waits until a look sees something and returns that."""
+        deadline = time.monotonic() + seconds
+        while not (seen := look()):
+            assert time.monotonic() < deadline, self.log.read_text()[-5000:]
+            time.sleep(0.2)
+        return seen
+
+    def is_up(self) -> bool:
+        """Whether the server answers."""
+        with suppress(httpx.TransportError, AssertionError):
+            return bool(self.call("/health"))
+        return False
+
+    @property
+    def nightly(self) -> dict[str, Any]:
+        """The deployment."""
+        deployment: dict[str, Any] = self.call("/deployments/name/stylize%20manifest/nightly")
+        return deployment
+
+    def run_nightly(self, **parameters: str) -> str:
+        """Asks for a run with the small network and returns its id."""
+        body = {"parameters": {"weights": "builtin", **parameters}, "state": {"type": "SCHEDULED"}}
+        return str(self.call(f"/deployments/{self.nightly['id']}/create_flow_run", body)["id"])
+
+    def ended(self, run: str) -> dict[str, Any]:
+        """Waits for the end of a run and returns it."""
+        final = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
+        self.wait_for(lambda: self.call(f"/flow_runs/{run}")["state_type"] in final)
+        flow_run: dict[str, Any] = self.call(f"/flow_runs/{run}")
+        return flow_run
+
+    def tasks(self, run: str) -> dict[str, str]:
+        """Returns name and state of the tasks of a run, in the order of their starts."""
+        query = {"flow_runs": {"id": {"any_": [run]}}, "sort": "EXPECTED_START_TIME_ASC"}
+        return {task["name"]: task["state_name"] for task in self.call("/task_runs/filter", query)}
+
+    def left_over(self) -> list[int]:
+        """Returns the processes of this Prefect that run, those of runs among them."""
+        mark = f"PREFECT_HOME={self.environment['PREFECT_HOME']}\0".encode()
+        return [int(path.name) for path in Path("/proc").glob("[0-9]*") if mark in _environ(path)]
+
+    def end(self) -> None:
+        """Ends the worker, then the server, as a service manager does; kills what is left."""
+        for process in reversed(self.started):
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(15)
+        for pid in self.left_over():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        for process in self.started:
+            process.wait()
+
+
+def _environ(process: Path) -> bytes:
+    with suppress(OSError):
+        return (process / "environ").read_bytes()
+    return b""
+
+
+@pytest.fixture(scope="module")
+def nights(tmp_path_factory: pytest.TempPathFactory, manifests_in: Callable[..., Any]) -> Any:
+    """Writes manifests; `nightly.csv` of two tiny rows is there."""
+    manifests = manifests_in(tmp_path_factory.mktemp("nights") / "manifests")
+    manifests.write(manifests.rows(2), "nightly.csv")
+    return manifests
+
+
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory, nights: Any) -> Iterator[StandingPrefect]:
+    """A server with the work pool, the deployment of `deploy/prefect.yaml` and a worker, by the run-book's commands."""
+    folder = tmp_path_factory.mktemp("prefect")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")} | {
+        "PREFECT_HOME": str(folder / "home"),
+        "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_WORKER_QUERY_SECONDS": "1",
+        "DO_NOT_TRACK": "1",
+        "STYLIZE_HOME": str(REPOSITORY),
+        "STYLIZE_MANIFEST": str(nights.folder / "nightly.csv"),
+        "STYLIZE_STORE": str(folder / "store"),
+    }
+    prefect = StandingPrefect(port, environment, folder / "log")
+    try:
+        prefect.start("server", "start", "--host", "127.0.0.1", "--port", str(port))
+        prefect.wait_for(prefect.is_up)
+        prefect.prefect("work-pool", "create", "stylize", "--type", "process")
+        prefect.start("worker", "start", "--pool", "stylize")
+        prefect.prefect("deploy", "--all", "--prefect-file", "deploy/prefect.yaml")
+        yield prefect
+    finally:
+        prefect.end()
+    assert not prefect.left_over()

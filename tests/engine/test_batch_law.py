@@ -1,0 +1,150 @@
+"""A sample does not feel its neighbours: the fourth law, with the real network on the CPU."""
+
+import dataclasses
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from stylize_core.engine.engine import Engine, Pair
+from stylize_core.engine.network import Vgg19
+from stylize_core.engine.objective import Objective, content_targets, layers_in_use, style_targets
+from stylize_core.engine.optimise import Optimised
+from stylize_core.engine.optimisers import make_optimiser
+from stylize_core.engine.weights import Weights
+from stylize_core.presets import resolve
+from stylize_core.settings import Settings
+
+CPU = torch.device("cpu")
+HEIGHT, WIDTH = 24, 32
+
+OPTIMISERS = pytest.mark.parametrize("optimiser", ["adam", "lbfgs"])
+
+
+def picture(seed: int, height: int = HEIGHT, width: int = WIDTH) -> Tensor:
+    """A seeded image (3, height, width) of soft blots, the same at every size."""
+    coarse = torch.rand(1, 3, 5, 6, generator=torch.Generator().manual_seed(seed))
+    return functional.interpolate(coarse, (height, width), mode="bicubic", align_corners=False)[0].clamp(0, 1)
+
+
+def settings_of(optimiser: str, **given: object) -> Settings:
+    """The preset `default` with another optimiser."""
+    rate = 0.02 if optimiser == "adam" else 1.0
+    return resolve("default", {"size": WIDTH, "optimiser": optimiser, "learning_rate": rate, **given})
+
+
+def shallow(optimiser: str) -> Settings:
+    """The same on the first three blocks, for runs of 20 steps in reasonable time."""
+    return settings_of(optimiser, steps=20, content_layers="conv2_2", style_layers="conv1_1 conv2_1 conv3_1")
+
+
+def pair(seed: int, settings: Settings) -> Pair:
+    """A job with its own content and style."""
+    return Pair(settings=settings, content=picture(seed), style=picture(seed + 50, 32, 20), style_key=str(seed))
+
+
+def assert_same(found: Optimised, expected: Optimised) -> None:
+    """Every number and pixel of two results is equal."""
+    assert torch.equal(found.losses, expected.losses)
+    assert torch.equal(found.final, expected.final)
+    assert torch.equal(found.image, expected.image)
+    assert (found.steps, found.best_step, found.diverged) == (expected.steps, expected.best_step, expected.diverged)
+
+
+@pytest.mark.parametrize(("optimiser", "precision"), [("adam", "float32"), ("lbfgs", "float32"), ("lbfgs", "bfloat16")])
+def test_neighbours_and_slot_change_nothing(optimiser: str, precision: str, builtin: Weights) -> None:
+    """At equal B the result is bit-identical beside other jobs and in another slot."""
+    engine = Engine(builtin, device=CPU, precision=precision)
+    job = pair(1, settings_of(optimiser, steps=4))
+    others = [
+        pair(2, settings_of(optimiser, steps=4, learning_rate=0.3)),
+        pair(3, settings_of(optimiser, steps=4, start="noise", seed=7, style_weight=1e3, content_weight=9.0)),
+        pair(4, settings_of(optimiser, steps=4, start="mix", tv_weight=2.0)),
+    ]
+    expected = engine.optimise([job, others[0], others[1]])[0]
+    assert expected.losses[-1, 0] < 0.9 * expected.losses[0, 0]
+    assert_same(engine.optimise([others[2], others[1], job])[2], expected)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_threads_that_share_a_batch_change_nothing(precision: str, builtin: Weights) -> None:
+    """However two threads divide three samples, a slot gives the same bits of losses and gradient."""
+    engine = Engine(builtin, device=CPU, precision=precision)
+    jobs = [pair(seed, shallow("adam")) for seed in range(3)]
+    images = torch.stack([picture(seed + 9) for seed in range(3)])
+    torch.set_num_threads(2)  # the fixture `one_thread` sets it back
+    terms, gradient = engine.objective(jobs).evaluate(images)
+    moved, moved_gradient = engine.objective([*jobs[1:], jobs[0]]).evaluate(images.roll(-1, 0))
+    assert torch.equal(moved.stacked().roll(1, 0), terms.stacked())
+    assert torch.equal(moved_gradient.roll(1, 0), gradient)
+
+
+def test_a_diverging_neighbour_changes_nothing(builtin: Weights) -> None:
+    """Nor is it felt when a neighbour's loss overflows and it is given up."""
+    engine = Engine(builtin, device=CPU, precision="float32")
+    plain = shallow("lbfgs")
+    overflowing = dataclasses.replace(plain, style_weight=1e38, feature_scale=1e6)
+    found = engine.optimise([pair(2, overflowing), pair(1, plain)])
+    assert found[0].diverged
+    assert_same(found[1], engine.optimise([pair(2, plain), pair(1, plain)])[1])
+
+
+def objective_of(weights: Weights, batch: int, settings: Settings, dtype: torch.dtype) -> Objective:
+    """The objective of jobs 0 to batch - 1, all of it in one dtype."""
+    layers = layers_in_use(settings)
+    network = Vgg19(weights.tensors, layers=layers, pooling=settings.pooling, device=CPU, dtype=dtype)
+    content = content_targets(network, contents(batch, dtype), settings)
+    styles = [style_targets(network, picture(seed + 50)[None].to(dtype), settings) for seed in range(batch)]
+    style = {layer: torch.cat([targets[layer] for targets in styles]) for layer, _ in settings.style_layers}
+    return Objective(network, content, style, [settings] * batch, device=CPU, dtype=dtype)
+
+
+def contents(batch: int, dtype: torch.dtype) -> Tensor:
+    """The contents of jobs 0 to batch - 1."""
+    return torch.stack([picture(seed) for seed in range(batch)]).to(dtype)
+
+
+def trajectory(weights: Weights, batch: int, settings: Settings) -> tuple[Tensor, Tensor]:
+    """The first job's totals (21,) and its image after 20 steps in float64."""
+    objective = objective_of(weights, batch, settings, torch.float64)
+    image = contents(batch, torch.float64)
+    rates = torch.full((batch,), settings.learning_rate, dtype=torch.float64)
+    optimiser, totals = make_optimiser(settings.optimiser, image, rates), []
+    for _ in range(20):
+        terms, gradient = objective.evaluate(image)
+        totals.append(terms.total[0].detach())
+        image = optimiser.step(image, gradient)
+    return torch.stack([*totals, objective(image).total[0].detach()]), image[0]
+
+
+@OPTIMISERS
+def test_size_of_the_batch_changes_rounding_alone(optimiser: str, builtin: Weights) -> None:
+    """In float64, 20 steps in batches of 1 to 4 give the same totals and image to a relative 1e-6."""
+    settings = shallow(optimiser)
+    totals, image = trajectory(builtin, 1, settings)
+    assert totals[-1] < 0.5 * totals[0]
+    for batch in (2, 3, 4):
+        found_totals, found_image = trajectory(builtin, batch, settings)
+        torch.testing.assert_close(found_totals, totals, rtol=1e-6, atol=0)
+        assert (found_image - image).norm() < 1e-6 * image.norm()
+
+
+@pytest.mark.parametrize("form", ["paper", "mean"])
+def test_size_of_the_batch_changes_rounding_of_a_gradient(form: str, builtin: Weights) -> None:
+    """In float32, one gradient in batches of 2 to 4 differs from that alone by a relative 1e-5 at most."""
+    settings = settings_of("adam", form=form)
+    moved = (contents(4, torch.float32) + 0.1).clamp(0, 1)
+    _, alone = objective_of(builtin, 1, settings, torch.float32).evaluate(moved[:1])
+    for batch in (2, 3, 4):
+        _, gradient = objective_of(builtin, batch, settings, torch.float32).evaluate(moved[:batch])
+        assert (gradient[0] - alone[0]).norm() < 1e-5 * alone.norm()
+
+
+@OPTIMISERS
+def test_size_of_the_batch_hardly_changes_the_final_losses(optimiser: str, builtin: Weights) -> None:
+    """In float32, losses after 20 steps agree within 2 %, whatever the size of the batch."""
+    engine = Engine(builtin, device=CPU, precision="float32")
+    jobs = [pair(seed, settings_of(optimiser, steps=20)) for seed in range(3)]
+    (alone,), together = engine.optimise(jobs[:1]), engine.optimise(jobs)[0]
+    torch.testing.assert_close(together.losses[-1, :3], alone.losses[-1, :3], rtol=0.02, atol=0)

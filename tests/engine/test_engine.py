@@ -1,0 +1,150 @@
+"""The engine: pairs to results, networks and style targets made once, per-sample settings."""
+
+import dataclasses
+
+import pytest
+import torch
+from torch import Tensor
+
+from stylize_core.engine.encode import to_8bit
+from stylize_core.engine.engine import Engine, Pair
+from stylize_core.engine.objective import Objective, content_targets, style_targets
+from stylize_core.engine.weights import Weights
+from stylize_core.errors import Stopped
+from stylize_core.presets import resolve
+from stylize_core.settings import Settings
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def engine(builtin: Weights) -> Engine:
+    """An engine in float32 on the CPU."""
+    return Engine(builtin, device=CPU, precision="float32")
+
+
+def picture(seed: int, height: int = 16, width: int = 24) -> Tensor:
+    """A seeded image (3, height, width)."""
+    return torch.rand(3, height, width, generator=torch.Generator().manual_seed(seed))
+
+
+def settings_of(**given: object) -> Settings:
+    """Shallow layers and few steps."""
+    layers = {"content_layers": "conv2_2", "style_layers": "conv1_1 conv2_1"}
+    return resolve("default", {**layers, "steps": 3, **given})
+
+
+def pair(content: int, style: int = 50, init: int | None = None, **given: object) -> Pair:
+    """A job whose images are seeded."""
+    return Pair(
+        settings=settings_of(**given),
+        content=picture(content),
+        style=picture(style, 20, 16),
+        style_key=f"style {style}",
+        init=None if init is None else picture(init),
+    )
+
+
+def test_results_come_in_the_order_of_the_jobs(engine: Engine) -> None:
+    """Result b belongs to job b: with 0 steps it is that job's start."""
+    jobs = [pair(1, steps=0), pair(2, start="noise", seed=4, steps=0), pair(3, start="image", init=9, steps=0)]
+    found = engine.optimise(jobs)
+    noise = torch.rand(3, 16, 24, generator=torch.Generator().manual_seed(4))
+    for sample, start in zip(found, (picture(1), noise, picture(9)), strict=True):
+        assert torch.equal(sample.image, to_8bit(start))
+
+
+def test_each_job_has_its_own_targets_and_weights(engine: Engine) -> None:
+    """The first line of losses of each job in a batch is that of its own content, style and weights."""
+    jobs = [pair(1, start="noise"), pair(2, style=51, start="noise", style_weight=7.0, tv_weight=3.0)]
+    found = engine.optimise(jobs)
+    for job, sample in zip(jobs, found, strict=True):
+        network, s = engine.network(job.settings), job.settings
+        content = content_targets(network, job.content[None], s)
+        style = style_targets(network, job.style[None], s)
+        start = torch.rand(1, 3, 16, 24, generator=torch.Generator().manual_seed(0))
+        expected = Objective(network, content, style, [s], device=CPU)(start).stacked()[0]
+        torch.testing.assert_close(sample.losses[0], expected, rtol=1e-4, atol=0)
+
+
+def test_optimising_lowers_the_loss(engine: Engine) -> None:
+    """The real objective falls, in both terms' sum, from any start."""
+    jobs = [pair(1, steps=15), pair(2, steps=15, start="noise"), pair(3, steps=15, start="mix")]
+    for sample in engine.optimise(jobs):
+        assert sample.losses[-1, 0] < 0.5 * sample.losses[0, 0]
+
+
+def test_a_network_is_made_once_for_each_cut_and_pooling(engine: Engine) -> None:
+    """Settings that share layers and pooling share a network; others have their own, cut after their last layer."""
+    network = engine.network(settings_of())
+    assert engine.network(settings_of(steps=9, style_weight=3.0)) is network
+    assert engine.network(settings_of(pooling="average")) is not network
+    deeper = engine.network(settings_of(content_layers="conv3_1"))
+    assert len(list(deeper.features)) > len(list(network.features))
+    assert list(deeper(picture(1)[None])) == ["conv1_1", "conv2_1", "conv3_1"]
+
+
+def test_style_targets_are_made_once(engine: Engine) -> None:
+    """Jobs of one style share its targets within and across batches, until they are forgotten."""
+    engine.forget_styles()
+    passes: list[int] = []
+    handle = engine.network(settings_of()).register_forward_hook(lambda *_: passes.append(1))
+    engine.objective([pair(1), pair(2)])
+    assert len(passes) == 2  # both contents together, and the style
+    engine.objective([pair(3)])
+    assert len(passes) == 3
+    engine.forget_styles()
+    engine.objective([pair(3)])
+    assert len(passes) == 5
+    handle.remove()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"style_key": "another file"},
+        {"style": picture(7, 16, 20)},
+        {"settings": settings_of(form="paper")},
+        {"settings": settings_of(pooling="average")},
+        {"settings": settings_of(style_layers="conv1_1 conv1_2")},
+    ],
+    ids=["file", "size", "form", "pooling", "layers"],
+)
+def test_other_styles_have_other_targets(engine: Engine, other: dict[str, object]) -> None:
+    """Another file, size, form, pooling or set of layers never takes the targets that are already there."""
+    engine.forget_styles()
+    first = pair(1)
+    second = dataclasses.replace(first, **{"style": picture(8, 20, 16), **other})  # type: ignore[arg-type]
+    engine.objective([first])
+    found = engine.objective([second]).style_targets
+    expected = style_targets(engine.network(second.settings), second.style[None], second.settings)
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[layer], expected[layer]) for layer in expected)
+
+
+def test_layer_weights_do_not_part_style_targets(engine: Engine) -> None:
+    """Targets carry no layer weights: jobs that differ in them alone share targets, and still minimise their own."""
+    engine.forget_styles()
+    jobs = [pair(1, start="noise"), pair(1, start="noise", style_layers="conv1_1=3 conv2_1=0")]
+    objective = engine.objective(jobs)
+    terms = objective(torch.stack([picture(5), picture(5)]))
+    torch.testing.assert_close(terms.style_layers[0], terms.style_layers[1], rtol=1e-5, atol=0)
+    assert terms.style[1].item() == pytest.approx(3 * terms.style_layers[1, 0].item(), rel=1e-5)
+
+
+def test_bfloat16_is_near_float32(engine: Engine, builtin: Weights) -> None:
+    """In bfloat16 losses are kept in float32 and agree with float32's within some percent."""
+    short = Engine(builtin, device=CPU, precision="bfloat16")
+    (found,), (expected,) = (e.optimise([pair(1, start="noise", steps=10)]) for e in (short, engine))
+    assert found.losses.dtype == torch.float32
+    torch.testing.assert_close(found.losses[:, 0], expected.losses[:, 0], rtol=0.05, atol=0)
+    assert not torch.equal(found.losses, expected.losses)
+
+
+def test_progress_and_stop_reach_the_loop(engine: Engine) -> None:
+    """`on_step` hears every step; a stop asked for in between raises Stopped."""
+    steps: list[int] = []
+    engine.optimise([pair(1)], on_step=lambda step, totals: steps.append(step))
+    assert steps == [0, 1, 2, 3]
+    with pytest.raises(Stopped):
+        engine.optimise([pair(1)], should_stop=lambda: True)

@@ -1,0 +1,111 @@
+"""`stylize cross`: manifests from folders, sweeps, and from a result."""
+
+import csv
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+def _rows(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+@pytest.fixture
+def cross(stylize: Callable[..., Any], pictures: Path) -> Callable[..., Any]:
+    """Crosses the four contents with the two styles."""
+    images = ("--content", f"{pictures}/content-*.png", "--style", f"{pictures}/style-*.png")
+    return lambda *options: stylize("cross", *images, *options)
+
+
+def test_every_pair(cross: Callable[..., Any]) -> None:
+    """Each content meets each style; the manifest is printed."""
+    ended = cross()
+    assert ended.code == 0
+    assert {(Path(row["content"]).stem, Path(row["style"]).stem) for row in _rows(ended.out)} == {
+        (f"content-{content}", f"style-{style}") for content in range(4) for style in range(2)
+    }
+
+
+def test_sweeps_make_a_grid(cross: Callable[..., Any]) -> None:
+    """Each pair is repeated for every combination of the swept values; fixed settings are in every row."""
+    rows = _rows(cross("--sweep", "steps=2,3", "style_weight=1e5,1e6,1e7", "--set", "size=32").out)
+    assert len(rows) == 8 * 2 * 3
+    assert {(row["steps"], row["style_weight"]) for row in rows} == {
+        (steps, weight) for steps in ("2", "3") for weight in ("1e5", "1e6", "1e7")
+    }
+    assert {row["size"] for row in rows} == {"32"}
+    assert len({row["id"] for row in rows}) == len(rows)
+
+
+def test_random_styles_follow_the_seed(cross: Callable[..., Any]) -> None:
+    """Each content gets so many styles: the same for the same seed, others for some other seed."""
+    drawn = {seed: cross("--styles-per-content", "1", "--seed", str(seed)).out for seed in range(6)}
+    assert all(len(_rows(text)) == 4 for text in drawn.values())
+    assert cross("--styles-per-content", "1", "--seed", "0").out == drawn[0]
+    assert len(set(drawn.values())) > 1
+
+
+def test_written_manifest_runs(
+    cross: Callable[..., Any], run_loop: Callable[..., Any], store: Any, tmp_path: Path
+) -> None:
+    """The file that -o writes is a manifest that runs, its paths relative to itself where they are near."""
+    target = tmp_path / "crossed.csv"
+    tiny = ("--set", "size=32", "steps=1", "content_layers=conv1_1", "style_layers=conv1_1")
+    ended = cross("--styles-per-content", "1", *tiny, "-o", str(target))
+    assert ended.out == f"4 rows: {target}\n"
+    assert run_loop(str(target)).code == 0
+    assert store.statuses() == ["done"] * 4
+
+
+def test_row_of_a_result_makes_the_same_job(
+    manifests: Any, run_loop: Callable[..., Any], stylize: Callable[..., Any], store: Any, tmp_path: Path
+) -> None:
+    """The row printed from a result image is the job that made it, whatever its settings: running it skips it."""
+    rows = manifests.rows(
+        1, fit="stretch", start="image", init="content-2.png", style_layers="conv1_1=0.3 conv2_1=0.7", format="webp"
+    )
+    rows += manifests.rows(1, preset="gatys2016", content_layers="conv1_1", format="jpeg", learning_rate="0.3")
+    rows += manifests.rows(1, optimiser="adam", keep="best", style_size="40", tv_weight="1e-3")
+    assert run_loop(manifests.write(rows)).code == 0
+
+    for image in store.rows()["image"]:
+        ended = stylize("cross", "--from-image", str(store.folder / image))
+        again = tmp_path / "again.csv"
+        again.write_text(ended.out)
+        assert run_loop(str(again)).code == 0
+        assert store.statuses() == ["skipped"]
+        assert store.rows()["image"][0] == image
+
+
+def test_picture_that_is_no_result(stylize: Callable[..., Any], pictures: Path, refused: Callable[..., str]) -> None:
+    """A picture of another origin holds no settings."""
+    error = refused(stylize("cross", "--from-image", f"{pictures}/content-0.png"))
+    assert "the image holds no settings" in error
+
+
+def test_damaged_result(damaged: Path, stylize: Callable[..., Any], refused: Callable[..., str]) -> None:
+    """A file that is no image is refused by its name."""
+    error = refused(stylize("cross", "--from-image", f"{damaged}/text.png"))
+    assert f"where: {damaged}/text.png" in error
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--sweep", "stiles=1,2"), "cannot set column 'stiles'"),
+        (("--sweep", "size=32,5"), "column size: '5' is not allowed"),
+        (("--sweep", "size"), "'size' sets nothing"),
+        (("--styles-per-content", "3"), "cannot draw 3 different styles per content from 2"),
+        (("-o", "/nowhere/at/all.csv"), "the manifest cannot be written: No such file or directory"),
+    ],
+)
+def test_bad_cross(
+    options: tuple[str, ...], words: str, cross: Callable[..., Any], refused: Callable[..., str]
+) -> None:
+    """A cross that no run would accept is refused before a row is written."""
+    ended = cross(*options)
+    assert words in refused(ended)
+    assert ended.out == ""

@@ -1,0 +1,166 @@
+"""The flow as Prefect shows it: final states with counts, names of runs, artifacts."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, FlowRunFilter, FlowRunFilterId
+from prefect.client.schemas.objects import State
+from prefect.testing.utilities import prefect_test_harness
+
+from flows.cli import main
+from flows.stylize_manifest import stylize_manifest
+from stylize_core.errors import ManifestError, StoreFull
+from stylize_core.run import Run
+from stylize_core.store.commits import publish_commit
+
+
+@pytest.fixture(scope="module", autouse=True)
+def server() -> Iterator[None]:
+    """Prefect's temporary server with a database of its own."""
+    with prefect_test_harness(server_startup_timeout=120):
+        yield
+
+
+@pytest.fixture
+def flow(manifests: Any, store: Any) -> Callable[..., State[Any]]:
+    """Runs the flow on rows into `tmp_path / "store"`; returns its final state."""
+
+    def run(rows: list[dict[str, str]], **parameters: Any) -> State[Any]:
+        fixed = {"store": str(store.folder), "weights": "builtin"}
+        return stylize_manifest(manifests.write(rows), **fixed, **parameters, return_state=True)
+
+    return run
+
+
+def _flow_run_id(state: State[Any]) -> UUID:
+    assert state.state_details.flow_run_id
+    return state.state_details.flow_run_id
+
+
+async def _task_runs(flow_run: UUID, count: int) -> list[Any]:
+    """Waits until the server, which records task runs with a delay, has so many of them in a final state."""
+    wanted = FlowRunFilter(id=FlowRunFilterId(any_=[flow_run]))
+    deadline = time.monotonic() + 60
+    async with get_client() as client:
+        while True:
+            found = await client.read_task_runs(flow_run_filter=wanted)
+            if len(found) == count and all(run.state and run.state.is_final() for run in found):
+                return sorted(found, key=lambda run: run.start_time)
+            assert time.monotonic() < deadline, found
+            await asyncio.sleep(0.2)
+
+
+async def _artifacts(flow_run: UUID) -> dict[str, Any]:
+    wanted = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[flow_run]))
+    async with get_client() as client:
+        return {artifact.key: artifact for artifact in await client.read_artifacts(artifact_filter=wanted)}
+
+
+def test_a_completed_flow(flow: Callable[..., State[Any]], manifests: Any, store: Any) -> None:
+    """The final state has law 1's counts; tasks are named after what they do; artifacts lead to the report."""
+    state = flow(manifests.rows(3), rows_per_task=2)
+    assert state.is_completed()
+    assert state.message == "3 rows: 3 done, 0 skipped, 0 failed, 0 rejected, 0 stopped"
+
+    tasks = asyncio.run(_task_runs(_flow_run_id(state), 4))
+    assert [run.name for run in tasks] == [
+        "plan",
+        "chunk 1: 2 jobs, 32 px, lbfgs",
+        "chunk 2: 1 job, 32 px, lbfgs",
+        "collect",
+    ]
+    assert [run.state.message for run in tasks] == [
+        "3 rows (3 to run) in 2 chunks",
+        "2 jobs committed",
+        "1 job committed",
+        state.message,
+    ]
+
+    artifacts = asyncio.run(_artifacts(_flow_run_id(state)))
+    assert artifacts["stylize-progress"].data == 100.0
+    assert '"status": "done", "rows": 3' in artifacts["stylize-rows"].data
+    assert f"file://{store.folder}/runs/{store.runs[0]}/report.html" in artifacts["stylize-report"].data
+
+
+def test_the_name_of_a_flow_run(flow: Callable[..., State[Any]], manifests: Any) -> None:
+    """A flow run is named after its manifest and its store."""
+
+    async def read(flow_run: UUID) -> str:
+        async with get_client() as client:
+            return (await client.read_flow_run(flow_run)).name
+
+    assert asyncio.run(read(_flow_run_id(flow(manifests.rows(1))))) == "manifest.csv to store"
+
+
+def test_too_many_failed_rows(flow: Callable[..., State[Any]], manifests: Any) -> None:
+    """More failed or rejected rows than `max_failed` make the flow Failed, with the counts; else it is Completed."""
+    rows = [*manifests.rows(1), *manifests.rows(1, content="nowhere.png")]
+    state = flow(rows)
+    assert state.is_failed()
+    assert state.message == "2 rows: 1 done, 0 skipped, 0 failed, 1 rejected, 0 stopped"
+
+    state = flow(rows, max_failed="50%")
+    assert state.is_completed()
+    assert state.message == "2 rows: 0 done, 1 skipped, 0 failed, 1 rejected, 0 stopped"
+
+
+def test_nothing_to_start(flow: Callable[..., State[Any]], manifests: Any) -> None:
+    """An expected error is the flow's final state and no traceback: it says what, where and what to do."""
+    state = flow(manifests.rows(2, size="5"))
+    assert state.is_failed()
+    assert state.message is not None
+    assert state.message.startswith("2 of 2 rows are rejected · ")
+    assert "mend these rows" in state.message
+    assert isinstance(state.result(raise_on_failure=False), ManifestError)
+
+
+def test_an_error_that_passes_is_tried_again(
+    flow: Callable[..., State[Any]], manifests: Any, store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A chunk whose store does not answer for a moment is tried again by Prefect; the run completes."""
+    monkeypatch.setattr("flows.tasks.stylise_chunk.retry_delay_seconds", [0.0])
+    failures = [StoreFull("there is no space left for the store")]
+
+    def fail_once(*arguments: Any) -> None:
+        if failures:
+            raise failures.pop()
+        publish_commit(*arguments)
+
+    monkeypatch.setattr("stylize_core.chunk.publish_commit", fail_once)
+    assert flow(manifests.rows(2)).is_completed()
+    assert store.statuses() == ["done", "done"]
+
+
+@pytest.mark.parametrize("method", ["prepare", "finish"])
+@pytest.mark.parametrize("runner", ["loop", "local"])
+def test_an_unexpected_error_is_not_hidden(
+    method: str, runner: str, manifests: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault of the program itself comes through with its own traceback, whichever runner meets it."""
+
+    def fail(run: Run) -> None:
+        raise ZeroDivisionError("a fault of the program")
+
+    monkeypatch.setattr(Run, method, fail)
+    options = ("--store", f"{tmp_path}/store", "--weights", "builtin", "--runner", runner)
+    with pytest.raises(ZeroDivisionError, match="a fault of the program"):
+        main(["run", manifests.write(manifests.rows(1)), *options])
+
+
+def test_the_command_ends_as_the_flow_does(stylize: Callable[..., Any], manifests: Any, store: Any) -> None:
+    """With Prefect the command has the same output and exit codes as without."""
+    options = ("--store", str(store.folder), "--weights", "builtin")
+    ended = stylize("run", manifests.write([*manifests.rows(1), *manifests.rows(1, content="nowhere.png")]), *options)
+    assert ended.code == 3
+    assert "2 rows: 1 done, 0 skipped, 0 failed, 1 rejected, 0 stopped" in ended.out
+    assert "Traceback" not in ended.err
+
+    ended = stylize("run", manifests.write(manifests.rows(1, size="5")), *options)
+    assert ended.code == 2
+    assert ended.err.startswith("error: 1 of 1 rows are rejected\n  where: ")

@@ -1,0 +1,83 @@
+"""One pair of pictures without a manifest."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.pair import values
+from stylize_core.errors import UsageError
+
+SETTINGS = ("--set", "size=32", "steps=2", "content_layers=conv2_1", "--set", "style_layers=conv1_1=0.5 conv2_1=0.5")
+
+
+@pytest.fixture
+def run_pair(stylize: Callable[..., Any], pictures: Path, tmp_path: Path) -> Callable[..., Any]:
+    """Stylises content-0.png with style-0.png into the store `tmp_path / "store"`."""
+    pair = ("--content", f"{pictures}/content-0.png", "--style", f"{pictures}/style-0.png")
+    options = ("--store", f"{tmp_path}/store", "--weights", "builtin", "--runner", "loop")
+    return lambda *settings: stylize("run", *pair, *options, *settings)
+
+
+def test_pair_with_settings(run_pair: Callable[..., Any], store: Any) -> None:
+    """A pair is a manifest of one row: its settings hold, and it has a readable id."""
+    assert run_pair(*SETTINGS).code == 0
+    assert list(store.rows()["id"]) == ["content-0--style-0"]
+    assert store.statuses() == ["done"]
+    assert '"style_layers": "conv1_1 conv2_1"' in store.lines["settings"][0]
+
+
+def test_pair_is_the_same_job_as_the_row(
+    run_pair: Callable[..., Any], run_loop: Callable[..., Any], manifests: Any, store: Any
+) -> None:
+    """The pair and a manifest row of the same settings are one job."""
+    run_pair(*SETTINGS)
+    row = {**manifests.rows(1)[0], "style_layers": "conv1_1 conv2_1"}
+    assert run_loop(manifests.write([row])).code == 0
+    assert store.statuses() == ["skipped"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("sise=32", "cannot set column 'sise'; did you mean 'size'?"),
+        ("size=5", "column size: '5' is not allowed; use whole number from 16 to 8192"),
+        ("size", "'size' sets nothing"),
+        ("content=x.png", "cannot set column 'content'"),
+    ],
+)
+def test_bad_setting(setting: str, words: str, run_pair: Callable[..., Any], store: Any) -> None:
+    """A setting that is unknown or out of range is refused by name before the store is made."""
+    ended = run_pair("--set", setting)
+    assert ended.code == 2
+    assert words in ended.err
+    assert not store.folder.exists()
+
+
+def test_missing_picture(stylize: Callable[..., Any], pictures: Path, tmp_path: Path) -> None:
+    """A missing picture is told as such; the pair's manifest, which nobody has seen, is not mentioned."""
+    arguments = ("--content", f"{pictures}/content-0.png", "--style", f"{tmp_path}/nowhere.png")
+    ended = stylize("run", *arguments, "--store", f"{tmp_path}/store", "--weights", "builtin", "--runner", "loop")
+    assert ended.code == 2
+    assert ended.err.startswith(f"error: there is no such file\n  where: {tmp_path}/nowhere.png\n")
+    assert "pair.csv" not in ended.err
+
+
+def test_plan_of_a_pair(stylize: Callable[..., Any], pictures: Path, tmp_path: Path) -> None:
+    """A pair can be planned as well."""
+    pair = ("--content", f"{pictures}/content-0.png", "--style", f"{pictures}/style-0.png")
+    ended = stylize("plan", *pair, "--store", f"{tmp_path}/store", "--weights", "builtin", *SETTINGS)
+    assert ended.out.startswith("1 row: 1 to compute\n")
+
+
+def test_values() -> None:
+    """Everything behind the first equals sign is the value."""
+    assert values(["a=1", "b=c=2 d=3", "e="], "--set") == {"a": "1", "b": "c=2 d=3", "e": ""}
+    assert values(None, "--set") == {}
+
+
+def test_a_name_set_twice() -> None:
+    """A name that comes twice is refused: neither value may win in silence."""
+    with pytest.raises(UsageError, match="'a' is set twice"):
+        values(["a=1", "a=2"], "--set")

@@ -1,0 +1,66 @@
+"""`stylize plan`: what a run would do, and nothing written."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture
+def plan(stylize: Callable[..., Any], tmp_path: Path) -> Callable[..., Any]:
+    """Plans a manifest for the store `tmp_path / "store"`."""
+    return lambda *arguments: stylize("plan", *arguments, "--store", f"{tmp_path}/store", "--weights", "builtin")
+
+
+def _snapshot(folder: Path) -> dict[str, tuple[int, int]]:
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path): (path.stat().st_size, path.stat().st_mtime_ns) for path in paths}
+
+
+def test_plan_writes_nothing(manifests: Any, plan: Callable[..., Any], tmp_path: Path) -> None:
+    """A plan of everything that is to be done makes no store, nor anything else."""
+    manifest = manifests.write(manifests.rows(3))
+    before = _snapshot(tmp_path)
+    ended = plan(manifest)
+    assert ended.code == 0
+    assert ended.out.startswith("3 rows: 3 to compute\n3 jobs in 1 group, 1 chunk\nforecast: ")
+    assert _snapshot(tmp_path) == before
+
+
+def test_plan_knows_what_is_done(
+    damaged: Path, manifests: Any, plan: Callable[..., Any], run_loop: Callable[..., Any], store: Any
+) -> None:
+    """A plan tells the rows that are done, that failed, that would be rejected and that are left, as the run does."""
+    rows = [*manifests.rows(2), *manifests.rows(1, content="truncated.jpg")]
+    run_loop(manifests.write(rows))
+    before = _snapshot(store.folder)
+
+    rows += [*manifests.rows(1, seed="7"), *manifests.rows(1, content="nowhere.png")]
+    ended = plan(manifests.write(rows))
+
+    assert ended.out.startswith("5 rows: 1 to compute, 2 done before, 1 failed before, kept, 1 rejected\n")
+    assert "line 6 rejected: there is no such file" in ended.err
+    assert ended.code == 3
+    assert _snapshot(store.folder) == before
+
+
+@pytest.mark.parametrize(
+    ("options", "code"), [((), 3), (("--max-failed", "1"), 0), (("--max-failed", "50%"), 0), (("--strict",), 2)]
+)
+def test_exit_code_of_a_plan(options: tuple[str, ...], code: int, manifests: Any, plan: Callable[..., Any]) -> None:
+    """A plan ends with the exit code that its rejected rows alone would give the run."""
+    manifest = manifests.write([*manifests.rows(1), *manifests.rows(1, size="5")])
+    assert plan(manifest, *options).code == code
+
+
+def test_plan_of_nothing_but_rejected_rows(manifests: Any, plan: Callable[..., Any]) -> None:
+    """Nothing could be started."""
+    ended = plan(manifests.write(manifests.rows(2, size="5")))
+    assert ended.code == 2
+    assert ended.out == "2 rows: 2 rejected\n"
+
+
+def test_rows_per_task(manifests: Any, plan: Callable[..., Any]) -> None:
+    """--rows-per-task decides the number of chunks."""
+    assert "5 jobs in 1 group, 3 chunks" in plan(manifests.write(manifests.rows(5)), "--rows-per-task", "2").out

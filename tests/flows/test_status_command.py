@@ -1,0 +1,74 @@
+"""`stylize status` and `stylize report`: what a store holds, and a run's page drawn again."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture
+def filled(manifests: Any, damaged: Path, run_loop: Callable[..., Any], store: Any) -> Path:
+    """A store with two done jobs, a failed one and a rejected row."""
+    rows = manifests.rows(4)
+    rows[2]["content"], rows[3]["content"] = "truncated.jpg", "nowhere.png"
+    assert run_loop(manifests.write(rows)).code == 3
+    folder: Path = store.folder
+    return folder
+
+
+def test_status(filled: Path, stylize: Callable[..., Any], store: Any) -> None:
+    """Jobs by status, error codes, and each run with its rows; nothing is written."""
+    before = sorted(path for path in filled.rglob("*"))
+    ended = stylize("status", str(filled))
+    assert ended.code == 0
+    assert ended.out.startswith("jobs: 2 done, 1 failed\nfiles: ")
+    words = " ".join(ended.out.split())
+    assert "image_truncated 1" in words
+    assert f"{store.runs[0]} 2 done, 1 failed, 1 rejected" in words
+    assert sorted(path for path in filled.rglob("*")) == before
+
+
+def test_verify_finds_a_flipped_byte(filled: Path, stylize: Callable[..., Any], store: Any) -> None:
+    """--verify reads every image: a sound store has no faults; a byte flipped in one is found and named."""
+    sound = stylize("status", str(filled), "--verify")
+    assert (sound.code, sound.out.splitlines()[-1]) == (0, "verified: 0 faults")
+
+    name = sorted(store.images)[0]
+    data = bytearray((filled / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (filled / name).write_bytes(data)
+
+    ended = stylize("status", str(filled), "--verify")
+    assert ended.code == 1
+    assert ended.out.splitlines()[-2:] == [f"{name}: image with another sha256", "verified: 1 fault"]
+
+
+def test_verify_finds_what_is_missing_or_too_much(filled: Path, stylize: Callable[..., Any], store: Any) -> None:
+    """A missing image and a file that nobody committed are faults too."""
+    (filled / sorted(store.images)[0]).unlink()
+    (filled / "images" / "zz").mkdir()
+    (filled / "images" / "zz" / "stray.png").write_bytes(b"stray")
+    out = stylize("status", str(filled), "--verify").out
+    assert "missing image" in out
+    assert "images/zz/stray.png: stray file without a mark" in out
+    assert out.endswith("verified: 2 faults\n")
+
+
+def test_report_is_drawn_again(filled: Path, stylize: Callable[..., Any], store: Any) -> None:
+    """`report` draws the newest run's page and sheets again, or those of the run that is named."""
+    page = filled / "runs" / store.runs[0] / "report.html"
+    drawn = page.read_bytes()
+    page.unlink()
+    ended = stylize("report", str(filled))
+    assert ended.out == f"report: {page}\n"
+    assert page.read_bytes() == drawn
+
+    page.unlink()
+    assert stylize("report", str(filled), "--run", store.runs[0]).code == 0
+    assert page.exists()
+
+
+def test_report_of_an_unknown_run(filled: Path, stylize: Callable[..., Any], refused: Callable[..., str]) -> None:
+    """A run that does not exist is refused, and the existing ones are named."""
+    assert "there is no run 'yesterday'" in refused(stylize("report", str(filled), "--run", "yesterday"))

@@ -1,0 +1,143 @@
+"""The house: imports run one way, rooms do not know each other, and each needs no more than it says."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCES = sorted(
+    [*ROOT.glob("stylize_core/*/**/*.py"), *ROOT.glob("stylize_core/[!_]*.py"), *ROOT.glob("flows/**/*.py")]
+)
+
+FLOORS = (
+    {"errors"},
+    {"settings", "options"},
+    {"presets", "job"},
+    {"manifest", "engine", "store"},
+    {"report", "loading", "outcomes", "forecast", "history", "jobs"},
+    {"chunk", "environment"},
+    {"plan"},
+    {"run"},
+    {"flows"},
+)
+"""Parts of the house, lowest first; a part uses only those on floors below."""
+
+LEAVES = {"errors", "settings", "presets", "job"}
+
+
+def part_of(module: str) -> str:
+    """`stylize_core.engine.losses` is of the part `engine`; everything in `flows` of the part `flows`."""
+    top, _, rest = module.partition(".")
+    return rest.partition(".")[0] if top == "stylize_core" else top
+
+
+def floor_of(part: str) -> int:
+    """The number of a part's floor; a new part has to be given one."""
+    return next(floor for floor, parts in enumerate(FLOORS) if part in parts)
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every absolute module name that a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: imports are absolute"
+            yield str(node.module)
+
+
+def module_of(path: Path) -> str:
+    """The module name of a file."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def used_parts(path: Path) -> set[str]:
+    """Other parts of the house that a file uses."""
+    own = {name for name in imports(path) if name.partition(".")[0] in ("stylize_core", "flows")}
+    return {part_of(name) for name in own} - {part_of(module_of(path))}
+
+
+def packages(path: Path) -> set[str]:
+    """Third-party packages that a file imports."""
+    tops = {name.partition(".")[0] for name in imports(path)}
+    return tops - set(sys.stdlib_module_names) - {"stylize_core", "flows"}
+
+
+def test_every_part_has_its_floor() -> None:
+    """The floors name exactly the parts that there are."""
+    assert {part_of(module_of(path)) for path in SOURCES} == set().union(*FLOORS)
+
+
+def test_imports_run_one_way() -> None:
+    """A file uses its own part and those on floors below: so there are no cycles, and no room knows another."""
+    upward = [
+        f"{module_of(path)} -> {part}"
+        for path in SOURCES
+        for part in used_parts(path)
+        if floor_of(part) >= floor_of(part_of(module_of(path)))
+    ]
+    assert upward == []
+
+
+def test_prefect_lives_in_flows() -> None:
+    """Nothing outside flows/ imports Prefect or what comes with it."""
+    with_prefect = {path for path in SOURCES if packages(path) & {"prefect", "prefect_dask", "dask", "distributed"}}
+    assert {part_of(module_of(path)) for path in with_prefect} == {"flows"}
+
+
+def test_the_report_reads_the_store_alone() -> None:
+    """A report can be made of a store wherever it lies: it knows no engine, no manifest and no plan."""
+    used = set().union(*(used_parts(path) for path in SOURCES if part_of(module_of(path)) == "report"))
+    assert used <= {"store", *LEAVES}
+
+
+@pytest.mark.parametrize(
+    ("part", "allowed"),
+    [
+        ("engine", {"torch", "torchvision", "numpy", "PIL", "safetensors"}),
+        ("store", {"fsspec", "pandas", "pyarrow", "numpy"}),
+        ("manifest", {"fsspec", "pydantic"}),
+        *((leaf, set()) for leaf in sorted(LEAVES)),
+    ],
+)
+def test_each_part_needs_no_more_than_it_says(part: str, allowed: set[str]) -> None:
+    """Rooms and leaves import these packages and no other."""
+    used = set().union(*(packages(path) for path in SOURCES if part_of(module_of(path)) == part))
+    assert used <= allowed
+
+
+NOT_FOR_THE_ENGINE = """
+    pydantic pandas pyarrow fsspec safetensors prefect rich jinja2 altair vl_convert cyclopts fastapi sqlalchemy
+"""
+
+WITHOUT = """
+import importlib, sys
+sys.modules.update(dict.fromkeys({missing}))  # as if they were not installed
+for module in {modules}:
+    importlib.import_module(module)
+"""
+
+
+@pytest.mark.parametrize(("part", "missing"), [("engine", NOT_FOR_THE_ENGINE), ("flows.cli", "prefect torch")])
+def test_imports_without(part: str, missing: str) -> None:
+    """The engine needs torch, torchvision, numpy and Pillow alone; the help of the command line needs no Prefect."""
+    modules = [module_of(path) for path in SOURCES if part_of(module_of(path)) == part] or [part]
+    program = WITHOUT.format(missing=missing.split(), modules=modules)
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_core_neither_prints_nor_exits_nor_reads_the_environment() -> None:
+    """What stylize_core does depends on its arguments alone, and what it has to say it returns or raises."""
+    forbidden = {"os.environ", "os.getenv", "sys.exit", "sys.stdout", "sys.stderr", "os._exit", "print", "input"}
+    used = [
+        f"{path}:{node.lineno}: {ast.unparse(node)}"
+        for path in ROOT.glob("stylize_core/**/*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, (ast.Attribute, ast.Name)) and ast.unparse(node) in forbidden
+    ]
+    assert used == []

@@ -1,0 +1,155 @@
+"""The id of a job: all that decides its pixels, and nothing else; and URIs without their secrets."""
+
+import dataclasses
+import hashlib
+import json
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stylize_core.job import Job, Source, job_id, public_uri
+from stylize_core.presets import resolve
+from stylize_core.settings import SPECS
+
+
+def source(letter: str, uri: str = "a.png") -> Source:
+    """A file whose digest is a letter 64 times over."""
+    return Source(uri=uri, sha256=64 * letter, width=30, height=20)
+
+
+PLAIN: dict[str, Any] = {
+    "content": source("c"),
+    "styles": ((source("5"), 1.0),),
+    "init": None,
+    "settings": resolve("keras", {"seed": 3}),
+    "weights_sha256": 64 * "e",
+    "precision": "float32",
+}
+
+
+def id_of(**changes: object) -> str:
+    """The id of the plain job with some parts changed."""
+    return job_id(**{**PLAIN, **changes})
+
+
+def test_an_id_is_24_hex_digits() -> None:
+    """An id can be a file's name anywhere."""
+    assert re.fullmatch(r"[0-9a-f]{24}", id_of())
+
+
+def test_the_id_depends_on_contents_alone() -> None:
+    """Another place, name or recorded shape of the same bytes is the same job."""
+    moved = dataclasses.replace(source("c", "s3://bucket/b.jpg"), width=1, height=1)
+    assert id_of(content=moved, styles=((source("5", "/elsewhere.png"), 1.0),)) == id_of()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"content": source("d")},
+        {"styles": ((source("6"), 1.0),)},
+        {"styles": ((source("5"), 0.5),)},
+        {"styles": ((source("5"), 1.0), (source("6"), 1.0))},
+        {"init": source("a")},
+        {"weights_sha256": 64 * "f"},
+        {"precision": "bfloat16"},
+        {"content": source("5"), "styles": ((source("c"), 1.0),)},
+    ],
+    ids=["content", "style", "style's weight", "second style", "init", "weights", "precision", "roles"],
+)
+def test_the_id_depends_on_every_input(change: dict[str, object]) -> None:
+    """Other bytes, another weight of a style, other network weights, another precision: another job."""
+    assert id_of(**change) != id_of()
+
+
+@pytest.mark.parametrize("setting", [spec.name for spec in SPECS])
+def test_the_id_depends_on_every_setting(setting: str) -> None:
+    """Each setting, changed alone, gives another id."""
+    others: dict[str, object] = {
+        "size": 64,
+        "style_size": 64,
+        "content_layers": "conv2_2",
+        "style_layers": "conv1_1=0.5",
+        "form": "mean",
+        "fit": "crop",
+        "style_fit": "stretch",
+        "pooling": "average",
+        "start": "noise",
+        "optimiser": "lbfgs",
+        "keep": "best",
+        "format": "webp",
+        "alpha": "keep",
+        "quality": 3,
+        "noise": 0.25,
+    }
+    given = {"style_size": 512, "seed": 3} | {setting: others.get(setting, 7)}
+    assert id_of(settings=resolve("keras", given)) != id_of(settings=resolve("keras", {"style_size": 512, "seed": 3}))
+
+
+def test_ids_stay_what_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ids name results in stores for ever, so this one may change with `NUMERICS_VERSION` or a new setting alone.
+
+    The reference is computed here from the definition, over the settings as they are.
+    """
+    monkeypatch.setattr("stylize_core.job.NUMERICS_VERSION", 1)
+    identity = {
+        "content": 64 * "c",
+        "init": None,
+        "numerics_version": 1,
+        "precision": "float32",
+        "settings": PLAIN["settings"].to_dict(),
+        "styles": [[64 * "5", 1.0]],
+        "weights": 64 * "e",
+    }
+    text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
+    assert id_of() == hashlib.sha256(text.encode()).hexdigest()[:24]
+    monkeypatch.setattr("stylize_core.job.NUMERICS_VERSION", 2)
+    assert id_of() != hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def test_digests_name_every_input() -> None:
+    """Results record the digest of each input under its role."""
+    job = Job(
+        job_id="0" * 24,
+        content=source("c"),
+        styles=((source("5"), 1.0),),
+        init=source("a"),
+        settings=PLAIN["settings"],
+        height=20,
+        width=30,
+    )
+    assert job.digests == {"content": 64 * "c", "styles": [[64 * "5", 1.0]], "init": 64 * "a"}
+    assert dataclasses.replace(job, init=None).digests["init"] is None
+
+
+@pytest.mark.parametrize(
+    ("uri", "expected"),
+    [
+        ("/data/a b@c?d.png", "/data/a b@c?d.png"),
+        ("s3://bucket/a.png", "s3://bucket/a.png"),
+        ("s3://key:secret@bucket/a.png", "s3://bucket/a.png"),
+        ("s3://key:sec/ret+x@bucket/a.png", "s3://bucket/a.png"),
+        ("s3://key@bucket/a.png", "s3://bucket/a.png"),
+        ("https://h.org/a.png?X-Amz-Signature=abc", "https://h.org/a.png"),
+        ("https://user:pw@h.org:8080/a.png?token=x", "https://h.org:8080/a.png"),
+        ("https://h.org:8080/~me@home/a.png", "https://h.org:8080/~me@home/a.png"),
+        ("https://h.org/me@home/a.png", "https://h.org/me@home/a.png"),
+    ],
+)
+def test_public_uris_by_hand(uri: str, expected: str) -> None:
+    """User, password and query are left out; a plain path, a port and an @ in a path stay."""
+    assert public_uri(uri) == expected
+
+
+@given(
+    user=st.from_regex(r"[a-z]{1,8}", fullmatch=True),
+    password=st.from_regex(r"[A-Za-z+/]{1,4}SECRET[A-Za-z0-9+/]{0,8}", fullmatch=True),
+    path=st.from_regex(r"[a-z0-9._-]{1,20}", fullmatch=True),
+)
+def test_no_password_remains(user: str, password: str, path: str) -> None:
+    """Whatever letters, digits, plus signs and slashes a password has, nothing of it is left."""
+    found = public_uri(f"s3://{user}:{password}@bucket/{path}?sig=SECRET")
+    assert found == f"s3://bucket/{path}"
