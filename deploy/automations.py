@@ -1,10 +1,12 @@
 """Registers the automations of a standing server; may be run again, also with another address.
 
-    python deploy/automations.py                        # dead runs are marked Crashed
-    python deploy/automations.py https://chat/hook      # and bad nights are told to a webhook (JSON with a `text`)
+python deploy/automations.py                        # dead runs are marked Crashed
+python deploy/automations.py https://chat/hook      # and bad nights are told to a webhook (JSON with a `text`)
 """
 
+import asyncio
 import sys
+from contextlib import suppress
 from datetime import timedelta
 
 from prefect.automations import Automation
@@ -13,11 +15,11 @@ from prefect.client.schemas.objects import StateType
 from prefect.events.actions import CallWebhook, ChangeFlowRunState
 from prefect.events.schemas.automations import EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
+from prefect.types import SecretDict
+from pydantic import SecretStr
 
 RUNS = ResourceSpecification({"prefect.resource.id": "prefect.flow-run.*"})
 OF_OUR_FLOW = ResourceSpecification({"prefect.resource.role": "flow", "prefect.resource.name": "stylize manifest"})
-BLOCK = "stylize-alert"
-
 HEARTBEAT = "prefect.flow-run.heartbeat"
 ENDS = {f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Cancelled", "Crashed")}
 
@@ -37,16 +39,24 @@ NO_SIGN_OF_LIFE = Automation(
     actions=[
         ChangeFlowRunState(
             state=StateType.CRASHED,
+            name=None,
+            force=False,
             message="no sign of life for ten minutes; what was committed is kept, and the next run goes on from there",
         )
     ],
 )
 
 
-def bad_night(webhook: str) -> Automation:
+TOLD = """
+{"text": {{ ("stylize: " ~ flow_run.name ~ " is " ~ flow_run.state.name ~ ". " ~ (flow_run.state.message or ""))
+            | tojson }}}
+"""
+"""What a webhook gets, for Prefect to fill in."""
+
+
+async def bad_night(webhook: str) -> Automation:
     """Returns the automation that tells a webhook of runs that failed, crashed or did not start in time."""
-    block = Webhook(url=webhook).save(BLOCK, overwrite=True)
-    text = "stylize: {{ flow_run.name }} is {{ flow_run.state.name }}. {{ flow_run.state.message }}"
+    block = Webhook(url=SecretStr(webhook), headers=SecretDict({"Content-Type": "application/json"}))
     return Automation(
         name="stylize: a bad night is told",
         trigger=EventTrigger(
@@ -56,5 +66,23 @@ def bad_night(webhook: str) -> Automation:
             expect={f"prefect.flow-run.{state}" for state in ("Failed", "Crashed", "Late")},
             threshold=1,
         ),
-        actions=[CallWebhook(block_document_id=block, payload='{"text": {{ (' + _joined(text) + ") | tojson }}}")],
+        actions=[CallWebhook(block_document_id=await block.asave("stylize-alert", overwrite=True), payload=TOLD)],
     )
+
+
+async def register(automation: Automation) -> None:
+    """Creates an automation in place of the one of that name."""
+    with suppress(ValueError):
+        await (await Automation.aread(name=automation.name)).adelete()
+    await automation.acreate()
+
+
+async def main(webhooks: list[str]) -> None:
+    """Registers what needs no address, then what does."""
+    await register(NO_SIGN_OF_LIFE)
+    for webhook in webhooks:
+        await register(await bad_night(webhook))
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1:]))

@@ -12,7 +12,7 @@ from cyclopts import App, CycloptsError, Parameter
 from flows import making
 from flows.console import counted, out, show_error, show_outcome, show_plan, show_rejected, show_status
 from flows.pair import SetOption, manifest_or_pair
-from flows.stop import EXIT_STOPPED, tell_stopped
+from flows.stop import EXIT_STOPPED, sigint_blocked, tell_stopped
 from stylize_core.errors import Stopped, StoreError, StylizeError, UsageError
 
 EXIT_UNEXPECTED, EXIT_NOT_STARTED, EXIT_FAILED_ROWS = 1, 2, 3
@@ -124,10 +124,13 @@ def _flow(options: "object") -> None:
         os.environ.setdefault(name, value)
     from dataclasses import asdict
 
+    from prefect.client.orchestration import get_client
     from prefect.exceptions import FailedRun
 
     from flows.stylize_manifest import stylize_manifest
 
+    with sigint_blocked():
+        get_client(sync_client=True)  # starts the temporary server, if there is no other; a stop needs it to the end
     state = stylize_manifest(**asdict(options), return_state=True)  # type: ignore[call-overload]
     error = state.result(raise_on_failure=False)
     if state.is_cancelled():

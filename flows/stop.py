@@ -6,6 +6,8 @@ Everything committed is kept and the next run goes on from there, which is what 
 import os
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
@@ -32,6 +34,16 @@ def _end() -> None:
 def _children() -> list[int]:
     """Returns the process numbers of this process's children, as Linux tells them; elsewhere none."""
     return [int(pid) for path in Path("/proc/self/task").glob("*/children") for pid in path.read_text().split()]
+
+
+@contextmanager
+def sigint_blocked() -> Iterator[None]:
+    """A block whose child processes never see Ctrl-C, which a terminal sends to all of them: they inherit the mask."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 class StopFlag:

@@ -233,7 +233,7 @@ class Driven:
         """Seeds of the jobs that the engine began to compute, in order."""
         return self.journal.read_text().split() if self.journal.exists() else []
 
-    def wait_for_journal(self, lines: int, seconds: float = 60) -> None:
+    def wait_for_journal(self, lines: int, seconds: float = 150) -> None:
         """Waits until the engine has begun so many jobs."""
         deadline = time.monotonic() + seconds
         while len(self.computed) < lines:

@@ -1,7 +1,6 @@
 """The forecast: operations by hand and as PyTorch counts them, and sums that grow with what is asked for."""
 
 import dataclasses
-from collections.abc import Iterator
 
 import pytest
 import torch
@@ -19,12 +18,9 @@ RATE = Rate(flops=1e11, probed=True, device=CPU, precision="float32")
 
 
 @pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    """An engine with the built-in weights, in one thread: the tests' images are small."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield Engine(load_weights("builtin"), device=CPU, precision="float32")
-    torch.set_num_threads(threads)
+def engine() -> Engine:
+    """An engine with the built-in weights."""
+    return Engine(load_weights("builtin"), device=CPU, precision="float32")
 
 
 def job(height: int = 256, width: int = 256, **given: object) -> Job:

@@ -42,14 +42,15 @@ class Guard:
         """Judges the evaluation of a step.
 
         Returns:
-            The image and the gradient to go on from, and the samples sent back, (B,) bool.
+            The image and the gradient to go on from (its best for a sample sent back or given up), and the samples
+            sent back now, (B,) bool.
         """
         total = total.detach()
         if step == 0:
             self.first_total = total
         limit = torch.maximum(self.EXPLOSION * self.best_total, self.SMALL * self.first_total)
         finite = total.isfinite() & gradient.flatten(1).isfinite().all(1)
-        bad = ~finite | ((total > limit) if step else torch.zeros_like(finite))
+        bad = ~finite | (total > limit)
         self._keep_best(step, image, total, gradient, ~bad & (total < self.best_total))
         self.last_step = torch.where(self.alive, step, self.last_step)
         back = bad & self.alive
@@ -69,7 +70,3 @@ class Guard:
         self.best_total = torch.where(better, total, self.best_total)
         self.best_step = torch.where(better, step, self.best_step)
         self.returns = torch.where(better, 0, self.returns)
-
-    def hold(self, image: Tensor) -> Tensor:
-        """Returns the image with given-up samples put back to their best."""
-        return torch.where(_column(self.alive), image, self.best)

@@ -90,7 +90,7 @@ def optimise(
         if step == shared.steps or (step % LIVENESS_STEPS == 0 and not guard.alive.any()):
             break
         optimiser.restart(back)
-        image = guard.hold(optimiser.step(image, gradient))
+        image = optimiser.step(image, gradient)
     return _results(objective, image, settings, guard, torch.stack(losses), seconds, snapshots)
 
 

@@ -3,26 +3,16 @@
 import io
 import struct
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from stylize_core.engine.weights import Weights, load_weights
 
 FileOf = Callable[..., bytes]
 Chunk = tuple[bytes, bytes]
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Computes in one thread: small images gain nothing from more, and on busy cores they wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

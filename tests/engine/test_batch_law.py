@@ -1,6 +1,7 @@
 """A sample does not feel its neighbours: the fourth law, with the real network on the CPU."""
 
 import dataclasses
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -67,13 +68,22 @@ def test_neighbours_and_slot_change_nothing(optimiser: str, precision: str, buil
     assert_same(engine.optimise([others[2], others[1], job])[2], expected)
 
 
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    """Computes in two threads; the other tests leave it at one."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.usefixtures("two_threads")
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_threads_that_share_a_batch_change_nothing(precision: str, builtin: Weights) -> None:
     """However two threads divide three samples, a slot gives the same bits of losses and gradient."""
     engine = Engine(builtin, device=CPU, precision=precision)
     jobs = [pair(seed, shallow("adam")) for seed in range(3)]
     images = torch.stack([picture(seed + 9) for seed in range(3)])
-    torch.set_num_threads(2)  # the fixture `one_thread` sets it back
     terms, gradient = engine.objective(jobs).evaluate(images)
     moved, moved_gradient = engine.objective([*jobs[1:], jobs[0]]).evaluate(images.roll(-1, 0))
     assert torch.equal(moved.stacked().roll(1, 0), terms.stacked())
