@@ -227,16 +227,24 @@ class Driven:
     def __init__(self, process: "ForkServerProcess | subprocess.Popen[bytes]", folder: Path, mark: str) -> None:
         self.process, self.mark = process, mark
         self.journal, self.output = folder / "journal", folder / "output"
+        self.output.touch()
 
     @property
     def computed(self) -> list[str]:
         """Seeds of the jobs that the engine began to compute, in order."""
         return self.journal.read_text().split() if self.journal.exists() else []
 
-    def wait_for_journal(self, lines: int, seconds: float = 150) -> None:
+    def wait_for_journal(self, lines: int) -> None:
         """Waits until the engine has begun so many jobs."""
+        self._wait_until(lambda: len(self.computed) >= lines)
+
+    def wait_for_step(self) -> None:
+        """Waits until the first progress is told, which is in the first step of the first job."""
+        self._wait_until(lambda: " jobs · step " in self.output.read_text())
+
+    def _wait_until(self, reached: Callable[[], bool], seconds: float = 150) -> None:
         deadline = time.monotonic() + seconds
-        while len(self.computed) < lines:
+        while not reached():
             assert time.monotonic() < deadline, self.output.read_text()
             time.sleep(0.02)
 
@@ -255,10 +263,7 @@ class Driven:
 
     def wait_for_left_over(self, seconds: float = 10) -> None:
         """Waits for the end of whatever else it started, which has to end by itself."""
-        deadline = time.monotonic() + seconds
-        while left := self._left_over():
-            assert time.monotonic() < deadline, left
-            time.sleep(0.1)
+        self._wait_until(lambda: not self._left_over(), seconds)
 
     def _left_over(self) -> list[int]:
         """Processes of its group, or started by it in another one, that still run."""

@@ -55,7 +55,7 @@ def test_a_run_that_does_not_listen_is_ended(
     """Where the work does not look at the stop flag, the process ends all the same, and what it started with it."""
     arguments = _arguments(manifests.write(manifests.rows(2)), store.folder, runner)
     run = drive(*arguments, step_seconds=60, fresh=runner == "local")
-    run.wait_for_journal(1)
+    run.wait_for_step()
     asked = time.monotonic()
     run.signal(signal.SIGTERM)
     assert run.wait() == 130
@@ -71,7 +71,7 @@ def test_a_run_that_does_not_listen_is_ended(
 def test_asked_twice(manifests: Any, drive: Callable[..., Any], store: Any) -> None:
     """Whoever presses Ctrl-C twice does not wait at all."""
     run = drive(*_arguments(manifests.write(manifests.rows(2)), store.folder, "loop"), step_seconds=60)
-    run.wait_for_journal(1)
+    run.wait_for_step()
     run.signal(signal.SIGINT)
     time.sleep(0.3)
     asked = time.monotonic()
