@@ -43,7 +43,7 @@ def carry_out(
         except Stopped as problem:
             error = problem
             run.finish(with_report=False)
-            raise
+            raise Stopped(f"the run was stopped; {run.summary}") from problem
         except StylizeError as problem:
             error = problem
             raise

@@ -1,5 +1,6 @@
 """What a run is asked to do."""
 
+import math
 from dataclasses import dataclass
 
 from stylize_core.errors import UsageError
@@ -57,7 +58,7 @@ class Options:
             value = float(number) if percent else int(number)
         except ValueError:
             value = -1
-        if rest or value < 0 or (percent and value > 100):
+        if rest or not 0 <= value <= (100 if percent else math.inf):
             what = f"{self.max_failed!r} is no number of rows and no share"
             raise UsageError(what, where="--max-failed", todo="write for instance 10 or 5%")
         return int(rows * value / 100) if percent else int(value)

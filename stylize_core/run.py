@@ -209,7 +209,7 @@ def open_run(
     files = open_store(options.store, create=True)
     with Lease.acquire(files, wait=options.wait, stop=should_stop) as lease, logged() as log:
         started = datetime.now(UTC)
-        name = f"{started:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+        name = f"{started:%Y%m%dT%H%M%S}.{started.microsecond // 1000:03d}-{secrets.token_hex(2)}"
         bench = Bench(
             engine=engine,
             files=files,

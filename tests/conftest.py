@@ -352,3 +352,53 @@ def unwritable() -> Iterator[Path]:
         if is_root:
             os.seteuid(0)
         folder.rmdir()
+
+
+@pytest.fixture(scope="session")
+def engine() -> Any:
+    """An engine with the small network, on the CPU in float32."""
+    import torch  # here: most tests of manifests and stores do without
+
+    from stylize_core.engine.engine import Engine
+    from stylize_core.engine.weights import load_weights
+
+    return Engine(load_weights("builtin"), device=torch.device("cpu"), precision="float32")
+
+
+@pytest.fixture
+def plan(manifests: Manifests, engine: Any) -> Callable[..., Any]:
+    """Plans rows for a device of so many operations a second; other arguments are those of `make_plan`."""
+    from stylize_core.forecast import Rate
+    from stylize_core.history import History
+    from stylize_core.manifest import load_manifest
+    from stylize_core.plan import make_plan
+    from stylize_core.store import Fingerprints
+
+    def make(rows: Sequence[dict[str, str]], *, flops: float = 1e9, **others: Any) -> Any:
+        path = manifests.write(rows)
+        arguments = {"fingerprints": Fingerprints(), "history": History(), **others}
+        return make_plan(
+            load_manifest(Path(path).read_bytes(), path),
+            weights=engine.weights,
+            precision=engine.precision,
+            measure=lambda _: Rate(flops=flops, probed=False, device=engine.device, precision=engine.precision),
+            **arguments,
+        )
+
+    return make
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Any:
+    """A new store on disk, at `tmp_path / "store"`."""
+    from stylize_core.store import open_store
+
+    return open_store(f"{tmp_path}/store", create=True)
+
+
+@pytest.fixture
+def bench(engine: Any, files: Any) -> Any:
+    """A bench of a run named `run`, where every job is a batch of its own."""
+    from stylize_core.chunk import Bench
+
+    return Bench(engine=engine, files=files, run="run", max_batch=1)

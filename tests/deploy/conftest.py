@@ -51,8 +51,11 @@ class StandingPrefect:
 
     def call(self, path: str, body: object = None) -> Any:
         """Returns what the server answers: to a POST where there is a body, to a GET else."""
-        url = f"http://127.0.0.1:{self.port}/api{path}"
-        answer = httpx.get(url, timeout=30) if body is None else httpx.post(url, json=body, timeout=30)
+        url, method = f"http://127.0.0.1:{self.port}/api{path}", "GET" if body is None else "POST"
+        while (
+            answer := httpx.request(method, url, json=body, timeout=60)
+        ).status_code == httpx.codes.SERVICE_UNAVAILABLE:
+            time.sleep(0.5)  # SQLite is busy; Prefect's own client tries again, too
         assert answer.is_success, answer.text
         return answer.json() if answer.content else None
 

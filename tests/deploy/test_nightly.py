@@ -1,6 +1,8 @@
 """The nightly deployment, for real: a standing server, a process work pool, a worker."""
 
 import json
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,8 @@ from urllib.parse import urlsplit
 
 import pandas as pd
 import pytest
+
+REPOSITORY = Path(__file__).parents[2]
 
 pytestmark = pytest.mark.slow
 
@@ -62,6 +66,18 @@ def test_scheduler_makes_the_runs_of_the_cron_schedule(standing: Any) -> None:
     assert all(night["auto_scheduled"] for night in nights)
 
 
+def test_automations_are_registered(standing: Any) -> None:
+    """The program of the run-book leaves both automations switched on."""
+    program = [sys.executable, "deploy/automations.py", "http://127.0.0.1:9/hook"]
+    subprocess.run(program, cwd=REPOSITORY, env=standing.environment, check=True)
+
+    automations = standing.call("/automations/filter", {})
+    assert {automation["actions"][0]["type"]: automation["enabled"] for automation in automations} == {
+        "change-flow-run-state": True,
+        "call-webhook": True,
+    }
+
+
 def test_cancelled_run_keeps_its_commits_and_gives_the_store_free(standing: Any, nights: Any, view: Any) -> None:
     """A run cancelled in mid-computation ends within seconds; what it committed counts, and nobody holds the store."""
     quick, endless = nights.rows(1)[0], nights.rows(1, size="256", steps="5000")[0]
@@ -74,6 +90,7 @@ def test_cancelled_run_keeps_its_commits_and_gives_the_store_free(standing: Any,
     state = standing.ended(run)["state"]
 
     assert state["type"] == "CANCELLED"
+    assert state["message"].endswith("2 rows: 1 done, 0 skipped, 0 failed, 0 rejected, 1 stopped")
     assert time.monotonic() - asked < 15
     assert view(store).statuses() == ["done", "stopped"]
     assert json.loads(max((store / "lease").iterdir()).read_bytes())["released"]

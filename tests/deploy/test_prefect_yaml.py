@@ -9,7 +9,6 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 from prefect import Flow
 from prefect.client.schemas.schedules import CronSchedule
-from prefect.events.schemas.automations import AutomationCore
 
 from flows import stylize_manifest as module
 
@@ -71,13 +70,6 @@ def test_site_variables_are_all_in_the_environment_file(text: str) -> None:
 
     assert used <= set(re.findall(r"^(\w+)=", (DEPLOY / "stylize.env").read_text(), re.MULTILINE))
     assert used
-
-
-def test_automations_are_ones_that_prefect_accepts() -> None:
-    """Each automation has the fields that Prefect wants."""
-    automations = yaml.safe_load((DEPLOY / "automations.yaml").read_text())["automations"]
-
-    assert [AutomationCore.model_validate(automation).name for automation in automations]
 
 
 def test_image_is_made_of_files_that_exist() -> None:

@@ -98,7 +98,7 @@ def test_totals_of_other_weights_are_not_overlaid(stores, run):
     (group,) = curve_groups(record.finished, read_losses(files, record, why), why)
     assert list(group.charts) == ["content", "style", "tv"]
     assert group.legend.title == "style_weight"
-    assert list(group.legend.colours) == ["100000", "1e+06"]
+    assert list(group.legend.colours) == ["100000", "2e+07"]
 
 
 def test_a_diverged_job_does_not_flatten_the_others(stores, run):

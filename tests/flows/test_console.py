@@ -1,0 +1,101 @@
+"""What the command says of numbers, and how a run's progress looks on a terminal and off it."""
+
+import io
+import re
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+import flows.progress
+from flows.console import counted, duration, forecast_line, size, words
+from stylize_core.chunk import Progress
+from stylize_core.forecast import NOTHING, Forecast
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (0.2, "1 s"),
+        (59, "59 s"),
+        (59.5, "1 min 00 s"),
+        (3599, "59 min 59 s"),
+        (3600, "1 h 00 min"),
+        (7500, "2 h 05 min"),
+        (3.6e6, "1,000 h 00 min"),
+    ],
+)
+def test_duration(seconds: float, text: str) -> None:
+    """Seconds are rounded up and told in the two units that matter."""
+    assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "0 bytes"), (999, "999 bytes"), (1000, "1.0 kB"), (3_400_000, "3.4 MB"), (5e9, "5.0 GB"), (7e15, "7000.0 TB")],
+)
+def test_size(count: float, text: str) -> None:
+    """Bytes are told in decimal units."""
+    assert size(count) == text
+
+
+def test_numbers_with_nouns() -> None:
+    """One of a thing is singular; counts of zero are left out of a list."""
+    assert [counted(number, "job") for number in (0, 1, 2000)] == ["0 jobs", "1 job", "2,000 jobs"]
+    assert words({"done": 3, "failed": 0, "rejected": 1}) == "3 done, 1 rejected"
+
+
+def test_a_forecast_says_what_it_rests_on() -> None:
+    """A probed forecast and a guess cannot be taken for each other."""
+    guess = Forecast(jobs=1, seconds=90, peak_memory_bytes=10**9, store_bytes=10**6, probed=False)
+    assert forecast_line(guess) == (
+        "forecast: 1 min 30 s on one device (not probed, a guess), "
+        "1.0 GB of memory for the largest batch, 1.0 MB in the store"
+    )
+    assert "(probed on this device)" in forecast_line(NOTHING)
+
+
+@pytest.fixture
+def watch(plan: Callable[..., Any], manifests: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], str]:
+    """Tells a watcher of a run of four jobs in two batches, one of which fails; returns what it wrote."""
+
+    def tell(is_terminal: bool) -> str:
+        written = io.StringIO()
+        console = Console(file=written, force_terminal=is_terminal, width=100, highlight=False)
+        monkeypatch.setattr(flows.progress, "err", console)
+        monkeypatch.setattr("sys.stderr", written)
+        watcher = flows.progress.ConsoleWatcher()
+        run: Any = SimpleNamespace(plan=plan(manifests.rows(4)))
+        watcher.prepared(run)
+        watcher.progressed(Progress(jobs=2, step=50, steps=100, loss=12.345678))
+        watcher.progressed(Progress(finished=("a", "b"), failed=("b",)))
+        watcher.progressed(Progress(jobs=2, step=0, steps=100, loss=1e-7))
+        watcher.progressed(Progress(finished=("c", "d")))
+        watcher.ended(run, None)
+        return written.getvalue()
+
+    return tell
+
+
+def test_progress_on_a_terminal(watch: Callable[[bool], str]) -> None:
+    """A bar with finished and all jobs, failures, the step and the loss."""
+    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", watch(True))
+    assert re.search(r"jobs +━+ +4/4 +1 failed · step 0/100 · loss 1e-07", text)
+
+
+def test_progress_elsewhere(watch: Callable[[bool], str]) -> None:
+    """Without a terminal a plain line now and then, and no control characters: the first at once."""
+    text = watch(False)
+    assert "\x1b" not in text
+    assert re.fullmatch(r"0/4 jobs · step 50/100 · loss 12\.35 · \d+ s left\n", text)
+
+
+def test_lines_come_now_and_then(watch: Callable[[bool], str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """With no pause between lines each progress is a line; the running batch counts towards the time left."""
+    monkeypatch.setattr(flows.progress, "LINE_SECONDS", -1.0)
+    lines = watch(False).splitlines()
+    assert [line.split(" · ")[0] for line in lines] == ["0/4 jobs", "2/4 jobs", "2/4 jobs", "4/4 jobs"]
+    assert "left" not in lines[-1]

@@ -1,0 +1,101 @@
+"""From a job's files to its tensors."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+
+import stylize_core.loading
+from stylize_core.errors import InputChanged, InputMissing
+from stylize_core.loading import Loader
+
+
+@pytest.fixture
+def loader(files: Any) -> Loader:
+    """A loader on a new store."""
+    return Loader(files)
+
+
+@pytest.fixture
+def job(plan: Callable[..., Any], manifests: Any) -> Callable[..., Any]:
+    """Plans one row with these cells."""
+    return lambda **cells: plan(manifests.rows(1, **cells)).rows[0].job
+
+
+def test_shapes(job: Callable[..., Any], loader: Loader, manifests: Any, draw: Callable[..., Path]) -> None:
+    """The content has the target's shape, the style its own at its size, all in [0, 1]."""
+    draw(manifests.folder / "wide.png", 1, width=100, height=50)
+    pair = loader.pair(job(content="wide.png", style="wide.png", size="32", style_size="48"))
+    assert pair.content.shape == (3, 16, 32)
+    assert pair.style.shape == (3, 24, 48)
+    assert pair.init is None
+    for image in (pair.content, pair.style):
+        assert image.dtype == torch.float32
+        assert 0 <= image.min() <= image.max() <= 1
+
+
+def test_stretched_style(job: Callable[..., Any], loader: Loader, manifests: Any, draw: Callable[..., Path]) -> None:
+    """A style can be stretched to the shape of the output."""
+    draw(manifests.folder / "wide.png", 1, width=100, height=50)
+    assert loader.pair(job(style="wide.png", style_fit="stretch")).style.shape == (3, 32, 32)
+
+
+def test_start_image(job: Callable[..., Any], loader: Loader, manifests: Any, draw: Callable[..., Path]) -> None:
+    """A start image is brought to the shape of the target."""
+    draw(manifests.folder / "wide.png", 1, width=100, height=50)
+    pair = loader.pair(job(start="image", init="wide.png"))
+    assert pair.init is not None
+    assert pair.init.shape == pair.content.shape == (3, 32, 32)
+
+
+def test_the_same_style_has_the_same_key(job: Callable[..., Any], loader: Loader) -> None:
+    """Jobs of one style share its targets; another style has another key."""
+    keys = [
+        loader.pair(job(**cells)).style_key for cells in ({}, {"content": "content-1.png"}, {"style": "style-1.png"})
+    ]
+    assert keys[0] == keys[1] != keys[2]
+
+
+def test_changed_file(job: Callable[..., Any], loader: Loader, manifests: Any, draw: Callable[..., Path]) -> None:
+    """A file that is another one than was planned is not used in silence."""
+    draw(manifests.folder / "late.png", 1)
+    planned = job(content="late.png")
+    draw(manifests.folder / "late.png", 2)
+    with pytest.raises(InputChanged, match="the file was changed after it was planned"):
+        loader.pair(planned)
+    (manifests.folder / "late.png").unlink()
+    with pytest.raises(InputMissing):
+        loader.pair(planned)
+
+
+def test_inputs_are_decoded_once(job: Callable[..., Any], loader: Loader, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cross uses the same few pictures again and again: each is read and decoded once."""
+    read: list[str] = []
+    read_input = stylize_core.loading.read_input
+    monkeypatch.setattr(stylize_core.loading, "read_input", lambda uri: read.append(Path(uri).name) or read_input(uri))
+    for content in ("content-0.png", "content-1.png", "content-0.png"):
+        loader.pair(job(content=content))
+    assert sorted(read) == ["content-0.png", "content-1.png", "style-0.png"]
+
+
+def test_each_input_leaves_a_small_picture(job: Callable[..., Any], loader: Loader, store: Any) -> None:
+    """The store gets a picture of each input, which report and sheets show when the input is long gone."""
+    planned = job()
+    loader.pair(planned)
+    pictures = {path.stem: path for path in (store.folder / "inputs").rglob("*.jpg")}
+    assert set(pictures) == {planned.content.sha256, planned.styles[0][0].sha256}
+    with Image.open(pictures[planned.content.sha256]) as picture:
+        assert picture.size == (40, 40)
+
+
+def test_alpha(job: Callable[..., Any], loader: Loader, manifests: Any) -> None:
+    """Transparency is given at the target's size; an opaque picture has none."""
+    Image.new("RGBA", (40, 40), (255, 0, 0, 128)).save(manifests.folder / "clear.png")
+    alpha = loader.alpha(job(content="clear.png", alpha="keep"))
+    assert alpha is not None
+    assert alpha.shape == (1, 32, 32)
+    assert torch.allclose(alpha, torch.tensor(128 / 255))
+    assert loader.alpha(job(alpha="keep")) is None
