@@ -1,7 +1,5 @@
 """The `stylize` command. Prefect is imported by `run` alone, once its environment is set."""
 
-import atexit
-import gc
 import os
 import sys
 import warnings
@@ -14,7 +12,7 @@ from cyclopts import App, CycloptsError, Parameter
 from flows import making
 from flows.console import counted, out, show_error, show_outcome, show_plan, show_rejected, show_status
 from flows.pair import SetOption, manifest_or_pair
-from flows.stop import EXIT_STOPPED, sigint_blocked, tell_stopped
+from flows.stop import end_stopped, sigint_blocked
 from stylize_core.errors import Stopped, StoreError, StylizeError, UsageError
 
 EXIT_UNEXPECTED, EXIT_NOT_STARTED, EXIT_FAILED_ROWS = 1, 2, 3
@@ -239,7 +237,6 @@ def main(arguments: list[str] | None = None) -> None:
     # Before torch is loaded: on busy cores its threads would spin for each other, at two to four times the wall time.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     warnings.filterwarnings("ignore", module="PIL")
-    atexit.register(gc.freeze)  # the interpreter would search everything for cycles before it ends: 1 to 5 s
     sys.exit(_exit_code(lambda: app(arguments, exit_on_error=False, print_error=False, result_action="return_value")))
 
 
@@ -251,8 +248,7 @@ def _exit_code(command: Callable[[], object]) -> int:
         show_error(UsageError(str(error).removesuffix("."), where=where, todo=f"see {where} --help"))
         return EXIT_NOT_STARTED
     except (Stopped, KeyboardInterrupt):
-        tell_stopped()
-        return EXIT_STOPPED
+        end_stopped()
     except StylizeError as error:
         show_error(error)
         return EXIT_NOT_STARTED

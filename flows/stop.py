@@ -7,10 +7,10 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Any
+from typing import Any, NoReturn
 
 from flows.console import show_error
 from stylize_core.errors import Stopped
@@ -19,15 +19,12 @@ EXIT_STOPPED = 130
 GRACE_SECONDS = 4.0
 
 
-def tell_stopped() -> None:
-    """Says that the run was stopped and how to go on."""
+def end_stopped() -> NoReturn:
+    """Says that the run was stopped and how to go on, and ends the process without the interpreter's slow end."""
     show_error(Stopped("stopped", todo="run the same command again to go on: everything committed is kept"))
-
-
-def _end() -> None:
-    tell_stopped()
     for child in _children():  # Prefect's temporary server would live on
-        os.kill(child, signal.SIGTERM)
+        with suppress(ProcessLookupError):
+            os.kill(child, signal.SIGTERM)
     os._exit(EXIT_STOPPED)
 
 
@@ -71,8 +68,8 @@ class StopFlag:
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if self._asked.is_set():  # asked twice: at once
-            _end()
+            end_stopped()
         self._asked.set()
-        last = threading.Timer(GRACE_SECONDS, _end)
+        last = threading.Timer(GRACE_SECONDS, end_stopped)
         last.daemon = True
         last.start()

@@ -214,6 +214,15 @@ def store(tmp_path: Path) -> StoreView:
 
 
 @pytest.fixture(scope="session")
+def prefect_server() -> Iterator[None]:
+    """Prefect's own temporary server, one for all tests."""
+    from prefect.testing.utilities import prefect_test_harness  # here: it takes seconds, and few tests need it
+
+    with prefect_test_harness(server_startup_timeout=120):
+        yield
+
+
+@pytest.fixture(scope="session")
 def fork_server() -> ForkServerContext:
     """A process that has imported everything and computed nothing, from which others are forked in no time."""
     context = multiprocessing.get_context("forkserver")

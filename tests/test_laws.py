@@ -134,6 +134,7 @@ def test_a_kill_of_the_flow_costs_nothing_committed(
     assert store.images == undisturbed.images
 
 
+@pytest.mark.usefixtures("prefect_server")
 def test_runners_leave_the_same_results(
     five_jobs: str, tmp_path: Path, stylize: Callable[..., Any], view: Callable[[Path], Any]
 ) -> None:

@@ -1,7 +1,7 @@
 """A run from the outside: what it leaves in the store, and in which order."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ def options(manifests: Any, store: Any) -> Callable[..., Options]:
 
 
 @pytest.fixture
-def published(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+def published(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Paths of what is published, in order; without leases."""
     paths: list[str] = []
     publish = Files.publish

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,6 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import State
-from prefect.testing.utilities import prefect_test_harness
 
 from flows.cli import main
 from flows.stylize_manifest import stylize_manifest
@@ -20,11 +19,7 @@ from stylize_core.run import Run
 from stylize_core.store.commits import publish_commit
 
 
-@pytest.fixture(scope="module", autouse=True)
-def server() -> Iterator[None]:
-    """Prefect's temporary server with a database of its own."""
-    with prefect_test_harness(server_startup_timeout=120):
-        yield
+pytestmark = pytest.mark.usefixtures("prefect_server")
 
 
 @pytest.fixture
