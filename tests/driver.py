@@ -77,10 +77,13 @@ os.setsid()
 output = os.open(CONFIG["output"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 os.dup2(output, 1)
 os.dup2(output, 2)
-flows.runners.RETRY_SECONDS = (0.0,)
-stylize_core.chunk.COMMIT_SECONDS = 0.0
-stylize_core.chunk.batch_size = lambda *_: 1
-Engine.optimise = optimise_and_tell
-Files.publish = publish_and_tell
-os.replace = rename_and_tell
+for owner, name, stand_in in (
+    (flows.runners, "RETRY_SECONDS", (0.0,)),
+    (stylize_core.chunk, "COMMIT_SECONDS", 0.0),
+    (stylize_core.chunk, "batch_size", lambda *_: 1),
+    (Engine, "optimise", optimise_and_tell),
+    (Files, "publish", publish_and_tell),
+    (os, "replace", rename_and_tell),
+):
+    setattr(owner, name, stand_in)
 main(CONFIG["arguments"])

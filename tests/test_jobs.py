@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import stylize_core.jobs
-from stylize_core.store import Fingerprints
+from stylize_core.store import Fingerprints, read_input
 
 
 def _ids(plan: Any) -> list[str]:
@@ -62,8 +62,12 @@ def test_a_changed_file_is_another_job(plan: Callable[..., Any], manifests: Any,
 def test_each_input_is_read_once(plan: Callable[..., Any], manifests: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of many rows, each distinct file is read once; of a later plan, only files that changed."""
     read: list[str] = []
-    read_input = stylize_core.jobs.read_input
-    monkeypatch.setattr(stylize_core.jobs, "read_input", lambda uri: read.append(Path(uri).name) or read_input(uri))
+
+    def read_and_note(uri: str) -> bytes:
+        read.append(Path(uri).name)
+        return read_input(uri)
+
+    monkeypatch.setattr(stylize_core.jobs, "read_input", read_and_note)
     known = Fingerprints()
     rows = [*manifests.rows(5), *manifests.rows(5, content="content-1.png")]
     plan(rows, fingerprints=known)

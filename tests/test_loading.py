@@ -11,6 +11,7 @@ from PIL import Image
 import stylize_core.loading
 from stylize_core.errors import InputChanged, InputMissing
 from stylize_core.loading import Loader
+from stylize_core.store import read_input
 
 
 @pytest.fixture
@@ -74,8 +75,12 @@ def test_changed_file(job: Callable[..., Any], loader: Loader, manifests: Any, d
 def test_inputs_are_decoded_once(job: Callable[..., Any], loader: Loader, monkeypatch: pytest.MonkeyPatch) -> None:
     """A cross uses the same few pictures again and again: each is read and decoded once."""
     read: list[str] = []
-    read_input = stylize_core.loading.read_input
-    monkeypatch.setattr(stylize_core.loading, "read_input", lambda uri: read.append(Path(uri).name) or read_input(uri))
+
+    def read_and_note(uri: str) -> bytes:
+        read.append(Path(uri).name)
+        return read_input(uri)
+
+    monkeypatch.setattr(stylize_core.loading, "read_input", read_and_note)
     for content in ("content-0.png", "content-1.png", "content-0.png"):
         loader.pair(job(content=content))
     assert sorted(read) == ["content-0.png", "content-1.png", "style-0.png"]

@@ -57,9 +57,9 @@ def test_a_done_job(job: Any, origin: Origin, optimised: Optimised) -> None:
 def test_a_batch_shares_its_seconds(job: Any, origin: Origin, optimised: Optimised) -> None:
     """A job's seconds are those of its batch divided by its jobs."""
     shared = dataclasses.replace(optimised, batch=4)
-    alone, quarter = (success(job, made, None, origin).result.seconds for made in (optimised, shared))
-    assert alone == pytest.approx(optimised.seconds[-1].item())
-    assert quarter == pytest.approx(alone / 4)
+    seconds = [success(job, made, None, origin).result.seconds for made in (optimised, shared)]
+    whole = optimised.seconds[-1].item()
+    assert seconds == pytest.approx([whole, whole / 4])
 
 
 def test_losses(job: Any, origin: Origin, optimised: Optimised) -> None:

@@ -18,7 +18,6 @@ from stylize_core.errors import ManifestError, StoreFull
 from stylize_core.run import Run
 from stylize_core.store.commits import publish_commit
 
-
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
 
@@ -51,7 +50,7 @@ async def _task_runs(flow_run: UUID, count: int) -> list[Any]:
             await asyncio.sleep(0.2)
 
 
-async def _artifacts(flow_run: UUID) -> dict[str, Any]:
+async def _artifacts(flow_run: UUID) -> dict[str | None, Any]:
     wanted = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[flow_run]))
     async with get_client() as client:
         return {artifact.key: artifact for artifact in await client.read_artifacts(artifact_filter=wanted)}
