@@ -74,7 +74,8 @@ class Run:
     def summary(self) -> str:
         """The outcome in a line."""
         counts = ", ".join(f"{count} {status}" for status, count in self.outcome.items())
-        return f"{sum(self.outcome.values())} rows: {counts}"
+        rows = sum(self.outcome.values())
+        return f"{rows} {'row' if rows == 1 else 'rows'}: {counts}"
 
     @property
     def too_many_failed(self) -> bool:

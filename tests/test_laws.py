@@ -63,7 +63,7 @@ def test_every_row_is_accounted_for(kinds: list[str], manifests: Any, run_loop: 
     assert store.statuses() == expected
     counts = Counter(expected)
     words = ", ".join(f"{counts[name]} {name}" for name in ("done", "skipped", "failed", "rejected", "stopped"))
-    assert f"{len(rows)} rows: {words}" in ended.out
+    assert f"{len(rows)} {'row' if len(rows) == 1 else 'rows'}: {words}" in ended.out
 
 
 @pytest.fixture(scope="module")
