@@ -12,9 +12,6 @@ from stylize_core.engine.objective import layers_in_use
 from stylize_core.job import Job
 from stylize_core.settings import LAYERS, Settings
 
-UNPROBED = {"cpu": 1e11, "cuda": 5e13}
-"""Operations per second assumed where nothing was measured."""
-
 PROBE_EDGE_PX = 160
 
 IMAGE_BYTES = {"png": 1.9, "jpeg": 0.8, "webp": 0.6}
@@ -30,7 +27,7 @@ class Rate:
 
     Attributes:
         flops: floating point operations per second in evaluations.
-        probed: whether it was measured.
+        probed: whether it was measured; an assumed rate marks its forecast.
         device: on which the run will compute.
         precision: resolved.
     """
@@ -98,11 +95,6 @@ def probe(engine: Engine, settings: Settings) -> Rate:
         seconds.append(time.perf_counter() - began)
     flops = evaluation_flops(settings, PROBE_EDGE_PX, PROBE_EDGE_PX) / min(seconds[1:])
     return Rate(flops=flops, probed=True, device=engine.device, precision=engine.precision)
-
-
-def unprobed(device: torch.device, precision: str) -> Rate:
-    """Returns an assumed rate."""
-    return Rate(flops=UNPROBED[device.type], probed=False, device=device, precision=precision)
 
 
 def forecast(jobs: Iterable[Job], rate: Rate) -> Forecast:

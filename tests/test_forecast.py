@@ -8,7 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from stylize_core.engine.engine import Engine, Pair
 from stylize_core.engine.weights import load_weights
-from stylize_core.forecast import NOTHING, Forecast, Rate, evaluation_flops, forecast, job_seconds, probe, unprobed
+from stylize_core.forecast import NOTHING, Forecast, Rate, evaluation_flops, forecast, job_seconds, probe
 from stylize_core.job import Job, Source
 from stylize_core.presets import PRESETS, resolve
 from stylize_core.settings import LAYERS, Settings
@@ -131,13 +131,9 @@ def test_a_probe_measures_this_machine(engine: Engine) -> None:
     assert of(job(), rate=rate).probed
 
 
-@pytest.mark.parametrize("kind", ["cpu", "cuda"])
-def test_without_a_probe_the_forecast_says_so(kind: str) -> None:
-    """An assumed rate is marked, and so is what is forecast from it."""
-    rate = unprobed(torch.device(kind), "float32")
-    assert rate.flops > 0
-    assert not rate.probed
-    assert not of(job(), rate=dataclasses.replace(rate, device=CPU)).probed
+def test_an_assumed_rate_marks_its_forecast() -> None:
+    """A forecast that rests on no measurement says so."""
+    assert not of(job(), rate=dataclasses.replace(RATE, probed=False)).probed
 
 
 @pytest.mark.parametrize("preset", PRESETS)
