@@ -4,16 +4,18 @@ import os
 import sys
 import warnings
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cyclopts import App, CycloptsError, Parameter
 
 from flows import making
 from flows.console import counted, out, show_error, show_outcome, show_plan, show_rejected, show_status
-from flows.pair import SetOption, manifest_or_pair
+from flows.request import Request
 from flows.stop import end_stopped, sigint_blocked
 from stylize_core.errors import Stopped, StoreError, StylizeError, UsageError
+from stylize_core.options import Options
 
 EXIT_UNEXPECTED, EXIT_NOT_STARTED, EXIT_FAILED_ROWS = 1, 2, 3
 
@@ -43,64 +45,21 @@ app.command(making.cross)
 app.command(making.presets)
 
 Manifest = Annotated[str | None, Parameter(help="CSV manifest: a path or an fsspec URL.", show_default=False)]
-Store = Annotated[str, Parameter(help="Folder or fsspec URL that gets everything; made where it is missing.")]
-Weights = Annotated[str, Parameter(help="The network: imagenet, builtin, or a .safetensors or .pth file.")]
-Device = Annotated[str, Parameter(help="auto, cpu, cuda or cuda:N.")]
-Precision = Annotated[str, Parameter(help="auto, float32 or bfloat16.")]
-RowsPerTask = Annotated[str, Parameter(help="Jobs of one Prefect task: auto or a number.")]
-MaxFailed = Annotated[str, Parameter(help="Failed and rejected rows for which the exit code stays 0: N or P%.")]
-RetryFailed = Annotated[str, Parameter(help="Jobs that failed before and run again: none, transient or all.")]
-Strict = Annotated[bool, Parameter(help="Start nothing where any row is rejected.", negative="")]
-Wait = Annotated[bool, Parameter(help="Wait for another run that is writing to the store.", negative="")]
-Content = Annotated[str | None, Parameter(help="One content image, in place of a manifest.", show_default=False)]
-Style = Annotated[str | None, Parameter(help="The style image for --content.", show_default=False)]
 
 
 @app.command
-def run(
-    manifest: Manifest = None,
-    /,
-    *,
-    store: Store,
-    content: Content = None,
-    style: Style = None,
-    set: SetOption = None,
-    weights: Weights = "imagenet",
-    device: Device = "auto",
-    precision: Precision = "auto",
-    runner: Annotated[
-        Literal["local", "loop"], Parameter(help="local: Prefect tasks here; loop: no Prefect.")
-    ] = "local",
-    rows_per_task: RowsPerTask = "auto",
-    max_failed: MaxFailed = "0",
-    retry_failed: RetryFailed = "transient",
-    strict: Strict = False,
-    wait: Wait = False,
-) -> int:
+def run(manifest: Manifest = None, /, *, request: Request) -> int:
     """Stylise every row of a manifest, or one pair of pictures, into a store.
 
     Run the same command again to go on after a stop: jobs that are done are skipped.
     """
     from flows.progress import ConsoleWatcher
     from flows.watcher import watcher
-    from stylize_core.options import Options
 
-    with manifest_or_pair(manifest, content, style, set) as path:
-        options = Options(
-            manifest=path,
-            store=store,
-            weights=weights,
-            device=device,
-            precision=precision,
-            rows_per_task=_rows_per_task(rows_per_task),
-            max_failed=max_failed,
-            retry_failed=retry_failed,
-            strict=strict,
-            wait=wait,
-        )
+    with request.options(manifest) as options:
         look = ConsoleWatcher()
         watcher.set(look)
-        carry_out = _loop if runner == "loop" else _flow
+        carry_out = _loop if request.runner == "loop" else _flow
         try:
             carry_out(options)
         except StoreError as error:
@@ -113,17 +72,15 @@ def run(
     return EXIT_FAILED_ROWS if look.run.too_many_failed else 0
 
 
-def _loop(options: "object") -> None:
+def _loop(options: Options) -> None:
     from flows.runners import loop
 
-    loop(options)  # type: ignore[arg-type]  # typed here, `Options` would be imported for every command
+    loop(options)
 
 
-def _flow(options: "object") -> None:
+def _flow(options: Options) -> None:
     for name, value in PREFECT.items():
         os.environ.setdefault(name, value)
-    from dataclasses import asdict
-
     from prefect.client.orchestration import get_client
     from prefect.exceptions import FailedRun
 
@@ -131,7 +88,7 @@ def _flow(options: "object") -> None:
 
     with sigint_blocked():
         get_client(sync_client=True)  # starts the temporary server, if there is no other; a stop needs it to the end
-    state = stylize_manifest(**asdict(options), return_state=True)  # type: ignore[call-overload]
+    state = stylize_manifest(**asdict(options), return_state=True)
     error = state.result(raise_on_failure=False)
     if state.is_cancelled():
         raise Stopped(state.message or "stopped")
@@ -140,46 +97,16 @@ def _flow(options: "object") -> None:
 
 
 @app.command
-def plan(
-    manifest: Manifest = None,
-    /,
-    *,
-    store: Store,
-    content: Content = None,
-    style: Style = None,
-    set: SetOption = None,
-    weights: Weights = "imagenet",
-    device: Device = "auto",
-    precision: Precision = "auto",
-    runner: Annotated[Literal["local", "loop"], Parameter(help="As of run; changes nothing here.")] = "local",
-    rows_per_task: RowsPerTask = "auto",
-    max_failed: MaxFailed = "0",
-    retry_failed: RetryFailed = "transient",
-    strict: Strict = False,
-    wait: Wait = False,
-) -> int:
+def plan(manifest: Manifest = None, /, *, request: Request) -> int:
     """Show what `run` would do with the same arguments, and what it would cost; write nothing."""
-    from stylize_core.options import Options
     from stylize_core.run import look_ahead
 
-    with manifest_or_pair(manifest, content, style, set) as path:
-        options = Options(
-            manifest=path,
-            store=store,
-            weights=weights,
-            device=device,
-            precision=precision,
-            rows_per_task=_rows_per_task(rows_per_task),
-            max_failed=max_failed,
-            retry_failed=retry_failed,
-            strict=strict,
-            wait=wait,
-        )
+    with request.options(manifest) as options:
         made = look_ahead(options)
     show_plan(made)
     show_rejected(made)
     rejected = made.counts["reject"]
-    if rejected == len(made.rows) or (rejected and strict):
+    if rejected == len(made.rows) or (rejected and options.strict):
         return EXIT_NOT_STARTED
     return EXIT_FAILED_ROWS if rejected > options.allowed(len(made.rows)) else 0
 
@@ -222,14 +149,6 @@ def report(
     path = write_report(files, run or latest_run(files))
     out.print(f"report: {files.public_uri}/{path}", markup=False, soft_wrap=True)
     return 0
-
-
-def _rows_per_task(text: str) -> int | None:
-    if text == "auto":
-        return None
-    if not text.isdecimal():
-        raise UsageError(f"{text!r} is no number of rows", where="--rows-per-task", todo="use auto or 1, 2, …")
-    return int(text)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -1,0 +1,71 @@
+"""The arguments that `run` and `plan` share: what to stylise, where to, and how."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from flows.pair import SetOption, manifest_or_pair
+from stylize_core.errors import UsageError
+from stylize_core.options import Options
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """Arguments of the command line, as typed; each says its meaning in the help."""
+
+    store: Annotated[str, Parameter(help="Folder or fsspec URL that gets everything; made where it is missing.")]
+    content: Annotated[str | None, Parameter(help="One content image, in place of a manifest.", show_default=False)] = (
+        None
+    )
+    style: Annotated[str | None, Parameter(help="The style image for --content.", show_default=False)] = None
+    set: SetOption = None
+    weights: Annotated[str, Parameter(help="The network: imagenet, builtin, or a .safetensors or .pth file.")] = (
+        "imagenet"
+    )
+    device: Annotated[str, Parameter(help="auto, cpu, cuda or cuda:N.")] = "auto"
+    precision: Annotated[str, Parameter(help="auto, float32 or bfloat16.")] = "auto"
+    runner: Annotated[Literal["local", "loop"], Parameter(help="local: Prefect tasks here; loop: no Prefect.")] = (
+        "local"
+    )
+    rows_per_task: Annotated[str, Parameter(help="Jobs of one Prefect task: auto or a number.")] = "auto"
+    max_failed: Annotated[str, Parameter(help="Failed and rejected rows for which the exit code stays 0: N or P%.")] = (
+        "0"
+    )
+    retry_failed: Annotated[str, Parameter(help="Jobs that failed before and run again: none, transient or all.")] = (
+        "transient"
+    )
+    strict: Annotated[bool, Parameter(help="Start nothing where any row is rejected.", negative="")] = False
+    wait: Annotated[bool, Parameter(help="Wait for another run that is writing to the store.", negative="")] = False
+
+    @contextmanager
+    def options(self, manifest: str | None) -> Iterator[Options]:
+        """Gives the options of a run; a manifest made for a single pair is there as long as they are in use.
+
+        Raises:
+            UsageError: an argument cannot be used, or two of them do not go together.
+        """
+        with manifest_or_pair(manifest, self.content, self.style, self.set) as path:
+            yield Options(
+                manifest=path,
+                store=self.store,
+                weights=self.weights,
+                device=self.device,
+                precision=self.precision,
+                rows_per_task=_rows_per_task(self.rows_per_task),
+                max_failed=self.max_failed,
+                retry_failed=self.retry_failed,
+                strict=self.strict,
+                wait=self.wait,
+            )
+
+
+def _rows_per_task(text: str) -> int | None:
+    if text == "auto":
+        return None
+    if not text.isdecimal():
+        raise UsageError(f"{text!r} is no number of rows", where="--rows-per-task", todo="use auto or 1, 2, …")
+    return int(text)
