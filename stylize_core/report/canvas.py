@@ -18,7 +18,6 @@ TITLE, TEXT, SMALL = 34, 20, 17
 PAPER = "#fcfcfa"
 INK = "#1c1c1a"
 QUIET = "#6b6b66"
-RULE = "#deded8"
 WELL = "#f1f1ec"
 ALARM = "#b3261e"
 ALARM_WELL = "#fbeceb"
@@ -96,10 +95,6 @@ class Canvas:
         self._draw.rectangle(foot.corners, fill=ALARM)
         middle = foot.x + foot.width // 2, foot.y + foot.height // 2
         self.text(*middle, text, foot.width - GAP, colour="#ffffff", anchor="mm", size=SMALL)
-
-    def rule(self, x: int, y: int, length: int) -> None:
-        """Draws a fine horizontal line."""
-        self._draw.line((x, y, x + length - 1, y), fill=RULE, width=2)
 
     def jpeg(self) -> bytes:
         """Returns the page as a JPEG with its full colour resolution, so that type stays sharp."""
