@@ -1,30 +1,34 @@
-"""One chunk on one device: load -> optimise -> commit. What a Prefect task runs; knows nothing of Prefect."""
+"""One chunk on one device: load -> optimise -> commit. What a Prefect task runs; knows nothing of Prefect.
+
+While the device optimises a batch, other threads load the next one and encode and commit the one before. The engine is
+called, and progress told, on the thread that calls `run_chunk`.
+"""
 
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 import torch
 
+from stylize_core.committing import Committer
 from stylize_core.engine.device import out_of_memory_as
 from stylize_core.engine.engine import Engine, Pair
 from stylize_core.engine.memory import batch_size
 from stylize_core.engine.optimise import Optimised
 from stylize_core.errors import OutOfMemory, Stopped, StoreError, StylizeError
 from stylize_core.job import Job
-from stylize_core.loading import Loader
-from stylize_core.outcomes import Origin, failure, success
-from stylize_core.store.commits import commit_name, publish_commit
+from stylize_core.loading import Loaded, Loader
+from stylize_core.outcomes import Finished, Origin
+from stylize_core.pipeline import Behind, ahead
 from stylize_core.store.files import Files
-from stylize_core.store.records import Outcome
 
 log = logging.getLogger(__name__)
 
 COMMIT_SECONDS = 30.0
 """Batches finished within this time are published together; a kill costs at most this much finished work."""
-
-Computed = Optimised | StylizeError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +75,7 @@ class Bench:
         engine: the device with its network.
         files: the store.
         run: name of the run.
-        before_commit: raises where the run may no longer write (its lease is lost).
+        before_commit: raises where the run may no longer write (its lease is lost); called on the committing thread.
         should_stop: asked between evaluations.
         on_progress: told of steps (at most twice a second) and finished batches.
         committed: ids of jobs this run has committed; a chunk tried again leaves them out.
@@ -100,58 +104,34 @@ def run_chunk(chunk: Chunk, bench: Bench) -> int:
     """
     jobs = [job for job in chunk.jobs if job.job_id not in bench.committed]
     origin = Origin(run=bench.run, attempts=chunk.attempts, engine=bench.engine)
-    pending: list[Outcome] = []
-    count, since = 0, time.monotonic()
-    try:
-        for outcomes in _outcomes(jobs, origin, bench):
-            pending += outcomes
-            bench.on_progress(_finished(outcomes))
-            if time.monotonic() - since >= COMMIT_SECONDS:
-                count, since = count + _commit(pending, bench), time.monotonic()
-                pending = []
-    except Stopped:
-        _commit(pending, bench)
-        raise
-    bench.engine.forget_styles()
-    return count + _commit(pending, bench)
+    committer = Committer(
+        bench.files,
+        origin,
+        seconds=COMMIT_SECONDS,
+        before_commit=bench.before_commit,
+        after_commit=bench.committed.update,
+    )
+    load = partial(_load, Loader(bench.files))
+    with Behind() as behind, closing(ahead(load, _batches(jobs, bench))) as batches:
+        # What cannot be committed need not be computed: a failure behind stops the batch in front.
+        front = replace(bench, should_stop=lambda: bench.should_stop() or behind.has_failed())
+        try:
+            for batch in batches:
+                finished = _compute(batch, front)
+                bench.on_progress(_told(finished))
+                behind.submit(committer.add, finished)
+        except Stopped:
+            behind.submit(committer.commit)
+            behind.wait()
+            raise
+        bench.engine.forget_styles()
+        behind.submit(committer.commit)
+    return committer.count
 
 
-def _commit(outcomes: list[Outcome], bench: Bench) -> int:
-    if not outcomes:
-        return 0
-    bench.before_commit()
-    publish_commit(bench.files, commit_name(bench.run), outcomes)
-    bench.committed.update(outcome.result.job_id for outcome in outcomes)
-    return len(outcomes)
-
-
-def _finished(outcomes: list[Outcome]) -> Progress:
-    results = [outcome.result for outcome in outcomes]
-    failed = tuple(result.job_id for result in results if result.status == "failed")
-    return Progress(finished=tuple(result.job_id for result in results), failed=failed)
-
-
-def _outcomes(jobs: Sequence[Job], origin: Origin, bench: Bench) -> Iterator[list[Outcome]]:
-    """Yields the outcomes of one batch at a time."""
-    loader = Loader(bench.files)
-    for batch in _batches(jobs, bench):
-        loaded, failed = [], []
-        for job in batch:
-            try:
-                loaded.append((job, loader.pair(job)))
-            except (Stopped, StoreError):
-                raise
-            except Exception as problem:  # noqa: BLE001  # a job's unexpected failure becomes its record
-                failed.append(failure(job, _as_expected(job, problem), origin))
-        computed = _optimise(loaded, bench)
-        yield failed + [_outcome(job, result, loader, origin) for job, result in computed]
-
-
-def _outcome(job: Job, result: Computed, loader: Loader, origin: Origin) -> Outcome:
-    if isinstance(result, StylizeError):
-        return failure(job, result, origin)
-    alpha = loader.alpha(job) if job.settings.alpha == "keep" else None
-    return success(job, result, alpha, origin)
+def _told(finished: list[Finished]) -> Progress:
+    failed = tuple(one.job.job_id for one in finished if one.error)
+    return Progress(finished=tuple(one.job.job_id for one in finished), failed=failed)
 
 
 def _batches(jobs: Sequence[Job], bench: Bench) -> Iterator[Sequence[Job]]:
@@ -164,13 +144,31 @@ def _batches(jobs: Sequence[Job], bench: Bench) -> Iterator[Sequence[Job]]:
         position += size
 
 
-def _optimise(loaded: list[tuple[Job, Pair]], bench: Bench) -> Iterator[tuple[Job, Computed]]:
+def _load(loader: Loader, job: Job) -> Loaded | Finished:
+    """Loads a job; one that cannot be loaded is finished by that."""
+    try:
+        return loader.load(job)
+    except (Stopped, StoreError):
+        raise
+    except Exception as problem:  # noqa: BLE001  # a job's unexpected failure becomes its record
+        return Finished(job=job, result=_as_expected(job, problem))
+
+
+def _compute(batch: list[Loaded | Finished], bench: Bench) -> list[Finished]:
+    """Optimises what could be loaded of a batch; what could not comes first."""
+    failed = [one for one in batch if isinstance(one, Finished)]
+    loaded = [one for one in batch if isinstance(one, Loaded)]
+    return failed + list(_optimise(loaded, bench))
+
+
+def _optimise(loaded: list[Loaded], bench: Bench) -> Iterator[Finished]:
     """Optimises a batch; one that fails is halved, down to the job that is to blame."""
     if not loaded:
         return
+    first = loaded[0].job
     try:
-        with out_of_memory_as(OutOfMemory("the job does not fit into the device's memory", where=loaded[0][0].job_id)):
-            results: Sequence[Computed] = _optimise_batch([pair for _, pair in loaded], bench)
+        with out_of_memory_as(OutOfMemory("the job does not fit into the device's memory", where=first.job_id)):
+            results: Sequence[Optimised | StylizeError] = _optimise_batch([one.pair for one in loaded], bench)
     except Stopped:
         raise
     except Exception as problem:  # noqa: BLE001  # a job's unexpected failure becomes its record
@@ -179,8 +177,9 @@ def _optimise(loaded: list[tuple[Job, Pair]], bench: Bench) -> Iterator[tuple[Jo
             yield from _optimise(loaded[:middle], bench)
             yield from _optimise(loaded[middle:], bench)
             return
-        results = [_as_expected(loaded[0][0], problem)]
-    yield from ((job, result) for (job, _), result in zip(loaded, results, strict=True))
+        results = [_as_expected(first, problem)]
+    for one, result in zip(loaded, results, strict=True):
+        yield Finished(job=one.job, result=result, alpha=one.alpha)
 
 
 def _as_expected(job: Job, problem: Exception) -> StylizeError:

@@ -1,7 +1,9 @@
 """From a job's files to its tensors."""
 
 import hashlib
+from dataclasses import dataclass
 from functools import lru_cache
+from threading import Lock
 
 import torch
 
@@ -19,8 +21,23 @@ DECODED_KEPT = 32
 """Decoded pictures kept: crosses use the same few styles and contents again and again."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """A job that is ready to be optimised.
+
+    Attributes:
+        job: the job.
+        pair: its tensors.
+        alpha: (1, H, W), the transparency to keep in the output; None for an opaque output.
+    """
+
+    job: Job
+    pair: Pair
+    alpha: torch.Tensor | None
+
+
 class Loader:
-    """Reads inputs, checks that they are still the planned ones, and makes tensors of them.
+    """Reads inputs, checks that they are still the planned ones, and makes tensors of them; for any number of threads.
 
     Args:
         files: the store; gets a small picture of each input that it does not have yet.
@@ -28,7 +45,22 @@ class Loader:
 
     def __init__(self, files: Files) -> None:
         self.files = files
-        self.picture = lru_cache(DECODED_KEPT)(self._picture)
+        self._kept = lru_cache(DECODED_KEPT)(self._decode)
+        self._locks: dict[str, Lock] = {}
+
+    def load(self, job: Job) -> Loaded:
+        """Returns a job with all that is needed of its inputs.
+
+        Raises:
+            InputError: a file is gone, changed, or no image that can be used.
+            StoreError: the store cannot be written.
+        """
+        return Loaded(job=job, pair=self.pair(job), alpha=self.alpha(job) if job.settings.alpha == "keep" else None)
+
+    def picture(self, source: Source) -> Picture:
+        """Returns a decoded input; of threads that ask for the same one at once, the first decodes it."""
+        with self._locks.setdefault(source.sha256, Lock()):
+            return self._kept(source)
 
     def pair(self, job: Job) -> Pair:
         """Returns the tensors of a job.
@@ -51,7 +83,7 @@ class Loader:
         """Returns the content's transparency at the size of the target, (1, H, W), None where it is opaque."""
         return alpha_plane(self.picture(job.content), job.height, job.width, job.settings.fit)
 
-    def _picture(self, source: Source) -> Picture:
+    def _decode(self, source: Source) -> Picture:
         data = read_input(source.uri)
         if hashlib.sha256(data).hexdigest() != source.sha256:
             raise InputChanged("the file was changed after it was planned", where=source.uri)

@@ -34,22 +34,36 @@ class Origin:
     engine: Engine
 
 
-def failure(job: Job, error: StylizeError, origin: Origin) -> Outcome:
-    """Returns the outcome of a job that gave no image."""
-    return Outcome(result=_result(job, origin, error))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """A job that the device is done with, and of which nothing is encoded yet.
 
-
-def success(job: Job, optimised: Optimised, alpha: Tensor | None, origin: Origin) -> Outcome:
-    """Returns the outcome of a job that gave an image; a diverged one is failed, with its best image.
-
-    Args:
+    Attributes:
         job: the job.
-        optimised: what the engine made of it.
-        alpha: (1, H, W), the transparency to keep in the output.
-        origin: who computed it.
+        result: what the engine made of it, or why there is nothing.
+        alpha: (1, H, W), the transparency to keep in the output; None for an opaque output.
     """
-    error = Diverged("the loss was not finite, or exploded, at every attempt to go on") if optimised.diverged else None
-    result = _result(job, origin, error)
+
+    job: Job
+    result: Optimised | StylizeError
+    alpha: Tensor | None = None
+
+    @property
+    def error(self) -> StylizeError | None:
+        """Why the job is failed, None where it is done; a diverged one is failed and yet has an image, its best."""
+        if isinstance(self.result, StylizeError):
+            return self.result
+        if self.result.diverged:
+            return Diverged("the loss was not finite, or exploded, at every attempt to go on")
+        return None
+
+
+def outcome(finished: Finished, origin: Origin) -> Outcome:
+    """Returns what the store keeps of a finished job; encodes its images."""
+    job, optimised = finished.job, finished.result
+    result = _result(job, origin, finished.error)
+    if isinstance(optimised, StylizeError):
+        return Outcome(result=result)
     result.steps, result.best_step = optimised.steps, optimised.best_step
     result.seconds = float(optimised.seconds[-1]) / optimised.batch
     for term, value in zip(TERMS, optimised.final.tolist(), strict=False):
@@ -61,7 +75,7 @@ def success(job: Job, optimised: Optimised, alpha: Tensor | None, origin: Origin
             optimised.image,
             format=settings.format,
             quality=settings.quality,
-            alpha=alpha,
+            alpha=finished.alpha,
             metadata=metadata(job, origin.engine),
         ),
         format=settings.format,

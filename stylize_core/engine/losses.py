@@ -12,6 +12,8 @@ Deviation: the paper divides by one M; dividing each Gram matrix by its own numb
 sizes and lets the style keep its own size. `mean` does not depend on the size of the image.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -25,16 +27,40 @@ def gram(features: Tensor, form: str) -> Tensor:
     """Returns the Gram matrices G = FFᵀ (eq. 3) in the scale that `style_loss` compares.
 
     Args:
-        features: (B, N, h, w).
+        features: (B, N, h, w); channels-last ones are read where they lie.
         form: `paper` gives G/M, `mean` gives G/(N·M).
 
     Returns:
         (B, N, N), symmetric, float32 at least.
     """
-    rows = accurate(features).flatten(2)  # (B, N, M)
-    channels, positions = rows.shape[1:]
-    scale = 1 / positions if form == "paper" else 1 / (channels * positions)
-    return torch.bmm(rows, rows.transpose(1, 2)) * scale
+    channels, positions = features.shape[1], features.shape[2] * features.shape[3]
+    matrices: Tensor = _Gram.apply(features)
+    return matrices / (positions if form == "paper" else channels * positions)
+
+
+class _Gram(torch.autograd.Function):
+    """G = FFᵀ with its gradient (∂ + ∂ᵀ)F as one product, in the dtype of F."""
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor) -> Tensor:
+        ctx.save_for_backward(features)
+        rows = _rows(features)
+        if features.is_cuda and features.dtype == torch.bfloat16:
+            return torch.bmm(rows.mT, rows, out_dtype=torch.float32)  # no copy in float32 is needed there
+        rows = accurate(rows)
+        return torch.bmm(rows.mT, rows)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        (features,) = ctx.saved_tensors
+        factor = (gradient + gradient.mT).to(features.dtype)
+        gradient = torch.bmm(_rows(features), factor)  # (B, M, N)
+        return gradient.mT.unflatten(2, features.shape[2:])
+
+
+def _rows(features: Tensor) -> Tensor:
+    """Returns Fᵀ, (B, M, N): a view where features are channels-last."""
+    return features.permute(0, 2, 3, 1).flatten(1, 2)
 
 
 def content_loss(features: Tensor, target: Tensor, form: str) -> Tensor:

@@ -1,0 +1,88 @@
+"""Which pictures the programs work on, and the objective that they share with the reference."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+
+from benchmarks.reference import CONTENT_LAYER, CONTENT_WEIGHT, STYLE_LAYERS, STYLE_WEIGHT
+from stylize_core.engine.decode import decode
+from stylize_core.engine.engine import Pair
+from stylize_core.engine.resize import content_tensor, output_shape, style_tensor
+from stylize_core.settings import Settings
+
+IMAGES = Path(__file__).parents[1] / "manifests" / "images"
+
+NAMES = (
+    ("astronaut", "waves"),
+    ("cat", "mosaic"),
+    ("coffee", "ihc"),
+    ("motorcycle", "grass"),
+    ("rocket", "colorwheel"),
+    ("retina", "brick"),
+)
+"""Content and style of the default pairs; `python manifests/make_images.py` writes them."""
+
+OBJECTIVE: Mapping[str, object] = MappingProxyType(
+    {
+        "fit": "crop",
+        "style_size": None,
+        "style_fit": "keep",
+        "content_layers": CONTENT_LAYER,
+        "style_layers": " ".join(STYLE_LAYERS),
+        "content_weight": CONTENT_WEIGHT,
+        "style_weight": STYLE_WEIGHT,
+        "tv_weight": 0.0,
+        "form": "mean",
+        "feature_scale": 1.0,
+        "pooling": "max",
+        "keep": "last",
+    }
+)
+"""The settings that make the engine's problem the reference's, on size x size pixels; how to solve it stays open."""
+
+
+def find_pairs(folder: Path | None, count: int) -> list[tuple[Path, Path]]:
+    """Returns up to `count` pairs of files.
+
+    Args:
+        folder: of one's own pictures, `content*` and `style*`: the k-th content by name goes with the k-th style,
+            where the styles run out with the first again. None takes the default pairs.
+        count: how many.
+
+    Raises:
+        SystemExit: there are none.
+    """
+    if folder is None:
+        found = [(IMAGES / f"{content}.png", IMAGES / f"{style}.png") for content, style in NAMES]
+        missing = [path for pair in found for path in pair if not path.is_file()]
+        if missing:
+            raise SystemExit(f"{missing[0]} is missing: run python manifests/make_images.py, or give --images FOLDER")
+    else:
+        contents, styles = sorted(folder.glob("content*")), sorted(folder.glob("style*"))
+        if not (contents and styles):
+            raise SystemExit(f"{folder} needs pictures named content* and style*")
+        found = [(content, styles[k % len(styles)]) for k, content in enumerate(contents)]
+    return found[:count]
+
+
+def name_of(files: tuple[Path, Path]) -> str:
+    """Returns `content--style`."""
+    return "--".join(path.stem for path in files)
+
+
+def load_pair(files: tuple[Path, Path], settings: Settings) -> Pair:
+    """Returns the tensors of one content and style as a job with those settings would see them."""
+    content, style = (decode(path.read_bytes(), str(path)) for path in files)
+    height, width = output_shape(*content.rgb.size, settings.size, settings.fit)
+    return Pair(
+        settings=settings,
+        content=content_tensor(content, height, width, settings.fit),
+        style=style_tensor(style, settings.style_size or settings.size, settings.style_fit, height, width),
+        style_key=str(files[1]),
+    )
+
+
+def load_batch(files: Sequence[tuple[Path, Path]], settings: Settings, batch: int) -> list[Pair]:
+    """Returns a batch of pairs; where the files run out, the first come again."""
+    loaded = [load_pair(pair, settings) for pair in files[:batch]]
+    return [loaded[k % len(loaded)] for k in range(batch)]
