@@ -1,6 +1,7 @@
 """One chunk on one device: batches, commits, failures that stay with their job, stops."""
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -10,6 +11,14 @@ import stylize_core.chunk
 from stylize_core.chunk import Bench, Progress, run_chunk
 from stylize_core.engine.engine import Engine, Pair
 from stylize_core.errors import Diverged, Stopped, StoreFull, StoreLocked
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_outlives_a_chunk() -> Iterator[None]:
+    """However a chunk ends, the threads that it started have ended before."""
+    before = threading.active_count()
+    yield
+    assert threading.active_count() == before
 
 
 @pytest.fixture

@@ -1,7 +1,9 @@
 """From a job's files to its tensors."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier, Event
 from typing import Any
 
 import pytest
@@ -86,6 +88,39 @@ def test_inputs_are_decoded_once(job: Callable[..., Any], loader: Loader, monkey
     assert sorted(read) == ["content-0.png", "content-1.png", "style-0.png"]
 
 
+def test_threads_that_ask_for_the_same_input_decode_it_once(
+    job: Callable[..., Any], loader: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second thread waits for the first, instead of doing the same."""
+    read: list[str] = []
+
+    def read_slowly(uri: str) -> bytes:
+        read.append(Path(uri).name)
+        Event().wait(0.1)  # time enough for every other thread to come here too
+        return read_input(uri)
+
+    monkeypatch.setattr(stylize_core.loading, "read_input", read_slowly)
+    with ThreadPoolExecutor(4) as pool:
+        pictures = list(pool.map(loader.picture, [job().content] * 4))
+    assert read == ["content-0.png"]
+    assert all(picture is pictures[0] for picture in pictures)
+
+
+def test_threads_decode_different_inputs_at_once(
+    job: Callable[..., Any], loader: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits for another's picture."""
+    both = Barrier(2)
+
+    def read_together(uri: str) -> bytes:
+        both.wait(timeout=30)
+        return read_input(uri)
+
+    monkeypatch.setattr(stylize_core.loading, "read_input", read_together)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(loader.picture, [job().content, job(content="content-1.png").content]))
+
+
 def test_each_input_leaves_a_small_picture(job: Callable[..., Any], loader: Loader, store: Any) -> None:
     """The store gets a picture of each input, which report and sheets show when the input is long gone."""
     planned = job()
@@ -104,3 +139,14 @@ def test_alpha(job: Callable[..., Any], loader: Loader, manifests: Any) -> None:
     assert alpha.shape == (1, 32, 32)
     assert torch.allclose(alpha, torch.tensor(128 / 255))
     assert loader.alpha(job(alpha="keep")) is None
+
+
+def test_load(job: Callable[..., Any], loader: Loader, manifests: Any) -> None:
+    """A loaded job has its tensors, and transparency where it is to be kept."""
+    Image.new("RGBA", (40, 40), (255, 0, 0, 128)).save(manifests.folder / "clear.png")
+    kept, laid_on_white = (job(content="clear.png", alpha=alpha) for alpha in ("keep", "white"))
+    loaded = loader.load(kept)
+    assert loaded.job is kept
+    assert torch.equal(loaded.pair.content, loader.pair(kept).content)
+    assert loaded.alpha is not None
+    assert loader.load(laid_on_white).alpha is None

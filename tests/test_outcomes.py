@@ -13,9 +13,9 @@ from PIL import Image
 
 from stylize_core.engine.encode import read_metadata
 from stylize_core.engine.optimise import Optimised
-from stylize_core.errors import ImageTruncated, InputChanged
+from stylize_core.errors import Diverged, ImageTruncated, InputChanged
 from stylize_core.loading import Loader
-from stylize_core.outcomes import Origin, failure, metadata, success, versions
+from stylize_core.outcomes import Finished, Origin, metadata, outcome, versions
 from stylize_core.settings import LAYERS, Settings
 
 
@@ -40,8 +40,8 @@ def optimised(job: Any, engine: Any, files: Any) -> Optimised:
 
 def test_a_done_job(job: Any, origin: Origin, optimised: Optimised) -> None:
     """Its line says what was asked for, what came out, and with what."""
-    outcome = success(job, optimised, None, origin)
-    result = outcome.result
+    kept = outcome(Finished(job=job, result=optimised), origin)
+    result = kept.result
     assert (result.job_id, result.run, result.attempt, result.status) == (job.job_id, "run", 2, "done")
     assert (result.error_code, result.error, result.retryable) == (None, None, None)
     assert (result.width, result.height, result.steps) == (32, 32, 4)
@@ -50,21 +50,21 @@ def test_a_done_job(job: Any, origin: Origin, optimised: Optimised) -> None:
     assert json.loads(result.versions) == versions()
     assert result.final_total == pytest.approx(optimised.final[0].item())
     assert result.final_style == pytest.approx(optimised.final[2].item())
-    assert np.array_equal(np.asarray(Image.open(io.BytesIO(outcome.image or b""))), optimised.image.permute(1, 2, 0))
-    assert sorted(outcome.snapshots) == [2, 4]
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(kept.image or b""))), optimised.image.permute(1, 2, 0))
+    assert sorted(kept.snapshots) == [2, 4]
 
 
 def test_a_batch_shares_its_seconds(job: Any, origin: Origin, optimised: Optimised) -> None:
     """A job's seconds are those of its batch divided by its jobs."""
     shared = dataclasses.replace(optimised, batch=4)
-    seconds = [success(job, made, None, origin).result.seconds for made in (optimised, shared)]
+    seconds = [outcome(Finished(job=job, result=made), origin).result.seconds for made in (optimised, shared)]
     whole = optimised.seconds[-1].item()
     assert seconds == pytest.approx([whole, whole / 4])
 
 
 def test_losses(job: Any, origin: Origin, optimised: Optimised) -> None:
     """A line for each of steps 0 to n; layers that are not in use have no values."""
-    metrics = success(job, optimised, None, origin).metrics
+    metrics = outcome(Finished(job=job, result=optimised), origin).metrics
     assert metrics is not None
     frame = metrics.to_pandas()
     assert list(frame["step"]) == [0, 1, 2, 3, 4]
@@ -84,10 +84,12 @@ def test_losses(job: Any, origin: Origin, optimised: Optimised) -> None:
 
 def test_a_diverged_job_keeps_its_best_image(job: Any, origin: Origin, optimised: Optimised) -> None:
     """It is failed by that name, and yet has an image and losses."""
-    outcome = success(job, dataclasses.replace(optimised, diverged=True), None, origin)
-    assert (outcome.result.status, outcome.result.error_code) == ("failed", "diverged")
-    assert outcome.image
-    assert outcome.metrics is not None
+    finished = Finished(job=job, result=dataclasses.replace(optimised, diverged=True))
+    kept = outcome(finished, origin)
+    assert isinstance(finished.error, Diverged)
+    assert (kept.result.status, kept.result.error_code) == ("failed", "diverged")
+    assert kept.image
+    assert kept.metrics is not None
 
 
 @pytest.mark.parametrize(
@@ -96,11 +98,11 @@ def test_a_diverged_job_keeps_its_best_image(job: Any, origin: Origin, optimised
 )
 def test_a_failed_job(error: Any, code: str, retryable: bool, job: Any, origin: Origin) -> None:
     """It has a line with its reason and no image."""
-    outcome = failure(job, error, origin)
-    result = outcome.result
+    kept = outcome(Finished(job=job, result=error), origin)
+    result = kept.result
     assert (result.status, result.error_code, result.retryable) == ("failed", code, retryable)
     assert result.error == str(error)
-    assert (outcome.image, outcome.metrics, outcome.snapshots) == (None, None, {})
+    assert (kept.image, kept.metrics, kept.snapshots) == (None, None, {})
     assert result.final_total is None
 
 
@@ -111,8 +113,8 @@ def test_what_is_embedded_makes_the_image_again(
     """Inputs, every setting and the job id can be read back from the image's bytes."""
     job = plan(manifests.rows(1, format=format, start="image", init="content-1.png")).rows[0].job
     origin = Origin(run="run", attempts={job.job_id: 1}, engine=engine)
-    outcome = success(job, engine.optimise([Loader(files).pair(job)])[0], None, origin)
-    embedded = read_metadata(outcome.image or b"")
+    kept = outcome(Finished(job=job, result=engine.optimise([Loader(files).pair(job)])[0]), origin)
+    embedded = read_metadata(kept.image or b"")
     record = json.loads(embedded["stylize"])
     assert embedded["Software"].startswith("stylize ")
     assert record["job_id"] == job.job_id
@@ -131,7 +133,7 @@ def test_credentials_are_not_embedded(job: Any, engine: Any) -> None:
 
 def test_transparency_is_kept_on_request(job: Any, origin: Origin, optimised: Optimised) -> None:
     """The alpha that the content had becomes the result's."""
-    outcome = success(job, optimised, torch.full((1, 32, 32), 0.5), origin)
-    image = Image.open(io.BytesIO(outcome.image or b""))
+    kept = outcome(Finished(job=job, result=optimised, alpha=torch.full((1, 32, 32), 0.5)), origin)
+    image = Image.open(io.BytesIO(kept.image or b""))
     assert image.mode == "RGBA"
     assert image.getchannel("A").getextrema() == (128, 128)

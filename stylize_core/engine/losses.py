@@ -54,8 +54,7 @@ class _Gram(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
         (features,) = ctx.saved_tensors
         factor = (gradient + gradient.mT).to(features.dtype)
-        gradient = torch.bmm(_rows(features), factor)  # (B, M, N)
-        return gradient.mT.unflatten(2, features.shape[2:])
+        return torch.bmm(_rows(features), factor).mT.view(features.shape)
 
 
 def _rows(features: Tensor) -> Tensor:

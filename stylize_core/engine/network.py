@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import vgg19
 
+from stylize_core.engine.winograd import WinogradConv2d, Workspace, pays
 from stylize_core.settings import LAYERS
 
 Shapes = dict[str, dict[str, torch.Size]]
@@ -64,6 +65,13 @@ class Vgg19(nn.Module):
             self.register_buffer(name, constant, persistent=False)
         self.to(memory_format=torch.channels_last)
         self.requires_grad_(False).eval()
+        self._speed_up(device)
+
+    def _speed_up(self, device: torch.device) -> None:
+        workspace = Workspace()
+        for index, module in enumerate(self.features):
+            if isinstance(module, nn.Conv2d) and pays(module, device, self._dtype):
+                self.features[index] = WinogradConv2d(module, workspace)
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """Returns the activations of the layers in use, after their ReLU.
