@@ -3,10 +3,13 @@
 The definition and the key names of its tensors are torchvision's; nothing in torchvision is changed.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 from torchvision.models import vgg19
 
 from stylize_core.engine.winograd import WinogradConv2d, Workspace, pays
@@ -63,6 +66,9 @@ class Vgg19(nn.Module):
         for name, values in (("mean", self.MEAN), ("std", self.STD)):
             constant = torch.tensor(values, device=device, dtype=exact).view(1, 3, 1, 1)
             self.register_buffer(name, constant, persistent=False)
+        pools = [i for i, module in enumerate(self.features) if isinstance(module, nn.MaxPool2d | nn.AvgPool2d)]
+        ends = [0, *(i + 1 for i in pools), len(self.features)]
+        self._blocks = [range(*pair) for pair in pairwise(ends)]  # each ends in its pooling
         self.to(memory_format=torch.channels_last)
         self.requires_grad_(False).eval()
         self._speed_up(device)
@@ -73,23 +79,42 @@ class Vgg19(nn.Module):
             if isinstance(module, nn.Conv2d) and pays(module, device, self._dtype):
                 self.features[index] = WinogradConv2d(module, workspace)
 
-    def forward(self, image: Tensor) -> dict[str, Tensor]:
-        """Returns the activations of the layers in use, after their ReLU.
+    def forward(
+        self,
+        image: Tensor,
+        read: Callable[[str, Tensor], Any] = lambda layer, activation: activation,
+        *,
+        recompute: bool = False,
+    ) -> dict[str, Any]:
+        """Returns what is read from the layers in use, by layer, shallow to deep.
 
         Args:
             image: (B, 3, H, W), sRGB in [0, 1]; values outside are not clamped.
-
-        Returns:
-            By layer, shallow to deep: (B, N, h, w) in the network's dtype, N channels, not negative.
+            read: given a layer's name and its activation after the ReLU, (B, N, h, w) in the network's dtype, N
+                channels, not negative; returns one tensor or several. By itself the activation.
+            recompute: keep only the input of each block (up to a pooling) and compute the block again in the
+                backward pass: a third more work for about half the memory (Chen et al., arXiv 1604.06174). `read` must
+                then return less than the activation for this to save anything.
         """
         x = (image - self.mean) / self.std  # (B, 3, H, W)
         x = x.to(self._dtype, memory_format=torch.channels_last)
-        activations = {}
-        for index, module in enumerate(self.features):
-            x = module(x)  # (B, N, h, w); in place for a ReLU, which overwrites its convolution's output alone
+        found: dict[str, Any] = {}
+        for block in self._blocks:
+            if recompute:
+                x, part = checkpoint(self._run, block, x, read, use_reentrant=False, preserve_rng_state=False)
+            else:
+                x, part = self._run(block, x, read)
+            found |= part
+        return found
+
+    def _run(self, block: range, x: Tensor, read: Callable[[str, Tensor], Any]) -> tuple[Tensor, dict[str, Any]]:
+        """Runs some modules; returns their output, and what was read from the layers among them."""
+        found = {}
+        for index in block:
+            x = self.features[index](x)  # (B, N, h, w); in place for a ReLU, which overwrites its convolution alone
             if index in self._outputs:
-                activations[self._outputs[index]] = x
-        return activations
+                found[self._outputs[index]] = read(self._outputs[index], x)
+        return x, found
 
 
 def least_edge(layers: Collection[str]) -> int:

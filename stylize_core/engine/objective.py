@@ -66,12 +66,13 @@ class Objective:
     """Evaluates a batch.
 
     Args:
-        network: image -> features by layer; reaches all layers in use.
+        network: reaches all layers in use; see `Vgg19.forward`.
         content: targets of the content layers, (B, N, h, w).
         style: targets of the style layers, (B, N, N).
         settings: one a sample; all share layer names and form.
         device: where the image lies.
         dtype: of the losses.
+        recompute: save memory at the price of time; see `Vgg19.forward`.
     """
 
     def __init__(
@@ -83,11 +84,12 @@ class Objective:
         *,
         device: torch.device,
         dtype: torch.dtype = torch.float32,
+        recompute: bool = False,
     ) -> None:
         def per_sample(values: list[object]) -> Tensor:
             return torch.tensor(values, device=device, dtype=dtype)
 
-        self.network = network
+        self.network, self.recompute = network, recompute
         self.content_targets, self.style_targets = content, style
         self.form = settings[0].form
         # A factor on features is a power of it on C (quadratic in F) and on E (quartic in F).
@@ -97,21 +99,29 @@ class Objective:
         self.style_layer_weights = per_sample([[w for _, w in s.style_layers] for s in settings])
         self.weights = per_sample([[s.content_weight, s.style_weight, s.tv_weight] for s in settings])  # (B, 3)
 
+    @property
+    def terms(self) -> int:
+        """The numbers of a line of losses, 4 + layers; see `Terms.stacked`."""
+        return 4 + len(self.content_targets) + len(self.style_targets)
+
     def __call__(self, image: Tensor) -> Terms:
         """Returns the terms of `image`, (B, 3, H, W) in [0, 1]."""
-        features, form = self.network(image), self.form
-        content_layers = self.content_scale * torch.stack(
-            [content_loss(features[name], target, form) for name, target in self.content_targets.items()], 1
-        )
-        style_layers = self.style_scale * torch.stack(
-            [style_loss(gram(features[name], form), target, form) for name, target in self.style_targets.items()],
-            1,
-        )
+        read = self.network(image, self._read, recompute=self.recompute)
+        content_layers = self.content_scale * torch.stack([read[name][0] for name in self.content_targets], 1)
+        style_layers = self.style_scale * torch.stack([read[name][1] for name in self.style_targets], 1)
         content = (self.content_layer_weights * content_layers).sum(1)
         style = (self.style_layer_weights * style_layers).sum(1)
-        tv = total_variation(image, form)
+        tv = total_variation(image, self.form)
         total = (self.weights * torch.stack((content, style, tv), 1)).sum(1)
         return Terms(total, content, style, tv, content_layers, style_layers)
+
+    def _read(self, layer: str, features: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """Returns C_l and E_l of a layer, (B,) each; None where the layer has no such term."""
+        content, style = self.content_targets.get(layer), self.style_targets.get(layer)
+        return (
+            None if content is None else content_loss(features, content, self.form),
+            None if style is None else style_loss(gram(features, self.form), style, self.form),
+        )
 
     def evaluate(self, image: Tensor) -> tuple[Terms, Tensor]:
         """Returns the terms and the gradient of each sample's total by its own image, (B, 3, H, W)."""

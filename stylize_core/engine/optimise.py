@@ -1,4 +1,4 @@
-"""The optimisation of a batch: evaluate, guard, record, step."""
+"""The optimisation of a batch to its number of steps, and what comes of each sample."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from stylize_core.engine.descent import Descent
 from stylize_core.engine.encode import to_8bit
-from stylize_core.engine.guard import Guard
 from stylize_core.engine.objective import Objective
-from stylize_core.engine.optimisers import make_optimiser
 from stylize_core.errors import Stopped
 from stylize_core.settings import Settings
 
@@ -72,42 +71,31 @@ def optimise(
         Stopped: `should_stop` said so; the batch is lost.
     """
     shared, began = settings[0], time.perf_counter()
-    rates = torch.tensor([s.learning_rate for s in settings], device=start.device, dtype=start.dtype)
-    optimiser, guard, image = make_optimiser(shared.optimiser, start, rates), Guard(start), start
-    losses: list[Tensor] = []
+    descent = Descent(objective, start, settings, first_step=0, evaluations=shared.steps + 1)
     seconds: list[float] = []
     snapshots: dict[int, Tensor] = {}
     for step in range(shared.steps + 1):
         if should_stop():
             raise Stopped("the optimisation was stopped")
-        terms, gradient = objective.evaluate(image)
-        losses.append(terms.stacked())
+        totals = descent.advance()
         seconds.append(time.perf_counter() - began)
-        on_step(step, losses[-1][:, 0])
-        image, gradient, back = guard.check(step, image, terms.total, gradient)
+        on_step(step, totals)
         if shared.snapshot_every and step and step % shared.snapshot_every == 0:
-            snapshots[step] = to_8bit(image)
-        if step == shared.steps or (step % LIVENESS_STEPS == 0 and not guard.alive.any()):
+            snapshots[step] = to_8bit(descent.image)
+        if step % LIVENESS_STEPS == 0 and not descent.guard.alive.any():
             break
-        optimiser.restart(back)
-        image = optimiser.step(image, gradient)
-    return _results(objective, image, settings, guard, torch.stack(losses), seconds, snapshots)
+    return _results(descent, settings, seconds, snapshots)
 
 
 def _results(
-    objective: Objective,
-    last: Tensor,
-    settings: Sequence[Settings],
-    guard: Guard,
-    losses: Tensor,
-    seconds: list[float],
-    snapshots: dict[int, Tensor],
+    descent: Descent, settings: Sequence[Settings], seconds: list[float], snapshots: dict[int, Tensor]
 ) -> list[Optimised]:
+    guard, last = descent.guard, descent.image
     keep_best = torch.tensor([s.keep == "best" for s in settings], device=last.device)
     image = to_8bit(torch.where((keep_best | ~guard.alive)[:, None, None, None], guard.best, last))
     with torch.no_grad():
-        final = objective(image.to(last.dtype) / 255).stacked().float().cpu()
-    losses, image, times = losses.float().cpu(), image.cpu(), torch.tensor(seconds)
+        final = descent.objective(image.to(last.dtype) / 255).stacked().float().cpu()
+    losses, image, times = descent.losses.float().cpu(), image.cpu(), torch.tensor(seconds)
     last_steps, best_steps, alive = guard.last_step.tolist(), guard.best_step.tolist(), guard.alive.tolist()
     return [
         Optimised(

@@ -1,7 +1,8 @@
 """Optimisers of a batch of images: every sample has its own step size and state, and never feels its neighbours.
 
 Both are written on tensors of shape (B, 3, H, W) without a branch on their values, so that nothing waits for the
-device. A sample sent back to an earlier image (`restart`) forgets its state and goes on with half its step size.
+device, and change their state in place, so that a step can be captured as a CUDA graph. A sample sent back to an
+earlier image (`restart`) forgets its state and goes on with half its step size.
 """
 
 from typing import Protocol
@@ -55,20 +56,27 @@ class Adam:
     def restart(self, samples: Tensor) -> None:
         """Forgets both moments of some samples, (B,) bool, and halves their step size."""
         keep = ~samples
-        self.mean = torch.where(_column(keep), self.mean, 0)
-        self.square = torch.where(_column(keep), self.square, 0)
+        # A moment may hold infinities, and 0 times infinity is no number.
+        self.mean.copy_(torch.where(_column(keep), self.mean, 0))
+        self.square.copy_(torch.where(_column(keep), self.square, 0))
         self.count *= keep
-        self.learning_rate = torch.where(samples, self.learning_rate / 2, self.learning_rate)
+        self.learning_rate /= 1 + samples
 
 
 class Lbfgs:
     """L-BFGS with a fixed step (Nocedal, Wright, Numerical Optimization, 2nd ed., algorithm 7.4), no line search.
 
+    The direction is computed in the compact form of Byrd, Nocedal, Schnabel, Mathematical Programming 63, 1994,
+    theorem 2.2: two products with the whole history in place of the 4 `HISTORY` products of the two loops. With S and
+    Y the pairs as columns, oldest first, R the upper triangle of SᵀY, D its diagonal and γ the newest sᵀy/yᵀy,
+
+        H g = γ g + S q − γ Y p,    p = R⁻¹ Sᵀg,    q = R⁻ᵀ((D + γ YᵀY) p − γ Yᵀg)
+
     After each step the image is projected into the box [0, 1]. The pairs (s, y) are taken between projected images, so
     that they belong to the objective; clamping only at the end would throw away what the optimiser found outside (up
     to 25 times the final loss, docs/measured.md). Two bounds stand in for the line search: the first step after a
     start moves a pixel by `FIRST_STEP` on average along the gradient, and no step is longer than `LONGEST_STEP`. A
-    pair without positive curvature is given weight 0, which makes it a no-op in both loops.
+    pair without positive curvature is left out.
 
     Args:
         image: the start, (B, 3, H, W).
@@ -85,10 +93,14 @@ class Lbfgs:
     """Least sᵀy of a pair relative to |y|², below which it is noise; the loss itself may be of any scale."""
 
     def __init__(self, image: Tensor, learning_rate: Tensor) -> None:
+        batch, m = len(image), self.HISTORY
         self.learning_rate = learning_rate.clone()
-        self.pairs: list[tuple[Tensor, Tensor, Tensor]] = []  # s (B, P), y (B, P), 1/sᵀy (B,) or 0; oldest first
-        self.scale = torch.zeros_like(learning_rate)  # sᵀy/yᵀy of the newest good pair; 0 = no pair yet
-        self.previous: tuple[Tensor, Tensor] | None = None
+        self.pairs = image.new_zeros(batch, 2 * m, image[0].numel())  # m times s, m times y: two rings
+        self.usable = torch.zeros(batch, m, dtype=torch.bool, device=image.device)
+        self.newest = torch.full((1,), m - 1, device=image.device)  # place in the rings
+        self.sy, self.yy = (image.new_zeros(batch, m, m, dtype=torch.float64) for _ in range(2))
+        self.scale = torch.zeros_like(learning_rate)  # γ; 0 = no pair yet
+        self.image, self.gradient = torch.zeros_like(image).flatten(1), torch.zeros_like(image).flatten(1)
         self.fresh = torch.ones_like(learning_rate, dtype=torch.bool)  # samples without a previous image
 
     def step(self, image: Tensor, gradient: Tensor) -> Tensor:
@@ -98,42 +110,57 @@ class Lbfgs:
     def move(self, image: Tensor, gradient: Tensor) -> Tensor:
         """Returns what is taken off each image before it is projected, (B, 3, H, W); remembers the evaluation."""
         x, g = image.flatten(1), gradient.flatten(1)  # (B, P)
-        if self.previous is not None:
-            self._remember(x - self.previous[0], g - self.previous[1])
-        self.previous = (x, g)
-        self.fresh.zero_()
+        products = self._remember(x, g)
         first = self.FIRST_STEP / g.abs().mean(1).clamp(min=torch.finfo(g.dtype).tiny)
-        move = self.learning_rate[:, None] * self._direction(g, torch.where(self.scale > 0, self.scale, first))
+        scale = torch.where(self.scale > 0, self.scale, first)
+        factors = self._factors(products, scale.double()).to(g.dtype)
+        direction = scale[:, None] * g + torch.bmm(factors[:, None], self.pairs)[:, 0]
+        move = self.learning_rate[:, None] * direction
         length = move.square().mean(1).sqrt().clamp(min=torch.finfo(g.dtype).tiny)
         return (move * (self.LONGEST_STEP / length).clamp(max=1)[:, None]).view_as(image)
 
     def restart(self, samples: Tensor) -> None:
         """Drops the history of some samples, (B,) bool, and halves their step size."""
-        self.pairs = [(s, y, torch.where(samples, 0, rho)) for s, y, rho in self.pairs]
-        self.scale = torch.where(samples, 0, self.scale)
+        self.usable &= ~samples[:, None]
+        self.scale.copy_(torch.where(samples, 0, self.scale))
         self.fresh |= samples
-        self.learning_rate = torch.where(samples, self.learning_rate / 2, self.learning_rate)
+        self.learning_rate /= 1 + samples
 
-    def _remember(self, s: Tensor, y: Tensor) -> None:
+    def _remember(self, x: Tensor, g: Tensor) -> Tensor:
+        """Takes in an evaluation; returns the products of all s and all y with g, (B, 2m)."""
+        s, y, m = x - self.image, g - self.gradient, self.HISTORY
+        self.image.copy_(x)
+        self.gradient.copy_(g)
         curvature, length = (s * y).sum(1), (y * y).sum(1)
         good = (curvature > self.CURVATURE * length) & ~self.fresh
-        rho = torch.where(good, 1 / curvature, 0)
-        self.scale = torch.where(good, curvature / length, self.scale)
-        # A bad pair may hold infinities, and 0 times infinity would spoil the loops.
+        self.fresh.zero_()
+        self.scale.copy_(torch.where(good, curvature / length, self.scale))
+        # A bad pair may hold infinities, and 0 times infinity is no number.
         s, y = torch.where(good[:, None], s, 0), torch.where(good[:, None], y, 0)
-        self.pairs = [*self.pairs, (s, y, rho)][-self.HISTORY :]
+        self.newest.add_(1).remainder_(m)
+        self.pairs.index_copy_(1, self.newest, s[:, None]).index_copy_(1, self.newest + m, y[:, None])
+        self.usable.index_copy_(1, self.newest, good[:, None])
+        products = torch.bmm(self.pairs, torch.stack((y, g), 2))  # (B, 2m, 2)
+        with_y = products[..., :1].double()
+        self.sy.index_copy_(2, self.newest, with_y[:, :m])
+        self.yy.index_copy_(2, self.newest, with_y[:, m:]).index_copy_(1, self.newest, with_y[:, m:].mT)
+        return products[..., 1]
 
-    def _direction(self, gradient: Tensor, scale: Tensor) -> Tensor:
-        q, alphas = gradient, []
-        for s, y, rho in reversed(self.pairs):
-            alpha = rho * (s * q).sum(1)
-            alphas.append(alpha)
-            q = q - alpha[:, None] * y
-        r = q * scale[:, None]
-        for (s, y, rho), alpha in zip(self.pairs, reversed(alphas), strict=True):
-            beta = rho * (y * r).sum(1)
-            r = r + (alpha - beta)[:, None] * s
-        return r
+    def _factors(self, products: Tensor, scale: Tensor) -> Tensor:
+        """Returns the factors of all s and all y in the direction, (B, 2m): q and −γp, in the rings' order."""
+        m = self.HISTORY
+        order = (self.newest + 1 + torch.arange(m, device=products.device)) % m  # oldest first
+        usable, scale = self.usable[:, order], scale[:, None]
+        both = usable[:, :, None] & usable[:, None, :]
+        sy, yy = (torch.where(both, ring[:, order][:, :, order], 0) for ring in (self.sy, self.yy))
+        sg, yg = (torch.where(usable, part[:, order].double(), 0) for part in (products[:, :m], products[:, m:]))
+        r = sy.triu() + torch.diag_embed((~usable).double())  # a pair left out has factor 0
+        p = torch.linalg.solve_triangular(r, sg[..., None], upper=True)
+        d = sy.diagonal(dim1=1, dim2=2)
+        right = d * p[..., 0] + scale * (torch.bmm(yy, p)[..., 0] - yg)
+        q = torch.linalg.solve_triangular(r.mT, right[..., None], upper=False)
+        factors = torch.cat((q, -scale[..., None] * p), 1)[..., 0]
+        return torch.empty_like(factors).index_copy_(1, torch.cat((order, order + m)), factors)
 
 
 def make_optimiser(name: str, image: Tensor, learning_rate: Tensor) -> Optimiser:

@@ -134,6 +134,19 @@ def test_gradients_reach_the_image_and_no_weight(tensors: dict[str, Tensor], poo
     assert all(not p.requires_grad and p.grad is None for p in cut.parameters())
 
 
+@pytest.mark.parametrize("pooling", ["max", "average"])
+def test_recomputing_changes_nothing(tensors: dict[str, Tensor], pooling: str) -> None:
+    """Blocks computed again in the backward pass give the same bits, of what is read and of the gradient."""
+    cut = network(tensors, "conv1_2", "conv2_2", "conv4_1", pooling=pooling, dtype=torch.float32)
+    results = []
+    for recompute in (False, True):
+        image = images(2, 3, 24, 32, dtype=torch.float32).requires_grad_()
+        sums = cut(image, lambda layer, activation: activation.square().sum(), recompute=recompute)
+        (gradient,) = torch.autograd.grad(sum(sums.values()), image)
+        results.append([*sums.values(), gradient])
+    assert all(torch.equal(kept, again) for kept, again in zip(*results, strict=True))
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_a_sample_does_not_feel_its_neighbours(tensors: dict[str, Tensor], dtype: torch.dtype) -> None:
     """At equal B, other neighbours and another slot leave a sample's activations and gradient the same bits."""

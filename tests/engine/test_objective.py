@@ -1,7 +1,8 @@
 """The objective against the table of its forms, written out for one sample in float64, and the laws of its parts."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
 import torch
@@ -20,6 +21,14 @@ TV_WEIGHT = {"paper": 1e-4, "mean": 0.7}
 """Of a size that lets the other terms count too."""
 
 
+Read = Callable[[str, Tensor], Any]
+
+
+def plainly(layer: str, features: Tensor) -> Tensor:
+    """Reads the features themselves."""
+    return features
+
+
 class Fixed(nn.Module):
     """Gives the same features whatever the image."""
 
@@ -27,9 +36,9 @@ class Fixed(nn.Module):
         super().__init__()
         self.features = features
 
-    def forward(self, image: Tensor) -> Mapping[str, Tensor]:
-        """Returns the features."""
-        return self.features
+    def forward(self, image: Tensor, read: Read = plainly, *, recompute: bool = False) -> dict[str, Any]:
+        """Reads the features."""
+        return {layer: read(layer, features) for layer, features in self.features.items()}
 
 
 class Tiny(nn.Module):
@@ -39,11 +48,11 @@ class Tiny(nn.Module):
         super().__init__()
         self.first, self.second = noise(4, 3, 3, 3, seed=8).to(dtype), noise(5, 4, 3, 3, seed=9).to(dtype)
 
-    def forward(self, image: Tensor) -> dict[str, Tensor]:
-        """Returns conv1_1, (B, 4, H, W), and conv2_1, (B, 5, H/2, W/2)."""
+    def forward(self, image: Tensor, read: Read = plainly, *, recompute: bool = False) -> dict[str, Any]:
+        """Reads conv1_1, (B, 4, H, W), and conv2_1, (B, 5, H/2, W/2)."""
         shallow = torch.tanh(functional.conv2d(image, self.first, padding=1))
         deep = torch.tanh(functional.conv2d(functional.avg_pool2d(shallow, 2), self.second, padding=1))
-        return {"conv1_1": shallow, "conv2_1": deep}
+        return {"conv1_1": read("conv1_1", shallow), "conv2_1": read("conv2_1", deep)}
 
 
 def noise(*shape: int, seed: int, dtype: torch.dtype = torch.float64) -> Tensor:

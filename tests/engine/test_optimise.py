@@ -31,11 +31,11 @@ class Mirror(nn.Module):
         super().__init__()
         self.spoil, self.evaluations = spoil, 0
 
-    def forward(self, image: Tensor) -> dict[str, Tensor]:
-        """Returns the image, spoilt."""
+    def forward(self, image: Tensor, read: Callable[..., object], *, recompute: bool) -> dict[str, object]:
+        """Reads the image, spoilt."""
         features = self.spoil(self.evaluations, image * 1.0)
         self.evaluations += 1
-        return {"conv1_1": features}
+        return {"conv1_1": read("conv1_1", features)}
 
 
 def picture(batch: int, seed: int) -> Tensor:

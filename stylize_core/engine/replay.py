@@ -1,0 +1,50 @@
+"""CUDA graphs: a step's hundreds of kernels are launched once and for all, and then replayed."""
+
+import logging
+from collections.abc import Callable
+
+import torch
+
+log = logging.getLogger(__name__)
+
+WARM_UP = 3
+"""Calls before the capture: libraries choose their algorithms and reserve their memory in the first ones."""
+
+
+class Replayed:
+    """Calls a function that works in place on fixed tensors; on a GPU, from a CUDA graph after some calls.
+
+    Each call does exactly what the function does. What cannot be captured goes on as plain calls.
+
+    Args:
+        function: without arguments and result, and without a branch on the values of tensors.
+        device: where its tensors lie.
+    """
+
+    def __init__(self, function: Callable[[], None], device: torch.device) -> None:
+        self._function, self._device = function, device
+        self._calls = 0
+        self._graph: torch.cuda.CUDAGraph | None = None
+
+    def __call__(self) -> None:
+        """Does the function's work once; on a GPU it may be done later."""
+        if self._device.type == "cuda" and self._calls == WARM_UP:
+            self._graph = self._captured()
+        self._calls += 1
+        if self._graph is not None:
+            self._graph.replay()
+        else:
+            self._function()
+
+    def _captured(self) -> torch.cuda.CUDAGraph | None:
+        graph = torch.cuda.CUDAGraph()
+        torch.cuda.synchronize(self._device)
+        try:
+            with torch.cuda.graph(graph):  # records, does not run
+                self._function()
+        except torch.OutOfMemoryError:
+            raise  # the caller halves the batch
+        except RuntimeError:
+            log.warning("a step could not be captured as a CUDA graph; going on without", exc_info=True)
+            return None
+        return graph
