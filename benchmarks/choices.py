@@ -10,22 +10,19 @@ Every figure is the total of the final 8-bit image, judged in float32.
 
 import argparse
 import time
-from pathlib import Path
 from unittest.mock import patch
 
 import torch
 from torch import Tensor
 
+from benchmarks.pairs import IMAGES, load_pair
 from stylize_core.engine import optimise
-from stylize_core.engine.decode import decode
 from stylize_core.engine.engine import Engine, Pair
 from stylize_core.engine.optimisers import Lbfgs
-from stylize_core.engine.resize import content_tensor, output_shape, style_tensor
 from stylize_core.engine.starts import start_image
 from stylize_core.engine.weights import load_weights
 from stylize_core.presets import resolve
 
-IMAGES = Path(__file__).parents[1] / "manifests" / "images"
 PAIRS = (("cat", "mosaic", "noise"), ("cat", "waves", "content"), ("astronaut", "mosaic", "content"))
 
 
@@ -39,15 +36,8 @@ class Unbounded(Lbfgs):
 
 def pair(content: str, style: str, start: str, size: int, steps: int) -> Pair:
     """Returns the tensors of one job with preset `default`."""
-    settings = resolve("default", {"size": size, "steps": steps, "start": start})
-    pictures = [decode((IMAGES / f"{name}.png").read_bytes(), name) for name in (content, style)]
-    height, width = output_shape(*pictures[0].rgb.size, size, settings.fit)
-    return Pair(
-        settings=settings,
-        content=content_tensor(pictures[0], height, width, settings.fit),
-        style=style_tensor(pictures[1], size, settings.style_fit, height, width),
-        style_key=style,
-    )
+    files = (IMAGES / f"{content}.png", IMAGES / f"{style}.png")
+    return load_pair(files, resolve("default", {"size": size, "steps": steps, "start": start}))
 
 
 def judged(work: Pair, judge: Engine, precision: str, optimiser: type[Lbfgs] = Lbfgs) -> tuple[float, float]:

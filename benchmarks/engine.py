@@ -3,35 +3,25 @@
     python -m benchmarks.engine [--device auto] [--sizes 128,224,256,512,1024] [--batches 1,4,16,64] [--output DIR]
 
 Each line is measured in turns with the reference (always one pair) and with a large matrix product in the same
-precision; times are medians, the spread is from the 10th to the 90th percentile. Memory is the peak of a short L-BFGS
+precision; figures are medians, spreads are from the 10th to the 90th percentile. Memory is the peak of a short L-BFGS
 optimisation beside the program itself. Writes engine.csv and engine.png.
 """
 
-import argparse
-import math
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
-import altair as alt
+import numpy as np
 import pandas as pd
 import torch
-from rich.console import Console
-from rich.table import Table
 
-from benchmarks.measure import (
-    in_fresh_process,
-    interleaved,
-    machine,
-    native_precisions,
-    peak_bytes,
-    seconds_of,
-    spread,
-)
-from benchmarks.pairs import OBJECTIVE, Files, find_pairs, load_batch
-from benchmarks.reference import Network, Reference, float32_as
-from stylize_core.engine.device import DTYPES, resolve_device
-from stylize_core.engine.engine import Engine, Pair
-from stylize_core.engine.memory import MEMORY_SHARE, bytes_per_pixel, free_memory
+from benchmarks.command import machine, make_console, make_parser, precisions_of, table_of
+from benchmarks.memory import forecast_bytes, measured_bytes
+from benchmarks.pairs import OBJECTIVE, Files, find_pairs, load_batch, load_pair
+from benchmarks.plots import engine_chart
+from benchmarks.reference import Network, Reference
+from benchmarks.timing import Work, interleaved, matrix_product, seconds_of, spread
+from stylize_core.engine.device import resolve_device
+from stylize_core.engine.engine import Engine
+from stylize_core.engine.memory import MEMORY_SHARE, free_memory
 from stylize_core.engine.weights import load_weights
 from stylize_core.presets import BASE, resolve
 from stylize_core.settings import Settings
@@ -39,42 +29,15 @@ from stylize_core.settings import Settings
 FLOOR_FLOPS = 1.44e6
 """Operations of one evaluation per pixel: the convolutions up to conv5_1 forward, and back to the input."""
 
-MATRIX_EDGE = {"cpu": 2048, "cuda": 8192}
-MEMORY_STEPS = 12
-"""Enough to fill the history of L-BFGS."""
+STEPS = 12
+"""Of the optimisation whose memory is measured: they fill the history of L-BFGS."""
 
 Line = dict[str, int | float | str]
 
 
 def settings_of(size: int) -> Settings:
     """Returns a short L-BFGS on the reference's objective."""
-    return resolve("default", {**BASE, **OBJECTIVE, "size": size, "steps": MEMORY_STEPS})
-
-
-def matrix_product(precision: str, device: torch.device) -> Callable[[], object]:
-    """Returns a large matrix product of known cost, 2 edge^3 operations; a GPU does float32 as TF32."""
-    edge = MATRIX_EDGE[device.type]
-    left, right = torch.rand(2, edge, edge, device=device).to(DTYPES[precision])
-
-    def multiply() -> None:
-        with float32_as("tf32"):
-            torch.mm(left, right)
-
-    return multiply
-
-
-def forecast_bytes(size: int, batch: int, precision: str) -> int:
-    """Returns the peak that the engine's own model forecasts."""
-    return math.ceil(batch * size * size * bytes_per_pixel(settings_of(size), precision))
-
-
-def measured_bytes(files: Sequence[Files], size: int, batch: int, precision: str, device: torch.device) -> int:
-    """Returns the peak of a short optimisation, beside the program with its network loaded."""
-    engine = Engine(load_weights("builtin"), device=device, precision=precision)
-    tiny = torch.rand(3, 32, 32)
-    engine.optimise([Pair(settings=settings_of(32), content=tiny, style=tiny, style_key="tiny")])
-    pairs = load_batch(files, settings_of(size), batch)
-    return peak_bytes(lambda: engine.optimise(pairs), device)
+    return resolve("default", {**BASE, **OBJECTIVE, "size": size, "steps": STEPS})
 
 
 class Benchmark:
@@ -84,7 +47,7 @@ class Benchmark:
         device: to measure.
         files: contents and styles.
         rounds: timed evaluations of each contender.
-        limit_seconds: combinations forecast to take longer are skipped.
+        limit_seconds: what could take longer is skipped.
     """
 
     def __init__(self, device: torch.device, files: Sequence[Files], rounds: int, limit_seconds: float) -> None:
@@ -95,87 +58,104 @@ class Benchmark:
     def lines(self, sizes: Sequence[int], batches: Sequence[int], precisions: Sequence[str]) -> Iterator[Line | str]:
         """Gives a line for each combination, or why it is skipped."""
         for size in sizes:
-            evaluate = self.reference(size)
-            evaluate()
-            seconds = seconds_of(evaluate, self.device)
+            reference = self.reference(size)
+            reference()  # the first call also chooses kernels
+            seconds = seconds_of(reference, self.device)
             for batch in batches:
                 for precision in precisions:
                     why = self.obstacle(size, batch, precision, seconds)
-                    yield why or self.line(size, batch, precision, evaluate)
+                    yield (
+                        f"skipped {size} px, batch {batch}, {precision}: {why}"
+                        if why
+                        else self.line(size, batch, precision, reference)
+                    )
 
-    def reference(self, size: int) -> Callable[[], object]:
-        """Returns an evaluation of the plain reference."""
-        pair = load_batch(self.files, settings_of(size), 1)[0]
-        reference = Reference(self.network, pair.content, pair.style)
-        image = pair.content[None].to(self.device)
+    def reference(self, size: int) -> Work:
+        """Returns one evaluation of the plain reference."""
+        pair = load_pair(self.files[0], settings_of(size))
+        reference, image = Reference(self.network, pair.content, pair.style), pair.content[None].to(self.device)
         return lambda: reference.evaluate(image)
 
     def obstacle(self, size: int, batch: int, precision: str, reference_seconds: float) -> str:
         """Returns why a combination cannot be measured, or nothing."""
-        needed, free = forecast_bytes(size, batch, precision), MEMORY_SHARE * free_memory(self.device)
-        seconds = reference_seconds * batch * (self.rounds + MEMORY_STEPS + 2)
-        why = ""
+        needed, free = forecast_bytes(settings_of(size), batch, precision), MEMORY_SHARE * free_memory(self.device)
         if needed > free:
-            why = f"it would take {needed / 1e9:.1f} GB of the {free / 1e9:.1f} GB there are"
-        elif seconds > self.limit_seconds:
-            why = f"it could take {seconds / 60:.0f} min (--limit-seconds allows more)"
-        return why and f"skipped {size} px, batch {batch}, {precision}: {why}"
+            return f"it would take {needed / 1e9:.1f} GB of the {free / 1e9:.1f} GB there are"
+        seconds = reference_seconds * batch * (self.rounds + STEPS)
+        if seconds > self.limit_seconds:
+            return f"it could take {seconds / 60:.0f} min; --limit-seconds allows more"
+        return ""
 
-    def line(self, size: int, batch: int, precision: str, reference: Callable[[], object]) -> Line:
-        """Measures one combination."""
-        seconds = self.seconds(size, batch, precision, reference)
-        ms, ms_low, ms_high = spread(1e3 * seconds["engine"] / batch)
-        ratio, ratio_low, ratio_high = spread(seconds["engine"] / batch / seconds["reference"])
-        gflops = FLOOR_FLOPS * size * size / ms / 1e6
-        matrix_gflops = 2 * MATRIX_EDGE[self.device.type] ** 3 / spread(seconds["matrix"])[0] / 1e9
-        work = (self.files, size, batch, precision, self.device)
-        on_gpu = self.device.type == "cuda"  # its allocator counts exactly; starting a process there takes seconds
-        return {
-            "size": size,
-            "batch": batch,
-            "precision": precision,
-            "ms": ms,
-            "ms_low": ms_low,
-            "ms_high": ms_high,
-            "reference_ms": 1e3 * spread(seconds["reference"])[0],
-            "ratio": ratio,
-            "ratio_low": ratio_low,
-            "ratio_high": ratio_high,
-            "gflops": gflops,
-            "matrix_gflops": matrix_gflops,
-            "share": gflops / matrix_gflops,
-            "peak_bytes": measured_bytes(*work) if on_gpu else in_fresh_process(measured_bytes, *work),
-            "forecast_bytes": forecast_bytes(size, batch, precision),
-        }
-
-    def seconds(self, size: int, batch: int, precision: str, reference: Callable[[], object]) -> dict[str, object]:
-        """Times the engine, the reference and a matrix product in turns."""
+    def seconds(self, size: int, batch: int, precision: str, contenders: dict[str, Work]) -> dict[str, np.ndarray]:
+        """Times an evaluation of the engine in turns with others."""
         pairs = load_batch(self.files, settings_of(size), batch)
         objective = Engine(self.weights, device=self.device, precision=precision).objective(pairs)
         image = torch.stack([pair.content for pair in pairs]).to(self.device)
-        contenders = {
-            "reference": reference,
-            "engine": lambda: objective.evaluate(image),
-            "matrix": matrix_product(precision, self.device),
+        return interleaved({**contenders, "engine": lambda: objective.evaluate(image)}, self.rounds, self.device)
+
+    def line(self, size: int, batch: int, precision: str, reference: Work) -> Line:
+        """Measures one combination."""
+        multiply, matrix_flop = matrix_product(precision, self.device)
+        seconds = self.seconds(size, batch, precision, {"reference": reference, "matrix": multiply})
+        flops = FLOOR_FLOPS * size * size * batch / seconds["engine"]
+        spreads = {
+            "ms": 1e3 * seconds["engine"] / batch,
+            "ratio": seconds["engine"] / batch / seconds["reference"],
+            "share": flops * seconds["matrix"] / matrix_flop,
         }
-        return interleaved(contenders, self.rounds, self.device)
+        line: Line = {"size": size, "batch": batch, "precision": precision}
+        for name, values in spreads.items():
+            line[name], line[f"{name}_low"], line[f"{name}_high"] = spread(values)
+        return line | {
+            "reference_ms": 1e3 * spread(seconds["reference"])[0],
+            "gflops": spread(flops)[0] / 1e9,
+            "matrix_gflops": matrix_flop / spread(seconds["matrix"])[0] / 1e9,
+            "peak_bytes": measured_bytes(self.files, settings_of(size), batch, precision, self.device),
+            "forecast_bytes": forecast_bytes(settings_of(size), batch, precision),
+        }
 
 
-def table_of(frame: pd.DataFrame) -> Table:
-    """Returns the figures for the terminal."""
-    table = Table("px", "batch", "precision", "ms a pair", "x reference", "GFLOP/s", "of matrix rate", "peak, forecast")
-    for line in frame.itertuples():
-        table.add_row(
-            f"{line.size_px}" if hasattr(line, "size_px") else "",
-        )
-    return table
+def shown(frame: pd.DataFrame) -> pd.DataFrame:
+    """Returns the figures as words for the terminal."""
 
+    def words(pattern: str) -> list[str]:
+        return [pattern.format(**line) for line in frame.to_dict("records")]
 
-def chart_of(frame: pd.DataFrame) -> alt.Chart: ...
+    return frame[["size", "batch", "precision"]].assign(
+        **{
+            "ms a pair": words("{ms:.4g} ({ms_low:.4g} - {ms_high:.4g})"),
+            "x reference": words("{ratio:.3f} ({ratio_low:.3f} - {ratio_high:.3f})"),
+            "GFLOP/s": words("{gflops:.0f}"),
+            "of the matrix rate": words("{share:.0%} of {matrix_gflops:.0f}"),
+            "peak MB": (frame.peak_bytes / 1e6).round().astype(int),
+            "x forecast": frame.peak_bytes / frame.forecast_bytes,
+        }
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Measures, prints and writes."""
+    parser = make_parser(__doc__)
+    parser.add_argument("--sizes", default="128,224,256,512,1024")
+    parser.add_argument("--batches", default="1,4,16,64")
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--limit-seconds", type=float, default=300, help="skips what could take longer")
+    arguments = parser.parse_args(argv)
+    device, console = resolve_device(arguments.device), make_console()
+    console.print(machine(device))
+    benchmark = Benchmark(device, find_pairs(arguments.images, 6), arguments.rounds, arguments.limit_seconds)
+    sizes, batches = ([int(number) for number in text.split(",")] for text in (arguments.sizes, arguments.batches))
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    frame = pd.DataFrame()
+    for line in benchmark.lines(sizes, batches, precisions_of(arguments.precisions, device)):
+        if isinstance(line, str):
+            console.print(line)
+        else:
+            frame = pd.concat([frame, pd.DataFrame([line])], ignore_index=True)
+            frame.to_csv(arguments.output / "engine.csv", index=False)  # each time: a run cut short leaves these
+    if not frame.empty:
+        console.print(table_of(shown(frame)))
+        engine_chart(frame).save(arguments.output / "engine.png", scale_factor=2)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,9 @@ from stylize_core.settings import Settings
 
 IMAGES = Path(__file__).parents[1] / "manifests" / "images"
 
+Files = tuple[Path, Path]
+"""Content and style."""
+
 NAMES = (
     ("astronaut", "waves"),
     ("cat", "mosaic"),
@@ -41,7 +44,7 @@ OBJECTIVE: Mapping[str, object] = MappingProxyType(
 """The settings that make the engine's problem the reference's, on size x size pixels; how to solve it stays open."""
 
 
-def find_pairs(folder: Path | None, count: int) -> list[tuple[Path, Path]]:
+def find_pairs(folder: Path | None, count: int) -> list[Files]:
     """Returns up to `count` pairs of files.
 
     Args:
@@ -65,12 +68,12 @@ def find_pairs(folder: Path | None, count: int) -> list[tuple[Path, Path]]:
     return found[:count]
 
 
-def name_of(files: tuple[Path, Path]) -> str:
+def name_of(files: Files) -> str:
     """Returns `content--style`."""
     return "--".join(path.stem for path in files)
 
 
-def load_pair(files: tuple[Path, Path], settings: Settings) -> Pair:
+def load_pair(files: Files, settings: Settings) -> Pair:
     """Returns the tensors of one content and style as a job with those settings would see them."""
     content, style = (decode(path.read_bytes(), str(path)) for path in files)
     height, width = output_shape(*content.rgb.size, settings.size, settings.fit)
@@ -82,7 +85,7 @@ def load_pair(files: tuple[Path, Path], settings: Settings) -> Pair:
     )
 
 
-def load_batch(files: Sequence[tuple[Path, Path]], settings: Settings, batch: int) -> list[Pair]:
+def load_batch(files: Sequence[Files], settings: Settings, batch: int) -> list[Pair]:
     """Returns a batch of pairs; where the files run out, the first come again."""
     loaded = [load_pair(pair, settings) for pair in files[:batch]]
     return [loaded[k % len(loaded)] for k in range(batch)]

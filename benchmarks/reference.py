@@ -1,4 +1,4 @@
-"""The plain reference: what a program of today does for one pair, written the plain way. Times and losses compare to it.
+"""The plain reference: one pair, optimised the plain way. Times and losses are compared with its.
 
 Gatys, Ecker, Bethge, CVPR 2016, as it is usually written: one pair, float32, contiguous NCHW, eager autograd, VGG-19
 frozen and cut after conv5_1, targets computed once, an optimiser of torch from the content, clamped at the end.
@@ -23,6 +23,9 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 class Network(nn.Module):
     """VGG-19 up to conv5_1, frozen."""
+
+    mean: Tensor
+    std: Tensor
 
     def __init__(self, weights: Weights, device: torch.device) -> None:
         super().__init__()

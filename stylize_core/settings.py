@@ -101,8 +101,13 @@ class Settings:
     )
     noise: float = _setting("share of noise in a mixed start", low=0, high=1)
     seed: int = _setting("seed of the noise", low=0, high=2**63 - 1)
-    optimiser: str = _setting("the optimiser", choices=("lbfgs", "adam"))
-    learning_rate: float = _setting("step size; 1 is usual for lbfgs, 0.003 to 0.05 for adam", low=1e-9, high=1e3)
+    optimiser: str = _setting(
+        "the optimiser; plbfgs is lbfgs with a preconditioner, which needs about half of the steps",
+        choices=("lbfgs", "plbfgs", "adam"),
+    )
+    learning_rate: float = _setting(
+        "step size; 1 is usual for lbfgs and plbfgs, 0.003 to 0.05 for adam", low=1e-9, high=1e3
+    )
     steps: int = _setting("number of steps (updates of the image)", low=0, high=1_000_000)
     snapshot_every: int = _setting("keep an image every so many steps; 0 keeps none", low=0, high=1_000_000)
     keep: str = _setting("which image is the result: the last or the best", choices=("last", "best"))

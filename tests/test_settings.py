@@ -115,7 +115,7 @@ def test_layers_are_those_of_vgg19() -> None:
         ("learning_rate", [1e-9, 1e3], [0, 1001]),
         ("noise", [0, 1], [-0.1, 1.1]),
         ("quality", [1, 100], [0, 101]),
-        ("optimiser", ["adam", "lbfgs"], ["Adam", "sgd", "", None]),
+        ("optimiser", ["adam", "lbfgs", "plbfgs"], ["Adam", "sgd", "", None]),
         ("form", ["paper", "mean"], ["sum"]),
         ("start", ["content", "noise", "mix", "image"], ["random"]),
         ("content_layers", [(("conv1_1", 1.0),)], [(), (("conv9_9", 1.0),)]),

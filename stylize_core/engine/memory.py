@@ -31,7 +31,7 @@ def bytes_per_pixel(settings: Settings, precision: str) -> float:
         pooled = area / 4 if name != LAYERS[last] and LAYERS[LAYERS.index(name) + 1].endswith("_1") else 0.0
         activations += CHANNELS[name] * (area + pooled)
     transient = 2 * CHANNELS["conv1_1"]
-    images = 3 * (2 * Lbfgs.HISTORY + 12 if settings.optimiser == "lbfgs" else 10)  # always float32
+    images = 3 * (2 * Lbfgs.HISTORY + 12 if settings.optimiser != "adam" else 10)  # always float32
     return (activations + transient) * width + images * 4
 
 

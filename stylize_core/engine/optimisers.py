@@ -10,6 +10,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from stylize_core.engine.precondition import Preconditioner
+
 
 class Optimiser(Protocol):
     """Takes one step after each evaluation."""
@@ -68,9 +70,11 @@ class Lbfgs:
 
     The direction is computed in the compact form of Byrd, Nocedal, Schnabel, Mathematical Programming 63, 1994,
     theorem 2.2: two products with the whole history in place of the 4 `HISTORY` products of the two loops. With S and
-    Y the pairs as columns, oldest first, R the upper triangle of SᵀY, D its diagonal and γ the newest sᵀy/yᵀy,
+    Y the pairs as columns, oldest first, R the upper triangle of SᵀY, D its diagonal and γ the newest sᵀy/yᵀPy,
 
-        H g = γ g + S q − γ Y p,    p = R⁻¹ Sᵀg,    q = R⁻ᵀ((D + γ YᵀY) p − γ Yᵀg)
+        H g = γ P g + S q − γ P Y p,    p = R⁻¹ Sᵀg,    q = R⁻ᵀ((D + γ YᵀP Y) p − γ YᵀP g)
+
+    where P is the preconditioner, without one 1: that is plain L-BFGS in coordinates z with image = P^½ z.
 
     After each step the image is projected into the box [0, 1]. The pairs (s, y) are taken between projected images, so
     that they belong to the objective; clamping only at the end would throw away what the optimiser found outside (up
@@ -81,6 +85,7 @@ class Lbfgs:
     Args:
         image: the start, (B, 3, H, W).
         learning_rate: (B,).
+        preconditioner: P, if it is not 1.
     """
 
     HISTORY = 10
@@ -90,17 +95,23 @@ class Lbfgs:
     LONGEST_STEP = 0.05
     """Root mean square change of a pixel, in [0, 1]."""
     CURVATURE = 1e-10
-    """Least sᵀy of a pair relative to |y|², below which it is noise; the loss itself may be of any scale."""
+    """Least sᵀy of a pair relative to yᵀPy, below which it is noise; the loss itself may be of any scale."""
 
-    def __init__(self, image: Tensor, learning_rate: Tensor) -> None:
+    def __init__(
+        self,
+        image: Tensor,
+        learning_rate: Tensor,
+        preconditioner: Preconditioner | None = None,
+    ) -> None:
         batch, m = len(image), self.HISTORY
+        self.preconditioner = preconditioner
         self.learning_rate = learning_rate.clone()
-        self.pairs = image.new_zeros(batch, 2 * m, image[0].numel())  # m times s, m times y: two rings
+        self.pairs = image.new_zeros(batch, 2 * m, image[0].numel())  # m times s, m times P y: two rings
         self.usable = torch.zeros(batch, m, dtype=torch.bool, device=image.device)
         self.newest = torch.full((1,), m - 1, device=image.device)  # place in the rings
-        self.sy, self.yy = (image.new_zeros(batch, m, m, dtype=torch.float64) for _ in range(2))
+        self.sy, self.ypy = (image.new_zeros(batch, m, m, dtype=torch.float64) for _ in range(2))
         self.scale = torch.zeros_like(learning_rate)  # γ; 0 = no pair yet
-        self.image, self.gradient = torch.zeros_like(image).flatten(1), torch.zeros_like(image).flatten(1)
+        self.image, self.gradient, self.preconditioned = (torch.zeros_like(image).flatten(1) for _ in range(3))
         self.fresh = torch.ones_like(learning_rate, dtype=torch.bool)  # samples without a previous image
 
     def step(self, image: Tensor, gradient: Tensor) -> Tensor:
@@ -109,12 +120,12 @@ class Lbfgs:
 
     def move(self, image: Tensor, gradient: Tensor) -> Tensor:
         """Returns what is taken off each image before it is projected, (B, 3, H, W); remembers the evaluation."""
-        x, g = image.flatten(1), gradient.flatten(1)  # (B, P)
-        products = self._remember(x, g)
-        first = self.FIRST_STEP / g.abs().mean(1).clamp(min=torch.finfo(g.dtype).tiny)
+        x, g, pg = image.flatten(1), gradient.flatten(1), self._preconditioned(gradient).flatten(1)  # (B, P)
+        products = self._remember(x, g, pg)
+        first = self.FIRST_STEP / pg.abs().mean(1).clamp(min=torch.finfo(g.dtype).tiny)
         scale = torch.where(self.scale > 0, self.scale, first)
         factors = self._factors(products, scale.double()).to(g.dtype)
-        direction = scale[:, None] * g + torch.bmm(factors[:, None], self.pairs)[:, 0]
+        direction = scale[:, None] * pg + torch.bmm(factors[:, None], self.pairs)[:, 0]
         move = self.learning_rate[:, None] * direction
         length = move.square().mean(1).sqrt().clamp(min=torch.finfo(g.dtype).tiny)
         return (move * (self.LONGEST_STEP / length).clamp(max=1)[:, None]).view_as(image)
@@ -126,38 +137,47 @@ class Lbfgs:
         self.fresh |= samples
         self.learning_rate /= 1 + samples
 
-    def _remember(self, x: Tensor, g: Tensor) -> Tensor:
-        """Takes in an evaluation; returns the products of all s and all y with g, (B, 2m)."""
-        s, y, m = x - self.image, g - self.gradient, self.HISTORY
-        self.image.copy_(x)
-        self.gradient.copy_(g)
-        curvature, length = (s * y).sum(1), (y * y).sum(1)
+    def _preconditioned(self, gradient: Tensor) -> Tensor:
+        """Returns P times the gradient; pairs made with an earlier P are dropped."""
+        if self.preconditioner is None:
+            return gradient
+        changed = self.preconditioner.observe(gradient)
+        self.usable &= ~changed
+        self.fresh |= changed
+        return self.preconditioner(gradient)
+
+    def _remember(self, x: Tensor, g: Tensor, pg: Tensor) -> Tensor:
+        """Takes in an evaluation; returns the products of all s and all P y with g, (B, 2m)."""
+        s, y, py, m = x - self.image, g - self.gradient, pg - self.preconditioned, self.HISTORY
+        for old, new in ((self.image, x), (self.gradient, g), (self.preconditioned, pg)):
+            old.copy_(new)
+        curvature, length = (s * y).sum(1), (y * py).sum(1)
         good = (curvature > self.CURVATURE * length) & ~self.fresh
         self.fresh.zero_()
         self.scale.copy_(torch.where(good, curvature / length, self.scale))
         # A bad pair may hold infinities, and 0 times infinity is no number.
-        s, y = torch.where(good[:, None], s, 0), torch.where(good[:, None], y, 0)
+        s, y, py = (torch.where(good[:, None], part, 0) for part in (s, y, py))
         self.newest.add_(1).remainder_(m)
-        self.pairs.index_copy_(1, self.newest, s[:, None]).index_copy_(1, self.newest + m, y[:, None])
+        self.pairs.index_copy_(1, self.newest, s[:, None]).index_copy_(1, self.newest + m, py[:, None])
         self.usable.index_copy_(1, self.newest, good[:, None])
         products = torch.bmm(self.pairs, torch.stack((y, g), 2))  # (B, 2m, 2)
         with_y = products[..., :1].double()
         self.sy.index_copy_(2, self.newest, with_y[:, :m])
-        self.yy.index_copy_(2, self.newest, with_y[:, m:]).index_copy_(1, self.newest, with_y[:, m:].mT)
+        self.ypy.index_copy_(2, self.newest, with_y[:, m:]).index_copy_(1, self.newest, with_y[:, m:].mT)
         return products[..., 1]
 
     def _factors(self, products: Tensor, scale: Tensor) -> Tensor:
-        """Returns the factors of all s and all y in the direction, (B, 2m): q and −γp, in the rings' order."""
+        """Returns the factors of all s and all P y in the direction, (B, 2m): q and −γp, in the rings' order."""
         m = self.HISTORY
         order = (self.newest + 1 + torch.arange(m, device=products.device)) % m  # oldest first
         usable, scale = self.usable[:, order], scale[:, None]
         both = usable[:, :, None] & usable[:, None, :]
-        sy, yy = (torch.where(both, ring[:, order][:, :, order], 0) for ring in (self.sy, self.yy))
-        sg, yg = (torch.where(usable, part[:, order].double(), 0) for part in (products[:, :m], products[:, m:]))
+        sy, ypy = (torch.where(both, ring[:, order][:, :, order], 0) for ring in (self.sy, self.ypy))
+        sg, ypg = (torch.where(usable, part[:, order].double(), 0) for part in (products[:, :m], products[:, m:]))
         r = sy.triu() + torch.diag_embed((~usable).double())  # a pair left out has factor 0
         p = torch.linalg.solve_triangular(r, sg[..., None], upper=True)
         d = sy.diagonal(dim1=1, dim2=2)
-        right = d * p[..., 0] + scale * (torch.bmm(yy, p)[..., 0] - yg)
+        right = d * p[..., 0] + scale * (torch.bmm(ypy, p)[..., 0] - ypg)
         q = torch.linalg.solve_triangular(r.mT, right[..., None], upper=False)
         factors = torch.cat((q, -scale[..., None] * p), 1)[..., 0]
         return torch.empty_like(factors).index_copy_(1, torch.cat((order, order + m)), factors)
@@ -165,4 +185,6 @@ class Lbfgs:
 
 def make_optimiser(name: str, image: Tensor, learning_rate: Tensor) -> Optimiser:
     """Returns the optimiser of a batch by setting `optimiser`."""
-    return Adam(image, learning_rate) if name == "adam" else Lbfgs(image, learning_rate)
+    if name == "adam":
+        return Adam(image, learning_rate)
+    return Lbfgs(image, learning_rate, Preconditioner(image)) if name == "plbfgs" else Lbfgs(image, learning_rate)

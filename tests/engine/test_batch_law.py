@@ -20,7 +20,7 @@ from stylize_core.settings import Settings
 CPU = torch.device("cpu")
 HEIGHT, WIDTH = 24, 32
 
-OPTIMISERS = pytest.mark.parametrize("optimiser", ["adam", "lbfgs"])
+OPTIMISERS = pytest.mark.parametrize("optimiser", ["adam", "lbfgs", "plbfgs"])
 
 
 def picture(seed: int, height: int = HEIGHT, width: int = WIDTH) -> Tensor:

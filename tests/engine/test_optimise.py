@@ -21,7 +21,7 @@ NAN = float("nan")
 Spoil = Callable[[int, Tensor], Tensor]
 """Number of the evaluation, from 0, and features (B, 3, H, W) to what the network gives."""
 
-OPTIMISERS = pytest.mark.parametrize("optimiser", ["adam", "lbfgs"])
+OPTIMISERS = pytest.mark.parametrize("optimiser", ["adam", "lbfgs", "plbfgs"])
 
 
 class Mirror(nn.Module):

@@ -1,0 +1,88 @@
+"""The preconditioner of optimiser `plbfgs`: how far a pixel should go for a gradient.
+
+The Gram terms answer to fine grey structure far more strongly than to broad or coloured changes, and to busy regions
+more than to flat ones, so that plain L-BFGS spends most of its steps on the former. As its initial matrix H₀ (Nocedal,
+Wright, 2nd ed., section 7.2) this symmetric, positive operator evens them out; the objective stays what it is.
+
+    P = √R · K · √R
+
+R is diagonal: large where the gradients of the first steps were small. K has a gain by frequency and colour. The
+numbers below were found by measuring (benchmarks/README.md).
+"""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+CHROMA_GAIN = 2.0
+"""Of the two colour directions against luminance."""
+FLOOR, CORNER, POWER, CEILING = 0.7, 0.08, 1.6, 30.0
+"""Gain by frequency f in cycles per pixel: FLOOR + (CORNER/f)^POWER, at most CEILING."""
+OBSERVED = 5
+"""Gradients from which R is made; until then R = 1."""
+NEIGHBOURHOOD = 11
+"""Edge in pixels of the square over which a gradient's size is averaged."""
+LEAST = 0.1
+"""Gradients smaller than this share of the mean do not reach further."""
+
+
+class Preconditioner:
+    """P for a batch of images; each sample has its own R. All state is changed in place.
+
+    Frequencies are those of the cosine transform, whose images have no seam at their borders.
+
+    Args:
+        image: (B, 3, H, W), whose shape, dtype and device it is made for.
+    """
+
+    def __init__(self, image: Tensor) -> None:
+        height, width = image.shape[-2:]
+        self._rows, self._columns = (cosines(n).to(image) for n in (height, width))
+        f = torch.hypot(*torch.meshgrid(_frequencies(height), _frequencies(width), indexing="ij"))
+        f = f.clamp(min=0.5 / max(height, width))  # the mean goes with the lowest frequency
+        self._gains = (FLOOR + (CORNER / f) ** POWER).clamp(max=CEILING).to(image)
+        grey = torch.full((3, 3), 1 / 3, dtype=torch.float64)  # projects on luminance, the mean of the channels
+        self._colours = (grey + CHROMA_GAIN * (torch.eye(3, dtype=torch.float64) - grey)).to(image)
+        self._root = torch.ones_like(image[:, :1])  # √R, (B, 1, H, W)
+        self._squares = torch.zeros_like(self._root)
+        self._count = torch.zeros((), dtype=torch.long, device=image.device)
+
+    def observe(self, gradient: Tensor) -> Tensor:
+        """Takes in a gradient; returns whether P is another from now on, a bool on the device."""
+        self._count += 1
+        self._squares += gradient.square().mean(1, keepdim=True)
+        settled = self._count == OBSERVED
+        self._root.copy_(torch.where(settled, _reach(self._squares).sqrt(), self._root))
+        return settled
+
+    def __call__(self, gradient: Tensor) -> Tensor:
+        """Returns P times each gradient, (B, 3, H, W)."""
+        waves = self._rows @ (self._root * gradient) @ self._columns.T
+        smooth = self._rows.T @ (self._gains * waves) @ self._columns
+        return self._root * torch.einsum("cd,bdhw->bchw", self._colours, smooth)
+
+
+def _reach(squares: Tensor) -> Tensor:
+    """Returns the diagonal of R of squared gradients (B, 1, H, W): its mean is 1."""
+    edge = NEIGHBOURHOOD // 2
+    padded = functional.pad(squares, (edge,) * 4, mode="replicate")
+    size = functional.avg_pool2d(padded, NEIGHBOURHOOD, stride=1).sqrt()
+    tiny = torch.finfo(size.dtype).tiny
+    reach = 1 / (size / size.mean((2, 3), keepdim=True).clamp(min=tiny) + LEAST)
+    reach = reach / reach.mean((2, 3), keepdim=True)
+    return torch.where(reach.isfinite(), reach, 1)  # of a sample whose gradient is not
+
+
+def cosines(n: int) -> Tensor:
+    """Returns the orthonormal cosine transform (DCT-II) of n points, (n, n) float64; its inverse is its transpose."""
+    k, x = torch.arange(n, dtype=torch.float64)[:, None], torch.arange(n, dtype=torch.float64) + 0.5
+    matrix = math.sqrt(2 / n) * torch.cos(math.pi / n * k * x)
+    matrix[0] /= math.sqrt(2)
+    return matrix
+
+
+def _frequencies(n: int) -> Tensor:
+    """Returns the frequencies of the transform in cycles per pixel, (n,) from 0 to just under 1/2."""
+    return torch.arange(n, dtype=torch.float64) / (2 * n)
