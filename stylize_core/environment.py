@@ -22,7 +22,7 @@ def environment(options: Options, engine: Engine) -> Mapping[str, object]:
     return {
         "command": " ".join(public_uri(word) for word in sys.argv),
         "options": asdict(options) | public,
-        "device": describe(engine.device),
+        "device": describe(engine.device, engine.precision),
         "precision": engine.precision,
         "weights": {"name": engine.weights.name, "sha256": engine.weights.sha256},
         "versions": versions(),

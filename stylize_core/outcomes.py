@@ -128,7 +128,7 @@ def _result(job: Job, origin: Origin, error: StylizeError | None) -> Result:
         digests=json.dumps(_digests(job, engine), sort_keys=True),
         width=job.width,
         height=job.height,
-        device=describe(engine.device),
+        device=describe(engine.device, engine.precision),
         precision=engine.precision,
         versions=json.dumps(versions()),
     )

@@ -46,11 +46,11 @@ STATED: dict[str, dict[str, Any]] = {
 EACH_PRESET = pytest.mark.parametrize("name", PRESETS)
 
 
-def test_there_are_seven() -> None:
-    """Six sources have a preset each; the seventh, `default`, is ours and comes first."""
-    assert list(PRESETS) == ["default", "gatys2016", "adam2000", "noise-start", "tv", "avgpool", "keras"]
+def test_there_are_eight() -> None:
+    """Six sources have a preset each; `default` and `fast` are ours and come first."""
+    assert list(PRESETS) == ["default", "fast", "gatys2016", "adam2000", "noise-start", "tv", "avgpool", "keras"]
     assert [preset.name for preset in PRESETS.values()] == list(PRESETS)
-    assert set(STATED) == set(PRESETS) - {"default"}
+    assert set(STATED) == set(PRESETS) - {"default", "fast"}
 
 
 @pytest.mark.parametrize("name", STATED)
@@ -133,7 +133,7 @@ def test_style_size_follows_size(given: dict[str, object], expected: int) -> Non
 
 
 @pytest.mark.parametrize(
-    ("name", "hint"), [("gatys2061", "'gatys2016'"), ("", "default | gatys2016"), ("zzz", "keras")]
+    ("name", "hint"), [("gatys2061", "'gatys2016'"), ("", "default | fast | gatys2016"), ("zzz", "keras")]
 )
 def test_an_unknown_preset_is_named(name: str, hint: str) -> None:
     """An unknown preset is an error that names the nearest, or all."""

@@ -51,10 +51,14 @@ def has_bfloat16(device: torch.device) -> bool:
     return torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
 
 
-def describe(device: torch.device) -> str:
-    """Returns the device's name for records, such as `cpu x86_64, 2 threads` or `cuda NVIDIA H200`."""
+def describe(device: torch.device, precision: str) -> str:
+    """Returns the device's name for records, such as `cpu x86_64, 2 threads` or `cuda NVIDIA H200, TF32`.
+
+    TF32 is what PyTorch computes float32 convolutions in on GPUs that have it; matrix products stay in float32.
+    """
     if device.type == "cuda":
-        return f"cuda {torch.cuda.get_device_name(device)}"
+        short = precision == "float32" and has_bfloat16(device) and torch.backends.cudnn.allow_tf32
+        return f"cuda {torch.cuda.get_device_name(device)}{', TF32' if short else ''}"
     return f"cpu {platform.machine()}, {torch.get_num_threads()} threads"
 
 

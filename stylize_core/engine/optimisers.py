@@ -78,9 +78,10 @@ class Lbfgs:
 
     After each step the image is projected into the box [0, 1]. The pairs (s, y) are taken between projected images, so
     that they belong to the objective; clamping only at the end would throw away what the optimiser found outside (up
-    to 25 times the final loss, docs/measured.md). Two bounds stand in for the line search: the first step after a
-    start moves a pixel by `FIRST_STEP` on average along the gradient, and no step is longer than `LONGEST_STEP`. A
-    pair without positive curvature is left out.
+    to 25 times the final loss, docs/measured.md). With a preconditioner, pixels that their gradient holds at a bound
+    are left out of a step (Bertsekas, SIAM J. Control Optim. 20:2, 1982). Two bounds stand in for the line search: the
+    first step after a start moves a pixel by `FIRST_STEP` on average along the gradient, and no step is longer than
+    `LONGEST_STEP`. A pair without positive curvature is left out.
 
     Args:
         image: the start, (B, 3, H, W).
@@ -120,14 +121,18 @@ class Lbfgs:
 
     def move(self, image: Tensor, gradient: Tensor) -> Tensor:
         """Returns what is taken off each image before it is projected, (B, 3, H, W); remembers the evaluation."""
-        x, g, pg = image.flatten(1), gradient.flatten(1), self._preconditioned(gradient).flatten(1)  # (B, P)
-        products = self._remember(x, g, pg)
-        first = self.FIRST_STEP / pg.abs().mean(1).clamp(min=torch.finfo(g.dtype).tiny)
+        changed, free = self._observe(image, gradient)
+        self.usable &= ~changed  # pairs of another P
+        self.fresh |= changed
+        reduced = gradient * free
+        products = self._remember(image, gradient, reduced)
+        pg = self._preconditioned(reduced).flatten(1)  # (B, P)
+        first = self.FIRST_STEP / pg.abs().mean(1).clamp(min=torch.finfo(pg.dtype).tiny)
         scale = torch.where(self.scale > 0, self.scale, first)
-        factors = self._factors(products, scale.double()).to(g.dtype)
+        factors = self._factors(products, scale.double()).to(pg.dtype)
         direction = scale[:, None] * pg + torch.bmm(factors[:, None], self.pairs)[:, 0]
-        move = self.learning_rate[:, None] * direction
-        length = move.square().mean(1).sqrt().clamp(min=torch.finfo(g.dtype).tiny)
+        move = self.learning_rate[:, None] * direction * free.flatten(1)
+        length = move.square().mean(1).sqrt().clamp(min=torch.finfo(move.dtype).tiny)
         return (move * (self.LONGEST_STEP / length).clamp(max=1)[:, None]).view_as(image)
 
     def restart(self, samples: Tensor) -> None:
@@ -137,20 +142,26 @@ class Lbfgs:
         self.fresh |= samples
         self.learning_rate /= 1 + samples
 
-    def _preconditioned(self, gradient: Tensor) -> Tensor:
-        """Returns P times the gradient; pairs made with an earlier P are dropped."""
-        if self.preconditioner is None:
-            return gradient
-        changed = self.preconditioner.observe(gradient)
-        self.usable &= ~changed
-        self.fresh |= changed
-        return self.preconditioner(gradient)
+    def _observe(self, image: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns whether P has just changed, and which pixels are free: not held at a bound by their gradient.
 
-    def _remember(self, x: Tensor, g: Tensor, pg: Tensor) -> Tensor:
-        """Takes in an evaluation; returns the products of all s and all P y with g, (B, 2m)."""
-        s, y, py, m = x - self.image, g - self.gradient, pg - self.preconditioned, self.HISTORY
-        for old, new in ((self.image, x), (self.gradient, g), (self.preconditioned, pg)):
-            old.copy_(new)
+        P mixes pixels; where many lie at a bound (a saturated picture), their gradients would lead the others astray.
+        """
+        if self.preconditioner is None:
+            return self.fresh.new_zeros(()), torch.ones_like(image, dtype=torch.bool)
+        free = ~((image <= 0) & (gradient > 0) | (image >= 1) & (gradient < 0))
+        return self.preconditioner.observe(gradient * free), free
+
+    def _preconditioned(self, gradient: Tensor) -> Tensor:
+        return gradient if self.preconditioner is None else self.preconditioner(gradient)
+
+    def _remember(self, image: Tensor, gradient: Tensor, reduced: Tensor) -> Tensor:
+        """Takes in an evaluation; returns the products of all s and all P y with `reduced`, (B, 2m)."""
+        m, now = self.HISTORY, (image, gradient, self._preconditioned(gradient))
+        before = (self.image, self.gradient, self.preconditioned)
+        s, y, py = (new.flatten(1) - old for new, old in zip(now, before, strict=True))
+        for old, new in zip(before, now, strict=True):
+            old.copy_(new.flatten(1))
         curvature, length = (s * y).sum(1), (y * py).sum(1)
         good = (curvature > self.CURVATURE * length) & ~self.fresh
         self.fresh.zero_()
@@ -160,7 +171,7 @@ class Lbfgs:
         self.newest.add_(1).remainder_(m)
         self.pairs.index_copy_(1, self.newest, s[:, None]).index_copy_(1, self.newest + m, py[:, None])
         self.usable.index_copy_(1, self.newest, good[:, None])
-        products = torch.bmm(self.pairs, torch.stack((y, g), 2))  # (B, 2m, 2)
+        products = torch.bmm(self.pairs, torch.stack((y, reduced.flatten(1)), 2))  # (B, 2m, 2)
         with_y = products[..., :1].double()
         self.sy.index_copy_(2, self.newest, with_y[:, :m])
         self.ypy.index_copy_(2, self.newest, with_y[:, m:]).index_copy_(1, self.newest, with_y[:, m:].mT)

@@ -16,10 +16,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-CHROMA_GAIN = 2.0
-"""Of the two colour directions against luminance."""
-FLOOR, CORNER, POWER, CEILING = 0.7, 0.08, 1.6, 30.0
-"""Gain by frequency f in cycles per pixel: FLOOR + (CORNER/f)^POWER, at most CEILING."""
+CORNER, POWER = 0.08, 1.6
+"""Gain by frequency f in cycles per pixel: 1 + (CORNER/f)^POWER, bounded by the ceilings below."""
+GREY_CEILING = 30.0
+COLOUR_GAIN, COLOUR_CEILING = 8.0, 6.0
+"""Of the two colour directions: a factor on their gain by frequency, which has a ceiling of its own."""
 OBSERVED = 5
 """Gradients from which R is made; until then R = 1."""
 NEIGHBOURHOOD = 11
@@ -42,9 +43,9 @@ class Preconditioner:
         self._rows, self._columns = (cosines(n).to(image) for n in (height, width))
         f = torch.hypot(*torch.meshgrid(_frequencies(height), _frequencies(width), indexing="ij"))
         f = f.clamp(min=0.5 / max(height, width))  # the mean goes with the lowest frequency
-        self._gains = (FLOOR + (CORNER / f) ** POWER).clamp(max=CEILING).to(image)
-        grey = torch.full((3, 3), 1 / 3, dtype=torch.float64)  # projects on luminance, the mean of the channels
-        self._colours = (grey + CHROMA_GAIN * (torch.eye(3, dtype=torch.float64) - grey)).to(image)
+        gains = 1 + (CORNER / f) ** POWER
+        self._grey_gains = gains.clamp(max=GREY_CEILING).to(image)
+        self._colour_gains = (COLOUR_GAIN * gains.clamp(max=COLOUR_CEILING)).to(image)
         self._root = torch.ones_like(image[:, :1])  # √R, (B, 1, H, W)
         self._squares = torch.zeros_like(self._root)
         self._count = torch.zeros((), dtype=torch.long, device=image.device)
@@ -60,8 +61,9 @@ class Preconditioner:
     def __call__(self, gradient: Tensor) -> Tensor:
         """Returns P times each gradient, (B, 3, H, W)."""
         waves = self._rows @ (self._root * gradient) @ self._columns.T
-        smooth = self._rows.T @ (self._gains * waves) @ self._columns
-        return self._root * torch.einsum("cd,bdhw->bchw", self._colours, smooth)
+        grey = waves.mean(1, keepdim=True)
+        gained = self._grey_gains * grey + self._colour_gains * (waves - grey)
+        return self._root * (self._rows.T @ gained @ self._columns)
 
 
 def _reach(squares: Tensor) -> Tensor:

@@ -93,8 +93,8 @@ def test_an_unknown_precision_is_an_error(name: str) -> None:
 
 def test_describe_names_processor_and_threads() -> None:
     """Records say on what and with how many threads a job was computed."""
-    assert describe(CPU).startswith("cpu ")
-    assert describe(CPU).endswith(f"{torch.get_num_threads()} threads")
+    assert describe(CPU, "float32").startswith("cpu ")
+    assert describe(CPU, "float32").endswith(f"{torch.get_num_threads()} threads")
 
 
 def test_memory_that_cannot_be_had_is_out_of_memory() -> None:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from stylize_core.engine.optimisers import Lbfgs
-from stylize_core.engine.precondition import CEILING, CHROMA_GAIN, OBSERVED, Preconditioner, cosines
+from stylize_core.engine.precondition import OBSERVED, Preconditioner, cosines
 
 SHAPE = (2, 3, 12, 20)
 
@@ -40,20 +40,22 @@ def test_cosines_are_orthonormal_and_the_first_is_flat() -> None:
 
 
 def test_gains_by_hand() -> None:
-    """A grey wave of 1/4 cycles per pixel gets 0.7 + 0.32^1.6 = 0.8615, a coloured one twice that, flat grey 1.46."""
+    """A grey wave of 1/4 cycles per pixel gets 1 + 0.32^1.6, a coloured one 8 times that; flat grey 1 + 2.56^1.6."""
     preconditioner = Preconditioner(torch.zeros(1, 3, 16, 16, dtype=torch.float64))
-    wave = cosines(16)[8].expand(3, 16, 16)[None]
-    torch.testing.assert_close(preconditioner(wave), wave * (0.7 + (0.08 / 0.25) ** 1.6))
+    wave, gain = cosines(16)[8].expand(3, 16, 16)[None], 1 + (0.08 / 0.25) ** 1.6
+    torch.testing.assert_close(preconditioner(wave), wave * gain)
     coloured = wave * torch.tensor([1.0, -1.0, 0.0], dtype=torch.float64)[:, None, None]
-    torch.testing.assert_close(preconditioner(coloured), coloured * CHROMA_GAIN * (0.7 + (0.08 / 0.25) ** 1.6))
+    torch.testing.assert_close(preconditioner(coloured), coloured * 8 * gain)
     flat = torch.ones_like(wave)
-    torch.testing.assert_close(preconditioner(flat), flat * (0.7 + (0.08 * 32) ** 1.6))
+    torch.testing.assert_close(preconditioner(flat), flat * (1 + (0.08 * 32) ** 1.6))
 
 
-def test_the_gain_is_bounded() -> None:
-    """However large the image, no frequency gets more than the ceiling."""
-    flat = torch.ones(1, 3, 4, 4096)
-    assert Preconditioner(flat)(flat).max() <= CEILING * 1.001
+def test_the_gains_are_bounded() -> None:
+    """However large the image, no frequency gets more than the ceilings: 30 of grey, 8 x 6 of colour."""
+    flat = torch.ones(1, 3, 4, 4096, dtype=torch.float64)
+    torch.testing.assert_close(Preconditioner(flat)(flat), 30 * flat)
+    red = flat * torch.tensor([2.0, -1, -1], dtype=torch.float64)[:, None, None]
+    torch.testing.assert_close(Preconditioner(red)(red), 48 * red)
 
 
 @pytest.mark.parametrize("before", [True, False])
@@ -99,23 +101,34 @@ def test_a_spoilt_sample_is_not_felt_by_another(spoilt: float) -> None:
 
 
 def test_lbfgs_with_it_is_lbfgs_in_other_coordinates() -> None:
-    """With P fixed, image = P^½ z makes the steps those of plain L-BFGS on z."""
+    """With P fixed, inside the box, image = 0.5 + P^½ z makes the steps those of plain L-BFGS on z."""
     preconditioner = settled()
     values, vectors = torch.linalg.eigh(matrix(preconditioner))
     root = vectors @ values.sqrt().diag() @ vectors.T
     curvature = torch.logspace(-0.5, 1, 720, dtype=torch.float64)
     bowl = noise(1, *SHAPE[1:], seed=4).flatten() * 0.01
-    x = torch.zeros(1, *SHAPE[1:], dtype=torch.float64)
+    x = torch.full((1, *SHAPE[1:]), 0.5, dtype=torch.float64)
     fast, plain = Lbfgs(x, torch.ones(1), _First(preconditioner)), Lbfgs(x, torch.ones(1))  # type: ignore[arg-type]
-    z = x.clone()
+    z = torch.zeros_like(x)
     for step in range(12):
-        gradient = curvature * (x.flatten() - bowl)
+        gradient = curvature * (x.flatten() - 0.5 - bowl)
         in_z = root @ (curvature * (root @ z.flatten() - bowl))
         move, move_z = fast.move(x, gradient.view_as(x)), plain.move(z, in_z.view_as(z))
         if step == 0:  # the first step's length is set in pixels
             move_z = move_z * ((root @ in_z).dot(move.flatten()) / (root @ in_z).dot(root @ move_z.flatten()))
         x, z = x - move, z - move_z
-        torch.testing.assert_close(x.flatten(), root @ z.flatten(), rtol=1e-6, atol=1e-9)
+        torch.testing.assert_close(x.flatten() - 0.5, root @ z.flatten(), rtol=1e-6, atol=1e-9)
+
+
+def test_pixels_held_at_a_bound_stay() -> None:
+    """Pixels at 0 or 1 that their gradient pushes outwards do not move, and the others move as if those were not."""
+    image, gradient = torch.full(SHAPE, 0.5, dtype=torch.float64), 0.01 * noise(*SHAPE, seed=3)
+    image[..., :4], image[..., 4:8] = 0, 1
+    held = ((image == 0) & (gradient > 0)) | ((image == 1) & (gradient < 0))
+    moves = [Lbfgs(image, torch.ones(2), Preconditioner(image)).move(image, g) for g in (gradient, 9 * gradient * held)]
+    assert (moves[0][held] == 0).all()
+    assert (moves[0][~held] != 0).all()
+    assert (moves[1] == 0).all()
 
 
 class _First:

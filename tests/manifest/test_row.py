@@ -109,7 +109,7 @@ def test_no_text_breaks_a_number(text: str) -> None:
         ("noise", "1.01", "is not allowed; use number from 0 to 1"),
         ("fit", "croop", "is not allowed; use keep | crop | stretch; did you mean 'crop'?"),
         ("pooling", "avg", "is not allowed; use max | average; did you mean 'average'?"),
-        ("optimiser", "Adam", "is not allowed; use lbfgs | adam; did you mean 'adam'?"),
+        ("optimiser", "Adam", "is not allowed; use lbfgs | plbfgs | adam; did you mean 'adam'?"),
         ("form", "zzz", "is not allowed; use paper | mean"),
         ("content_layers", "conv4_2 conv4_2", "is not allowed; a layer is named twice; name each layer once"),
         ("preset", "gatys", None),
