@@ -40,7 +40,8 @@ def machine(device: torch.device) -> str:
     cpuinfo = Path("/proc/cpuinfo")
     model = re.search(r"^model name\s*:\s*(.+)$", cpuinfo.read_text() if cpuinfo.exists() else "", re.MULTILINE)
     bfloat16 = "bfloat16 in hardware" if has_bfloat16(device) else "no bfloat16 in hardware"
-    return f"{describe(device)} ({model[1] if model else platform.processor()}), {bfloat16}, torch {torch.__version__}"
+    name = describe(device, "bfloat16")
+    return f"{name} ({model[1] if model else platform.processor()}), {bfloat16}, torch {torch.__version__}"
 
 
 def table_of(frame: pd.DataFrame, title: str = "") -> Table:

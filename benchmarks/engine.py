@@ -21,7 +21,7 @@ from benchmarks.reference import Network, Reference
 from benchmarks.timing import Work, interleaved, matrix_product, seconds_of, spread
 from stylize_core.engine.device import resolve_device
 from stylize_core.engine.engine import Engine
-from stylize_core.engine.memory import MEMORY_SHARE, free_memory
+from stylize_core.engine.memory import MEMORY_SHARE, available_memory
 from stylize_core.engine.weights import load_weights
 from stylize_core.presets import BASE, resolve
 from stylize_core.settings import Settings
@@ -78,7 +78,8 @@ class Benchmark:
 
     def obstacle(self, size: int, batch: int, precision: str, reference_seconds: float) -> str:
         """Returns why a combination cannot be measured, or nothing."""
-        needed, free = forecast_bytes(settings_of(size), batch, precision), MEMORY_SHARE * free_memory(self.device)
+        needed = forecast_bytes(settings_of(size), batch, precision, self.device)
+        free = MEMORY_SHARE * available_memory(self.device)
         if needed > free:
             return f"it would take {needed / 1e9:.1f} GB of the {free / 1e9:.1f} GB there are"
         seconds = reference_seconds * batch * (self.rounds + STEPS)
@@ -111,7 +112,7 @@ class Benchmark:
             "gflops": spread(flops)[0] / 1e9,
             "matrix_gflops": matrix_flop / spread(seconds["matrix"])[0] / 1e9,
             "peak_bytes": measured_bytes(self.files, settings_of(size), batch, precision, self.device),
-            "forecast_bytes": forecast_bytes(settings_of(size), batch, precision),
+            "forecast_bytes": forecast_bytes(settings_of(size), batch, precision, self.device),
         }
 
 

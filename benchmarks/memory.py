@@ -13,17 +13,17 @@ import torch
 
 from benchmarks.pairs import Files, load_batch
 from benchmarks.timing import wait_for
+from stylize_core.engine import memory
 from stylize_core.engine.engine import Engine, Pair
-from stylize_core.engine.memory import bytes_per_pixel
 from stylize_core.engine.weights import load_weights
 from stylize_core.settings import Settings
 
 Result = TypeVar("Result")
 
 
-def forecast_bytes(settings: Settings, batch: int, precision: str) -> int:
+def forecast_bytes(settings: Settings, batch: int, precision: str, device: torch.device) -> int:
     """Returns the peak that the engine forecasts for a batch of squares."""
-    return round(batch * settings.size**2 * bytes_per_pixel(settings, precision))
+    return memory.peak_bytes(settings, settings.size, settings.size, precision, device, jobs=batch)
 
 
 def measured_bytes(files: Sequence[Files], settings: Settings, batch: int, precision: str, device: torch.device) -> int:

@@ -14,11 +14,9 @@ from functools import partial
 import torch
 
 from stylize_core.committing import Committer
-from stylize_core.engine.device import out_of_memory_as
 from stylize_core.engine.engine import Engine, Pair
-from stylize_core.engine.memory import batch_size
 from stylize_core.engine.optimise import Optimised
-from stylize_core.errors import OutOfMemory, Stopped, StoreError, StylizeError
+from stylize_core.errors import Stopped, StoreError, StylizeError
 from stylize_core.job import Job
 from stylize_core.loading import Loaded, Loader
 from stylize_core.outcomes import Finished, Origin
@@ -138,7 +136,7 @@ def _batches(jobs: Sequence[Job], bench: Bench) -> Iterator[Sequence[Job]]:
     position = 0
     while position < len(jobs):
         job, engine = jobs[position], bench.engine
-        size = batch_size(job.settings, job.height, job.width, engine.precision, engine.device)
+        size = engine.fit(job.settings, job.height, job.width).jobs
         size = min(size, bench.max_batch or size)
         yield jobs[position : position + size]
         position += size
@@ -165,10 +163,8 @@ def _optimise(loaded: list[Loaded], bench: Bench) -> Iterator[Finished]:
     """Optimises a batch; one that fails is halved, down to the job that is to blame."""
     if not loaded:
         return
-    first = loaded[0].job
     try:
-        with out_of_memory_as(OutOfMemory("the job does not fit into the device's memory", where=first.job_id)):
-            results: Sequence[Optimised | StylizeError] = _optimise_batch([one.pair for one in loaded], bench)
+        results: Sequence[Optimised | StylizeError] = _optimise_batch([one.pair for one in loaded], bench)
     except Stopped:
         raise
     except Exception as problem:  # noqa: BLE001  # a job's unexpected failure becomes its record
@@ -177,7 +173,7 @@ def _optimise(loaded: list[Loaded], bench: Bench) -> Iterator[Finished]:
             yield from _optimise(loaded[:middle], bench)
             yield from _optimise(loaded[middle:], bench)
             return
-        results = [_as_expected(first, problem)]
+        results = [_as_expected(loaded[0].job, problem)]
     for one, result in zip(loaded, results, strict=True):
         yield Finished(job=one.job, result=result, alpha=one.alpha)
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 import torch
 
 from stylize_core.engine.engine import Engine, Pair
-from stylize_core.engine.memory import CHANNELS, batch_size, bytes_per_pixel
+from stylize_core.engine.memory import CHANNELS, Fit, fit
 from stylize_core.engine.objective import layers_in_use
 from stylize_core.job import Job
 from stylize_core.settings import LAYERS, Settings
@@ -30,12 +30,14 @@ class Rate:
         probed: whether it was measured; an assumed rate marks its forecast.
         device: on which the run will compute.
         precision: resolved.
+        memory: bytes of the device that a run could have.
     """
 
     flops: float
     probed: bool
     device: torch.device
     precision: str
+    memory: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,22 +67,27 @@ NOTHING = Forecast(jobs=0, seconds=0.0, peak_memory_bytes=0, store_bytes=0, prob
 """Of no jobs; certain without a probe."""
 
 
-def evaluation_flops(settings: Settings, height: int, width: int) -> float:
-    """Returns the operations of one evaluation of one image: convolutions forward and backward, and the Grams."""
+def evaluation_flops(settings: Settings, height: int, width: int, *, recompute: bool = False) -> float:
+    """Returns the operations of one evaluation of one image, counted the plain way: convolutions and Gram matrices.
+
+    Each is one product forward and one backward (the gradient by its input); with `recompute` another one forward.
+    """
+    passes = 3 if recompute else 2
     last = max(LAYERS.index(name) for name in layers_in_use(settings))
-    total, inputs = 0.0, 3
     styles = {name for name, _ in settings.style_layers}
+    total, inputs = 0.0, 3
     for name in LAYERS[: last + 1]:
         outputs, positions = CHANNELS[name], height * width / 4.0 ** (int(name[4]) - 1)
-        total += 2 * (2 * 9 * inputs * outputs * positions)  # once forward, once for the input's gradient
-        total += 3 * (2 * outputs * outputs * positions) if name in styles else 0  # twice backward: F is both factors
+        total += 2 * 9 * inputs * outputs * positions
+        total += 2 * outputs * outputs * positions if name in styles else 0
         inputs = outputs
-    return total
+    return passes * total
 
 
 def job_seconds(job: Job, rate: Rate) -> float:
     """Returns the forecast seconds of one job."""
-    return (job.settings.steps + 1) * evaluation_flops(job.settings, job.height, job.width) / rate.flops
+    flops = evaluation_flops(job.settings, job.height, job.width, recompute=_fit(job, rate).recompute)
+    return (job.settings.steps + 1) * flops / rate.flops
 
 
 def probe(engine: Engine, settings: Settings) -> Rate:
@@ -94,7 +101,7 @@ def probe(engine: Engine, settings: Settings) -> Rate:
         objective.evaluate(batch)[1].sum().item()  # waits for the device
         seconds.append(time.perf_counter() - began)
     flops = evaluation_flops(settings, PROBE_EDGE_PX, PROBE_EDGE_PX) / min(seconds[1:])
-    return Rate(flops=flops, probed=True, device=engine.device, precision=engine.precision)
+    return Rate(flops=flops, probed=True, device=engine.device, precision=engine.precision, memory=engine.memory)
 
 
 def forecast(jobs: Iterable[Job], rate: Rate) -> Forecast:
@@ -103,17 +110,15 @@ def forecast(jobs: Iterable[Job], rate: Rate) -> Forecast:
     for job in jobs:
         count += 1
         seconds += job_seconds(job, rate)
-        memory = max(memory, _batch_bytes(job, rate))
+        memory = max(memory, _fit(job, rate).bytes)
         store += _store_bytes(job)
     return Forecast(
         jobs=count, seconds=seconds, peak_memory_bytes=int(memory), store_bytes=int(store), probed=rate.probed
     )
 
 
-def _batch_bytes(job: Job, rate: Rate) -> float:
-    settings, height, width = job.settings, job.height, job.width
-    batch = batch_size(settings, height, width, rate.precision, rate.device)
-    return batch * height * width * bytes_per_pixel(settings, rate.precision)
+def _fit(job: Job, rate: Rate) -> Fit:
+    return fit(job.settings, job.height, job.width, rate.precision, rate.device, rate.memory)
 
 
 def _store_bytes(job: Job) -> float:

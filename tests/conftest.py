@@ -390,7 +390,9 @@ def plan(manifests: Manifests, engine: Any) -> Callable[..., Any]:
             load_manifest(Path(path).read_bytes(), path),
             weights=engine.weights,
             precision=engine.precision,
-            measure=lambda _: Rate(flops=flops, probed=False, device=engine.device, precision=engine.precision),
+            measure=lambda _: Rate(
+                flops=flops, probed=False, device=engine.device, precision=engine.precision, memory=engine.memory
+            ),
             **arguments,
         )
 

@@ -22,6 +22,7 @@ import flows.runners
 import stylize_core.chunk
 from flows.cli import main
 from stylize_core.engine.engine import Engine, Pair
+from stylize_core.engine.memory import Fit
 from stylize_core.engine.optimise import Optimised
 from stylize_core.store.files import Files
 
@@ -80,7 +81,7 @@ os.dup2(output, 2)
 for owner, name, stand_in in (
     (flows.runners, "RETRY_SECONDS", (0.0,)),
     (stylize_core.chunk, "COMMIT_SECONDS", 0.0),
-    (stylize_core.chunk, "batch_size", lambda *_: 1),
+    (Engine, "fit", lambda *_: Fit(jobs=1, recompute=False, bytes=0)),
     (Engine, "optimise", optimise_and_tell),
     (Files, "publish", publish_and_tell),
     (os, "replace", rename_and_tell),

@@ -5,12 +5,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
-import torch
 
 import stylize_core.chunk
 from stylize_core.chunk import Bench, Progress, run_chunk
 from stylize_core.engine.engine import Engine, Pair
-from stylize_core.errors import Diverged, Stopped, StoreFull, StoreLocked
+from stylize_core.errors import Diverged, OutOfMemory, Stopped, StoreFull, StoreLocked
 
 
 @pytest.fixture(autouse=True)
@@ -103,14 +102,14 @@ def test_a_failing_batch_is_halved_down_to_the_job_to_blame(
 def test_too_large_a_batch_is_halved(chunk: Any, bench: Bench, store: Any, fail: Callable[..., Any]) -> None:
     """A batch that does not fit into memory is computed in parts."""
     bench.max_batch = 4
-    fail(torch.OutOfMemoryError("out of memory"), lambda seeds: len(seeds) > 1)
+    fail(OutOfMemory("it does not fit"), lambda seeds: len(seeds) > 1)
     run_chunk(chunk, bench)
     assert set(_statuses(store).values()) == {"done"}
 
 
 def test_too_large_a_job_fails(chunk: Any, bench: Bench, store: Any, fail: Callable[..., Any]) -> None:
     """A job that does not fit alone fails by that name."""
-    fail(torch.OutOfMemoryError("out of memory"), lambda seeds: seeds == [1])
+    fail(OutOfMemory("it does not fit"), lambda seeds: seeds == [1])
     run_chunk(chunk, bench)
     assert _statuses(store)["1"] == "failed"
     assert store.lines.set_index("status").loc["failed", "error_code"] == "out_of_memory"

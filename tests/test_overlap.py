@@ -13,6 +13,7 @@ import stylize_core.chunk
 import stylize_core.committing
 from stylize_core.chunk import Bench, Progress, run_chunk
 from stylize_core.engine.engine import Engine, Pair
+from stylize_core.engine.memory import Fit
 from stylize_core.errors import Stopped, StoreFull, StoreLocked
 from stylize_core.loading import Loaded, Loader
 from stylize_core.outcomes import Finished, outcome
@@ -147,7 +148,7 @@ def test_the_device_and_the_watcher_stay_on_the_calling_thread(
     during(lambda *_: note("device"))
     bench.on_progress = lambda progress: note("progress")
     bench.should_stop = lambda: note("stop", False)
-    monkeypatch.setattr(stylize_core.chunk, "batch_size", lambda *_: note("size", 1))
+    monkeypatch.setattr(bench.engine, "fit", lambda *_: note("size", Fit(jobs=1, recompute=False, bytes=0)))
     run_chunk(chunk, bench)
     assert threads == {what: {threading.get_ident()} for what in ("device", "progress", "stop", "size")}
 

@@ -2,16 +2,19 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from traceback import clear_frames
 
 import torch
 from torch import Tensor
 
-from stylize_core.engine.device import DTYPES
+from stylize_core.engine.device import DTYPES, keep_freed_memory, out_of_memory_as
+from stylize_core.engine.memory import MEMORY_SHARE, Fit, available_memory, fit, largest_size, peak_bytes
 from stylize_core.engine.network import Vgg19
 from stylize_core.engine.objective import Objective, content_targets, layers_in_use, style_targets
 from stylize_core.engine.optimise import OnStep, Optimised, optimise
 from stylize_core.engine.starts import start_image
 from stylize_core.engine.weights import Weights
+from stylize_core.errors import OutOfMemory
 from stylize_core.settings import Settings
 
 
@@ -41,10 +44,16 @@ class Engine:
         weights: of the network.
         device: where to compute.
         precision: `float32` or `bfloat16`, of the network's arithmetic.
+
+    Attributes:
+        memory: bytes of the device that were available when the engine was made.
     """
 
     def __init__(self, weights: Weights, *, device: torch.device, precision: str) -> None:
         self.weights, self.device, self.precision = weights, device, precision
+        self.memory = available_memory(device)
+        if device.type == "cpu":
+            keep_freed_memory()
         self._networks: dict[tuple[str, tuple[str, ...]], Vgg19] = {}
         self._style_targets: dict[object, dict[str, Tensor]] = {}
 
@@ -62,14 +71,18 @@ class Engine:
             )
         return self._networks[key]
 
-    def objective(self, pairs: Sequence[Pair]) -> Objective:
+    def fit(self, settings: Settings, height: int, width: int) -> Fit:
+        """Returns how many jobs of a group go into a batch here; see `memory.fit`."""
+        return fit(settings, height, width, self.precision, self.device, self.memory)
+
+    def objective(self, pairs: Sequence[Pair], *, recompute: bool = False) -> Objective:
         """Returns the objective of a batch; computes the targets that are not known yet."""
         shared = pairs[0].settings
         content = content_targets(self.network(shared), self._batch([p.content for p in pairs]), shared)
         styles = [self._style(pair) for pair in pairs]
         style = {name: torch.cat([targets[name] for targets in styles]) for name, _ in shared.style_layers}
         settings = [pair.settings for pair in pairs]
-        return Objective(self.network(shared), content, style, settings, device=self.device)
+        return Objective(self.network(shared), content, style, settings, device=self.device, recompute=recompute)
 
     def optimise(
         self,
@@ -78,10 +91,53 @@ class Engine:
         on_step: OnStep = lambda step, totals: None,
         should_stop: Callable[[], bool] = lambda: False,
     ) -> list[Optimised]:
-        """Optimises jobs of one group together; see `optimise.optimise`."""
-        start = self._batch([start_image(p.settings, p.content, p.init) for p in pairs])
-        settings = [pair.settings for pair in pairs]
-        return optimise(self.objective(pairs), start, settings, on_step=on_step, should_stop=should_stop)
+        """Optimises jobs of one group together; see `optimise.optimise`.
+
+        A single job that does not fit is tried again with `recompute`.
+
+        Raises:
+            OutOfMemory: the batch does not fit; names the size at which one job would.
+            Stopped: `should_stop` said so.
+        """
+        recompute = self.fit(pairs[0].settings, *pairs[0].content.shape[1:]).recompute
+        if self.device.type == "cpu" and self._peak_bytes(pairs, recompute=recompute) > self.memory:
+            raise self._too_large(pairs[0])  # Linux would rather kill a process than refuse it memory
+        try:
+            return self._attempt(pairs, recompute, on_step, should_stop)
+        except OutOfMemory:
+            if recompute or len(pairs) > 1:
+                raise
+        return self._attempt(pairs, True, on_step, should_stop)
+
+    def _attempt(
+        self, pairs: Sequence[Pair], recompute: bool, on_step: OnStep, should_stop: Callable[[], bool]
+    ) -> list[Optimised]:
+        try:
+            with out_of_memory_as(self._too_large(pairs[0])):
+                return optimise(
+                    self.objective(pairs, recompute=recompute),
+                    self._batch([start_image(p.settings, p.content, p.init) for p in pairs]),
+                    [pair.settings for pair in pairs],
+                    on_step=on_step,
+                    should_stop=should_stop,
+                )
+        except OutOfMemory as problem:
+            _release(problem)
+            raise
+
+    def _peak_bytes(self, pairs: Sequence[Pair], *, recompute: bool) -> int:
+        settings, (height, width) = pairs[0].settings, pairs[0].content.shape[1:]
+        room = (settings, height, width, self.precision, self.device)
+        return peak_bytes(*room, jobs=len(pairs), recompute=recompute)
+
+    def _too_large(self, pair: Pair) -> OutOfMemory:
+        height, width = pair.content.shape[1:]
+        # Where the forecast says that it fits, it takes more than that, so others will too.
+        room = int(MEMORY_SHARE * min(self.memory, self._peak_bytes([pair], recompute=True)))
+        size = largest_size(pair.settings, height, width, self.precision, self.device, room)
+        return OutOfMemory(
+            f"a job of {width} x {height} px does not fit into the device's memory", todo=f"use size {size} or less"
+        )
 
     def forget_styles(self) -> None:
         """Drops the style targets; to be called between chunks, so that a long run's memory stays flat."""
@@ -102,3 +158,10 @@ class Engine:
         if key not in self._style_targets:
             self._style_targets[key] = style_targets(self.network(s), self._batch([pair.style]), s)
         return self._style_targets[key]
+
+
+def _release(problem: BaseException | None) -> None:
+    """Lets go of what an error's traceback holds: all the tensors of an attempt that failed."""
+    while problem is not None:
+        clear_frames(problem.__traceback__)
+        problem = problem.__context__

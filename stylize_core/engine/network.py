@@ -93,7 +93,7 @@ class Vgg19(nn.Module):
             read: given a layer's name and its activation after the ReLU, (B, N, h, w) in the network's dtype, N
                 channels, not negative; returns one tensor or several. By itself the activation.
             recompute: keep only the input of each block (up to a pooling) and compute the block again in the
-                backward pass: a third more work for about half the memory (Chen et al., arXiv 1604.06174). `read` must
+                backward pass: half more work for two thirds of the memory (Chen et al., arXiv 1604.06174). `read` must
                 then return less than the activation for this to save anything.
         """
         x = (image - self.mean) / self.std  # (B, 3, H, W)

@@ -25,15 +25,17 @@ def layers_in_use(settings: Settings) -> tuple[str, ...]:
 @torch.no_grad()
 def content_targets(network: nn.Module, image: Tensor, settings: Settings) -> dict[str, Tensor]:
     """Returns P_l of the content layers for images (B, 3, H, W)."""
-    features = network(image)
-    return {name: features[name] for name, _ in settings.content_layers}
+    names = {name for name, _ in settings.content_layers}
+    read = network(image, lambda layer, features: features if layer in names else None)
+    return {name: read[name] for name, _ in settings.content_layers}
 
 
 @torch.no_grad()
 def style_targets(network: nn.Module, image: Tensor, settings: Settings) -> dict[str, Tensor]:
     """Returns A_l, in the form's scale, of the style layers for images (B, 3, h, w) of any size."""
-    features = network(image)
-    return {name: gram(features[name], settings.form) for name, _ in settings.style_layers}
+    names = {name for name, _ in settings.style_layers}
+    read = network(image, lambda layer, features: gram(features, settings.form) if layer in names else None)
+    return {name: read[name] for name, _ in settings.style_layers}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ class Objective:
 
         self.network, self.recompute = network, recompute
         self.content_targets, self.style_targets = content, style
-        self.form = settings[0].form
+        self.form, self.has_tv = settings[0].form, any(s.tv_weight for s in settings)
         # A factor on features is a power of it on C (quadratic in F) and on E (quartic in F).
         self.content_scale = per_sample([[s.feature_scale**2] for s in settings])  # (B, 1)
         self.style_scale = per_sample([[s.feature_scale**4] for s in settings])
@@ -111,7 +113,8 @@ class Objective:
         style_layers = self.style_scale * torch.stack([read[name][1] for name in self.style_targets], 1)
         content = (self.content_layer_weights * content_layers).sum(1)
         style = (self.style_layer_weights * style_layers).sum(1)
-        tv = total_variation(image, self.form)
+        # Its gradient is not wanted where it has no weight.
+        tv = total_variation(image if self.has_tv else image.detach(), self.form)
         total = (self.weights * torch.stack((content, style, tv), 1)).sum(1)
         return Terms(total, content, style, tv, content_layers, style_layers)
 

@@ -5,6 +5,7 @@ device, and change their state in place, so that a step can be captured as a CUD
 earlier image (`restart`) forgets its state and goes on with half its step size.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
@@ -74,19 +75,17 @@ class Lbfgs:
 
         H g = γ P g + S q − γ P Y p,    p = R⁻¹ Sᵀg,    q = R⁻ᵀ((D + γ YᵀP Y) p − γ YᵀP g)
 
-    where P is the preconditioner, without one 1: that is plain L-BFGS in coordinates z with image = P^½ z.
+    where P is 1; see `PreconditionedLbfgs`.
 
     After each step the image is projected into the box [0, 1]. The pairs (s, y) are taken between projected images, so
     that they belong to the objective; clamping only at the end would throw away what the optimiser found outside (up
-    to 25 times the final loss, docs/measured.md). With a preconditioner, pixels that their gradient holds at a bound
-    are left out of a step (Bertsekas, SIAM J. Control Optim. 20:2, 1982). Two bounds stand in for the line search: the
-    first step after a start moves a pixel by `FIRST_STEP` on average along the gradient, and no step is longer than
-    `LONGEST_STEP`. A pair without positive curvature is left out.
+    to 25 times the final loss, docs/measured.md). Two bounds stand in for the line search: the first step after a
+    start moves a pixel by `FIRST_STEP` on average along the gradient, and no step is longer than `LONGEST_STEP`. A
+    pair without positive curvature is left out.
 
     Args:
         image: the start, (B, 3, H, W).
         learning_rate: (B,).
-        preconditioner: P, if it is not 1.
     """
 
     HISTORY = 10
@@ -95,17 +94,13 @@ class Lbfgs:
     """Mean absolute change of a pixel, in [0, 1]."""
     LONGEST_STEP = 0.05
     """Root mean square change of a pixel, in [0, 1]."""
+    BOLDNESS = 1.0
+    """Factor on γ."""
     CURVATURE = 1e-10
     """Least sᵀy of a pair relative to yᵀPy, below which it is noise; the loss itself may be of any scale."""
 
-    def __init__(
-        self,
-        image: Tensor,
-        learning_rate: Tensor,
-        preconditioner: Preconditioner | None = None,
-    ) -> None:
+    def __init__(self, image: Tensor, learning_rate: Tensor) -> None:
         batch, m = len(image), self.HISTORY
-        self.preconditioner = preconditioner
         self.learning_rate = learning_rate.clone()
         self.pairs = image.new_zeros(batch, 2 * m, image[0].numel())  # m times s, m times P y: two rings
         self.usable = torch.zeros(batch, m, dtype=torch.bool, device=image.device)
@@ -121,17 +116,7 @@ class Lbfgs:
 
     def move(self, image: Tensor, gradient: Tensor) -> Tensor:
         """Returns what is taken off each image before it is projected, (B, 3, H, W); remembers the evaluation."""
-        changed, free = self._observe(image, gradient)
-        self.usable &= ~changed  # pairs of another P
-        self.fresh |= changed
-        reduced = gradient * free
-        products = self._remember(image, gradient, reduced)
-        pg = self._preconditioned(reduced).flatten(1)  # (B, P)
-        first = self.FIRST_STEP / pg.abs().mean(1).clamp(min=torch.finfo(pg.dtype).tiny)
-        scale = torch.where(self.scale > 0, self.scale, first)
-        factors = self._factors(products, scale.double()).to(pg.dtype)
-        direction = scale[:, None] * pg + torch.bmm(factors[:, None], self.pairs)[:, 0]
-        move = self.learning_rate[:, None] * direction * free.flatten(1)
+        move = self.learning_rate[:, None] * self._direction(image, gradient, gradient)
         length = move.square().mean(1).sqrt().clamp(min=torch.finfo(move.dtype).tiny)
         return (move * (self.LONGEST_STEP / length).clamp(max=1)[:, None]).view_as(image)
 
@@ -142,22 +127,22 @@ class Lbfgs:
         self.fresh |= samples
         self.learning_rate /= 1 + samples
 
-    def _observe(self, image: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns whether P has just changed, and which pixels are free: not held at a bound by their gradient.
+    def _precondition(self, gradient: Tensor) -> Tensor:
+        """Returns P times the gradient, (B, 3, H, W)."""
+        return gradient
 
-        P mixes pixels; where many lie at a bound (a saturated picture), their gradients would lead the others astray.
-        """
-        if self.preconditioner is None:
-            return self.fresh.new_zeros(()), torch.ones_like(image, dtype=torch.bool)
-        free = ~((image <= 0) & (gradient > 0) | (image >= 1) & (gradient < 0))
-        return self.preconditioner.observe(gradient * free), free
+    def _direction(self, image: Tensor, gradient: Tensor, right: Tensor) -> Tensor:
+        """Takes in an evaluation; returns H times `right`, (B, pixels)."""
+        products = self._remember(image, gradient, right)
+        p_right = self._precondition(right).flatten(1)
+        first = self.FIRST_STEP / p_right.abs().mean(1).clamp(min=torch.finfo(right.dtype).tiny)
+        scale = torch.where(self.scale > 0, self.BOLDNESS * self.scale, first)
+        factors = self._factors(products, scale.double()).to(right.dtype)
+        return scale[:, None] * p_right + torch.bmm(factors[:, None], self.pairs)[:, 0]
 
-    def _preconditioned(self, gradient: Tensor) -> Tensor:
-        return gradient if self.preconditioner is None else self.preconditioner(gradient)
-
-    def _remember(self, image: Tensor, gradient: Tensor, reduced: Tensor) -> Tensor:
-        """Takes in an evaluation; returns the products of all s and all P y with `reduced`, (B, 2m)."""
-        m, now = self.HISTORY, (image, gradient, self._preconditioned(gradient))
+    def _remember(self, image: Tensor, gradient: Tensor, right: Tensor) -> Tensor:
+        """Takes in an evaluation; returns the products of all s and all P y with `right`, (B, 2m)."""
+        m, now = self.HISTORY, (image, gradient, self._precondition(gradient))
         before = (self.image, self.gradient, self.preconditioned)
         s, y, py = (new.flatten(1) - old for new, old in zip(now, before, strict=True))
         for old, new in zip(before, now, strict=True):
@@ -171,7 +156,7 @@ class Lbfgs:
         self.newest.add_(1).remainder_(m)
         self.pairs.index_copy_(1, self.newest, s[:, None]).index_copy_(1, self.newest + m, py[:, None])
         self.usable.index_copy_(1, self.newest, good[:, None])
-        products = torch.bmm(self.pairs, torch.stack((y, reduced.flatten(1)), 2))  # (B, 2m, 2)
+        products = torch.bmm(self.pairs, torch.stack((y, right.flatten(1)), 2))  # (B, 2m, 2)
         with_y = products[..., :1].double()
         self.sy.index_copy_(2, self.newest, with_y[:, :m])
         self.ypy.index_copy_(2, self.newest, with_y[:, m:]).index_copy_(1, self.newest, with_y[:, m:].mT)
@@ -194,8 +179,46 @@ class Lbfgs:
         return torch.empty_like(factors).index_copy_(1, torch.cat((order, order + m)), factors)
 
 
+class PreconditionedLbfgs(Lbfgs):
+    """L-BFGS in coordinates z with image = P^½ z, where P is a `Preconditioner`.
+
+    P mixes pixels. Where many lie at a bound (a saturated picture), their gradients would lead the others astray, so
+    pixels that their gradient holds at a bound are left out of a step (Bertsekas, SIAM J. Control Optim. 20:2, 1982).
+    """
+
+    FIRST_STEP, LONGEST_STEP = 0.05, 0.1
+    BOLDNESS = 1.5
+    """The noise of bfloat16 in y makes γ too small."""
+
+    def __init__(self, image: Tensor, learning_rate: Tensor) -> None:
+        super().__init__(image, learning_rate)
+        self.preconditioner = Preconditioner(image)
+
+    def move(self, image: Tensor, gradient: Tensor) -> Tensor:
+        """As of `Lbfgs`; drops the pairs made with an earlier P."""
+        changed = self.preconditioner.observe(gradient * _free(image, gradient))
+        self.usable &= ~changed
+        self.fresh |= changed
+        return super().move(image, gradient)
+
+    def _precondition(self, gradient: Tensor) -> Tensor:
+        return self.preconditioner(gradient)
+
+    def _direction(self, image: Tensor, gradient: Tensor, right: Tensor) -> Tensor:
+        free = _free(image, gradient)
+        return super()._direction(image, gradient, right * free) * free.flatten(1)
+
+
+def _free(image: Tensor, gradient: Tensor) -> Tensor:
+    """Returns which pixels are not held at a bound of the box by their gradient."""
+    return ~((image <= 0) & (gradient > 0) | (image >= 1) & (gradient < 0))
+
+
 def make_optimiser(name: str, image: Tensor, learning_rate: Tensor) -> Optimiser:
     """Returns the optimiser of a batch by setting `optimiser`."""
-    if name == "adam":
-        return Adam(image, learning_rate)
-    return Lbfgs(image, learning_rate, Preconditioner(image)) if name == "plbfgs" else Lbfgs(image, learning_rate)
+    kinds: dict[str, Callable[[Tensor, Tensor], Optimiser]] = {
+        "adam": Adam,
+        "lbfgs": Lbfgs,
+        "plbfgs": PreconditionedLbfgs,
+    }
+    return kinds[name](image, learning_rate)

@@ -1,16 +1,23 @@
 """The engine: pairs to results, networks and style targets made once, per-sample settings."""
 
 import dataclasses
+import gc
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
+import stylize_core.engine.engine
+import stylize_core.engine.memory
 from stylize_core.engine.encode import to_8bit
 from stylize_core.engine.engine import Engine, Pair
+from stylize_core.engine.memory import Fit, peak_bytes
 from stylize_core.engine.objective import Objective, content_targets, style_targets
 from stylize_core.engine.weights import Weights
-from stylize_core.errors import Stopped
+from stylize_core.errors import OutOfMemory, Stopped
 from stylize_core.presets import resolve
 from stylize_core.settings import Settings
 
@@ -133,11 +140,15 @@ def test_layer_weights_do_not_part_style_targets(engine: Engine) -> None:
 
 
 def test_bfloat16_is_near_float32(engine: Engine, builtin: Weights) -> None:
-    """In bfloat16 losses are kept in float32 and agree with float32's within some percent."""
+    """In bfloat16 losses are kept in float32 and agree with float32's within a percent, step by step.
+
+    With Adam: L-BFGS magnifies rounding on its way, though not in where it ends (`python -m benchmarks.convergence`).
+    """
     short = Engine(builtin, device=CPU, precision="bfloat16")
-    (found,), (expected,) = (e.optimise([pair(1, start="noise", steps=10)]) for e in (short, engine))
+    job = pair(1, start="noise", steps=10, optimiser="adam", learning_rate=0.02)
+    (found,), (expected,) = (e.optimise([job]) for e in (short, engine))
     assert found.losses.dtype == torch.float32
-    torch.testing.assert_close(found.losses[:, 0], expected.losses[:, 0], rtol=0.05, atol=0)
+    torch.testing.assert_close(found.losses[:, 0], expected.losses[:, 0], rtol=0.01, atol=0)
     assert not torch.equal(found.losses, expected.losses)
 
 
@@ -148,3 +159,124 @@ def test_progress_and_stop_reach_the_loop(engine: Engine) -> None:
     assert steps == [0, 1, 2, 3]
     with pytest.raises(Stopped):
         engine.optimise([pair(1)], should_stop=lambda: True)
+
+
+def test_recomputing_changes_nothing(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a job fits only if blocks are computed again, its image and losses are the same, bit by bit."""
+    job = pair(1, start="noise", tv_weight=2.0)
+    (expected,) = engine.optimise([job])
+    monkeypatch.setattr(Engine, "fit", lambda *_: Fit(jobs=1, recompute=True, bytes=0))
+    (found,) = engine.optimise([job])
+    assert torch.equal(found.image, expected.image)
+    assert torch.equal(found.losses, expected.losses)
+
+
+class Short:
+    """A device that runs out of memory in attempts of some kind; tells what was tried."""
+
+    def __init__(self) -> None:
+        self.tried: list[bool] = []  # whether with recompute
+        self.left: list[Any] = []  # of the objectives of failed attempts, weakly
+        self.is_left: list[bool] = []  # at the start of each attempt: whether any of those was still there
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[bool], bool]], Short]:
+    """Makes attempts fail where a function of `recompute` says so."""
+
+    def install(fails: Callable[[bool], bool]) -> Short:
+        real, seen = stylize_core.engine.engine.optimise, Short()
+
+        def optimise(objective: Objective, start: Tensor, settings: Sequence[Settings], **others: Any) -> Any:
+            seen.is_left.append(any(one() is not None for one in seen.left))
+            seen.tried.append(objective.recompute)
+            if fails(objective.recompute):
+                seen.left += [weakref.ref(objective), weakref.ref(start)]
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return real(objective, start, settings, **others)
+
+        monkeypatch.setattr(stylize_core.engine.engine, "optimise", optimise)
+        return seen
+
+    return install
+
+
+@pytest.fixture
+def _no_garbage_collected() -> Iterator[None]:
+    """What is in a cycle stays until the end of the test, as it well may on a GPU."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("_no_garbage_collected")
+def test_a_job_that_does_not_fit_is_tried_again(engine: Engine, short: Callable[..., Short]) -> None:
+    """A single job that runs out of memory is computed with recomputation, when nothing of the failure is left."""
+    (expected,) = engine.optimise([pair(1)])
+    seen = short(lambda recompute: not recompute)
+    (found,) = engine.optimise([pair(1)])
+    assert (seen.tried, seen.is_left) == ([False, True], [False, False])
+    assert torch.equal(found.losses, expected.losses)
+
+
+@pytest.mark.usefixtures("_no_garbage_collected")
+def test_a_job_that_never_fits_is_an_error(engine: Engine, short: Callable[..., Short]) -> None:
+    """After the second attempt the error names a smaller size; kept as a result, it keeps no tensors."""
+    seen = short(lambda recompute: True)
+    with pytest.raises(OutOfMemory, match="a job of 24 x 16 px does not fit") as raised:
+        engine.optimise([pair(1)])
+    assert seen.tried == [False, True]
+    assert raised.value.todo == "use size 16 or less"
+    assert "CUDA out of memory" in str(raised.value.__cause__)
+    assert not any(one() for one in seen.left)
+
+
+def test_a_batch_that_does_not_fit_is_left_to_the_caller(engine: Engine, short: Callable[..., Short]) -> None:
+    """A batch is not tried again: in halves it may fit without the further work."""
+    seen = short(lambda recompute: True)
+    with pytest.raises(OutOfMemory):
+        engine.optimise([pair(1), pair(2)])
+    assert seen.tried == [False]
+
+
+def test_a_job_that_recomputes_is_tried_once(
+    engine: Engine, short: Callable[..., Short], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no third way."""
+    monkeypatch.setattr(Engine, "fit", lambda *_: Fit(jobs=1, recompute=True, bytes=0))
+    seen = short(lambda recompute: True)
+    with pytest.raises(OutOfMemory):
+        engine.optimise([pair(1)])
+    assert seen.tried == [True]
+
+
+def test_a_cpu_refuses_what_cannot_fit(
+    engine: Engine, short: Callable[..., Short], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a CPU nothing is computed that is forecast to take more than there is; the size that is named is accepted."""
+    image, seen = picture(1, 128, 192), short(lambda recompute: False)
+    job = dataclasses.replace(pair(1, steps=0), content=image)
+    monkeypatch.setattr(stylize_core.engine.memory, "FIXED_BYTES", 0)
+    needed = peak_bytes(job.settings, 128, 192, "float32", CPU, recompute=True)
+    monkeypatch.setattr(engine, "memory", needed - 1)
+    with pytest.raises(OutOfMemory, match="a job of 192 x 128 px") as raised:
+        engine.optimise([job])
+    assert seen.tried == []
+    size = int(raised.value.todo.removeprefix("use size ").removesuffix(" or less"))
+    assert 150 < size < 192
+    engine.optimise([dataclasses.replace(job, content=image[:, : size * 2 // 3, :size])])
+    assert len(seen.tried) == 1
+
+
+def test_a_cpu_refuses_a_batch_as_a_whole(
+    engine: Engine, short: Callable[..., Short], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two jobs that fit one by one are refused together where both at once would not fit."""
+    seen, jobs = short(lambda recompute: False), [pair(1, steps=0), pair(2, steps=0)]
+    monkeypatch.setattr(stylize_core.engine.memory, "FIXED_BYTES", 0)
+    monkeypatch.setattr(engine, "memory", int(1.5 * peak_bytes(jobs[0].settings, 16, 24, "float32", CPU)))
+    with pytest.raises(OutOfMemory):
+        engine.optimise(jobs)
+    assert seen.tried == []
+    engine.optimise(jobs[:1])
+    assert seen.tried == [False]

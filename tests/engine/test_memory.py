@@ -1,20 +1,39 @@
 """The forecast of memory against what PyTorch really keeps, and batches that follow from it."""
 
+import os
+import weakref
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
-from stylize_core.engine.memory import CHANNELS, batch_size, bytes_per_pixel, free_memory
-from stylize_core.engine.network import Vgg19, parameter_shapes
-from stylize_core.engine.objective import layers_in_use
+from stylize_core.engine.engine import Engine, Pair
+from stylize_core.engine.memory import (
+    CHANNELS,
+    FIXED_BYTES,
+    GPU_BATCH,
+    MEMORY_SHARE,
+    available_memory,
+    fit,
+    largest_size,
+    peak_bytes,
+)
+from stylize_core.engine.network import parameter_shapes
 from stylize_core.engine.weights import Weights
 from stylize_core.presets import resolve
 from stylize_core.settings import LAYERS, Settings
 
-CPU, GPU = torch.device("cpu"), torch.device("cuda", 0)
+CPU, GPU = torch.device("cpu"), torch.device("cuda")
+GIB = 1 << 30
+SHAPES = st.tuples(st.integers(16, 4096), st.integers(16, 4096))
+BYTES = st.integers(0, 200 * GIB)
+MODES = st.tuples(st.sampled_from(["float32", "bfloat16"]), st.sampled_from([CPU, GPU]))
 
 
 def settings_of(**given: object) -> Settings:
@@ -22,32 +41,67 @@ def settings_of(**given: object) -> Settings:
     return resolve("default", given)
 
 
-def kept_bytes(weights: Weights, settings: Settings, edge: int) -> int:
-    """The bytes that autograd keeps for the backward pass through the network, parameters left out."""
-    layers = layers_in_use(settings)
-    network = Vgg19(weights.tensors, layers=layers, pooling=settings.pooling, device=CPU, dtype=torch.float32)
-    parameters = {tensor.untyped_storage().data_ptr() for tensor in network.parameters()}
-    kept: dict[int, int] = {}
-
-    def keep(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in parameters:
-            kept[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        features = network(torch.rand(1, 3, edge, edge, requires_grad=True))
-    assert features
-    return sum(kept.values())
+def peak(edge: int, *, jobs: int = 1, recompute: bool = False, **given: object) -> int:
+    """The forecast of squares in float32."""
+    return peak_bytes(settings_of(**given), edge, edge, "float32", CPU, jobs=jobs, recompute=recompute)
 
 
-@pytest.mark.parametrize("pooling", ["max", "average"])
-@pytest.mark.parametrize("layers", ["conv1_1 conv2_1 conv3_1 conv4_1 conv5_1", "conv1_1 conv2_1", "conv3_3"])
-def test_the_forecast_covers_what_is_kept(pooling: str, layers: str, builtin: Weights) -> None:
-    """A batch never takes less than autograd keeps for it, and not twice as much."""
-    settings = settings_of(pooling=pooling, content_layers="conv1_2", style_layers=layers, optimiser="adam")
-    kept = kept_bytes(builtin, settings, 64) / 64**2
-    assert kept <= bytes_per_pixel(settings, "float32") <= 2 * kept
+class Alive(TorchDispatchMode):
+    """Counts the bytes of the tensors that operations make, as long as anything, such as autograd, keeps them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.most, self._sizes = 0, dict[int, int]()
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = function(*args, **(kwargs or {}))
+        for tensor in tree_leaves(result):
+            if isinstance(tensor, Tensor):
+                self._count(tensor.untyped_storage())
+        return result
+
+    def _count(self, storage: torch.UntypedStorage) -> None:
+        place = storage._cdata
+        if place not in self._sizes:
+            self._sizes[place] = storage.nbytes()
+            weakref.finalize(storage, self._sizes.pop, place)
+            self.most = max(self.most, sum(self._sizes.values()))
+
+
+def alive_bytes(weights: Weights, settings: Settings, edge: int, precision: str, *, recompute: bool) -> int:
+    """The most that is alive at a time in targets and one evaluation, beside the network and its buffers."""
+    engine = Engine(weights, device=CPU, precision=precision)
+    image = torch.rand(3, edge, edge, generator=torch.Generator().manual_seed(0))
+    pair = Pair(settings=settings, content=image, style=image, style_key="a")
+    engine.objective([pair]).evaluate(image[None])  # makes what is made once
+    engine.forget_styles()
+    with Alive() as alive:
+        engine.objective([pair], recompute=recompute).evaluate(image[None])
+    return alive.most
+
+
+@pytest.mark.parametrize("recompute", [False, True])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"pooling": "average"},
+        {"content_layers": "conv1_2", "style_layers": "conv1_1"},
+        {"content_layers": "conv2_1", "style_layers": "conv1_1 conv2_1"},
+        {"content_layers": "conv1_1 conv1_2 conv2_1 conv2_2 conv3_1", "style_layers": "conv3_3"},
+        {"content_layers": "conv3_3", "style_layers": "conv5_1"},
+    ],
+    ids=["default", "average pooling", "block 1", "block 2", "much content", "deep"],
+)
+def test_the_forecast_covers_what_is_alive(
+    given: dict[str, object], precision: str, recompute: bool, builtin: Weights
+) -> None:
+    """An evaluation takes no more than the forecast beside its constant, which is at most 2.5 times as much."""
+    settings = settings_of(optimiser="adam", **given)
+    alive = alive_bytes(builtin, settings, 96, precision, recompute=recompute)
+    forecast = peak_bytes(settings, 96, 96, precision, CPU, recompute=recompute) - FIXED_BYTES
+    assert alive <= forecast <= 2.5 * alive
 
 
 def test_channels_are_those_of_the_network() -> None:
@@ -57,40 +111,100 @@ def test_channels_are_those_of_the_network() -> None:
 
 
 def test_deeper_layers_take_more() -> None:
-    """The forecast grows with every layer that the network reaches."""
-    needs = [bytes_per_pixel(settings_of(content_layers=layer, style_layers="conv1_1"), "float32") for layer in LAYERS]
-    assert needs == sorted(set(needs))
+    """The forecast never falls, and from block to block grows, with the layers that the network reaches."""
+    needs = [peak(64, content_layers="conv1_1", style_layers=layer) for layer in LAYERS]
+    assert needs == sorted(needs)
+    assert peak(64, style_layers="conv1_1 conv2_1") > peak(64, style_layers="conv1_1")  # another Gram matrix
+    assert peak(64, content_layers="conv4_2 conv2_1") > peak(64, content_layers="conv4_2")  # another target
 
 
 def test_what_else_takes_more() -> None:
-    """Float32 takes more than bfloat16, and L-BFGS, with its pairs, more than Adam; weights take nothing."""
-    plain = bytes_per_pixel(settings_of(), "float32")
-    assert bytes_per_pixel(settings_of(), "bfloat16") < plain
-    assert bytes_per_pixel(settings_of(optimiser="adam"), "float32") < plain
-    assert bytes_per_pixel(settings_of(style_weight=3.0, size=64), "float32") == plain
+    """Float32 takes more than bfloat16, L-BFGS, with its pairs, more than Adam, maxima more than means."""
+    plain = peak(256)
+    assert peak_bytes(settings_of(), 256, 256, "bfloat16", CPU) < plain
+    assert peak(256, optimiser="adam") < plain
+    assert peak(256, pooling="average") < plain
+    assert peak(256, recompute=True) < plain
+    assert peak(256, style_weight=3.0, size=64) == plain  # weights take nothing, and the shape alone decides
 
 
-@given(height=st.integers(1, 3000), width=st.integers(1, 3000))
+def test_jobs_add_up() -> None:
+    """Every job of a batch takes the same beside what a batch takes anyway; so does every pixel beside its Grams."""
+    assert peak(64, jobs=0) == FIXED_BYTES
+    assert peak(64, jobs=7) - FIXED_BYTES == 7 * (peak(64) - FIXED_BYTES)
+    assert peak(128) - peak(0) == pytest.approx(4 * (peak(64) - peak(0)))
+
+
+@given(shape=SHAPES, available=BYTES, mode=MODES)
 @hypothesis_settings(deadline=None)
-def test_cpu_batches_fill_a_fixed_number_of_pixels(height: int, width: int) -> None:
-    """On a CPU a batch holds at least one job, and no second one beyond the pixels that fill the cores."""
-    jobs = batch_size(settings_of(), height, width, "float32", CPU)
-    assert jobs >= 1
-    assert jobs == 1 or jobs * height * width <= 192 * 192
+def test_batches_fit(shape: tuple[int, int], available: int, mode: tuple[str, torch.device]) -> None:
+    """A batch stays within its share of the memory; a job recomputes if, and only if, it would not fit by itself."""
+    settings, usable = settings_of(), MEMORY_SHARE * available
+    found = fit(settings, *shape, *mode, available)
+    assert found.jobs >= 1
+    assert found.bytes == peak_bytes(settings, *shape, *mode, jobs=found.jobs, recompute=found.recompute)
+    assert found.recompute == (peak_bytes(settings, *shape, *mode) > usable)
+    assert found.bytes <= usable or (found.jobs == 1 and found.recompute)
 
 
-@pytest.mark.parametrize(("free_gib", "edge", "expected"), [(0.01, 512, 1), (8, 512, 12), (140, 512, 64), (8, 64, 64)])
-def test_gpu_batches_fit_into_the_free_memory(
-    free_gib: float, edge: int, expected: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """On a GPU as many jobs go together as its free memory holds, with a margin: from 1 to 64."""
-    free = int(free_gib * 2**30)
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free, 2 * free))
-    jobs = batch_size(settings_of(), edge, edge, "float32", GPU)
-    assert jobs == expected
-    assert jobs == 1 or jobs * edge**2 * bytes_per_pixel(settings_of(), "float32") < 0.8 * free
+@given(shape=SHAPES, available=BYTES)
+@hypothesis_settings(deadline=None)
+def test_gpu_batches_are_as_large_as_fits(shape: tuple[int, int], available: int) -> None:
+    """On a GPU no larger batch would fit, unless it has as many jobs as pay."""
+    found = fit(settings_of(), *shape, "float32", GPU, available)
+    more = peak_bytes(settings_of(), *shape, "float32", GPU, jobs=found.jobs + 1)
+    assert found.jobs == GPU_BATCH or more > MEMORY_SHARE * available
 
 
-def test_free_memory_of_this_machine() -> None:
-    """This machine has some memory left."""
-    assert free_memory(CPU) > 2**20
+@pytest.mark.parametrize(("gib", "edge", "jobs"), [(0.05, 512, 1), (8, 4096, 1), (140, 224, GPU_BATCH)])
+def test_gpu_batches_by_size(gib: float, edge: int, jobs: int) -> None:
+    """Too little memory, or a large picture, means one job at a time; a large GPU takes all that pay."""
+    assert fit(settings_of(), edge, edge, "float32", GPU, int(gib * GIB)).jobs == jobs
+
+
+@given(shape=SHAPES)
+@hypothesis_settings(deadline=None)
+def test_cpu_batches_fill_a_fixed_number_of_pixels(shape: tuple[int, int]) -> None:
+    """On a CPU with ample memory a batch holds one job, or as many as fill the cores and no more."""
+    jobs, (height, width) = fit(settings_of(), *shape, "float32", CPU, 1000 * GIB).jobs, shape
+    assert jobs == max(1, 192 * 192 // (height * width))
+
+
+@given(
+    aspect=st.sampled_from([(1, 1), (2, 1), (1, 4)]), size=st.integers(16, 512), room=st.integers(FIXED_BYTES, 8 * GIB)
+)
+@hypothesis_settings(deadline=None)
+def test_the_largest_size_fits(aspect: tuple[int, int], size: int, room: int) -> None:
+    """A job of the size that is named fits, and the next size, 8 px longer, does not; the smallest size is 16."""
+
+    def shape(long: int) -> tuple[int, int]:
+        return long * aspect[0] // max(aspect), long * aspect[1] // max(aspect)
+
+    def needed(long: int) -> int:
+        return peak_bytes(settings_of(), *shape(long), "float32", CPU, recompute=True)
+
+    edge = 16 * size
+    found = largest_size(settings_of(), *shape(edge), "float32", CPU, room)
+    assert found % 8 == 0
+    assert 16 <= found <= edge
+    assert needed(found) <= room or found == 16
+    assert needed(found + 8) > room or found == edge
+
+
+def test_recomputing_brings_2048_px_into_8_gb() -> None:
+    """What recomputing is for: with it one job of 2048 px fits into 8 GB on a GPU, in float32."""
+    assert peak_bytes(settings_of(), 2048, 2048, "float32", GPU) > 8e9
+    assert peak_bytes(settings_of(), 2048, 2048, "float32", GPU, recompute=True) < 8e9
+
+
+def test_memory_of_this_machine() -> None:
+    """This machine has some memory left, and no more than it has."""
+    assert 2**20 < available_memory(CPU) <= os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_memory_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a GPU counts what is free, and what torch holds without a tensor in it."""
+    sizes = {"mem_get_info": (5, 100), "memory_reserved": 30, "memory_allocated": 10}
+    for name, value in sizes.items():
+        monkeypatch.setattr(torch.cuda, name, lambda device, value=value: value)
+    assert available_memory(GPU) == 5 + 30 - 10

@@ -281,9 +281,9 @@ def test_targets_carry_no_graph() -> None:
     network, settings = nn.Sequential(nn.Conv2d(3, 4, 1)), varied("mean")[0]
 
     class Trainable(nn.Module):
-        def forward(self, image: Tensor) -> dict[str, Tensor]:
-            """Returns two layers that depend on a parameter."""
-            return {"conv1_1": network(image), "conv2_1": network(image)}
+        def forward(self, image: Tensor, read: Read) -> dict[str, Any]:
+            """Reads two layers that depend on a parameter."""
+            return {layer: read(layer, network(image)) for layer in ("conv1_1", "conv2_1")}
 
     image = images(1, 4, 4, seed=1).float()
     for targets in (content_targets(Trainable(), image, settings), style_targets(Trainable(), image, settings)):

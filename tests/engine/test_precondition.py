@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from stylize_core.engine.optimisers import Lbfgs
+from stylize_core.engine.optimisers import Lbfgs, PreconditionedLbfgs
 from stylize_core.engine.precondition import OBSERVED, Preconditioner, cosines
 
 SHAPE = (2, 3, 12, 20)
@@ -100,7 +100,7 @@ def test_a_spoilt_sample_is_not_felt_by_another(spoilt: float) -> None:
     assert other(image).isfinite().all()
 
 
-def test_lbfgs_with_it_is_lbfgs_in_other_coordinates() -> None:
+def test_lbfgs_with_it_is_lbfgs_in_other_coordinates(monkeypatch: pytest.MonkeyPatch) -> None:
     """With P fixed, inside the box, image = 0.5 + P^½ z makes the steps those of plain L-BFGS on z."""
     preconditioner = settled()
     values, vectors = torch.linalg.eigh(matrix(preconditioner))
@@ -108,7 +108,9 @@ def test_lbfgs_with_it_is_lbfgs_in_other_coordinates() -> None:
     curvature = torch.logspace(-0.5, 1, 720, dtype=torch.float64)
     bowl = noise(1, *SHAPE[1:], seed=4).flatten() * 0.01
     x = torch.full((1, *SHAPE[1:]), 0.5, dtype=torch.float64)
-    fast, plain = Lbfgs(x, torch.ones(1), _First(preconditioner)), Lbfgs(x, torch.ones(1))  # type: ignore[arg-type]
+    fast, plain = PreconditionedLbfgs(x, torch.ones(1)), Lbfgs(x, torch.ones(1))
+    fast.preconditioner = _First(preconditioner)  # type: ignore[assignment]
+    monkeypatch.setattr(PreconditionedLbfgs, "BOLDNESS", 1.0)
     z = torch.zeros_like(x)
     for step in range(12):
         gradient = curvature * (x.flatten() - 0.5 - bowl)
@@ -125,7 +127,7 @@ def test_pixels_held_at_a_bound_stay() -> None:
     image, gradient = torch.full(SHAPE, 0.5, dtype=torch.float64), 0.01 * noise(*SHAPE, seed=3)
     image[..., :4], image[..., 4:8] = 0, 1
     held = ((image == 0) & (gradient > 0)) | ((image == 1) & (gradient < 0))
-    moves = [Lbfgs(image, torch.ones(2), Preconditioner(image)).move(image, g) for g in (gradient, 9 * gradient * held)]
+    moves = [PreconditionedLbfgs(image, torch.ones(2)).move(image, g) for g in (gradient, 9 * gradient * held)]
     assert (moves[0][held] == 0).all()
     assert (moves[0][~held] != 0).all()
     assert (moves[1] == 0).all()
