@@ -48,7 +48,7 @@ def table_of(frame: pd.DataFrame, title: str = "") -> Table:
     """Returns a frame as a table, numbers with four digits."""
     table = Table(title=title or None, title_justify="left")
     for name in frame.columns:
-        table.add_column(name, justify="right" if is_numeric_dtype(frame[name]) else "left")
+        table.add_column(str(name), justify="right" if is_numeric_dtype(frame[name]) else "left")
     for line in frame.itertuples(index=False):
         table.add_row(*(f"{value:.4g}" if isinstance(value, float) else str(value) for value in line))
     return table

@@ -1,4 +1,4 @@
-"""The way down of a batch at one size: evaluate, record, guard, step; every tensor stays on the device."""
+"""The way down of a batch: evaluate, record, guard, step; every tensor stays on the device."""
 
 from collections.abc import Sequence
 
@@ -16,10 +16,9 @@ class Descent:
     """A batch on its way down; nothing here waits for the device.
 
     Args:
-        objective: of the batch at this size.
+        objective: of the batch.
         start: (B, 3, H, W) in [0, 1], on the objective's device and in its dtype.
         settings: one a sample; the optimiser is shared.
-        first_step: the number of the start among the steps of the job.
         evaluations: how many there will be at most.
 
     Attributes:
@@ -35,7 +34,6 @@ class Descent:
         start: Tensor,
         settings: Sequence[Settings],
         *,
-        first_step: int,
         evaluations: int,
     ) -> None:
         rates = torch.tensor([s.learning_rate for s in settings], device=start.device, dtype=start.dtype)
@@ -44,8 +42,7 @@ class Descent:
         self.evaluated = 0
         self._gradient = torch.zeros_like(start)
         self._optimiser = make_optimiser(settings[0].optimiser, start, rates)
-        self._line = torch.zeros(1, dtype=torch.long, device=start.device)
-        self._first_step = first_step
+        self._step = torch.zeros(1, dtype=torch.long, device=start.device)
         self._advance = Replayed(self._update_and_evaluate, start.device)
 
     def advance(self) -> Tensor:
@@ -57,20 +54,15 @@ class Descent:
         self.evaluated += 1
         return self.losses[self.evaluated - 1, :, 0]
 
-    def update(self) -> Tensor:
-        """Takes a last step that is not evaluated here; returns the images, (B, 3, H, W)."""
-        return self._optimiser.step(self.image, self._gradient)
-
     def _update_and_evaluate(self) -> None:
         self.image.copy_(self._optimiser.step(self.image, self._gradient))
         self._evaluate()
 
     def _evaluate(self) -> None:
         terms, gradient = self.objective.evaluate(self.image)
-        self.losses.index_copy_(0, self._line, terms.stacked()[None])
-        step = self._first_step + self._line
-        image, gradient, back = self.guard.check(step, self.image, terms.total, gradient)
+        self.losses.index_copy_(0, self._step, terms.stacked()[None])
+        image, gradient, back = self.guard.check(self._step, self.image, terms.total, gradient)
         self.image.copy_(image)
         self._gradient.copy_(gradient)
         self._optimiser.restart(back)
-        self._line += 1
+        self._step += 1

@@ -109,7 +109,6 @@ def _features(settings: Settings, precision: str, recompute: bool) -> float:
     last = max(LAYERS.index(name) for name, _ in settings.content_layers + settings.style_layers)
     value, place = 2 if precision == "bfloat16" else 4, 8 if settings.pooling == "max" else 0
     contents = {name for name, _ in settings.content_layers}
-    reads = contents.union(name for name, _ in settings.style_layers)
     peak = before = targets = 0.0  # of the blocks so far
     for block in range(1, int(LAYERS[last][4]) + 1):
         names = [name for name in LAYERS[: last + 1] if int(name[4]) == block]
@@ -118,8 +117,8 @@ def _features(settings: Settings, precision: str, recompute: bool) -> float:
         differences = sum(name in contents for name in names)  # F - P, in float32
         kept = len(names) * width * value + pooled * (value + place) + differences * width * 4
         transient = 2 * width * value  # the gradients on their way through a layer
-        if precision == "bfloat16" and reads.intersection(names):
-            transient += 2 * width * 4  # losses are computed in float32
+        if precision == "bfloat16" and differences:
+            transient += 2 * width * 4  # the content's loss is computed in float32
         peak = max(peak, before + kept + transient)
         before += pooled * value if recompute else kept
         targets += differences * width * value

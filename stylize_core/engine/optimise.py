@@ -1,12 +1,12 @@
 """The optimisation of a batch to its number of steps, and what comes of each sample."""
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from stylize_core.engine.clock import Clock
 from stylize_core.engine.descent import Descent
 from stylize_core.engine.encode import to_8bit
 from stylize_core.engine.objective import Objective
@@ -70,32 +70,31 @@ def optimise(
     Raises:
         Stopped: `should_stop` said so; the batch is lost.
     """
-    shared, began = settings[0], time.perf_counter()
-    descent = Descent(objective, start, settings, first_step=0, evaluations=shared.steps + 1)
-    seconds: list[float] = []
+    shared, clock = settings[0], Clock(start.device)
+    descent = Descent(objective, start, settings, evaluations=shared.steps + 1)
     snapshots: dict[int, Tensor] = {}
     for step in range(shared.steps + 1):
         if should_stop():
             raise Stopped("the optimisation was stopped")
         totals = descent.advance()
-        seconds.append(time.perf_counter() - began)
+        clock.tick()
         on_step(step, totals)
         if shared.snapshot_every and step and step % shared.snapshot_every == 0:
             snapshots[step] = to_8bit(descent.image)
         if step % LIVENESS_STEPS == 0 and not descent.guard.alive.any():
             break
-    return _results(descent, settings, seconds, snapshots)
+    return _results(descent, settings, clock.seconds(), snapshots)
 
 
 def _results(
-    descent: Descent, settings: Sequence[Settings], seconds: list[float], snapshots: dict[int, Tensor]
+    descent: Descent, settings: Sequence[Settings], times: Tensor, snapshots: dict[int, Tensor]
 ) -> list[Optimised]:
     guard, last = descent.guard, descent.image
     keep_best = torch.tensor([s.keep == "best" for s in settings], device=last.device)
     image = to_8bit(torch.where((keep_best | ~guard.alive)[:, None, None, None], guard.best, last))
     with torch.no_grad():
         final = descent.objective(image.to(last.dtype) / 255).stacked().float().cpu()
-    losses, image, times = descent.losses.float().cpu(), image.cpu(), torch.tensor(seconds)
+    losses, image = descent.losses.float().cpu(), image.cpu()
     last_steps, best_steps, alive = guard.last_step.tolist(), guard.best_step.tolist(), guard.alive.tolist()
     return [
         Optimised(

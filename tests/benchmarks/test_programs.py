@@ -1,4 +1,4 @@
-"""Both programs from the command line to their files, at 32 px."""
+"""The programs from the command line to their files, at 32 px."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from benchmarks import convergence, engine
+from benchmarks import ablations, convergence, engine
 from benchmarks.convergence import reached_of, with_precision_cost
 from benchmarks.pairs import find_pairs, name_of
 
@@ -84,3 +84,18 @@ def test_a_folder_without_pairs_is_refused(tmp_path: Path) -> None:
     """It says which names it looks for."""
     with pytest.raises(SystemExit, match=r"content\* and style\*"):
         find_pairs(tmp_path, 3)
+
+
+def test_ablations(tmp_path: Path, pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A judged loss for each contender and amount of work; what a contender changes is changed for it alone."""
+    options = ["--device", "cpu", "--size", "32", "--pairs", "1", "--work", "2", "11"]
+    ablations.main([*options, "--images", str(pictures), "--output", str(tmp_path)])
+    frame = pd.read_csv(tmp_path / "ablations.csv")
+    assert (frame.loss > 0).all()
+    losses = frame.pivot(index="contender", columns="work", values="loss")
+    assert set(losses.index) == {*ablations.CONTENDERS, "half the edge first, 40 steps"}
+    assert list(losses) == [2, 11]
+    own = losses.loc["plbfgs"]
+    different = losses[losses[11] != own[11]].index
+    assert set(ablations.CONTENDERS) - set(different) == {"plbfgs", "history of 20"}  # 11 steps have 10 pairs
+    assert "plbfgs" in capsys.readouterr().out

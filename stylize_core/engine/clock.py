@@ -1,0 +1,37 @@
+"""When each step was done, without waiting for the device."""
+
+import time
+
+import torch
+from torch import Tensor
+
+
+class Clock:
+    """Notes moments; on a GPU, those at which it has done all work given to it so far.
+
+    Args:
+        device: whose work is timed; time counts from here.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._moments: list[float] = []
+        self._events: list[torch.cuda.Event] = []
+        self.tick()
+
+    def tick(self) -> None:
+        """Notes the moment."""
+        if self._device.type == "cuda":
+            event = torch.cuda.Event(enable_timing=True)
+            event.record(torch.cuda.current_stream(self._device))
+            self._events.append(event)
+        else:
+            self._moments.append(time.perf_counter())
+
+    def seconds(self) -> Tensor:
+        """Returns the seconds from the beginning to each moment, (moments,) float32; waits for the last."""
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
+            first = self._events[0]
+            return torch.tensor([first.elapsed_time(event) / 1000 for event in self._events[1:]])
+        return torch.tensor([moment - self._moments[0] for moment in self._moments[1:]])

@@ -1,0 +1,87 @@
+"""When a step is called, captured and replayed. No GPU is needed: CUDA's graphs are stood in for."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import torch
+
+from stylize_core.engine.replay import WARM_UP, Replayed
+
+GPU = torch.device("cuda")
+
+
+class FakeGraph:
+    """Counts replays."""
+
+    replays = 0
+
+    def replay(self) -> None:
+        """Does what was captured."""
+        FakeGraph.replays += 1
+
+
+@pytest.fixture
+def graphs(monkeypatch: pytest.MonkeyPatch) -> type[FakeGraph]:
+    """Stands in for CUDA's graphs: what runs in a capture is recorded, not done."""
+
+    @contextmanager
+    def capture(graph: FakeGraph) -> Iterator[None]:
+        yield
+
+    FakeGraph.replays = 0
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", FakeGraph)
+    monkeypatch.setattr(torch.cuda, "graph", capture)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda device: None)
+    return FakeGraph
+
+
+def test_a_cpu_is_called_each_time() -> None:
+    """Without a GPU every call is the function's."""
+    calls: list[int] = []
+    step = Replayed(lambda: calls.append(1), torch.device("cpu"))
+    for _ in range(9):
+        step()
+    assert len(calls) == 9
+
+
+def test_a_gpu_captures_after_the_warm_up(graphs: type[FakeGraph]) -> None:
+    """Of nine calls three are plain; then one is captured, without being done, and six times replayed."""
+    calls: list[int] = []
+    step = Replayed(lambda: calls.append(1), GPU)
+    for _ in range(9):
+        step()
+    assert len(calls) == WARM_UP + 1
+    assert graphs.replays == 9 - WARM_UP
+
+
+def test_what_cannot_be_captured_goes_on(graphs: type[FakeGraph]) -> None:
+    """Where the capture is refused, calls stay plain: each step is done once, and there is one attempt."""
+    calls: list[int] = []
+
+    def function() -> None:
+        calls.append(1)
+        if len(calls) == WARM_UP + 1:
+            raise RuntimeError("operation not permitted when stream is capturing")
+
+    step = Replayed(function, GPU)
+    for _ in range(9):
+        step()
+    assert graphs.replays == 0
+    assert len(calls) == 9 + 1
+
+
+def test_out_of_memory_in_the_capture_is_raised(graphs: type[FakeGraph]) -> None:
+    """The caller halves the batch then."""
+    calls: list[int] = []
+
+    def function() -> None:
+        calls.append(1)
+        if len(calls) > WARM_UP:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    step = Replayed(function, GPU)
+    for _ in range(WARM_UP):
+        step()
+    with pytest.raises(torch.OutOfMemoryError):
+        step()
