@@ -13,7 +13,8 @@ from stylize_core.errors import ImageTooSmall, InputError, StylizeError
 from stylize_core.job import Job, Source, job_id, public_uri
 from stylize_core.manifest.row import Row
 from stylize_core.settings import LAYERS
-from stylize_core.store.inputs import Fingerprint, Fingerprints, read_input, stat_input
+from stylize_core.store.fingerprints import Fingerprint, Fingerprints
+from stylize_core.store.inputs import read_input, stat_input
 
 READERS = 8
 """Threads that read inputs never seen before."""

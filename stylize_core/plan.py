@@ -18,7 +18,7 @@ from stylize_core.jobs import Sources, fingerprint, job_of
 from stylize_core.manifest.manifest import Manifest, RejectedRow
 from stylize_core.manifest.row import Row
 from stylize_core.settings import Settings
-from stylize_core.store.inputs import Fingerprints
+from stylize_core.store.fingerprints import Fingerprints
 from stylize_core.store.records import PLAN
 
 MAX_CHUNKS = 2000

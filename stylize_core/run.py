@@ -27,7 +27,8 @@ from stylize_core.report.page import write_report
 from stylize_core.report.rows import publish_rows
 from stylize_core.store import layout
 from stylize_core.store.files import Files
-from stylize_core.store.inputs import Fingerprints, read_input
+from stylize_core.store.fingerprints import Fingerprints
+from stylize_core.store.inputs import read_input
 from stylize_core.store.lease import Lease
 from stylize_core.store.ledger import read_results
 from stylize_core.store.records import STATUSES

@@ -2,8 +2,9 @@
 
 from stylize_core.store.commits import commit_name, publish_commit
 from stylize_core.store.files import Entry, Files
+from stylize_core.store.fingerprints import Fingerprint, Fingerprints
 from stylize_core.store.holder import Holder
-from stylize_core.store.inputs import Fingerprint, Fingerprints, read_input, stat_input
+from stylize_core.store.inputs import read_input, stat_input
 from stylize_core.store.lease import Lease
 from stylize_core.store.ledger import attempts, live, live_results, read_metrics, read_results
 from stylize_core.store.records import Outcome, Result
