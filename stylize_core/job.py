@@ -54,7 +54,16 @@ class Job:
     @property
     def digests(self) -> dict[str, object]:
         """The sha256 of every input, as results record them."""
-        return _digests(self.content, self.styles, self.init)
+        return {
+            "content": self.content.sha256,
+            "styles": [[style.sha256, weight] for style, weight in self.styles],
+            "init": self.init.sha256 if self.init else None,
+        }
+
+    def digests_json(self, weights_sha256: str) -> str:
+        """Returns the same and the network's as JSON."""
+        content, styles, init = _quoted(self.content), _styles_json(self.styles), _quoted(self.init)
+        return f'{{"content":{content},"styles":{styles},"init":{init},"weights":"{weights_sha256}"}}'
 
 
 def job_id(
@@ -81,27 +90,23 @@ def job_id(
     """
     # Written out, because this is done for each of millions of rows: JSON without spaces, with its keys in order.
     text = (
-        f'{{"content":"{content.sha256}","init":{_json(init.sha256 if init else None)},'
-        f'"numerics_version":{NUMERICS_VERSION},"precision":{_json(precision)},"settings":{settings},'
-        f'"styles":{_json([[style.sha256, weight] for style, weight in styles])},"weights":"{weights_sha256}"}}'
+        f'{{"content":"{content.sha256}","init":{_quoted(init)},"numerics_version":{NUMERICS_VERSION},'
+        f'"precision":"{precision}","settings":{settings},"styles":{_styles_json(styles)},"weights":"{weights_sha256}"}}'
     )
     return hashlib.sha256(text.encode("ascii")).hexdigest()[:24]
 
 
 def settings_json(settings: Settings) -> str:
     """Returns settings as JSON: without spaces, the keys in order, so that equal ones are equal texts."""
-    return _json(settings.to_dict())
+    return json.dumps(settings.to_dict(), sort_keys=True, separators=(",", ":"))
 
 
-_json = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+def _quoted(source: Source | None) -> str:
+    return f'"{source.sha256}"' if source else "null"
 
 
-def _digests(content: Source, styles: Sequence[tuple[Source, float]], init: Source | None) -> dict[str, object]:
-    return {
-        "content": content.sha256,
-        "styles": [[style.sha256, weight] for style, weight in styles],
-        "init": init.sha256 if init else None,
-    }
+def _styles_json(styles: Sequence[tuple[Source, float]]) -> str:
+    return f"[{','.join(f'[{_quoted(style)},{weight!r}]' for style, weight in styles)}]"
 
 
 def public_uri(uri: str) -> str:

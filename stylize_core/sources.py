@@ -18,7 +18,7 @@ READERS = 8
 KEPT = 20_000
 """Inputs of which a plan remembers that it has looked at them; a manifest may name millions."""
 
-_SLICE = 64  # inputs that a thread gets at a time
+_SLICE = 256  # inputs that a thread gets at a time, at most
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -64,7 +64,8 @@ class Sources:
         return [stat if isinstance(stat, StylizeError) else _source(stat[0], known[stat]) for stat in stats]
 
     def _each(self, function: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
-        slices = [items[start : start + _SLICE] for start in range(0, len(items), _SLICE)]
+        size = min(_SLICE, len(items) // READERS + 1)
+        slices = [items[start : start + size] for start in range(0, len(items), size)]
         for results in self._pool.map(lambda part: [function(item) for item in part], slices):
             self._check_stop()
             yield from results

@@ -3,13 +3,13 @@
 Nobody else can open them, and they are gone when the process is, whatever ends it.
 """
 
-import json
+import pickle
 import tempfile
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from threading import Lock
-from typing import IO
+from typing import IO, Any
 
 import pyarrow as pa
 
@@ -59,40 +59,40 @@ class JobSpool:
         if place is None:
             if len(self._settings_places) == _SETTINGS_KEPT:
                 self._settings_places.clear()  # they are written again where they come again
-            place = self._settings_places[settings] = self._write(settings)
+            place = self._settings_places[settings] = self._write(job.settings)
         (style, weight), init = job.styles[0], job.init
-        sources = [_to_list(job.content), _to_list(style), weight, init and _to_list(init)]
-        return self._write(json.dumps([job.job_id, *sources, place, job.height, job.width]))
+        sources = _to_tuple(job.content), _to_tuple(style), weight, _to_tuple(init) if init else None
+        return self._write((job.job_id, *sources, place, job.height, job.width))
 
     def read(self, place: int) -> Job:
         """Returns the job at a place; for any number of threads."""
-        job_id, content, style, weight, init, settings, height, width = json.loads(self._line(place))
+        job_id, content, style, weight, init, settings, height, width = self._read(place)
         return Job(
             job_id=job_id,
-            content=_from_list(content),
-            styles=((_from_list(style), weight),),
-            init=init and _from_list(init),
+            content=_to_source(content),
+            styles=((_to_source(style), weight),),
+            init=_to_source(init) if init else None,
             settings=self._settings_at(settings),
             height=height,
             width=width,
         )
 
-    def _write(self, line: str) -> int:
-        place = self._end
+    def _write(self, value: object) -> int:
+        place, data = self._end, pickle.dumps(value)
         with room():
-            self._end += self._file.write(line.encode("ascii") + b"\n")
+            self._end += self._file.write(data)
         return place
 
-    def _line(self, place: int) -> bytes:
+    def _read(self, place: int) -> Any:
         with self._lock:
             self._file.seek(place)
-            return self._file.readline()
+            return pickle.load(self._file)
 
     def _settings_at(self, place: int) -> Settings:
         if place not in self._settings:
             if len(self._settings) == _SETTINGS_KEPT:
                 self._settings.clear()
-            self._settings[place] = Settings.from_dict(json.loads(self._line(place)))
+            self._settings[place] = self._read(place)
         return self._settings[place]
 
 
@@ -124,13 +124,13 @@ class TableSpool:
         yield from pa.ipc.open_stream(self._file)
 
 
-def _to_list(source: Source) -> list[object]:
-    return [source.uri, source.sha256, source.width, source.height]
+def _to_tuple(source: Source) -> tuple[str, str, int, int]:
+    return source.uri, source.sha256, source.width, source.height
 
 
-def _from_list(parts: list[object]) -> Source:
+def _to_source(parts: tuple[str, str, int, int]) -> Source:
     uri, sha256, width, height = parts
-    return Source(uri=uri, sha256=sha256, width=width, height=height)  # type: ignore[arg-type]  # as `_to_list` wrote
+    return Source(uri=uri, sha256=sha256, width=width, height=height)
 
 
 @contextmanager

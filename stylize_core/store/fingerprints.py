@@ -1,7 +1,7 @@
 """What a store remembers of inputs, so that each file is read once, ever."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +23,8 @@ _SCHEMA = pa.schema(
         ("height", pa.int32()),
     ]
 )
+
+_CONDENSED = 5000  # lines that are Python objects at a time
 
 Stat = tuple[str, int, str]
 """A file as it is now: its URI, and size and stamp as `stat_input` gives them."""
@@ -46,7 +48,7 @@ class Fingerprints:
     """The inputs that a store knows, by URI (without credentials), size and stamp; 64 bytes of memory each."""
 
     def __init__(self) -> None:
-        self._known = _Known.of([])
+        self._known = _Known.of(b"", b"", [])
         self._new: dict[bytes, tuple[Stat, Fingerprint]] = {}
 
     @classmethod
@@ -95,7 +97,9 @@ class Fingerprints:
 
     def settle(self) -> None:
         """Keeps what was added in its compact form alone: known to this object, never to be saved."""
-        added = _Known.of([(key, fingerprint) for key, (_, fingerprint) in self._new.items()])
+        entries = [entry for _, entry in self._new.values()]
+        digests = bytes.fromhex("".join(entry.sha256 for entry in entries))
+        added = _Known.of(b"".join(self._new), digests, [(entry.width, entry.height) for entry in entries])
         self._known = _joined([self._known, added])
         self._new.clear()
 
@@ -121,27 +125,20 @@ class _Known(NamedTuple):
     shapes: npt.NDArray[np.int32]
 
     @classmethod
-    def of(cls, entries: Sequence[tuple[bytes, Fingerprint]]) -> "_Known":
-        """Returns fingerprints by key; of two with one key, the later one counts."""
-        digests = "".join(fingerprint.sha256 for _, fingerprint in entries)
-        shapes = [(fingerprint.width, fingerprint.height) for _, fingerprint in entries]
-        return cls.sorted_by_key((key for key, _ in entries), digests, shapes)
-
-    @classmethod
-    def sorted_by_key(cls, keys: Iterable[bytes], digests: str, shapes: Any) -> "_Known":
+    def of(cls, keys: bytes, digests: bytes, shapes: Any) -> "_Known":
         """Returns fingerprints by key.
 
         Args:
-            keys: 16 bytes each.
-            digests: 64 hex digits each, joined.
+            keys: n of 16 bytes each.
+            digests: 32 bytes each.
             shapes: n widths and heights.
         """
-        unsorted = np.frombuffer(b"".join(keys), "S16")
+        unsorted = np.frombuffer(keys, "S16")
         places = np.argsort(unsorted, kind="stable")
         return cls(
             unsorted[places],
             places,
-            np.frombuffer(bytes.fromhex(digests), np.uint8).reshape(-1, 32),
+            np.frombuffer(digests, np.uint8).reshape(-1, 32),
             np.array(shapes, np.int32).reshape(-1, 2),
         )
 
@@ -160,14 +157,17 @@ class _Known(NamedTuple):
 
 
 def _condensed(table: pa.Table) -> _Known:
-    uris, sizes, stamps, digests, widths, heights = (column.to_pylist() for column in table.columns)
-    keys = map(_key, uris, sizes, stamps)
-    return _Known.sorted_by_key(keys, "".join(digests), list(zip(widths, heights, strict=True)))
+    keys, digests = bytearray(), bytearray()
+    for batch in table.to_batches(_CONDENSED):
+        uris, sizes, stamps, texts = (batch[name].to_pylist() for name in ("uri", "size", "stamp", "sha256"))
+        keys += b"".join(map(_key, uris, sizes, stamps))
+        digests += bytes.fromhex("".join(texts))
+    return _Known.of(bytes(keys), bytes(digests), np.column_stack([table["width"], table["height"]]))
 
 
 def _joined(parts: list[_Known]) -> _Known:
     """Joins fingerprints; a later one replaces an earlier one with the same key."""
-    parts = [_Known.of([]), *parts]
+    parts = [_Known.of(b"", b"", []), *parts]
     starts = np.cumsum([0, *(len(part.keys) for part in parts)])
     keys = np.concatenate([part.keys for part in parts])
     places = np.concatenate([part.places + start for part, start in zip(parts, starts, strict=False)])
