@@ -8,7 +8,10 @@ import pyarrow.compute as pc
 from stylize_core.store import layout
 from stylize_core.store.files import Files
 from stylize_core.store.records import METRICS, RESULTS
-from stylize_core.store.tables import read_table, read_tables
+from stylize_core.store.tables import read_batches, read_tables
+
+LINES = 50_000
+"""Lines of losses in memory at once, beside those that are asked for."""
 
 
 def read_results(files: Files) -> pa.Table:
@@ -17,18 +20,29 @@ def read_results(files: Files) -> pa.Table:
     Raises:
         StoreError: a results file is damaged; it is named.
     """
-    paths = [entry.path for entry in files.list(layout.RESULTS) if entry.path.endswith(".parquet")]
-    return read_tables(files, paths, RESULTS)
+    return read_tables(files, results_paths(files), RESULTS)
+
+
+def results_paths(files: Files) -> list[str]:
+    """Returns the paths of all results files, in the order of the commits' names."""
+    paths = (entry.path for entry in files.walk(layout.RESULTS))
+    return sorted((path for path in paths if path.endswith(".parquet")), key=lambda path: path.removesuffix(".parquet"))
 
 
 def live(results: pa.Table) -> pa.Table:
-    """Returns one line per job, sorted by job id.
+    """Returns one line per job, sorted by job id: the one that counts; see `winners`."""
+    return results.take(winners(results))
+
+
+def winners(lines: pa.Table) -> pa.Array:
+    """Returns the places of the lines that count, one per job, in the order of the job ids.
 
     Of a job's lines the one that counts is done before failed, then of the highest attempt, then of the latest commit.
+
+    Args:
+        lines: with `job_id`, `status`, `attempt` and `commit`, which may be anything that sorts as the names do.
     """
-    keys = results.select(["job_id", "attempt", "commit"]).append_column(
-        "failed", pc.not_equal(results["status"], "done")
-    )
+    keys = lines.select(["job_id", "attempt", "commit"]).append_column("failed", pc.not_equal(lines["status"], "done"))
     order = pc.sort_indices(
         keys,
         sort_keys=[
@@ -38,10 +52,9 @@ def live(results: pa.Table) -> pa.Table:
             ("commit", "descending"),
         ],
     )
-    jobs = results["job_id"].take(order).combine_chunks()
+    jobs = keys["job_id"].take(order).combine_chunks()
     is_first = pa.concat_arrays([pa.array([True] * bool(len(jobs)), pa.bool_()), pc.not_equal(jobs[1:], jobs[:-1])])
-    return results.take(order.filter(is_first))
-
+    return order.filter(is_first)
 
 def live_results(files: Files) -> pa.Table:
     """Returns the line of each job that counts; see `read_results` and `live`."""
@@ -75,8 +88,10 @@ def read_metrics(files: Files, results: pa.Table) -> pa.Table:
 
 
 def _metrics_of(files: Files, commit: str, jobs: list[str]) -> pa.Table:
+    wanted = pa.array(jobs, pa.string())
     try:
-        table = read_table(files, layout.metrics(commit), METRICS)
+        batches = read_batches(files, layout.metrics(commit), METRICS, LINES)
+        counting = [table.filter(pc.is_in(table["job_id"], value_set=wanted)) for table in batches]
+        return pa.concat_tables([METRICS.empty_table(), *counting])
     except FileNotFoundError:
         return METRICS.empty_table()
-    return table.filter(pc.is_in(table["job_id"], value_set=pa.array(jobs, pa.string())))
