@@ -13,9 +13,8 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, BinaryIO
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 
@@ -31,7 +30,7 @@ CONFIG: dict[str, Any] = globals().get("CONFIG") or json.loads(sys.argv[1])
 
 events: Counter[str] = Counter()
 journal = os.open(CONFIG["journal"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-optimise, publish, publishing, rename = Engine.optimise, Files.publish, Files.publishing, os.replace
+optimise, publish, rename = Engine.optimise, Files.publish, os.replace
 
 
 def reach(event: str) -> None:
@@ -51,15 +50,6 @@ def publish_and_tell(files: Files, path: str, data: bytes) -> None:
     """Stands in for `Files.publish`."""
     reach(f"before {kind(path)}")
     publish(files, path, data)
-    reach(f"after {kind(path)}")
-
-
-@contextmanager
-def publishing_and_tell(files: Files, path: str) -> Iterator[BinaryIO]:
-    """Stands in for `Files.publishing`."""
-    reach(f"before {kind(path)}")
-    with publishing(files, path) as file:
-        yield file
     reach(f"after {kind(path)}")
 
 
@@ -94,7 +84,6 @@ for owner, name, stand_in in (
     (Engine, "fit", lambda *_: Fit(jobs=1, recompute=False, bytes=0)),
     (Engine, "optimise", optimise_and_tell),
     (Files, "publish", publish_and_tell),
-    (Files, "publishing", publishing_and_tell),
     (os, "replace", rename_and_tell),
 ):
     setattr(owner, name, stand_in)

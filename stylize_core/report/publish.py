@@ -1,16 +1,18 @@
 """The record of a run as files: results.csv, results.parquet and failed.csv."""
 
 from collections import Counter
-from typing import BinaryIO
+from collections.abc import Iterable, Iterator
+from tempfile import TemporaryFile
 
 import pandas as pd
+import pyarrow as pa
 
 from stylize_core.report.failed import failed_manifest, harmless
 from stylize_core.report.rows import collect_rows
 from stylize_core.store import layout
 from stylize_core.store.files import Files
 from stylize_core.store.records import ROWS, STATUSES
-from stylize_core.store.tables import publishing_table
+from stylize_core.store.tables import publish_batches
 
 
 def publish_rows(files: Files, run: str) -> dict[str, int]:
@@ -24,23 +26,27 @@ def publish_rows(files: Files, run: str) -> dict[str, int]:
         StoreError: the store cannot be read or written.
     """
     rows = collect_rows(files, run)
-    with files.publishing(layout.run(run, "failed.csv")) as file:
-        for part in failed_manifest(files, run, rows):
-            _append(part, file)
     counts = Counter[str]()
-    with (
-        publishing_table(files, layout.run(run, "results.parquet"), ROWS) as writer,  # the last to appear
-        files.publishing(layout.run(run, "results.csv")) as file,
-    ):
-        for table in rows:
-            frame = table.to_pandas()
-            _append(frame.assign(error=frame["error"].map(harmless, na_action="ignore")), file)
-            writer.write_table(table)
-            counts.update(frame["status"])
+    _publish_csv(files, layout.run(run, "failed.csv"), failed_manifest(files, run, rows))
+    _publish_csv(files, layout.run(run, "results.csv"), _readable(rows, counts))
+    batches = (batch for table in rows for batch in table.combine_chunks().to_batches())
+    publish_batches(files, layout.run(run, "results.parquet"), ROWS, batches)  # the last: with it, the run has ended
     return {status: counts[status] for status in STATUSES}
 
 
-def _append(frame: pd.DataFrame, file: BinaryIO) -> None:
-    """Writes the next part of a CSV file, whose header comes with the first."""
-    text = frame.to_csv(index=False, header=file.tell() == 0, lineterminator="\n")
-    file.write(text.encode("utf-8"))
+def _readable(rows: Iterable[pa.Table], counts: Counter[str]) -> Iterator[pd.DataFrame]:
+    """Yields rows as spreadsheets may open them, and counts them by status."""
+    for table in rows:
+        frame = table.to_pandas()
+        counts.update(frame["status"])
+        yield frame.assign(error=frame["error"].map(harmless, na_action="ignore"))
+
+
+def _publish_csv(files: Files, path: str, parts: Iterable[pd.DataFrame]) -> None:
+    """Writes the parts of a table as one file; memory holds one part, and in the end the file."""
+    with TemporaryFile() as file:
+        for part in parts:
+            text = part.to_csv(index=False, header=file.tell() == 0, lineterminator="\n")
+            file.write(text.encode("utf-8"))
+        file.seek(0)
+        files.publish(path, file.read())

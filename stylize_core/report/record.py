@@ -147,6 +147,7 @@ class RunRecord:
     results: pa.Table
     environment: Mapping[str, Any]
     forecast: Mapping[str, Any]
+
     @property
     def finished(self) -> tuple[JobRecord, ...]:
         """The jobs that have a live line: done, skipped or failed."""

@@ -35,7 +35,7 @@ def latest_run(files: Files) -> str:
 
 
 def _runs(files: Files) -> list[str]:
-    plans = [entry.path.split("/") for entry in files.walk(layout.RUNS) if entry.path.endswith("/plan.parquet")]
+    plans = [entry.path.split("/") for entry in files.list(layout.RUNS) if entry.path.endswith("/plan.parquet")]
     return sorted(run for _, run, _ in plans)
 
 

@@ -21,9 +21,9 @@ import pyarrow.compute as pc
 from stylize_core.errors import StoreError, StoreLocked
 from stylize_core.store import layout
 from stylize_core.store.files import Files
-from stylize_core.store.ledger import winners
+from stylize_core.store.ledger import live
 from stylize_core.store.records import METRICS, RESULTS
-from stylize_core.store.tables import publishing_table, read_each
+from stylize_core.store.tables import map_tables, publish_batches
 
 _log = logging.getLogger(__name__)
 
@@ -39,8 +39,8 @@ LARGE = 1 / 4
 RESULTS_LINES, METRICS_LINES = 10_000, 50_000
 """Of a row group, about: some 20 MB in memory."""
 
-AHEAD = 4
-"""Files read ahead, each small."""
+AT_ONCE = 8
+"""Files read at once, each small."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def compact(files: Files, check: Callable[[], None] = lambda: None) -> int:
             joined += len(group)
     except StoreLocked:
         raise
-    except StoreError as error:
+    except (StoreError, FileNotFoundError) as error:
         _log.warning("small commits are left as they are: %s", error)
     return joined
 
@@ -97,7 +97,7 @@ def _commits(files: Files) -> list[Commit]:
 
 
 def _sizes(files: Files, folder: str) -> dict[str, int]:
-    found = (entry for entry in files.walk(folder) if entry.path.endswith(".parquet"))
+    found = (entry for entry in files.list(folder) if entry.path.endswith(".parquet"))
     return {entry.path.removeprefix(f"{folder}/").removesuffix(".parquet"): entry.size for entry in found}
 
 
@@ -120,12 +120,10 @@ def _join(files: Files, group: Sequence[Commit]) -> None:
     name = _name_after(group[-1].name)
     lines = _keys(files, group)
     if any(commit.metrics for commit in group):
-        with publishing_table(files, layout.metrics(name), METRICS) as writer:
-            for table in _regrouped(_losses(files, group, lines), METRICS_LINES):
-                writer.write_table(table)
-    with publishing_table(files, layout.results(name), RESULTS) as writer:
-        for table in _regrouped(_results(files, group, lines, name), RESULTS_LINES):
-            writer.write_table(table)
+        losses = _regrouped(_losses(files, group, lines), METRICS_LINES)
+        publish_batches(files, layout.metrics(name), METRICS, losses)
+    results = _regrouped(_results(files, group, lines, name), RESULTS_LINES)
+    publish_batches(files, layout.results(name), RESULTS, results)
     files.delete([layout.results(commit.name) for commit in group])
     files.delete([layout.metrics(commit.name) for commit in group])
 
@@ -138,19 +136,20 @@ def _name_after(name: str) -> str:
 
 
 def _keys(files: Files, group: Sequence[Commit]) -> pa.Table:
-    """Returns what tells which lines of a group count: `commit` is the place of a line's commit in the group."""
+    """Returns what tells which lines of a group count; `commit` is a commit's number in the group, `place` a line's."""
     schema = pa.schema([RESULTS.field(name) for name in ("job_id", "attempt", "status")])
-    tables = list(read_each(files, [layout.results(commit.name) for commit in group], schema))
+    tables = list(_read(files, [layout.results(commit.name) for commit in group], schema))
     commits = np.repeat(np.arange(len(group), dtype=np.int32), [len(table) for table in tables])
-    return pa.concat_tables(tables).append_column("commit", pa.array(commits))
+    lines = pa.concat_tables(tables).append_column("commit", pa.array(commits))
+    return lines.append_column("place", pa.array(np.arange(len(lines))))
 
 
 def _losses(files: Files, group: Sequence[Commit], lines: pa.Table) -> Iterator[pa.Table]:
     """Yields each commit's losses of the lines that count: losses are known by their job, and a job's must be one."""
-    counting = lines.take(winners(lines))
+    counting = live(lines)
     jobs, commits = counting["job_id"].combine_chunks(), counting["commit"].to_numpy()
     places = [place for place, commit in enumerate(group) if commit.metrics]
-    tables = read_each(files, [layout.metrics(group[place].name) for place in places], METRICS, ahead=AHEAD)
+    tables = _read(files, [layout.metrics(group[place].name) for place in places], METRICS)
     for place, table in zip(places, tables, strict=True):
         yield table.filter(pc.is_in(table["job_id"], value_set=jobs.filter(pa.array(commits == place))))
 
@@ -159,8 +158,10 @@ def _results(files: Files, group: Sequence[Commit], lines: pa.Table, name: str) 
     """Yields each commit's lines under the new name, less those of which a later commit has a line of equal rank."""
     kept = _latest_of_each_rank(lines)
     start = 0
-    for table in read_each(files, [layout.results(commit.name) for commit in group], RESULTS, ahead=AHEAD):
-        renamed = table.set_column(RESULTS.get_field_index("commit"), RESULTS.field("commit"), pa.array([name] * len(table)))
+    for table in _read(files, [layout.results(commit.name) for commit in group], RESULTS):
+        renamed = table.set_column(
+            RESULTS.get_field_index("commit"), RESULTS.field("commit"), pa.array([name] * len(table))
+        )
         yield renamed.filter(pa.array(kept[start : start + len(table)]))
         start += len(table)
 
@@ -168,17 +169,22 @@ def _results(files: Files, group: Sequence[Commit], lines: pa.Table, name: str) 
 def _latest_of_each_rank(lines: pa.Table) -> npt.NDArray[np.bool_]:
     ranks = pc.binary_join_element_wise(lines["job_id"], lines["status"], pc.cast(lines["attempt"], pa.string()), "/")
     kept = np.zeros(len(lines), dtype=np.bool_)
-    kept[winners(lines.set_column(0, "job_id", ranks)).to_numpy()] = True
+    kept[live(lines.set_column(0, "job_id", ranks))["place"].to_numpy()] = True
     return kept
 
 
-def _regrouped(tables: Iterable[pa.Table], lines: int) -> Iterator[pa.Table]:
-    """Yields the same lines in tables of at least so many, the last one excepted."""
+def _read(files: Files, paths: Sequence[str], schema: pa.Schema) -> Iterator[pa.Table]:
+    for start in range(0, len(paths), AT_ONCE):
+        yield from map_tables(lambda table: table, files, paths[start : start + AT_ONCE], schema)
+
+
+def _regrouped(tables: Iterable[pa.Table], lines: int) -> Iterator[pa.RecordBatch]:
+    """Yields the same lines in batches of at least so many, the last one excepted."""
     pending: list[pa.Table] = []
     for table in tables:
         pending.append(table)
         if sum(map(len, pending)) >= lines:
-            yield pa.concat_tables(pending)
+            yield from pa.concat_tables(pending).combine_chunks().to_batches()
             pending = []
     if pending:
-        yield pa.concat_tables(pending)
+        yield from pa.concat_tables(pending).combine_chunks().to_batches()

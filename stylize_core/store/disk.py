@@ -4,7 +4,6 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import BinaryIO
 
 TEMPORARY = ".tmp-"
 """Part of the name of every file that is still being written; what a kill leaves behind is known by it."""
@@ -12,27 +11,16 @@ TEMPORARY = ".tmp-"
 
 def replace(target: str, data: bytes) -> None:
     """Writes a file, or replaces it, in one step."""
-    with replacing(target) as file:
-        file.write(data)
-
-
-@contextmanager
-def replacing(target: str) -> Iterator[BinaryIO]:
-    """Gives a file to write to, which takes its place in one step at the end of the block; not if the block fails."""
-    with _beside(target) as file:
-        yield file
-        _sync(file)
-        os.replace(file.name, target)
+    with _written_beside(target, data) as temporary:
+        os.replace(temporary, target)
     _sync_folder(os.path.dirname(target))
 
 
 def create(target: str, data: bytes) -> bool:
     """Writes a file unless it exists; of several callers exactly one gets True."""
-    with _beside(target) as file:
-        file.write(data)
-        _sync(file)
+    with _written_beside(target, data) as temporary:
         try:
-            os.link(file.name, target)  # unlike a rename, a link never replaces
+            os.link(temporary, target)  # unlike a rename, a link never replaces
         except FileExistsError:
             return False
     _sync_folder(os.path.dirname(target))
@@ -61,21 +49,18 @@ def is_inside(root: str, path: str) -> bool:
 
 
 @contextmanager
-def _beside(target: str) -> Iterator[BinaryIO]:
-    """Gives a new file in the target's folder; whatever still has its name at the end of the block is deleted."""
+def _written_beside(target: str, data: bytes) -> Iterator[str]:
     _make_folder(os.path.dirname(target))
     temporary = f"{target}{TEMPORARY}{secrets.token_hex(6)}"
     try:
         with open(temporary, "xb") as file:
-            yield file
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        yield temporary
     finally:
         with suppress(OSError):  # renamed away, or never made; the error that led here matters more
             os.unlink(temporary)
-
-
-def _sync(file: BinaryIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())
 
 
 def _make_folder(folder: str) -> None:

@@ -1,15 +1,13 @@
 """The one class through which everything touches a store: a local folder, or any fsspec URL."""
 
 import errno
-import io
 import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
@@ -82,11 +80,6 @@ class Files:
                 return Path(full).read_bytes()
             return bytes(self._fs.cat_file(full))
 
-    def open(self, path: str) -> BinaryIO:
-        """Returns a file to be read here and there; elsewhere than on a disk it is held in memory. Errors as of `read`."""
-        with self._clear_errors("read", path):
-            return open(self._full(path), "rb") if self._is_local else io.BytesIO(self.read(path))
-
     def publish(self, path: str, data: bytes) -> None:
         """Writes a file, or replaces it, in one step."""
         with self._clear_errors("written", path):
@@ -95,23 +88,6 @@ class Files:
                 disk.replace(target, data)
             else:
                 self._fs.pipe_file(target, data)
-
-    @contextmanager
-    def publishing(self, path: str) -> Iterator[BinaryIO]:
-        """Gives a file to write to, published in one step at the end of the block; not if the block fails.
-
-        For what is too large to be held in memory. An OSError of the block counts as the store's.
-        """
-        with self._clear_errors("written", path):
-            target = self._target(path)
-            if self._is_local:
-                with disk.replacing(target) as file:
-                    yield file
-            else:  # one request, or a multipart with abort, once everything is known to be there
-                with tempfile.NamedTemporaryFile(prefix="stylize-") as file:
-                    yield file  # type: ignore[misc]  # has all that a BinaryIO has
-                    file.flush()
-                    self._fs.put_file(file.name, target)
 
     def create(self, path: str, data: bytes) -> bool:
         """Writes a file unless it exists; of several callers, here or elsewhere, exactly one gets True."""
@@ -145,13 +121,10 @@ class Files:
 
     def list(self, folder: str, *, recursive: bool = True) -> list[Entry]:
         """Returns the files below a folder ("" is the root), sorted by path; none where it does not exist."""
-        return sorted(self.walk(folder, recursive=recursive), key=lambda entry: entry.path)
-
-    def walk(self, folder: str, *, recursive: bool = True) -> Iterator[Entry]:
-        """Yields what `list` returns one by one, folder by folder: a store may hold millions of files."""
         with self._clear_errors("read", folder):
             top = self._full(folder) if folder else self._root
-            yield from self._walk_local(top, recursive) if self._is_local else self._walk_remote(top, recursive)
+            found = self._walk_local(top, recursive) if self._is_local else self._walk_remote(top, recursive)
+            return sorted(found, key=lambda entry: entry.path)
 
     def local_path(self, path: str) -> Path | None:
         """Returns where a file lies on this machine's disks; None for a store elsewhere."""

@@ -20,29 +20,18 @@ def read_results(files: Files) -> pa.Table:
     Raises:
         StoreError: a results file is damaged; it is named.
     """
-    return read_tables(files, results_paths(files), RESULTS)
-
-
-def results_paths(files: Files) -> list[str]:
-    """Returns the paths of all results files, in the order of the commits' names."""
-    paths = (entry.path for entry in files.walk(layout.RESULTS))
-    return sorted((path for path in paths if path.endswith(".parquet")), key=lambda path: path.removesuffix(".parquet"))
+    paths = [entry.path for entry in files.list(layout.RESULTS) if entry.path.endswith(".parquet")]
+    return read_tables(files, paths, RESULTS)
 
 
 def live(results: pa.Table) -> pa.Table:
-    """Returns one line per job, sorted by job id: the one that counts; see `winners`."""
-    return results.take(winners(results))
-
-
-def winners(lines: pa.Table) -> pa.Array:
-    """Returns the places of the lines that count, one per job, in the order of the job ids.
+    """Returns one line per job, sorted by job id.
 
     Of a job's lines the one that counts is done before failed, then of the highest attempt, then of the latest commit.
-
-    Args:
-        lines: with `job_id`, `status`, `attempt` and `commit`, which may be anything that sorts as the names do.
     """
-    keys = lines.select(["job_id", "attempt", "commit"]).append_column("failed", pc.not_equal(lines["status"], "done"))
+    keys = results.select(["job_id", "attempt", "commit"]).append_column(
+        "failed", pc.not_equal(results["status"], "done")
+    )
     order = pc.sort_indices(
         keys,
         sort_keys=[
@@ -52,9 +41,10 @@ def winners(lines: pa.Table) -> pa.Array:
             ("commit", "descending"),
         ],
     )
-    jobs = keys["job_id"].take(order).combine_chunks()
+    jobs = results["job_id"].take(order).combine_chunks()
     is_first = pa.concat_arrays([pa.array([True] * bool(len(jobs)), pa.bool_()), pc.not_equal(jobs[1:], jobs[:-1])])
-    return order.filter(is_first)
+    return results.take(order.filter(is_first))
+
 
 def live_results(files: Files) -> pa.Table:
     """Returns the line of each job that counts; see `read_results` and `live`."""
@@ -92,6 +82,6 @@ def _metrics_of(files: Files, commit: str, jobs: list[str]) -> pa.Table:
     try:
         batches = read_batches(files, layout.metrics(commit), METRICS, LINES)
         counting = [table.filter(pc.is_in(table["job_id"], value_set=wanted)) for table in batches]
-        return pa.concat_tables([METRICS.empty_table(), *counting])
     except FileNotFoundError:
         return METRICS.empty_table()
+    return pa.concat_tables([METRICS.empty_table(), *counting])

@@ -6,13 +6,17 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from stylize_core.errors import StoreUnusable
+from stylize_core.store import layout
 from stylize_core.store.files import Files
-from stylize_core.store.ledger import results_paths, winners
+from stylize_core.store.ledger import live
 from stylize_core.store.records import RESULTS
-from stylize_core.store.tables import read_each, read_tables
+from stylize_core.store.tables import map_tables
 
 LINES = 20_000
 """Lines given at once, about; those of a compacted file come together."""
+
+_KEYS = ("job_id", "attempt", "status")
 
 
 def live_lines(files: Files, columns: Sequence[str]) -> Iterator[pa.Table]:
@@ -26,25 +30,36 @@ def live_lines(files: Files, columns: Sequence[str]) -> Iterator[pa.Table]:
     """
     paths = results_paths(files)
     counts, is_live = _live(files, paths)
-    starts = np.concatenate([[0], np.cumsum(counts)])
+    starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     for first, last in _stretches(starts):
-        table = read_tables(files, paths[first:last], _columns(columns))
+        table = pa.concat_tables(_read(files, paths[first:last], columns))
         yield table.filter(pa.array(is_live[starts[first] : starts[last]]))
 
 
 def live_table(files: Files, columns: Sequence[str]) -> pa.Table:
     """Returns columns of the lines that count at once; see `live_lines`."""
-    return pa.concat_tables([_columns(columns).empty_table(), *live_lines(files, columns)])
+    return pa.concat_tables([_schema(columns).empty_table(), *live_lines(files, columns)])
+
+
+def results_paths(files: Files) -> list[str]:
+    """Returns the paths of all results files, in the order of the commits' names."""
+    paths = [entry.path for entry in files.list(layout.RESULTS) if entry.path.endswith(".parquet")]
+    return sorted(paths, key=lambda path: path.removesuffix(".parquet"))
 
 
 def _live(files: Files, paths: Sequence[str]) -> tuple[list[int], npt.NDArray[np.bool_]]:
     """Returns the number of lines of each file, and whether each line counts."""
-    tables = list(read_each(files, paths, _columns(("job_id", "attempt", "status"))))
+    tables = _read(files, paths, _KEYS)
     counts = [len(table) for table in tables]
-    lines = pa.concat_tables([_columns(("job_id", "attempt", "status")).empty_table(), *tables]).combine_chunks()
-    commits = np.repeat(np.arange(len(paths), dtype=np.int32), counts)  # paths sort as the commits' names do
+    lines = pa.concat_tables([_schema(_KEYS).empty_table(), *tables]).combine_chunks()
+    places = {
+        "commit": np.repeat(np.arange(len(paths), dtype=np.int32), counts),  # as the paths are, in the names' order
+        "place": np.arange(len(lines)),
+    }
+    for name, values in places.items():
+        lines = lines.append_column(name, pa.array(values))
     is_live = np.zeros(len(lines), dtype=np.bool_)
-    is_live[winners(lines.append_column("commit", pa.array(commits))).to_numpy()] = True
+    is_live[live(lines)["place"].to_numpy()] = True
     return counts, is_live
 
 
@@ -58,5 +73,13 @@ def _stretches(starts: npt.NDArray[np.int64]) -> Iterator[tuple[int, int]]:
         first = last
 
 
-def _columns(names: Sequence[str]) -> pa.Schema:
-    return pa.schema([RESULTS.field(name) for name in names])
+def _read(files: Files, paths: Sequence[str], columns: Sequence[str]) -> list[pa.Table]:
+    try:
+        return list(map_tables(lambda table: table, files, paths, _schema(columns)))
+    except FileNotFoundError as error:
+        what = "the store was compacted while it was read"
+        raise StoreUnusable(what, where=files.public_uri, todo="try again") from error
+
+
+def _schema(columns: Sequence[str]) -> pa.Schema:
+    return pa.schema([RESULTS.field(name) for name in columns])

@@ -81,7 +81,7 @@ def _listed(files: Files) -> tuple[int, int, dict[str, Span]]:
     """Returns number and bytes of all files, and when each run's first and last were written."""
     count, size = 0, 0
     runs: dict[str, Span] = {}
-    for entry in files.walk(""):
+    for entry in files.list(""):
         count, size = count + 1, size + entry.size
         folder, _, rest = entry.path.partition("/")
         if folder == layout.RUNS and "/" in rest:

@@ -10,8 +10,7 @@ import pyarrow.compute as pc
 from stylize_core.store import layout
 from stylize_core.store.disk import TEMPORARY
 from stylize_core.store.files import Files
-from stylize_core.store.ledger import results_paths
-from stylize_core.store.live import live_table
+from stylize_core.store.live import live_table, results_paths
 
 AT_ONCE = 100_000
 """Files that are looked up together."""
@@ -41,7 +40,7 @@ def stray_files(files: Files) -> list[str]:
         StoreError: a results file is damaged.
     """
     marks = _marks(files)
-    found = (entry.path for entry in files.walk(""))
+    found = (entry.path for entry in files.list(""))
     strays: list[str] = []
     while paths := list(islice(found, AT_ONCE)):
         strays += [path for path in paths if TEMPORARY in path and _folder(path) != layout.LEASE]

@@ -1,20 +1,20 @@
 """Parquet files of a store."""
 
-from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, BinaryIO
+from tempfile import TemporaryFile
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stylize_core.errors import StoreError, StoreUnusable
+from stylize_core.errors import StoreError
 from stylize_core.store.files import Files
 
 _THREADS = 8  # small files: the time goes into waiting for the disk or the network
 
-_FORMAT: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}  # so that damage is noticed
+T = TypeVar("T")
 
 
 def publish_table(files: Files, path: str, table: pa.Table) -> None:
@@ -22,18 +22,21 @@ def publish_table(files: Files, path: str, table: pa.Table) -> None:
     files.publish(path, to_parquet(table))
 
 
+def publish_batches(files: Files, path: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
+    """Writes batches as one Parquet file, a row group each, in one step; holds no more than the compressed file."""
+    with TemporaryFile() as file:
+        with pq.ParquetWriter(file, schema, compression="zstd", write_page_checksum=True) as writer:
+            for batch in batches:
+                writer.write_batch(batch)
+        file.seek(0)
+        files.publish(path, file.read())
+
+
 def to_parquet(table: pa.Table) -> bytes:
     """Returns a table as Parquet: zstd, each page with a checksum so that damage is noticed."""
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, **_FORMAT)
+    pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
     return bytes(sink.getvalue().to_pybytes())
-
-
-@contextmanager
-def publishing_table(files: Files, path: str, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
-    """Gives a writer of a table that is too large for memory; see `Files.publishing`."""
-    with files.publishing(path) as file, pq.ParquetWriter(file, schema, **_FORMAT) as writer:
-        yield writer
 
 
 def read_table(files: Files, path: str, schema: pa.Schema) -> pa.Table:
@@ -49,43 +52,32 @@ def read_table(files: Files, path: str, schema: pa.Schema) -> pa.Table:
 
 
 def read_batches(files: Files, path: str, schema: pa.Schema, lines: int) -> Iterator[pa.Table]:
-    """Yields the columns of a schema from a Parquet file, at most so many lines at a time; errors as of `read_table`."""
-    with files.open(path) as data, _damage_named(files, path):
+    """Yields the columns of a schema from a Parquet file, so many lines at a time; errors as of `read_table`.
+
+    On a disk no more of the file than that is in memory; from elsewhere it comes as a whole.
+    """
+    local = files.local_path(path)
+    data = pa.BufferReader(files.read(path)) if local is None else pa.OSFile(str(local))
+    with data, _damage_named(files, path):
         for batch in _parquet(data).iter_batches(lines, columns=schema.names, use_threads=False):
             yield _typed(pa.Table.from_batches([batch]), schema)
 
 
 def read_tables(files: Files, paths: Iterable[str], schema: pa.Schema) -> pa.Table:
-    """Returns several Parquet files as one table; see `read_each`."""
-    return pa.concat_tables([schema.empty_table(), *read_each(files, paths, schema)])
+    """Returns several Parquet files as one table, in the order of the paths; raises as `read_table` does."""
+    return pa.concat_tables([schema.empty_table(), *map_tables(lambda table: table, files, paths, schema)])
 
 
-def read_each(files: Files, paths: Iterable[str], schema: pa.Schema, *, ahead: int = _THREADS) -> Iterator[pa.Table]:
-    """Yields the tables of several Parquet files, in the order of the paths; threads read some of them ahead.
+def map_tables(function: Callable[[pa.Table], T], files: Files, paths: Iterable[str], schema: pa.Schema) -> Iterator[T]:
+    """Yields what a function makes of each Parquet file, in the order of the paths; raises as `read_table` does.
 
-    Raises:
-        StoreUnusable: a file was listed and is gone: it was compacted meanwhile.
-        StoreError: a file is damaged, or lacks a column.
+    Threads read some files ahead, and the function, called there, may make them smaller.
     """
-    read: deque[Future[pa.Table]] = deque()
-    with ThreadPoolExecutor(ahead) as pool:
-        for path in paths:
-            if len(read) == ahead:
-                yield read.popleft().result()
-            read.append(pool.submit(_read_listed, files, schema, path))
-        while read:
-            yield read.popleft().result()
+    with ThreadPoolExecutor(_THREADS) as pool:
+        yield from pool.map(lambda path: function(read_table(files, path, schema)), paths)
 
 
-def _read_listed(files: Files, schema: pa.Schema, path: str) -> pa.Table:
-    try:
-        return read_table(files, path, schema)
-    except FileNotFoundError as error:
-        where = f"{files.public_uri}/{path}"
-        raise StoreUnusable("the store was changed while it was read", where=where, todo="try again") from error
-
-
-def _parquet(data: BinaryIO | pa.BufferReader) -> pq.ParquetFile:
+def _parquet(data: pa.NativeFile) -> pq.ParquetFile:
     return pq.ParquetFile(data, page_checksum_verification=True)
 
 

@@ -102,7 +102,7 @@ class _Snapshots:
 
     @functools.cached_property
     def _present(self) -> pa.Array:
-        return pa.array((entry.path for entry in self._files.walk(layout.SNAPSHOTS)), pa.string())
+        return pa.array((entry.path for entry in self._files.list(layout.SNAPSHOTS)), pa.string())
 
 
 def _metrics_faults(files: Files, lines: Sequence[Line]) -> Iterator[Fault]:

@@ -94,17 +94,17 @@ def test_nightly_runs_rewrite_little(
     local: Files, fill: Callable[..., None], outcome: MakeOutcome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A large commit is never read or written again; those before and after it are joined each for themselves."""
-    fill(local, range(16))
-    publish_commit(local, "run-016", [outcome(f"ff{n:04}") for n in range(300)])
-    fill(local, range(17, 40))
-    small, large = (local.list(f"results/run-{n:03}.parquet".rpartition("/")[0])[n].size for n in (0, 16))
-    monkeypatch.setattr(compacting, "RESULTS_BYTES", 4 * large)
-    assert 24 * small < 4 * large
+    fill(local, range(4))
+    publish_commit(local, "run-004", [outcome(f"ff{n:04}") for n in range(300)])
+    fill(local, range(5, 10))
+    small, large = (Path(local.uri, "results", f"run-{n:03}.parquet").stat() for n in (0, 4))
+    assert 5 * small.st_size < 4 * large.st_size
+    monkeypatch.setattr(compacting, "FEW", 4)
+    monkeypatch.setattr(compacting, "RESULTS_BYTES", 4 * large.st_size)
     before = seen(local)
-    kept = Path(local.uri, "results", "run-016.parquet").stat()
     compact(local)
-    assert names(local, "results") == ["run-015_0001", "run-016", "run-039_0001"]
-    assert Path(local.uri, "results", "run-016.parquet").stat().st_mtime_ns == kept.st_mtime_ns
+    assert names(local, "results") == ["run-003_0001", "run-004", "run-009_0001"]
+    assert Path(local.uri, "results", "run-004.parquet").stat().st_mtime_ns == large.st_mtime_ns
     assert_same(seen(local), before)
 
 

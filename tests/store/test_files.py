@@ -65,7 +65,7 @@ def test_local_path(local: Files) -> None:
 @pytest.mark.parametrize("path", ["../x", "a/../../x", "/etc/x", "a//b", "./a", "a/..", "", "a\0b"])
 def test_paths_outside_are_refused(files: Files, path: str) -> None:
     """No path leads out of the store: neither `..`, nor an absolute path, nor an empty part."""
-    for act in (files.read, files.open, files.exists, lambda p: files.publish(p, b""), lambda p: files.create(p, b"")):
+    for act in (files.read, files.exists, lambda p: files.publish(p, b""), lambda p: files.create(p, b"")):
         with pytest.raises(StoreUnusable, match="out of the store"):
             act(path)
     with pytest.raises(StoreUnusable, match="out of the store"):
@@ -195,28 +195,3 @@ def test_published_files_follow_the_umask(local: Files) -> None:
     path = local.local_path("a")
     assert path is not None
     assert path.stat().st_mode & 0o777 == 0o640
-
-
-def test_a_file_is_published_at_the_end_of_its_block(files: Files) -> None:
-    """Until then the old one is read; where the block fails, the old one stays and nothing else is left."""
-    files.publish("a/b", b"old")
-    with files.publishing("a/b") as file:
-        file.write(b"ne")
-        file.write(b"w")
-        assert files.read("a/b") == b"old"
-    assert files.read("a/b") == b"new"
-    with pytest.raises(ZeroDivisionError), files.publishing("a/b") as file:
-        file.write(b"newer")
-        raise ZeroDivisionError
-    assert files.read("a/b") == b"new"
-    assert [entry.path for entry in files.list("")] == ["a/b", "store.json"]
-
-
-def test_a_file_is_read_in_parts(files: Files) -> None:
-    """An opened file gives the bytes asked for; a missing one is an error of reading."""
-    files.publish("a/b", b"0123456789")
-    with files.open("a/b") as file:
-        file.seek(4)
-        assert file.read(3) == b"456"
-    with pytest.raises(FileNotFoundError):
-        files.open("a/none")

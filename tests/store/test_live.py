@@ -57,6 +57,6 @@ def test_a_store_that_is_compacted_meanwhile(files: Files, outcome: MakeOutcome)
     reading_paths = reading.results_paths(files)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reading, "results_paths", lambda _: [*reading_paths, "results/gone.parquet"])
-        with pytest.raises(StoreUnusable, match="changed while it was read") as raised:
+        with pytest.raises(StoreUnusable, match="compacted while it was read") as raised:
             next(lines)
     assert raised.value.retryable

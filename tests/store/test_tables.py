@@ -3,13 +3,12 @@
 import pyarrow as pa
 import pytest
 
-from stylize_core.errors import StoreError, StoreUnusable
+from stylize_core.errors import StoreError
 from stylize_core.store.files import Files
 from stylize_core.store.tables import (
+    publish_batches,
     publish_table,
-    publishing_table,
     read_batches,
-    read_each,
     read_table,
     read_tables,
 )
@@ -74,29 +73,19 @@ def test_a_missing_column_is_damage(files: Files) -> None:
 
 @pytest.mark.parametrize("lines", [1, 4, 7, 100])
 def test_a_large_table_goes_through_in_parts(files: Files, lines: int) -> None:
-    """Written part by part and read so many lines at a time, whatever the parts were, it is the same table."""
-    with publishing_table(files, "t.parquet", SCHEMA) as writer:
-        for start in (0, 5, 10):
-            writer.write_table(table(12).slice(start, 5))
+    """Written batch by batch and read so many lines at a time, whatever the batches were, it is the same table."""
+    publish_batches(files, "t.parquet", SCHEMA, table(12).to_batches(max_chunksize=5))
     assert read_table(files, "t.parquet", SCHEMA).equals(table(12))
     parts = list(read_batches(files, "t.parquet", SCHEMA, lines))
     assert [len(part) for part in parts] == [min(lines, 12 - start) for start in range(0, 12, lines)]
     assert pa.concat_tables(parts).equals(table(12))
 
 
-def test_a_table_that_is_cut_off_is_not_there(files: Files) -> None:
-    """Where writing fails in the middle, nothing is published."""
-    with pytest.raises(ZeroDivisionError), publishing_table(files, "t.parquet", SCHEMA) as writer:
-        writer.write_table(table(3))
-        raise ZeroDivisionError
-    assert [entry.path for entry in files.list("")] == ["store.json"]
-
-
-def test_each_is_read_in_order(files: Files) -> None:
-    """Read ahead by threads, tables come in the order of their paths; a missing one is an error that passes."""
-    for n in range(12):
-        publish_table(files, f"{n}.parquet", table(n))
-    paths = [f"{n}.parquet" for n in range(12)]
-    assert [len(found) for found in read_each(files, paths, SCHEMA, ahead=3)] == list(range(12))
-    with pytest.raises(StoreUnusable, match="changed while it was read"):
-        list(read_each(files, [*paths, "gone.parquet"], SCHEMA))
+def test_a_table_read_in_parts_is_checked(files: Files) -> None:
+    """A missing file and a cut one are errors as when it is read as a whole."""
+    with pytest.raises(FileNotFoundError):
+        list(read_batches(files, "gone.parquet", SCHEMA, 10))
+    publish_table(files, "t.parquet", table(50))
+    files.publish("t.parquet", files.read("t.parquet")[:-1])
+    with pytest.raises(StoreError, match=r"damaged .*t\.parquet"):
+        list(read_batches(files, "t.parquet", SCHEMA, 10))
