@@ -62,7 +62,7 @@ def job_id(
     content: Source,
     styles: Sequence[tuple[Source, float]],
     init: Source | None,
-    settings: Settings,
+    settings: str,
     weights_sha256: str,
     precision: str,
 ) -> str:
@@ -70,16 +70,30 @@ def job_id(
 
     It depends on what decides the pixels and on nothing else: never on a position in a manifest, a path, a file
     name, a device or a release number.
+
+    Args:
+        content: the content image.
+        styles: style images with their weights.
+        init: the start image, or None.
+        settings: from `settings_json`.
+        weights_sha256: of the network's weights.
+        precision: resolved.
     """
-    identity = {
-        **_digests(content, styles, init),
-        "settings": settings.to_dict(),
-        "weights": weights_sha256,
-        "precision": precision,
-        "numerics_version": NUMERICS_VERSION,
-    }
-    text = json.dumps(identity, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    # Written out, because this is done for each of millions of rows: JSON without spaces, with its keys in order.
+    text = (
+        f'{{"content":"{content.sha256}","init":{_json(init.sha256 if init else None)},'
+        f'"numerics_version":{NUMERICS_VERSION},"precision":{_json(precision)},"settings":{settings},'
+        f'"styles":{_json([[style.sha256, weight] for style, weight in styles])},"weights":"{weights_sha256}"}}'
+    )
     return hashlib.sha256(text.encode("ascii")).hexdigest()[:24]
+
+
+def settings_json(settings: Settings) -> str:
+    """Returns settings as JSON: without spaces, the keys in order, so that equal ones are equal texts."""
+    return _json(settings.to_dict())
+
+
+_json = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 def _digests(content: Source, styles: Sequence[tuple[Source, float]], init: Source | None) -> dict[str, object]:

@@ -7,9 +7,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from stylize_core.errors import StoreUnusable
-from stylize_core.store import layout
 from stylize_core.store.files import Files
-from stylize_core.store.ledger import live
+from stylize_core.store.ledger import live, results_paths
 from stylize_core.store.records import RESULTS
 from stylize_core.store.tables import map_tables
 
@@ -39,12 +38,6 @@ def live_lines(files: Files, columns: Sequence[str]) -> Iterator[pa.Table]:
 def live_table(files: Files, columns: Sequence[str]) -> pa.Table:
     """Returns columns of the lines that count at once; see `live_lines`."""
     return pa.concat_tables([_schema(columns).empty_table(), *live_lines(files, columns)])
-
-
-def results_paths(files: Files) -> list[str]:
-    """Returns the paths of all results files, in the order of the commits' names."""
-    paths = [entry.path for entry in files.list(layout.RESULTS) if entry.path.endswith(".parquet")]
-    return sorted(paths, key=lambda path: path.removesuffix(".parquet"))
 
 
 def _live(files: Files, paths: Sequence[str]) -> tuple[list[int], npt.NDArray[np.bool_]]:

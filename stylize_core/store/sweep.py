@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 from stylize_core.store import layout
 from stylize_core.store.disk import TEMPORARY
 from stylize_core.store.files import Files
-from stylize_core.store.live import live_table, results_paths
+from stylize_core.store.ledger import results_paths
+from stylize_core.store.live import live_table
 
 AT_ONCE = 100_000
 """Files that are looked up together."""

@@ -42,7 +42,12 @@ def seen(files: Files) -> Seen:
     results = read_results(files)
     lines = live(results)
     losses = read_metrics(files, lines).to_pandas().sort_values(["job_id", "step"], ignore_index=True)
-    return lines.drop_columns(["commit"]).to_pandas(), losses, attempts(results)
+    return lines.drop_columns(["commit"]).to_pandas(), losses, _highest(results)
+
+
+def _highest(results: pa.Table) -> dict[str, int]:
+    lines = attempts(results)
+    return dict(zip(lines["job_id"].to_pylist(), lines["attempt"].to_pylist(), strict=True))
 
 
 def assert_same(found: Seen, expected: Seen) -> None:
