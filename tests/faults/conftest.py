@@ -1,16 +1,28 @@
 """The command with things that go wrong in it; see `driver.py`."""
 
 import json
-import os
+import runpy
 import struct
 import subprocess
 import sys
 import zlib
 from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A command that has ended; a negative code is a signal's."""
+
+    code: int
+    out: str
+    err: str
+
 
 DRIVER = Path(__file__).with_name("driver.py")
 
@@ -24,25 +36,31 @@ def store_folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run_with(store_folder: Path) -> Callable[..., "subprocess.CompletedProcess[str]"]:
+def run_with(
+    store_folder: Path, tmp_path_factory: pytest.TempPathFactory, fork_server: ForkServerContext
+) -> Callable[..., Ended]:
     """Runs a manifest with the small network in a process of its own; `driver.py` says what may go wrong in it."""
 
-    def run(
-        manifest: str, *options: str, runner: str = "loop", store: Path | None = None, **wrong: Any
-    ) -> "subprocess.CompletedProcess[str]":
+    def run(manifest: str, *options: str, runner: str = "loop", store: Path | None = None, **wrong: Any) -> Ended:
+        folder = tmp_path_factory.mktemp("process")
         where = ("--store", str(store or store_folder), "--weights", "builtin", "--runner", runner)
         config = {
             "arguments": ["run", manifest, *where, *options],
+            "output": [str(folder / "out"), str(folder / "err")],
             "faults": {},
             "commands": {},
             "clock": {},
-            "commit_at_once": False,
             **wrong,
         }
-        command = [sys.executable, str(DRIVER), json.dumps(config)]
-        return subprocess.run(
-            command, capture_output=True, text=True, timeout=SECONDS, check=False, env={**os.environ, "COLUMNS": "200"}
-        )
+        if runner == "loop":
+            process = fork_server.Process(target=runpy.run_path, args=(str(DRIVER), {"CONFIG": config}, "__main__"))
+            process.start()
+            process.join(SECONDS)
+            code = process.exitcode
+        else:  # Prefect wants an interpreter of its own
+            code = subprocess.run([sys.executable, str(DRIVER), json.dumps(config)], timeout=SECONDS).returncode
+        assert code is not None, "the process does not end"
+        return Ended(code, *(Path(path).read_text() for path in config["output"]))
 
     return run
 

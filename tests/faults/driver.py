@@ -3,6 +3,7 @@
 Its only argument is a JSON object:
 
 - `arguments`: of the command.
+- `output`: the files that get what it writes, standard output and standard error.
 - `faults`: by the seed of a job, what goes wrong each time it is computed: `crash` (an error nobody foresaw),
   `memory` (none is left), `nan` (its loss is no number), `hang` (nothing more happens between two evaluations),
   `lost` (the device stops working).
@@ -15,6 +16,7 @@ Permissions bind the process even where it runs as root, and nothing pauses befo
 
 import ctypes
 import json
+import os
 import subprocess
 import sys
 import time
@@ -27,7 +29,6 @@ from typing import Any
 import torch
 
 import flows.runners
-import stylize_core.chunk
 import stylize_core.engine.engine
 import stylize_core.run
 from flows.cli import main
@@ -37,7 +38,7 @@ from stylize_core.run import Run
 from stylize_core.settings import Settings
 from stylize_core.store.files import Files
 
-CONFIG: dict[str, Any] = json.loads(sys.argv[1])
+CONFIG: dict[str, Any] = globals().get("CONFIG") or json.loads(sys.argv[1])
 FAULTS: dict[int, str] = {int(seed): fault for seed, fault in CONFIG["faults"].items()}
 
 published: Counter[str] = Counter()
@@ -117,6 +118,8 @@ class Clock(datetime):
         return datetime.fromtimestamp(time.time(), tz)
 
 
+for descriptor, path in enumerate(CONFIG["output"], 1):
+    os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), descriptor)
 give_up_privileges()
 for owner, name, stand_in in (
     (flows.runners, "RETRY_SECONDS", (0.0,)),
@@ -129,7 +132,5 @@ for owner, name, stand_in in (
     (Files, "publish", tell_and_publish),
 ):
     setattr(owner, name, stand_in)
-if CONFIG["commit_at_once"]:
-    stylize_core.chunk.COMMIT_SECONDS = 0.0
 reach("start")
 main(CONFIG["arguments"])

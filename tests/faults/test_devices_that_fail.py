@@ -3,6 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 
 def test_a_lost_device_ends_the_run(
     manifests: Any, run_with: Callable[..., Any], store: Any, stylize: Callable[..., Any]
@@ -12,12 +16,12 @@ def test_a_lost_device_ends_the_run(
     options = ("--rows-per-task", "2")
 
     ended = run_with(manifest, *options, faults={2: "lost"})
-    assert ended.returncode == 1
-    assert "error: the device stopped working: something nobody foresaw\n  where: cpu\n  to do: " in ended.stderr
-    assert "Traceback" not in ended.stderr
+    assert ended.code == 1
+    assert "error: the device stopped working: something nobody foresaw\n  where: cpu\n  to do: " in ended.err
+    assert "Traceback" not in ended.err
     assert store.statuses() == ["done", "done", "stopped", "stopped"]
     assert set(store.lines["status"]) == {"done"}
 
-    assert run_with(manifest, *options).returncode == 0
+    assert run_with(manifest, *options).code == 0
     assert store.statuses() == ["skipped", "skipped", "done", "done"]
     assert stylize("status", str(store.folder), "--verify").out.endswith("verified: 0 faults\n")

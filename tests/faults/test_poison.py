@@ -78,7 +78,7 @@ def occupied(manifests: Any, run_with: Callable[..., Any], view: Callable[[Path]
     """Where the image of the job goes that the store refuses, as a store without such a fault tells."""
     row = {**manifests.rows(ROWS)[PLACE["output refused"]], **QUICK}
     ended = run_with(manifests.write([row], "one.csv"), store=tmp_path / "other")
-    assert ended.returncode == 0, ended.stderr
+    assert ended.code == 0, ended.err
     (path,) = view(tmp_path / "other").images
     return str(path)
 
@@ -105,8 +105,8 @@ def test_twenty_poisoned_rows_among_a_thousand(
         },
     )
 
-    assert ended.returncode == 3, ended.stderr
-    assert "Traceback" not in ended.stderr
+    assert ended.code == 3, ended.err
+    assert "Traceback" not in ended.err
     rows = store.rows()
     found = {poison: (rows["status"][place], rows["error_code"][place]) for poison, place in PLACE.items()}
     assert found == {poison: (status, code) for poison, (_, status, code) in POISON.items()}
@@ -122,7 +122,7 @@ def test_twenty_poisoned_rows_among_a_thousand(
     (store.folder / occupied).rmdir()
     ended = run_with(_mended(manifests, failed), "--retry-failed", "all", runner=runner)
 
-    assert ended.returncode == 0, ended.stderr
+    assert ended.code == 0, ended.err
     assert store.statuses() == ["done"] * 20
     assert stylize("status", str(store.folder), "--verify").out.endswith("verified: 0 faults\n")
 

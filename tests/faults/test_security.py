@@ -37,7 +37,7 @@ def test_a_link_in_the_store(
     folder: str, manifests: Any, run_with: Callable[..., Any], store: Any, tmp_path: Path
 ) -> None:
     """A link that leads out of the store is not followed by what is written: the job fails, or the run ends."""
-    assert run_with(manifests.write(manifests.rows(1, snapshot_every="1"))).returncode == 0
+    assert run_with(manifests.write(manifests.rows(1, snapshot_every="1"))).code == 0
     outside = tmp_path / "outside"
     (store.folder / folder).rename(outside)
     (store.folder / folder).symlink_to(outside)
@@ -46,13 +46,13 @@ def test_a_link_in_the_store(
     ended = run_with(manifests.write(manifests.rows(1, snapshot_every="1", steps="3"), "more.csv"))
 
     assert _everything(outside) == before
-    assert "Traceback" not in ended.stderr
+    assert "Traceback" not in ended.err
     if folder in ("images", "snapshots"):
-        assert ended.returncode == 3
+        assert ended.code == 3
         assert store.rows()["error_code"][0] == "output_refused"
     else:
-        assert ended.returncode == (2 if folder == "runs" else 1)
-        assert "error: a link leads out of the store\n" in ended.stderr
+        assert ended.code == (2 if folder == "runs" else 1)
+        assert "error: a link leads out of the store\n" in ended.err
 
 
 def test_a_cell_that_is_a_formula(manifests: Any, run_loop: Callable[..., Any], store: Any) -> None:
