@@ -43,13 +43,12 @@ def show_plan(plan: Plan) -> None:
         out.print(forecast_line(plan.forecast), soft_wrap=True)
 
 
-def show_rejected(plan: Plan, limit: int = 20) -> None:
-    """Writes the rejected rows to standard error, each with its reason."""
-    rejected = [row for row in plan.rows if row.error]
-    for row in rejected[:limit]:
-        err.print(Text(f"line {row.line} rejected: {row.error}"), soft_wrap=True)
-    if len(rejected) > limit:
-        err.print(f"… and {len(rejected) - limit} more rejected rows")
+def show_rejected(plan: Plan) -> None:
+    """Writes the first rejected rows to standard error, each with its reason, and the number of the others."""
+    for one in plan.rows.rejected:
+        err.print(Text(f"line {one.row.line} rejected: {one.error}"), soft_wrap=True)
+    if others := plan.counts["reject"] - len(plan.rows.rejected):
+        err.print(f"… and {others} more rejected rows")
 
 
 def forecast_line(forecast: Forecast) -> str:

@@ -3,13 +3,13 @@
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from typing import Protocol
 
 import torch
 
 from stylize_core.engine.engine import Engine, Pair
 from stylize_core.engine.memory import CHANNELS, Fit, fit
 from stylize_core.engine.objective import layers_in_use
-from stylize_core.job import Job
 from stylize_core.settings import LAYERS, Settings
 
 PROBE_EDGE_PX = 160
@@ -63,6 +63,22 @@ class Forecast:
         return asdict(self)
 
 
+class Costing(Protocol):
+    """What the cost of a job depends on."""
+
+    @property
+    def settings(self) -> Settings:
+        """Resolved."""
+
+    @property
+    def height(self) -> int:
+        """Of the target, pixels."""
+
+    @property
+    def width(self) -> int:
+        """Of the target, pixels."""
+
+
 NOTHING = Forecast(jobs=0, seconds=0.0, peak_memory_bytes=0, store_bytes=0, probed=True)
 """Of no jobs; certain without a probe."""
 
@@ -84,7 +100,7 @@ def evaluation_flops(settings: Settings, height: int, width: int, *, recompute: 
     return passes * total
 
 
-def job_seconds(job: Job, rate: Rate) -> float:
+def job_seconds(job: Costing, rate: Rate) -> float:
     """Returns the forecast seconds of one job."""
     flops = evaluation_flops(job.settings, job.height, job.width, recompute=_fit(job, rate).recompute)
     return (job.settings.steps + 1) * flops / rate.flops
@@ -104,24 +120,29 @@ def probe(engine: Engine, settings: Settings) -> Rate:
     return Rate(flops=flops, probed=True, device=engine.device, precision=engine.precision, memory=engine.memory)
 
 
-def forecast(jobs: Iterable[Job], rate: Rate) -> Forecast:
-    """Returns what jobs will cost on one device of that rate."""
+def forecast(jobs: Iterable[tuple[Costing, int]], rate: Rate) -> Forecast:
+    """Returns what jobs will cost on one device of that rate.
+
+    Args:
+        jobs: one of each kind, and how many there are of it.
+        rate: of the device.
+    """
     count, seconds, memory, store = 0, 0.0, 0.0, 0.0
-    for job in jobs:
-        count += 1
-        seconds += job_seconds(job, rate)
+    for job, number in jobs:
+        count += number
+        seconds += number * job_seconds(job, rate)
         memory = max(memory, _fit(job, rate).bytes)
-        store += _store_bytes(job)
+        store += number * _store_bytes(job)
     return Forecast(
         jobs=count, seconds=seconds, peak_memory_bytes=int(memory), store_bytes=int(store), probed=rate.probed
     )
 
 
-def _fit(job: Job, rate: Rate) -> Fit:
+def _fit(job: Costing, rate: Rate) -> Fit:
     return fit(job.settings, job.height, job.width, rate.precision, rate.device, rate.memory)
 
 
-def _store_bytes(job: Job) -> float:
+def _store_bytes(job: Costing) -> float:
     settings, pixels = job.settings, job.height * job.width
     snapshots = settings.steps // settings.snapshot_every if settings.snapshot_every else 0
     numbers = 5 + len(settings.content_layers) + len(settings.style_layers)

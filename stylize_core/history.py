@@ -1,41 +1,93 @@
 """What a store knows of jobs before a run, and what a run makes of that."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from stylize_core.store.ledger import attempts, live
+from stylize_core.store.files import Files
+from stylize_core.store.ledger import attempts, live, map_results
+from stylize_core.store.records import RESULTS
+
+COLUMNS = ["job_id", "commit", "attempt", "status", "retryable"]
+"""Of the results, what a history is made of."""
+
+JobIds = npt.NDArray[np.bytes_]
+"""(n,) job ids of 12 bytes."""
+
+_NO_LINES = RESULTS.empty_table().select(COLUMNS)
 
 
-@dataclass(slots=True, kw_only=True)
+def packed(job_ids: Sequence[str]) -> JobIds:
+    """Returns job ids of 24 hex digits as an array."""
+    return np.frombuffer(bytes.fromhex("".join(job_ids)), "S12")
+
+
 class History:
-    """What the store knows of jobs before a run.
+    """What the store knows of jobs before a run; about 20 bytes of memory a job.
 
-    Attributes:
-        status: `done` or `failed`, by job id.
-        retryable: ids of failed jobs whose error may pass.
-        attempts: highest attempt so far, by job id.
+    Args:
+        parts: committed lines, each part as `condensed` gives it; none unless given.
     """
 
-    status: dict[str, str] = field(default_factory=dict)
-    retryable: set[str] = field(default_factory=set)
-    attempts: dict[str, int] = field(default_factory=dict)
+    def __init__(self, parts: Sequence[pa.Table] = ()) -> None:
+        lines = _joined(parts)
+        counting = live(lines)
+        self._ids: JobIds = _ids(counting["job_id"])
+        self._is_done = pc.equal(counting["status"], "done").to_numpy()
+        self._is_retryable = counting["retryable"].fill_null(False).to_numpy()
+        self._attempts: npt.NDArray[np.int32] = attempts(lines).sort_by("job_id")["attempt"].to_numpy()
 
     @classmethod
-    def of(cls, results: pa.Table) -> "History":
-        """Reads every committed line of a store."""
-        lines = live(results)
-        ids = lines["job_id"].to_pylist()
-        return cls(
-            status=dict(zip(ids, lines["status"].to_pylist(), strict=True)),
-            retryable={i for i, again in zip(ids, lines["retryable"].to_pylist(), strict=True) if again},
-            attempts=attempts(results),
-        )
+    def read(cls, files: Files) -> "History":
+        """Returns the history of a store; of its lines it reads what it needs, and holds little of that at a time.
 
-    def action(self, job: str, retry_failed: str) -> str:
-        """Returns `run`, `skip` or `keep_failed` for a job; `retry_failed` is none, transient or all."""
-        status = self.status.get(job)
-        if status == "failed":
-            again = retry_failed == "all" or (retry_failed == "transient" and job in self.retryable)
-            return "run" if again else "keep_failed"
-        return "skip" if status == "done" else "run"
+        Raises:
+            StoreError: a results file is damaged; it is named.
+        """
+        return cls(list(map_results(condensed, files, COLUMNS)))
+
+    def judge(self, jobs: JobIds, retry_failed: str) -> tuple[list[str], npt.NDArray[np.int32]]:
+        """Returns what becomes of jobs, and the highest attempt at each so far.
+
+        Args:
+            jobs: ids from `packed`.
+            retry_failed: which failed ones run again: none, transient or all.
+
+        Returns:
+            `run`, `skip` or `keep_failed` for each job, and 0 for those that were never tried.
+        """
+        if not len(self._ids):
+            return ["run"] * len(jobs), np.zeros(len(jobs), np.int32)
+        at = np.minimum(np.searchsorted(self._ids, jobs), len(self._ids) - 1)
+        is_known = self._ids[at] == jobs
+        again = {"none": np.False_, "transient": self._is_retryable[at], "all": np.True_}[retry_failed]
+        actions = np.select([~is_known, self._is_done[at], is_known & again], ["run", "skip", "run"], "keep_failed")
+        return actions.tolist(), np.where(is_known, self._attempts[at], 0)
+
+
+def condensed(results: pa.Table) -> pa.Table:
+    """Returns committed lines with `COLUMNS` in a fifth of their memory: short ids, each commit's name once."""
+    ids = pa.py_buffer(packed(results["job_id"].to_pylist()).tobytes())
+    columns = {
+        "job_id": pa.FixedSizeBinaryArray.from_buffers(pa.binary(12), results.num_rows, [None, ids]),
+        "commit": results["commit"].dictionary_encode(),
+    }
+    return pa.table(columns | {name: results[name] for name in COLUMNS[2:]})
+
+
+def _joined(parts: Sequence[pa.Table]) -> pa.Table:
+    """Returns all lines, with commits as numbers in the order of their names."""
+    lines = pa.concat_tables([condensed(_NO_LINES), *parts])
+    commits = lines["commit"].combine_chunks()
+    numbers = pc.rank(commits.dictionary, tiebreaker="dense").take(commits.indices)
+    return lines.set_column(1, "commit", numbers)
+
+
+def _ids(column: pa.ChunkedArray) -> JobIds:
+    chunks = (
+        np.frombuffer(chunk.buffers()[1], "S12", len(chunk), 12 * chunk.offset) for chunk in column.chunks if len(chunk)
+    )
+    return np.concatenate([packed([]), *chunks])

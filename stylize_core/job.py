@@ -54,7 +54,16 @@ class Job:
     @property
     def digests(self) -> dict[str, object]:
         """The sha256 of every input, as results record them."""
-        return _digests(self.content, self.styles, self.init)
+        return {
+            "content": self.content.sha256,
+            "styles": [[style.sha256, weight] for style, weight in self.styles],
+            "init": self.init.sha256 if self.init else None,
+        }
+
+    def digests_json(self, weights_sha256: str) -> str:
+        """Returns the same and the network's as JSON."""
+        content, styles, init = _quoted(self.content), _styles_json(self.styles), _quoted(self.init)
+        return f'{{"content":{content},"styles":{styles},"init":{init},"weights":"{weights_sha256}"}}'
 
 
 def job_id(
@@ -62,7 +71,7 @@ def job_id(
     content: Source,
     styles: Sequence[tuple[Source, float]],
     init: Source | None,
-    settings: Settings,
+    settings: str,
     weights_sha256: str,
     precision: str,
 ) -> str:
@@ -70,24 +79,34 @@ def job_id(
 
     It depends on what decides the pixels and on nothing else: never on a position in a manifest, a path, a file
     name, a device or a release number.
+
+    Args:
+        content: the content image.
+        styles: style images with their weights.
+        init: the start image, or None.
+        settings: from `settings_json`.
+        weights_sha256: of the network's weights.
+        precision: resolved.
     """
-    identity = {
-        **_digests(content, styles, init),
-        "settings": settings.to_dict(),
-        "weights": weights_sha256,
-        "precision": precision,
-        "numerics_version": NUMERICS_VERSION,
-    }
-    text = json.dumps(identity, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    # Written out, because this is done for each of millions of rows: JSON without spaces, with its keys in order.
+    text = (
+        f'{{"content":"{content.sha256}","init":{_quoted(init)},"numerics_version":{NUMERICS_VERSION},'
+        f'"precision":"{precision}","settings":{settings},"styles":{_styles_json(styles)},"weights":"{weights_sha256}"}}'
+    )
     return hashlib.sha256(text.encode("ascii")).hexdigest()[:24]
 
 
-def _digests(content: Source, styles: Sequence[tuple[Source, float]], init: Source | None) -> dict[str, object]:
-    return {
-        "content": content.sha256,
-        "styles": [[style.sha256, weight] for style, weight in styles],
-        "init": init.sha256 if init else None,
-    }
+def settings_json(settings: Settings) -> str:
+    """Returns settings as JSON: without spaces, the keys in order, so that equal ones are equal texts."""
+    return json.dumps(settings.to_dict(), sort_keys=True, separators=(",", ":"))
+
+
+def _quoted(source: Source | None) -> str:
+    return f'"{source.sha256}"' if source else "null"
+
+
+def _styles_json(styles: Sequence[tuple[Source, float]]) -> str:
+    return f"[{','.join(f'[{_quoted(style)},{weight!r}]' for style, weight in styles)}]"
 
 
 def public_uri(uri: str) -> str:

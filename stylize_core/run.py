@@ -10,31 +10,31 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from typing import BinaryIO
 
-from stylize_core.chunk import Bench, Chunk, Progress
+from stylize_core.chunk import Bench, Progress
+from stylize_core.chunks import Chunks
 from stylize_core.engine.device import resolve_device, resolve_precision
 from stylize_core.engine.engine import Engine
 from stylize_core.engine.weights import load_weights
 from stylize_core.environment import environment, logged
-from stylize_core.errors import InputError, ManifestError
 from stylize_core.forecast import probe
 from stylize_core.history import History
-from stylize_core.job import public_uri
-from stylize_core.manifest.manifest import Manifest, load_manifest
+from stylize_core.manifest.manifest import Manifest
+from stylize_core.manifest.public import public_copy
 from stylize_core.options import Options
 from stylize_core.plan import Plan, make_plan
+from stylize_core.preparing import check_startable, manifest_file, rows_of
 from stylize_core.report.page import write_report
 from stylize_core.report.rows import publish_rows
 from stylize_core.store import layout
 from stylize_core.store.files import Files
 from stylize_core.store.fingerprints import Fingerprints
-from stylize_core.store.inputs import read_input
 from stylize_core.store.lease import Lease
-from stylize_core.store.ledger import read_results
-from stylize_core.store.records import STATUSES
+from stylize_core.store.records import PLAN, STATUSES
 from stylize_core.store.store import open_store
 from stylize_core.store.sweep import sweep
-from stylize_core.store.tables import publish_table
+from stylize_core.store.tables import publish_batches
 
 
 @dataclass(slots=True, kw_only=True)
@@ -44,7 +44,7 @@ class Run:
     Attributes:
         name: sorts by time.
         options: as asked.
-        manifest: as read.
+        manifest: its file, as read; the store gets it without credentials.
         bench: where chunks of this process are computed.
         started: when.
         plan: what is to be done, once the run is prepared.
@@ -54,7 +54,7 @@ class Run:
 
     name: str
     options: Options
-    manifest: bytes
+    manifest: BinaryIO
     bench: Bench
     started: str
     log: list[str] = field(default_factory=list)
@@ -62,9 +62,10 @@ class Run:
     outcome: dict[str, int] = field(default_factory=dict)
 
     @property
-    def chunks(self) -> list[Chunk]:
+    def chunks(self) -> Chunks:
         """The work of a prepared run."""
-        return self.plan.chunks if self.plan else []
+        assert self.plan is not None, "a prepared run has a plan"
+        return self.plan.chunks
 
     @property
     def report_uri(self) -> str:
@@ -74,6 +75,8 @@ class Run:
     @property
     def summary(self) -> str:
         """The outcome in a line."""
+        if not self.outcome:
+            return "nothing was begun"
         counts = ", ".join(f"{count} {status}" for status, count in self.outcome.items())
         rows = sum(self.outcome.values())
         return f"{rows} {'row' if rows == 1 else 'rows'}: {counts}"
@@ -88,20 +91,32 @@ class Run:
 
         Raises:
             ManifestError: the manifest cannot be read, or nothing of it may be started.
+            Stopped: the run is to stop.
             StoreError: the store cannot be read or written.
         """
-        files = self.bench.files
-        manifest = load_manifest(self.manifest, self.options.manifest)
-        known, history = Fingerprints.load(files), History.of(read_results(files))
-        plan = _plan(manifest, self.options, self.bench.engine, known, history)
-        _check_startable(plan, self.options)
+        files, engine = self.bench.files, self.bench.engine
+        manifest, known = Manifest(self.manifest, self.options.manifest), Fingerprints.load(files)
+        rows = rows_of(
+            manifest,
+            self.options,
+            engine,
+            fingerprints=known,
+            history=History.read(files),
+            remember=partial(known.save, files),
+            should_stop=self.bench.should_stop,
+        )
+        check_startable(rows, self.options)
         sweep(files)
-        self.plan = plan
         known.save(files)
-        files.publish(layout.run(self.name, "manifest.csv"), self.manifest)
-        files.publish(layout.run(self.name, "plan.json"), _json(plan.summary))
+        del known  # the device is measured next, and both take memory
+        self.plan = make_plan(rows, measure=partial(probe, engine), rows_per_task=self.options.rows_per_task)
+        self.manifest.seek(0)
+        files.publish(
+            layout.run(self.name, f"manifest.{manifest.format}"), public_copy(self.manifest.read(), manifest.format)
+        )
+        files.publish(layout.run(self.name, "plan.json"), _json(self.plan.summary))
         self._publish_environment()
-        publish_table(files, layout.run(self.name, "plan.parquet"), plan.to_table())
+        publish_batches(files, layout.run(self.name, "plan.parquet"), PLAN, self.plan.lines())
 
     def finish(self, *, with_report: bool = True) -> None:
         """Publishes what became of every row, the log and the report.
@@ -109,6 +124,8 @@ class Run:
         Args:
             with_report: also draw sheets and the page; left out where a run has to end at once.
         """
+        if self.plan is None:
+            return  # stopped while it was planned: no row was begun
         files = self.bench.files
         rows = publish_rows(files, self.name)
         self.outcome = {status: int((rows["status"] == status).sum()) for status in STATUSES}
@@ -128,19 +145,6 @@ class Run:
         self.bench.files.publish(layout.run(self.name, "environment.json"), _json(record))
 
 
-def read_manifest_file(uri: str) -> bytes:
-    """Returns a manifest's bytes.
-
-    Raises:
-        ManifestError: there is no such file, or it cannot be read.
-    """
-    try:
-        return read_input(uri)
-    except InputError as error:
-        what = f"the manifest cannot be read: {error.what}"
-        raise ManifestError(what, where=public_uri(uri), todo="name a CSV file that you may read") from error
-
-
 def load_engine(options: Options) -> Engine:
     """Returns the engine that options ask for.
 
@@ -155,43 +159,15 @@ def load_engine(options: Options) -> Engine:
 
 def look_ahead(options: Options) -> Plan:
     """Returns the plan of a run that is not made: all that can be known before; writes nothing."""
-    manifest = load_manifest(read_manifest_file(options.manifest), options.manifest)
-    engine = load_engine(options)
-    if not Files(options.store).exists(layout.STORE):  # no store yet: everything is to be done
-        return _plan(manifest, options, engine, Fingerprints(), History())
-    files = open_store(options.store, create=False)
-    return _plan(manifest, options, engine, Fingerprints.load(files), History.of(read_results(files)))
-
-
-def _plan(manifest: Manifest, options: Options, engine: Engine, fingerprints: Fingerprints, history: History) -> Plan:
-    return make_plan(
-        manifest,
-        fingerprints=fingerprints,
-        history=history,
-        weights=engine.weights,
-        precision=engine.precision,
-        measure=partial(probe, engine),
-        retry_failed=options.retry_failed,
-        rows_per_task=options.rows_per_task,
-    )
-
-
-def _check_startable(plan: Plan, options: Options) -> None:
-    """Raises what keeps a plan from being started: every row is rejected, or any with `strict`."""
-    rejected = [row for row in plan.rows if row.error]
-    if len(rejected) < len(plan.rows) and not (rejected and options.strict):
-        return
-    only = rejected[0].error
-    if len(plan.rows) == 1 and only and only.where:
-        raise only  # of a single pair the image says it all; its manifest was never seen
-    strict = "; --strict allows none" if len(rejected) < len(plan.rows) else ""
-    listed = "\n".join(f"  line {row.line}: {row.error}" for row in rejected[:20])
-    more = f"\n  … and {len(rejected) - 20} more" if len(rejected) > 20 else ""
-    raise ManifestError(
-        f"{len(rejected)} of {len(plan.rows)} rows are rejected{strict}",
-        where=public_uri(options.manifest),
-        todo=f"mend these rows:\n{listed}{more}",
-    )
+    with manifest_file(options.manifest) as file:
+        manifest, engine = Manifest(file, options.manifest), load_engine(options)
+        known, history = Fingerprints(), History()
+        if Files(options.store).exists(layout.STORE):  # where there is no store yet, everything is to be done
+            files = open_store(options.store, create=False)
+            known, history = Fingerprints.load(files), History.read(files)
+        rows = rows_of(manifest, options, engine, fingerprints=known, history=history, remember=known.settle)
+    del known, history  # the device is measured next, and all of them take memory
+    return make_plan(rows, measure=partial(probe, engine), rows_per_task=options.rows_per_task)
 
 
 @contextmanager
@@ -206,30 +182,30 @@ def open_run(
     Raises:
         StylizeError: nothing could be started.
     """
-    manifest = read_manifest_file(options.manifest)
-    engine = load_engine(options)
-    files = open_store(options.store, create=True)
-    with Lease.acquire(files, wait=options.wait, stop=should_stop) as lease, logged() as log:
-        started = datetime.now(UTC)
-        name = f"{started:%Y%m%dT%H%M%S}.{started.microsecond // 1000:03d}-{secrets.token_hex(2)}"
-        bench = Bench(
-            engine=engine,
-            files=files,
-            run=name,
-            before_commit=lease.check,
-            should_stop=should_stop,
-            on_progress=on_progress,
-            job_timeout=options.job_timeout,
-        )
-        run = Run(
-            name=name,
-            options=options,
-            manifest=manifest,
-            bench=bench,
-            started=started.isoformat(timespec="seconds"),
-            log=log,
-        )
-        yield run
+    with manifest_file(options.manifest) as manifest:
+        engine = load_engine(options)
+        files = open_store(options.store, create=True)
+        with Lease.acquire(files, wait=options.wait, stop=should_stop) as lease, logged() as log:
+            started = datetime.now(UTC)
+            name = f"{started:%Y%m%dT%H%M%S}.{started.microsecond // 1000:03d}-{secrets.token_hex(2)}"
+            bench = Bench(
+                engine=engine,
+                files=files,
+                run=name,
+                before_commit=lease.check,
+                should_stop=should_stop,
+                on_progress=on_progress,
+                job_timeout=options.job_timeout,
+            )
+            run = Run(
+                name=name,
+                options=options,
+                manifest=manifest,
+                bench=bench,
+                started=started.isoformat(timespec="seconds"),
+                log=log,
+            )
+            yield run
 
 
 def _json(value: Mapping[str, object]) -> bytes:

@@ -376,24 +376,27 @@ def engine() -> Any:
 
 @pytest.fixture
 def plan(manifests: Manifests, engine: Any) -> Callable[..., Any]:
-    """Plans rows for a device of so many operations a second; other arguments are those of `make_plan`."""
+    """Plans rows for a device of so many operations a second; other arguments are those of `plan_rows`."""
     from stylize_core.forecast import Rate
     from stylize_core.history import History
-    from stylize_core.manifest import load_manifest
+    from stylize_core.manifest import Manifest
     from stylize_core.plan import make_plan
+    from stylize_core.plan_rows import plan_rows
     from stylize_core.store import Fingerprints
 
-    def make(rows: Sequence[dict[str, str]], *, flops: float = 1e9, **others: Any) -> Any:
+    def make(
+        rows: Sequence[dict[str, str]], *, flops: float = 1e9, rows_per_task: int | None = None, **others: Any
+    ) -> Any:
         path = manifests.write(rows)
         arguments = {"fingerprints": Fingerprints(), "history": History(), **others}
+        with open(path, "rb") as file:
+            planned = plan_rows(Manifest(file, path), weights=engine.weights, precision=engine.precision, **arguments)
         return make_plan(
-            load_manifest(Path(path).read_bytes(), path),
-            weights=engine.weights,
-            precision=engine.precision,
+            planned,
             measure=lambda _: Rate(
                 flops=flops, probed=False, device=engine.device, precision=engine.precision, memory=engine.memory
             ),
-            **arguments,
+            rows_per_task=rows_per_task,
         )
 
     return make

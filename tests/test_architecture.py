@@ -18,9 +18,10 @@ FLOORS = (
     {"settings", "options"},
     {"presets", "job"},
     {"manifest", "engine", "store"},
-    {"report", "loading", "outcomes", "pipeline", "forecast", "history", "jobs"},
-    {"committing", "environment"},
-    {"chunk"},
+    {"report", "loading", "outcomes", "pipeline", "forecast", "history", "jobs", "sources", "spool"},
+    {"committing", "environment", "planned_rows"},
+    {"chunk", "plan_rows"},
+    {"chunks", "preparing"},
     {"plan"},
     {"run"},
     {"flows"},
@@ -101,7 +102,7 @@ def test_the_report_reads_the_store_alone() -> None:
     [
         ("engine", {"torch", "torchvision", "numpy", "PIL", "safetensors"}),
         ("store", {"fsspec", "pandas", "pyarrow", "numpy"}),
-        ("manifest", {"fsspec", "pydantic"}),
+        ("manifest", {"fsspec", "pydantic", "pyarrow", "numpy"}),
         *((leaf, set()) for leaf in sorted(LEAVES)),
     ],
 )

@@ -35,7 +35,7 @@ def job(height: int = 256, width: int = 256, **given: object) -> Job:
 
 def of(*jobs: Job, rate: Rate = RATE) -> Forecast:
     """What jobs will cost."""
-    return forecast(jobs, rate)
+    return forecast([(one, 1) for one in jobs], rate)
 
 
 def test_operations_by_hand() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stylize_core.job import Job, Source, job_id, public_uri
+from stylize_core.job import Job, Source, job_id, public_uri, settings_json
 from stylize_core.presets import resolve
 from stylize_core.settings import SPECS
 
@@ -24,7 +24,7 @@ PLAIN: dict[str, Any] = {
     "content": source("c"),
     "styles": ((source("5"), 1.0),),
     "init": None,
-    "settings": resolve("keras", {"seed": 3}),
+    "settings": settings_json(resolve("keras", {"seed": 3})),
     "weights_sha256": 64 * "e",
     "precision": "float32",
 }
@@ -86,7 +86,8 @@ def test_the_id_depends_on_every_setting(setting: str) -> None:
         "noise": 0.25,
     }
     given = {"style_size": 512, "seed": 3} | {setting: others.get(setting, 7)}
-    assert id_of(settings=resolve("keras", given)) != id_of(settings=resolve("keras", {"style_size": 512, "seed": 3}))
+    changed, plain = resolve("keras", given), resolve("keras", {"style_size": 512, "seed": 3})
+    assert id_of(settings=settings_json(changed)) != id_of(settings=settings_json(plain))
 
 
 def test_ids_stay_what_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,7 +101,7 @@ def test_ids_stay_what_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
         "init": None,
         "numerics_version": 1,
         "precision": "float32",
-        "settings": PLAIN["settings"].to_dict(),
+        "settings": resolve("keras", {"seed": 3}).to_dict(),
         "styles": [[64 * "5", 1.0]],
         "weights": 64 * "e",
     }
@@ -117,7 +118,7 @@ def test_digests_name_every_input() -> None:
         content=source("c"),
         styles=((source("5"), 1.0),),
         init=source("a"),
-        settings=PLAIN["settings"],
+        settings=resolve("keras", {"seed": 3}),
         height=20,
         width=30,
     )

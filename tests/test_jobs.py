@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-import stylize_core.jobs
+import stylize_core.sources
 from stylize_core.store import Fingerprints, read_input
 
 
 def _ids(plan: Any) -> list[str]:
-    return [row.job.job_id for row in plan.rows]
+    return [job_id for batch in plan.lines() for job_id in batch["job_id"].to_pylist()]
 
 
 def test_a_job_id_knows_no_place(plan: Callable[..., Any], manifests: Any) -> None:
@@ -67,7 +67,7 @@ def test_each_input_is_read_once(plan: Callable[..., Any], manifests: Any, monke
         read.append(Path(uri).name)
         return read_input(uri)
 
-    monkeypatch.setattr(stylize_core.jobs, "read_input", read_and_note)
+    monkeypatch.setattr(stylize_core.sources, "read_input", read_and_note)
     known = Fingerprints()
     rows = [*manifests.rows(5), *manifests.rows(5, content="content-1.png")]
     plan(rows, fingerprints=known)
@@ -86,7 +86,7 @@ def test_each_input_is_read_once(plan: Callable[..., Any], manifests: Any, monke
 def test_shape_of_the_target(plan: Callable[..., Any], manifests: Any, draw: Callable[..., Path]) -> None:
     """The target has the content's aspect, its long edge the size, its short edge a multiple of 8."""
     draw(manifests.folder / "wide.png", 1, width=100, height=50)
-    job = plan(manifests.rows(1, content="wide.png", size="64")).rows[0].job
+    job = plan(manifests.rows(1, content="wide.png", size="64")).chunks[0].jobs[0]
     assert (job.height, job.width) == (32, 64)
 
 
@@ -103,6 +103,6 @@ def test_too_small_for_the_deepest_layer(
     """A target or style that a pooling would empty is refused: its shape, the deepest layer, the file."""
     draw(manifests.folder / "wide.png", 1, width=160, height=40)
     layers = {"content_layers": "conv5_1", "style_layers": "conv1_1 conv2_1"}
-    error = plan(manifests.rows(1, **{"size": "16", **layers, **cells})).rows[0].error
+    error = plan(manifests.rows(1, **{"size": "16", **layers, **cells})).rows.rejected[0].error
     assert error.what == what
     assert error.where == str(manifests.folder / "wide.png")

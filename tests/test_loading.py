@@ -26,7 +26,7 @@ def loader(files: Any) -> Loader:
 @pytest.fixture
 def job(plan: Callable[..., Any], manifests: Any) -> Callable[..., Any]:
     """Plans one row with these cells."""
-    return lambda **cells: plan(manifests.rows(1, **cells)).rows[0].job
+    return lambda **cells: plan(manifests.rows(1, **cells)).chunks[0].jobs[0]
 
 
 def test_shapes(job: Callable[..., Any], loader: Loader, manifests: Any, draw: Callable[..., Path]) -> None:

@@ -22,7 +22,7 @@ from stylize_core.settings import LAYERS, Settings
 @pytest.fixture
 def job(plan: Callable[..., Any], manifests: Any) -> Any:
     """A job of four steps with a snapshot at every second one."""
-    return plan(manifests.rows(1, steps="4", snapshot_every="2", style_layers="conv1_1 conv2_1")).rows[0].job
+    return plan(manifests.rows(1, steps="4", snapshot_every="2", style_layers="conv1_1 conv2_1")).chunks[0].jobs[0]
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_what_is_embedded_makes_the_image_again(
     format: str, plan: Callable[..., Any], manifests: Any, engine: Any, files: Any
 ) -> None:
     """Inputs, every setting and the job id can be read back from the image's bytes."""
-    job = plan(manifests.rows(1, format=format, start="image", init="content-1.png")).rows[0].job
+    job = plan(manifests.rows(1, format=format, start="image", init="content-1.png")).chunks[0].jobs[0]
     origin = Origin(run="run", attempts={job.job_id: 1}, engine=engine)
     kept = outcome(Finished(job=job, result=engine.optimise([Loader(files).pair(job)])[0]), origin)
     embedded = read_metadata(kept.image or b"")

@@ -6,14 +6,26 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from stylize_core.chunks import CHUNK_SECONDS, MAX_CHUNKS
 from stylize_core.forecast import NOTHING, evaluation_flops
-from stylize_core.history import History
-from stylize_core.plan import CHUNK_SECONDS, MAX_CHUNKS
-from stylize_core.store.records import PLAN
+from stylize_core.history import History, condensed
+from stylize_core.store.records import PLAN, RESULTS
+
+
+def lines(made: Any) -> list[dict[str, Any]]:
+    """The lines of a plan."""
+    return pa.Table.from_batches(made.lines(), PLAN).to_pylist()
+
+
+def history_of(**columns: list[Any]) -> History:
+    """The history of a store with such lines."""
+    names = {name: columns.get(name, [None] * len(columns["job_id"])) for name in RESULTS.names}
+    return History([condensed(pa.table(names, RESULTS))])
 
 
 def test_rows_keep_the_order_of_the_manifest(plan: Callable[..., Any], manifests: Any) -> None:
@@ -21,9 +33,9 @@ def test_rows_keep_the_order_of_the_manifest(plan: Callable[..., Any], manifests
     rows = manifests.rows(4)
     rows[1]["size"], rows[3]["content"] = "5", "nowhere.png"
     made = plan(rows)
-    assert [row.row for row in made.rows] == [1, 2, 3, 4]
-    assert [row.line for row in made.rows] == [2, 3, 4, 5]
-    assert [row.action for row in made.rows] == ["run", "reject", "run", "reject"]
+    assert [line["row"] for line in lines(made)] == [1, 2, 3, 4]
+    assert [line["line"] for line in lines(made)] == [2, 3, 4, 5]
+    assert [line["action"] for line in lines(made)] == ["run", "reject", "run", "reject"]
     assert made.counts == {"run": 2, "skip": 0, "keep_failed": 0, "reject": 2}
 
 
@@ -97,7 +109,7 @@ def test_chunks_share_out_the_jobs(
 
 def test_a_chunk_is_long_enough(plan: Callable[..., Any], manifests: Any) -> None:
     """Unless told otherwise a chunk gets as many jobs as its 30 s hold, and always one."""
-    settings_ = plan(manifests.rows(1)).rows[0].job.settings
+    settings_ = plan(manifests.rows(1)).chunks[0].jobs[0].settings
     flops = 3 * evaluation_flops(settings_, 32, 32)  # 2 steps, so 3 evaluations: one job a second
     assert [len(chunk.jobs) for chunk in plan(manifests.rows(70), flops=flops).chunks] == [30, 30, 10]
     assert CHUNK_SECONDS == 30
@@ -114,29 +126,29 @@ def test_there_are_never_too_many_chunks(plan: Callable[..., Any], manifests: An
 
 def test_attempts_go_on_from_the_store(plan: Callable[..., Any], manifests: Any) -> None:
     """A job's attempt is one more than the highest the store knows."""
-    first, second = (row.job.job_id for row in plan(manifests.rows(2)).rows)
-    history = History(status={first: "failed"}, retryable={first}, attempts={first: 3})
+    first, second = (line["job_id"] for line in lines(plan(manifests.rows(2))))
+    history = history_of(job_id=[first], status=["failed"], retryable=[True], attempt=[3], commit=["c"])
     chunk = plan(manifests.rows(2), history=history).chunks[0]
     assert chunk.attempts == {first: 4, second: 1}
 
 
 def test_what_is_done_is_not_planned_again(plan: Callable[..., Any], manifests: Any) -> None:
     """Where nothing is to be run there are no chunks, and the device is not measured."""
-    ids = [row.job.job_id for row in plan(manifests.rows(2)).rows]
-    made = plan(manifests.rows(2), history=History(status=dict.fromkeys(ids, "done")), flops=math.nan)
+    ids = [line["job_id"] for line in lines(plan(manifests.rows(2)))]
+    history = history_of(job_id=ids, status=["done"] * 2, attempt=[1, 1], commit=["c", "c"])
+    made = plan(manifests.rows(2), history=history, flops=math.nan)
     assert made.counts["skip"] == 2
-    assert (made.chunks, made.groups, made.forecast) == ([], 0, NOTHING)
+    assert (list(made.chunks), made.groups, made.forecast) == ([], 0, NOTHING)
 
 
 def test_the_plan_as_a_table(plan: Callable[..., Any], manifests: Any) -> None:
     """A line a row, in the manifest's order: what a report needs to tell what became of it."""
     rows = [{**manifests.rows(1)[0], "id": "good", "x_note": "mine"}, *manifests.rows(1, content="nowhere.png")]
     made = plan(rows)
-    table = made.to_table()
-    assert table.schema == PLAN
-    good, bad = table.to_pylist()
+    assert {batch.schema for batch in made.lines()} == {PLAN}
+    good, bad = lines(made)
     assert (good["row"], good["line"], good["id"], good["action"], good["chunk"]) == (1, 2, "good", "run", 1)
-    assert good["job_id"] == made.rows[0].job.job_id
+    assert good["job_id"] == made.chunks[0].jobs[0].job_id
     assert good["content"] == str(manifests.folder / "content-0.png")
     assert json.loads(good["settings"])["size"] == 32
     assert json.loads(good["cells"])["x_note"] == "mine"

@@ -2,15 +2,19 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import fsspec
+import pandas as pd
 import pytest
 
 from stylize_core.chunk import run_chunk
-from stylize_core.errors import ManifestError, StoreLocked
+from stylize_core.errors import ManifestError, Stopped, StoreLocked
 from stylize_core.options import Options
-from stylize_core.run import look_ahead, open_run, read_manifest_file
+from stylize_core.preparing import manifest_file
+from stylize_core.run import look_ahead, open_run
 from stylize_core.store.files import Files
 
 
@@ -177,15 +181,53 @@ def test_look_ahead_plans_what_the_run_plans(options: Callable[..., Options], ma
     ahead = look_ahead(asked)
     assert not store.folder.exists()
     run = _run(asked)
-    assert [row.job for row in ahead.rows] == [row.job for row in run.plan.rows]
+    assert list(ahead.chunks) == list(run.plan.chunks)
+    assert list(ahead.lines()) == list(run.plan.lines())
     assert look_ahead(asked).counts["skip"] == 3
 
 
 def test_unreadable_manifest(tmp_path: Path) -> None:
     """A manifest that is not there is an error of the manifest, with its place and without credentials."""
-    with pytest.raises(ManifestError) as raised:
-        read_manifest_file(f"{tmp_path}/nowhere.csv")
+    with pytest.raises(ManifestError) as raised, manifest_file(f"{tmp_path}/nowhere.csv"):
+        pass
     assert raised.value.where == f"{tmp_path}/nowhere.csv"
-    with pytest.raises(ManifestError) as raised:
-        read_manifest_file("carrier-pigeon://me:secret@loft/m.csv")
+    with pytest.raises(ManifestError) as raised, manifest_file("carrier-pigeon://me:secret@loft/m.csv"):
+        pass
     assert "secret" not in str(raised.value)
+
+
+def test_a_stop_while_planning(options: Callable[..., Options], manifests: Any, store: Any) -> None:
+    """No row is begun, and nothing of the run is published."""
+    asked: list[bool] = []
+    with open_run(options(manifests.rows(3)), should_stop=lambda: bool(asked)) as run:
+        asked.append(True)
+        with pytest.raises(Stopped):
+            run.prepare()
+        run.finish(with_report=False)
+    assert run.summary == "nothing was begun"
+    assert not (store.folder / "runs").exists()
+
+
+def test_a_manifest_as_parquet(options: Callable[..., Options], manifests: Any, store: Any) -> None:
+    """It runs as its CSV twin does, whose jobs it has, and is kept as read."""
+    asked = options(manifests.rows(2))
+    path = Path(asked.manifest).with_suffix(".parquet")
+    pd.read_csv(asked.manifest).to_parquet(path)
+    run = _run(replace(asked, manifest=str(path)))
+    assert run.outcome["done"] == 2
+    assert (store.folder / "runs" / run.name / "manifest.parquet").read_bytes() == path.read_bytes()
+    assert _run(asked).outcome["skipped"] == 2
+
+
+def test_credentials_stay_out_of_the_plan(
+    options: Callable[..., Options], manifests: Any, store: Any, pictures: Path
+) -> None:
+    """Jobs know where to read their inputs; what is published of the plan does not."""
+    place = "me:secret@bucket/content.png"
+    fsspec.filesystem("memory").pipe(f"/{place}", (pictures / "content-0.png").read_bytes())
+    with open_run(options(manifests.rows(1, content=f"memory://{place}"))) as run:
+        run.prepare()
+        assert run.chunks[0].jobs[0].content.uri == f"memory://{place}"
+    table = pd.read_parquet(store.folder / "runs" / run.name / "plan.parquet")
+    assert table["content"].tolist() == ["memory://bucket/content.png"]
+    assert not any("secret" in str(cell) for cell in table.to_numpy().ravel())

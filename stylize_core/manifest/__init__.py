@@ -1,9 +1,9 @@
-"""Manifests: CSV in, validated rows and problems out; and new manifests from folders, sweeps and settings."""
+"""Manifests: CSV or Parquet in, validated rows and problems out; new manifests from folders, sweeps and settings."""
 
 from stylize_core.manifest.columns import column_dictionary
 from stylize_core.manifest.cross import cross
 from stylize_core.manifest.listing import images_in
-from stylize_core.manifest.manifest import Manifest, RejectedRow, load_manifest
+from stylize_core.manifest.manifest import Manifest, RejectedRow
 from stylize_core.manifest.paths import folder_of
 from stylize_core.manifest.problems import Problem, format_problems
 from stylize_core.manifest.row import Row
@@ -19,7 +19,6 @@ __all__ = [
     "folder_of",
     "format_problems",
     "images_in",
-    "load_manifest",
     "row_from_settings",
     "write_manifest",
 ]

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from stylize_core.errors import UsageError
+from stylize_core.manifest.header import COLUMNS, EXTRA_PREFIX, REQUIRED
 from stylize_core.manifest.problems import did_you_mean
-from stylize_core.manifest.read import COLUMNS, EXTRA_PREFIX, REQUIRED, RawRow
+from stylize_core.manifest.raw_row import RawRow
 from stylize_core.manifest.row import validate_row
 
 _FIXABLE = tuple(column for column in COLUMNS if column not in (*REQUIRED, "id"))

@@ -1,15 +1,18 @@
 """A manifest as a whole: every row either validated or rejected with all its problems."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import numpy as np
 
 from stylize_core.job import public_uri
 from stylize_core.manifest.paths import absolute, folder_of
 from stylize_core.manifest.problems import Problem
-from stylize_core.manifest.read import RawRow, read_manifest
-from stylize_core.manifest.row import Row, validate_row
-
-INPUT_COLUMNS = ("content", "style", "init")
+from stylize_core.manifest.raw_row import RawRow
+from stylize_core.manifest.read import is_parquet, read_manifest
+from stylize_core.manifest.row import INPUT_COLUMNS, Row, validate_row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,61 +34,58 @@ class RejectedRow:
     problems: list[Problem]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """What a manifest holds: rows in = rows + rejected, each in the order of the file.
+    """The rows of a manifest, validated or rejected, in the order of the file; to be iterated, also more than once.
 
-    Attributes:
-        rows: the validated rows, their images absolute.
-        rejected: the others.
-    """
-
-    rows: list[Row]
-    rejected: list[RejectedRow]
-
-    @property
-    def problems(self) -> list[Problem]:
-        """Everything wrong with any row."""
-        return [problem for row in self.rejected for problem in row.problems]
-
-    @property
-    def total(self) -> int:
-        """Number of data rows."""
-        return len(self.rows) + len(self.rejected)
-
-
-def load_manifest(data: bytes, uri: str) -> Manifest:
-    """Reads and validates a manifest.
+    Memory does not grow with the number of rows. The file is read once to find what is wrong with it as a whole and
+    which ids repeat, and once more by each iteration.
 
     Args:
-        data: the manifest's bytes.
-        uri: where they came from, a local path or an fsspec URL: relative images start at its folder.
+        file: the manifest; can be read at any position, and nobody else reads it in the meantime.
+        uri: where it came from, a local path or an fsspec URL: relative images start at its folder.
+
+    Attributes:
+        format: `csv` or `parquet`.
+        total: number of data rows.
 
     Raises:
         ManifestError: the manifest as a whole cannot be used.
     """
-    raw_rows = read_manifest(data, public_uri(uri))
-    folder = folder_of(uri)
-    repeated = _repeated_ids(raw_rows)
-    rows, rejected = [], []
-    for raw in raw_rows:
-        row, problems = validate_row(raw)
-        problems += repeated.get(raw.row, [])
-        inputs = {name: absolute(raw.cells[name], folder) for name in INPUT_COLUMNS if raw.cells.get(name)}
-        if row and not problems:
-            rows.append(replace(row, **inputs))  # type: ignore[arg-type]  # texts by column
-        else:
-            rejected.append(RejectedRow(row=raw.row, line=raw.line, cells=raw.cells, inputs=inputs, problems=problems))
-    return Manifest(rows=rows, rejected=rejected)
+
+    def __init__(self, file: BinaryIO, uri: str) -> None:
+        self._file, self._where, self._folder = file, public_uri(uri), folder_of(uri)
+        self.format = "parquet" if is_parquet(file, self._where) else "csv"
+        self.total, self._suspects = self._survey()
+
+    def __iter__(self) -> Iterator[Row | RejectedRow]:
+        """Yields a validated or a rejected row for each data row."""
+        first_lines: dict[str, int] = {}
+        for raw in read_manifest(self._file, self._where):
+            row, problems = validate_row(raw, self._folder)
+            name = raw.cells.get("id")
+            if name and hash(name) in self._suspects and first_lines.setdefault(name, raw.line) != raw.line:
+                problems = [*problems, _repeated(raw, first_lines[name])]
+            yield row if row and not problems else self._rejected(raw, problems)
+
+    def _survey(self) -> tuple[int, set[int]]:
+        """Returns the number of rows, and the hashes of ids that come more than once.
+
+        Eight bytes an id find the few that have to be compared, where a set of a million would take 150 MB.
+        """
+        hashes, total = array("q"), 0
+        for raw in read_manifest(self._file, self._where):
+            total += 1
+            if name := raw.cells.get("id"):
+                hashes.append(hash(name))
+        found = np.sort(np.frombuffer(hashes, np.int64))
+        return total, set(found[1:][found[1:] == found[:-1]].tolist())
+
+    def _rejected(self, raw: RawRow, problems: list[Problem]) -> RejectedRow:
+        inputs = {name: absolute(raw.cells[name], self._folder) for name in INPUT_COLUMNS if raw.cells.get(name)}
+        return RejectedRow(row=raw.row, line=raw.line, cells=raw.cells, inputs=inputs, problems=problems)
 
 
-def _repeated_ids(raw_rows: Iterable[RawRow]) -> dict[int, list[Problem]]:
-    """Returns the problem of each row whose id an earlier row has, by row; also where that one is rejected."""
-    first: dict[str, int] = {}
-    repeated = {}
-    for raw in raw_rows:
-        name = raw.cells.get("id", "")
-        if name and first.setdefault(name, raw.line) != raw.line:
-            message = f"is also the id of line {first[name]}; give each row its own"
-            repeated[raw.row] = [Problem(line=raw.line, row=raw.row, column="id", value=name, message=message)]
-    return repeated
+def _repeated(raw: RawRow, first_line: int) -> Problem:
+    """The problem of a row whose id an earlier row has, also where that one is rejected."""
+    message = f"is also the id of line {first_line}; give each row its own"
+    return Problem(line=raw.line, row=raw.row, column="id", value=raw.cells["id"], message=message)

@@ -1,40 +1,44 @@
 """The row model: derived from the settings, it turns a row of text into a validated row or names its problems."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, PlainValidator, ValidationError, create_model
+from pydantic import AfterValidator, BaseModel, PlainValidator, ValidationError, create_model
 
 from stylize_core.errors import SettingError
-from stylize_core.job import public_uri
+from stylize_core.job import public_uri, settings_json
 from stylize_core.manifest.cells import parse_id, parse_preset, parse_setting, parse_text
+from stylize_core.manifest.header import EXTRA_PREFIX, REQUIRED
+from stylize_core.manifest.paths import absolute
 from stylize_core.manifest.problems import Problem
-from stylize_core.manifest.read import EXTRA_PREFIX, REQUIRED, RawRow
+from stylize_core.manifest.raw_row import RawRow
 from stylize_core.presets import PRESETS, resolve
 from stylize_core.settings import SPECS, Settings
 
-Text = Annotated[str, AfterValidator(parse_text)]
-
-
-class _Columns(BaseModel):
-    """The columns that are no settings."""
-
-    model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, Text]
-
-    content: Text
-    style: Text
-    init: Text | None = None
-    preset: Annotated[str, AfterValidator(parse_preset)] = "default"
-    id: Annotated[str, AfterValidator(parse_id)] | None = None
-
+INPUT_COLUMNS = ("content", "style", "init")
 
 _SETTINGS: dict[str, Any] = {
     spec.name: (Annotated[Any, PlainValidator(partial(parse_setting, spec))], None) for spec in SPECS
 }
-RowModel = create_model("RowModel", __base__=_Columns, **_SETTINGS)
-"""Validates the filled cells of a row; a setting that is absent takes the preset's value."""
+
+
+class _Preset(BaseModel):
+    preset: Annotated[str, AfterValidator(parse_preset)] = "default"
+
+
+SettingsModel = create_model("SettingsModel", __base__=_Preset, **_SETTINGS)
+"""Validates the filled cells that decide a row's settings; a setting that is absent takes the preset's value."""
+
+_SHARED = frozenset(SettingsModel.model_fields)
+"""Columns of which many rows have the same cells; the others differ from row to row."""
+
+_PARSE: dict[str, Callable[[str], str]] = {"id": parse_id}
+"""How a cell of a column of the row's own is checked, where it is not just any text."""
+
+_ORDER = {column: place for place, column in enumerate((*INPUT_COLUMNS, "preset", "id", *_SETTINGS))}
+"""In which order the faults of a row are told; extra columns come last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +53,8 @@ class Row:
         content: path or URL of the content image.
         style: path or URL of the style image.
         init: path or URL of the start image, where `settings.start` is `image`.
-        settings: of the preset and the row's cells.
-        extra: the columns that start with `x_`.
+        settings: of the preset and the row's cells; one object for rows with the same cells.
+        settings_json: the same from `settings_json`; one text.
         cells: every cell as read, by column.
     """
 
@@ -62,57 +66,107 @@ class Row:
     style: str
     init: str | None
     settings: Settings
-    extra: dict[str, str]
+    settings_json: str
     cells: dict[str, str]
 
+    @property
+    def extra(self) -> dict[str, str]:
+        """The columns that start with `x_`."""
+        return {column: text for column, text in self.cells.items() if column.startswith(EXTRA_PREFIX)}
 
-def validate_row(raw: RawRow) -> tuple[Row | None, list[Problem]]:
-    """Returns the validated row, or None and everything that is wrong with it."""
+
+class _Shared(NamedTuple):
+    """What the cells of settings come to.
+
+    Attributes:
+        preset: its name; `default` where it is faulty.
+        settings: None where something is wrong.
+        json: of the settings, from `settings_json`.
+        start: where the optimisation starts; None where that is unknown.
+        faults: what is wrong with single cells, by column.
+        clashes: cells that are fine alone and do not go together, by the column to change.
+    """
+
+    preset: str
+    settings: Settings | None
+    json: str
+    start: str | None
+    faults: dict[str, str]
+    clashes: dict[str, str]
+
+
+def validate_row(raw: RawRow, folder: str | None = None) -> tuple[Row | None, list[Problem]]:
+    """Returns the validated row, or None and everything that is wrong with it.
+
+    Args:
+        raw: the row.
+        folder: where relative images start; None leaves them as they are.
+    """
     if raw.problem:
         return None, [raw.problem]
-    filled = {column: text for column, text in raw.cells.items() if text}
-    model, faults = _validate_cells(filled)
-    try:
-        settings = None if "preset" in faults else _resolve(model.preset, _given(model))
-    except SettingError as error:  # each value is fine, but two of them do not go together
-        settings, faults[error.where] = None, f"{error.what}; {error.todo}"
-    if not faults.keys() & {"start", "init", "preset"}:
-        faults |= _init_fault(model)
-    if settings is None or faults:
+    own, key = _own_faults(raw.cells)
+    shared = _shared(key)
+    faults = _in_order(own | shared.faults) | shared.clashes if own or shared.faults else shared.clashes
+    if shared.start and "init" not in own:
+        faults = faults | _init_fault(raw.cells.get("init", ""), shared.start)
+    if shared.settings is None or faults:
         return None, [_problem(raw, column, message) for column, message in faults.items()]
-    return _row(raw, model, settings), []
+    return _row(raw, shared.preset, shared.settings, shared.json, folder), []
+
+
+def _own_faults(cells: dict[str, str]) -> tuple[dict[str, str], tuple[tuple[str, str], ...]]:
+    """Returns what is wrong with the cells of the row's own, and the filled ones of settings for `_shared`."""
+    faults = {column: "the cell is empty; name an image" for column in REQUIRED if not cells.get(column)}
+    key = []
+    for column, text in cells.items():
+        if not text:
+            continue
+        if column in _SHARED:
+            key.append((column, text))
+            continue
+        try:
+            _PARSE.get(column, parse_text)(text)
+        except ValueError as error:
+            faults[column] = str(error)
+    return faults, tuple(key)
+
+
+@lru_cache(maxsize=4096)
+def _shared(key: tuple[tuple[str, str], ...]) -> _Shared:
+    """Validates once what many rows share: most of the time and memory of a long manifest."""
+    model, faults = _validate_cells(dict(key))
+    preset: str = model.preset
+    start = None if faults.keys() & {"start", "preset"} else model.start or str(PRESETS[preset].values["start"])
+    given = {name: getattr(model, name) for name in _SETTINGS if name in model.model_fields_set}
+    clashes = {}
+    settings = None
+    try:
+        settings = resolve(preset, given) if "preset" not in faults else None
+    except SettingError as error:  # each value is fine, but two of them do not go together
+        clashes[error.where] = f"{error.what}; {error.todo}"
+    if settings is None or faults:
+        return _Shared(preset, None, "", start, faults, clashes)
+    return _Shared(preset, settings, settings_json(settings), start, {}, {})
 
 
 def _validate_cells(filled: dict[str, str]) -> tuple[Any, dict[str, str]]:
     """Returns the model of the sound cells, and what is wrong with the others by column."""
     try:
-        return RowModel.model_validate(filled), {}
+        return SettingsModel.model_validate(filled), {}
     except ValidationError as error:
-        faults = {str(fault["loc"][0]): _message(fault) for fault in error.errors()}
+        faults = {str(fault["loc"][0]): str(fault["ctx"]["error"]) for fault in error.errors()}
     # Once more without the faulty cells, so that the rules between the others are checked in the same report.
-    sound = {column: text for column, text in filled.items() if column not in faults}
-    return RowModel.model_validate(dict.fromkeys(REQUIRED, "-") | sound), faults
+    return SettingsModel.model_validate({name: text for name, text in filled.items() if name not in faults}), faults
 
 
-def _message(fault: Any) -> str:
-    return "the cell is empty; name an image" if fault["type"] == "missing" else str(fault["ctx"]["error"])
+def _in_order(faults: dict[str, str]) -> dict[str, str]:
+    return dict(sorted(faults.items(), key=lambda fault: _ORDER.get(fault[0], len(_ORDER))))
 
 
-def _given(model: Any) -> tuple[tuple[str, object], ...]:
-    return tuple((name, getattr(model, name)) for name in _SETTINGS if name in model.model_fields_set)
-
-
-@lru_cache(maxsize=1024)
-def _resolve(preset: str, given: tuple[tuple[str, object], ...]) -> Settings:
-    """Resolves once what many rows share: half the time and memory of a long manifest."""
-    return resolve(preset, dict(given))
-
-
-def _init_fault(model: Any) -> dict[str, str]:
-    start = model.start or PRESETS[model.preset].values["start"]
-    if start == "image" and not model.init:
+def _init_fault(init: str, start: str) -> dict[str, str]:
+    if start == "image" and not init:
         return {"init": "the cell is empty; start=image needs an image here"}
-    if model.init and start != "image":
+    if init and start != "image":
         return {"init": f"is not used with start={start}; write start=image, or leave init empty"}
     return {}
 
@@ -122,16 +176,21 @@ def _problem(raw: RawRow, column: str, message: str) -> Problem:
     return Problem(line=raw.line, row=raw.row, column=column, value=value, message=message)
 
 
-def _row(raw: RawRow, model: Any, settings: Settings) -> Row:
+def _row(raw: RawRow, preset: str, settings: Settings, json: str, folder: str | None) -> Row:
+    cells = raw.cells
+    content, style, init = cells["content"], cells["style"], cells.get("init") or None
+    if folder is not None:
+        content, style = absolute(content, folder), absolute(style, folder)
+        init = absolute(init, folder) if init else None
     return Row(
         row=raw.row,
         line=raw.line,
-        id=model.id,
-        preset=model.preset,
-        content=model.content,
-        style=model.style,
-        init=model.init,
+        id=cells.get("id") or None,
+        preset=preset,
+        content=content,
+        style=style,
+        init=init,
         settings=settings,
-        extra={column: text for column, text in raw.cells.items() if column.startswith(EXTRA_PREFIX)},
-        cells=raw.cells,
+        settings_json=json,
+        cells=cells,
     )

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from stylize_core.errors import UsageError
 from stylize_core.manifest.cells import FORMULA_SIGNS
+from stylize_core.manifest.header import COLUMNS, EXTRA_PREFIX, REQUIRED
 from stylize_core.manifest.paths import relative
-from stylize_core.manifest.read import COLUMNS, EXTRA_PREFIX, REQUIRED
 from stylize_core.settings import Settings
 
 _PATHS = ("content", "style", "init")

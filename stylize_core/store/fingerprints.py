@@ -1,14 +1,17 @@
 """What a store remembers of inputs, so that each file is read once, ever."""
 
 import hashlib
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from stylize_core.job import public_uri
 from stylize_core.store import layout
 from stylize_core.store.files import Files
-from stylize_core.store.tables import read_tables, to_parquet
+from stylize_core.store.tables import map_tables, to_parquet
 
 _SCHEMA = pa.schema(
     [
@@ -20,6 +23,11 @@ _SCHEMA = pa.schema(
         ("height", pa.int32()),
     ]
 )
+
+_CONDENSED = 5000  # lines that are Python objects at a time
+
+Stat = tuple[str, int, str]
+"""A file as it is now: its URI, and size and stamp as `stat_input` gives them."""
 
 
 class Fingerprint(NamedTuple):
@@ -37,11 +45,11 @@ class Fingerprint(NamedTuple):
 
 
 class Fingerprints:
-    """The inputs that a store knows, by URI (without credentials), size and stamp."""
+    """The inputs that a store knows, by URI (without credentials), size and stamp; 64 bytes of memory each."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, int, str], Fingerprint] = {}
-        self._new: dict[tuple[str, int, str], Fingerprint] = {}
+        self._known = _Known.of(b"", b"", [])
+        self._new: dict[bytes, tuple[Stat, Fingerprint]] = {}
 
     @classmethod
     def load(cls, files: Files) -> "Fingerprints":
@@ -53,20 +61,25 @@ class Fingerprints:
         entries = files.list(layout.INPUTS, recursive=False)
         paths = [entry.path for entry in entries if entry.path.endswith(".parquet")]
         fingerprints = cls()
-        columns = read_tables(files, paths, _SCHEMA).to_pydict().values()
-        for uri, size, stamp, *rest in zip(*columns, strict=True):
-            fingerprints._known[uri, size, stamp] = Fingerprint(*rest)
+        fingerprints._known = _joined(list(map_tables(_condensed, files, paths, _SCHEMA)))
         return fingerprints
 
-    def get(self, uri: str, size: int, stamp: str) -> Fingerprint | None:
-        """Returns what is known of a file as `stat_input` describes it; None where it is new or has changed."""
-        return self._known.get((public_uri(uri), size, stamp))
+    @property
+    def unsaved(self) -> int:
+        """Number of files that were added since the last `save` or `settle`."""
+        return len(self._new)
 
-    def add(self, uri: str, size: int, stamp: str, fingerprint: Fingerprint) -> None:
+    def find(self, stats: Sequence[Stat]) -> list[Fingerprint | None]:
+        """Returns what is known of each file; None where it is new or has changed."""
+        keys = [_key(*stat) for stat in stats]
+        found = self._known.find(keys)
+        return [self._new[key][1] if key in self._new else known for key, known in zip(keys, found, strict=True)]
+
+    def add(self, stat: Stat, fingerprint: Fingerprint) -> None:
         """Remembers a file. Without a stamp a change could go unnoticed: such a file is read again in each run."""
+        uri, size, stamp = stat
         if stamp:
-            key = (public_uri(uri), size, stamp)
-            self._known[key] = self._new[key] = fingerprint
+            self._new[_key(*stat)] = (public_uri(uri), size, stamp), fingerprint
 
     def save(self, files: Files) -> None:
         """Publishes what was added since the last time, as one more file.
@@ -77,7 +90,91 @@ class Fingerprints:
         """
         if not self._new:
             return
-        rows = [(*key, *fingerprint) for key, fingerprint in sorted(self._new.items())]
+        rows = sorted((*stat, *fingerprint) for stat, fingerprint in self._new.values())
         data = to_parquet(pa.table(list(map(list, zip(*rows, strict=True))), schema=_SCHEMA))
         files.publish(f"{layout.INPUTS}/{hashlib.sha256(data).hexdigest()[:32]}.parquet", data)
+        self.settle()
+
+    def settle(self) -> None:
+        """Keeps what was added in its compact form alone: known to this object, never to be saved."""
+        entries = [entry for _, entry in self._new.values()]
+        digests = bytes.fromhex("".join(entry.sha256 for entry in entries))
+        added = _Known.of(b"".join(self._new), digests, [(entry.width, entry.height) for entry in entries])
+        self._known = _joined([self._known, added])
         self._new.clear()
+
+
+def _key(uri: str, size: int, stamp: str) -> bytes:
+    """128 bits of a cryptographic hash: no two files share one."""
+    return hashlib.blake2b(f"{public_uri(uri)}\0{size}\0{stamp}".encode(), digest_size=16).digest()
+
+
+class _Known(NamedTuple):
+    """Fingerprints, compact: 64 bytes each.
+
+    Attributes:
+        keys: (n,) of 16 bytes, sorted.
+        places: (n,) of each key's digest and shape.
+        digests: (n, 32) bytes.
+        shapes: (n, 2) width and height in pixels.
+    """
+
+    keys: npt.NDArray[np.bytes_]
+    places: npt.NDArray[np.int64]
+    digests: npt.NDArray[np.uint8]
+    shapes: npt.NDArray[np.int32]
+
+    @classmethod
+    def of(cls, keys: bytes, digests: bytes, shapes: Any) -> "_Known":
+        """Returns fingerprints by key.
+
+        Args:
+            keys: n of 16 bytes each.
+            digests: 32 bytes each.
+            shapes: n widths and heights.
+        """
+        unsorted = np.frombuffer(keys, "S16")
+        places = np.argsort(unsorted, kind="stable")
+        return cls(
+            unsorted[places],
+            places,
+            np.frombuffer(digests, np.uint8).reshape(-1, 32),
+            np.array(shapes, np.int32).reshape(-1, 2),
+        )
+
+    def find(self, keys: Sequence[bytes]) -> list[Fingerprint | None]:
+        """Returns the last fingerprint of each key; None where there is none."""
+        if not len(self.keys) or not keys:
+            return [None] * len(keys)
+        wanted = np.frombuffer(b"".join(keys), "S16")
+        at = np.searchsorted(self.keys, wanted, side="right") - 1
+        hits, places = self.keys[at] == wanted, self.places[at]
+        digests, shapes = self.digests[places].tobytes().hex(), self.shapes[places].tolist()
+        return [
+            Fingerprint(digests[64 * i : 64 * i + 64], *shapes[i]) if hit else None
+            for i, hit in enumerate(hits.tolist())
+        ]
+
+
+def _condensed(table: pa.Table) -> _Known:
+    keys, digests = bytearray(), bytearray()
+    for batch in table.to_batches(_CONDENSED):
+        uris, sizes, stamps, texts = (batch[name].to_pylist() for name in ("uri", "size", "stamp", "sha256"))
+        keys += b"".join(map(_key, uris, sizes, stamps))
+        digests += bytes.fromhex("".join(texts))
+    return _Known.of(bytes(keys), bytes(digests), np.column_stack([table["width"], table["height"]]))
+
+
+def _joined(parts: list[_Known]) -> _Known:
+    """Joins fingerprints; a later one replaces an earlier one with the same key."""
+    parts = [_Known.of(b"", b"", []), *parts]
+    starts = np.cumsum([0, *(len(part.keys) for part in parts)])
+    keys = np.concatenate([part.keys for part in parts])
+    places = np.concatenate([part.places + start for part, start in zip(parts, starts, strict=False)])
+    order = np.argsort(keys, kind="stable")
+    return _Known(
+        keys[order],
+        places[order],
+        np.concatenate([part.digests for part in parts]),
+        np.concatenate([part.shapes for part in parts]),
+    )

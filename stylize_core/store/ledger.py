@@ -1,6 +1,8 @@
 """What a store has: every line that was ever committed, and the one line per job that counts."""
 
 from collections import defaultdict
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -8,7 +10,9 @@ import pyarrow.compute as pc
 from stylize_core.store import layout
 from stylize_core.store.files import Files
 from stylize_core.store.records import METRICS, RESULTS
-from stylize_core.store.tables import read_table, read_tables
+from stylize_core.store.tables import map_tables, read_table, read_tables
+
+T = TypeVar("T")
 
 
 def read_results(files: Files) -> pa.Table:
@@ -17,14 +21,30 @@ def read_results(files: Files) -> pa.Table:
     Raises:
         StoreError: a results file is damaged; it is named.
     """
-    paths = [entry.path for entry in files.list(layout.RESULTS) if entry.path.endswith(".parquet")]
-    return read_tables(files, paths, RESULTS)
+    return read_tables(files, _paths(files), RESULTS)
+
+
+def map_results(function: Callable[[pa.Table], T], files: Files, columns: list[str]) -> Iterator[T]:
+    """Yields what a function makes of some columns of each results file, in the order of the files' names.
+
+    For stores whose lines as a whole do not fit into memory; raises as `read_results` does.
+    """
+    schema = pa.schema([RESULTS.field(column) for column in columns])
+    return map_tables(function, files, _paths(files), schema)
+
+
+def _paths(files: Files) -> list[str]:
+    return [entry.path for entry in files.list(layout.RESULTS) if entry.path.endswith(".parquet")]
 
 
 def live(results: pa.Table) -> pa.Table:
     """Returns one line per job, sorted by job id.
 
     Of a job's lines the one that counts is done before failed, then of the highest attempt, then of the latest commit.
+
+    Args:
+        results: lines with job_id, attempt, commit, status and any other columns; ids and commits of any type whose
+            order is that of the texts.
     """
     keys = results.select(["job_id", "attempt", "commit"]).append_column(
         "failed", pc.not_equal(results["status"], "done")
@@ -48,14 +68,13 @@ def live_results(files: Files) -> pa.Table:
     return live(read_results(files))
 
 
-def attempts(results: pa.Table) -> dict[str, int]:
-    """Returns the highest attempt of each job, failed ones included.
+def attempts(results: pa.Table) -> pa.Table:
+    """Returns the highest attempt of each job, failed ones included: columns job_id and attempt, in no order.
 
     Args:
-        results: every committed line, from `read_results`.
+        results: every committed line.
     """
-    highest = results.group_by("job_id").aggregate([("attempt", "max")])
-    return dict(zip(highest["job_id"].to_pylist(), highest["attempt_max"].to_pylist(), strict=True))
+    return results.group_by("job_id").aggregate([("attempt", "max")]).rename_columns(["job_id", "attempt"])
 
 
 def read_metrics(files: Files, results: pa.Table) -> pa.Table:

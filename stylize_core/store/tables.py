@@ -1,7 +1,9 @@
 """Parquet files of a store."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from tempfile import TemporaryFile
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,10 +13,22 @@ from stylize_core.store.files import Files
 
 _THREADS = 8  # small files: the time goes into waiting for the disk or the network
 
+T = TypeVar("T")
+
 
 def publish_table(files: Files, path: str, table: pa.Table) -> None:
     """Writes a table as one Parquet file, or replaces it, in one step."""
     files.publish(path, to_parquet(table))
+
+
+def publish_batches(files: Files, path: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
+    """Writes batches as one Parquet file, a row group each, in one step; holds no more than the compressed file."""
+    with TemporaryFile() as file:
+        with pq.ParquetWriter(file, schema, compression="zstd", write_page_checksum=True) as writer:
+            for batch in batches:
+                writer.write_batch(batch)
+        file.seek(0)
+        files.publish(path, file.read())
 
 
 def to_parquet(table: pa.Table) -> bytes:
@@ -45,6 +59,13 @@ def read_table(files: Files, path: str, schema: pa.Schema) -> pa.Table:
 
 def read_tables(files: Files, paths: Iterable[str], schema: pa.Schema) -> pa.Table:
     """Returns several Parquet files as one table, in the order of the paths; raises as `read_table` does."""
+    return pa.concat_tables([schema.empty_table(), *map_tables(lambda table: table, files, paths, schema)])
+
+
+def map_tables(function: Callable[[pa.Table], T], files: Files, paths: Iterable[str], schema: pa.Schema) -> Iterator[T]:
+    """Yields what a function makes of each Parquet file, in the order of the paths; raises as `read_table` does.
+
+    Threads read some files ahead, and the function, called there, may make them smaller.
+    """
     with ThreadPoolExecutor(_THREADS) as pool:
-        tables = pool.map(lambda path: read_table(files, path, schema), paths)
-        return pa.concat_tables([schema.empty_table(), *tables])
+        yield from pool.map(lambda path: function(read_table(files, path, schema)), paths)

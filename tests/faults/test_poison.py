@@ -134,5 +134,6 @@ def _failed(store: Any) -> pd.DataFrame:
 def _mended(manifests: Any, failed: pd.DataFrame) -> str:
     good = {"content": "content-0.png", "style": "style-0.png", "style_weight": "", **QUICK}
     sizes = failed["size"]  # it belongs to the jobs that nothing was wrong with but what was injected
-    mended = failed.assign(**good, size=sizes, id=[f"mended-{number}" for number in range(len(failed))])
+    ids = [f"mended-{number}" for number in range(len(failed))]
+    mended = failed.assign(**{**good, "size": sizes, "id": ids})
     return str(manifests.write(mended.to_dict("records"), "mended.csv"))

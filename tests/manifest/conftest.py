@@ -1,19 +1,42 @@
 """Fixtures of the manifest's tests."""
 
+import io
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import strategies as st
 
-from stylize_core.manifest import Manifest, load_manifest
+from stylize_core.manifest import Manifest, Problem, RejectedRow, Row
 from stylize_core.presets import PRESETS, resolve
 from stylize_core.settings import LAYERS, SPECS, Layers, Settings, Spec
 
 
-@pytest.fixture
-def load() -> Callable[[str], Manifest]:
-    """Loads a manifest's text as if it lay at /data/m.csv."""
-    return lambda text: load_manifest(text.encode(), "/data/m.csv")
+@dataclass(frozen=True)
+class Loaded:
+    """A manifest read to its end."""
+
+    rows: list[Row]
+    rejected: list[RejectedRow]
+    total: int
+
+    @property
+    def problems(self) -> list[Problem]:
+        """Everything wrong with any row."""
+        return [problem for row in self.rejected for problem in row.problems]
+
+
+@pytest.fixture(scope="session")
+def load() -> Callable[..., Loaded]:
+    """Loads a manifest of text or bytes, unless told otherwise as if it lay at /data/m.csv."""
+
+    def read(data: str | bytes, uri: str = "/data/m.csv") -> Loaded:
+        manifest = Manifest(io.BytesIO(data.encode() if isinstance(data, str) else data), uri)
+        found = list(manifest)
+        rows = [row for row in found if isinstance(row, Row)]
+        return Loaded(rows, [row for row in found if isinstance(row, RejectedRow)], manifest.total)
+
+    return read
 
 
 def _layers() -> st.SearchStrategy[Layers]:

@@ -1,12 +1,15 @@
+import io
+
 import pytest
 
 from stylize_core.errors import ManifestError
-from stylize_core.manifest.read import RawRow, read_manifest
+from stylize_core.manifest.raw_row import RawRow
+from stylize_core.manifest.read import read_manifest
 
 
 def read(text: str | bytes) -> list[RawRow]:
     """The rows of a manifest."""
-    return read_manifest(text.encode() if isinstance(text, str) else text, "m.csv")
+    return list(read_manifest(io.BytesIO(text.encode() if isinstance(text, str) else text), "m.csv"))
 
 
 def refusal(text: str | bytes) -> ManifestError:

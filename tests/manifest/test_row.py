@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stylize_core.manifest.read import RawRow
-from stylize_core.manifest.row import Row, RowModel, validate_row
+from stylize_core.manifest.raw_row import RawRow
+from stylize_core.manifest.row import Row, SettingsModel, validate_row
 from stylize_core.presets import PRESETS, resolve
 from stylize_core.settings import SPECS
 
@@ -30,8 +30,8 @@ def accepted(**cells: str) -> Row:
 
 
 def test_every_setting_is_a_column_of_the_model() -> None:
-    """The row model is derived from the settings."""
-    assert {"content", "style", "init", "preset", "id", *(s.name for s in SPECS)} == set(RowModel.model_fields)
+    """The model of a row's settings is derived from them."""
+    assert {"preset", *(s.name for s in SPECS)} == set(SettingsModel.model_fields)
 
 
 def test_empty_cells_take_the_presets_values() -> None:

@@ -1,11 +1,13 @@
 import string
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stylize_core.errors import UsageError
-from stylize_core.manifest import load_manifest, row_from_settings, write_manifest
+from stylize_core.manifest import row_from_settings, write_manifest
 from stylize_core.presets import resolve
 from stylize_core.settings import SPECS, Settings
 
@@ -51,25 +53,25 @@ def test_cells_that_would_be_lost_are_refused(value: str) -> None:
 
 
 @given(content=_PATHS, style=_PATHS)
-def test_paths_come_back(content: str, style: str) -> None:
+def test_paths_come_back(load: Callable[..., Any], content: str, style: str) -> None:
     """Whatever the name of a file: it is the same file after writing and reading."""
     row = {"content": f"/d/m/{content}", "style": f"/d/{style}"}
-    (loaded,) = load_manifest(write_manifest([row], "/d/m"), "/d/m/m.csv").rows
-    (kept,) = load_manifest(write_manifest([row], None), "/elsewhere/m.csv").rows
+    (loaded,) = load(write_manifest([row], "/d/m"), "/d/m/m.csv").rows
+    (kept,) = load(write_manifest([row], None), "/elsewhere/m.csv").rows
     assert (kept.content, kept.style) == (row["content"], row["style"])
-    (again,) = load_manifest(
-        write_manifest([{"content": loaded.content, "style": loaded.style}], "/d/m"), "/d/m/x"
-    ).rows
+    (again,) = load(write_manifest([{"content": loaded.content, "style": loaded.style}], "/d/m"), "/d/m/x").rows
     assert (again.content, again.style) == (loaded.content, loaded.style)
 
 
 @given(data=st.data())
-def test_settings_come_back_exactly(any_settings: st.SearchStrategy[Settings], data: st.DataObject) -> None:
+def test_settings_come_back_exactly(
+    load: Callable[..., Any], any_settings: st.SearchStrategy[Settings], data: st.DataObject
+) -> None:
     """A row made of settings gives those settings, to the last bit."""
     wanted = data.draw(any_settings)
     init = "/d/i.png" if wanted.start == "image" else None
     row = row_from_settings("/d/c.png", "/d/s.png", init, wanted)
-    manifest = load_manifest(write_manifest([row], "/d"), "/d/m.csv")
+    manifest = load(write_manifest([row], "/d"), "/d/m.csv")
     assert manifest.problems == []
     assert manifest.rows[0].settings == wanted
     assert (manifest.rows[0].content, manifest.rows[0].init) == ("/d/c.png", init)
@@ -82,8 +84,8 @@ def test_a_row_from_settings_names_every_setting() -> None:
     assert all(row[spec.name] for spec in SPECS)
 
 
-@given(st.lists(st.dictionaries(st.sampled_from(["x_a", "x_b", "x_c"]), st.text(string.printable)), min_size=1))
-def test_extra_columns_come_back(cells: list[dict[str, str]]) -> None:
+@given(cells=st.lists(st.dictionaries(st.sampled_from(["x_a", "x_b", "x_c"]), st.text(string.printable)), min_size=1))
+def test_extra_columns_come_back(load: Callable[..., Any], cells: list[dict[str, str]]) -> None:
     """Any text that can be written is read as it was."""
     rows = [{"content": "/d/c", "style": "/d/s", **each} for each in cells]
     try:
@@ -95,7 +97,7 @@ def test_extra_columns_come_back(cells: list[dict[str, str]]) -> None:
             for text in each.values()
         )
         return
-    loaded = load_manifest(data, "/d/m.csv").rows
+    loaded = load(data, "/d/m.csv").rows
     for given_cells, row in zip(cells, loaded, strict=True):
         filled = {column: text for column, text in row.extra.items() if text}
         assert filled == {column: text for column, text in given_cells.items() if text}

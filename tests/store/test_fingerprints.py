@@ -1,30 +1,43 @@
 """What a store remembers of inputs."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stylize_core.store.files import Files
-from stylize_core.store.fingerprints import Fingerprint, Fingerprints
+from stylize_core.store.fingerprints import Fingerprint, Fingerprints, Stat
 
 PRINT = Fingerprint("0" * 64, 640, 480)
+OTHER = Fingerprint("f0" * 32, 3, 4)
+
+
+def get(fingerprints: Fingerprints, *stat: str | int) -> Fingerprint | None:
+    """What is known of one file."""
+    return fingerprints.find([stat])[0]  # type: ignore[list-item]
 
 
 def test_fingerprints_are_remembered(files: Files) -> None:
     """What was added is known at once, and in the store once it is saved."""
     fingerprints = Fingerprints.load(files)
-    assert fingerprints.get("/a.png", 7, "1") is None
-    fingerprints.add("/a.png", 7, "1", PRINT)
-    assert fingerprints.get("/a.png", 7, "1") == PRINT
-    assert Fingerprints.load(files).get("/a.png", 7, "1") is None
+    assert get(fingerprints, "/a.png", 7, "1") is None
+    fingerprints.add(("/a.png", 7, "1"), PRINT)
+    assert get(fingerprints, "/a.png", 7, "1") == PRINT
+    assert get(Fingerprints.load(files), "/a.png", 7, "1") is None
     fingerprints.save(files)
-    assert Fingerprints.load(files).get("/a.png", 7, "1") == PRINT
+    assert get(fingerprints, "/a.png", 7, "1") == PRINT
+    assert get(Fingerprints.load(files), "/a.png", 7, "1") == PRINT
 
 
-@pytest.mark.parametrize("other", [("/b.png", 7, "1"), ("/a.png", 8, "1"), ("/a.png", 7, "2")])
-def test_a_changed_file_is_not_known(other: tuple[str, int, str]) -> None:
-    """Another path, size or stamp is another file."""
+@pytest.mark.parametrize("other", [("/b.png", 7, "1"), ("/a.png", 8, "1"), ("/a.png", 7, "2"), ("/a.png", 71, "")])
+@pytest.mark.parametrize("is_settled", [False, True])
+def test_a_changed_file_is_not_known(other: tuple[str, int, str], is_settled: bool) -> None:
+    """Another path, size or stamp is another file, as long as the first is new and afterwards."""
     fingerprints = Fingerprints()
-    fingerprints.add("/a.png", 7, "1", PRINT)
-    assert fingerprints.get(*other) is None
+    fingerprints.add(("/a.png", 7, "1"), PRINT)
+    if is_settled:
+        fingerprints.settle()
+    assert get(fingerprints, *other) is None
+    assert get(fingerprints, "/a.png", 7, "1") == PRINT
 
 
 def test_only_what_is_new_is_saved(files: Files) -> None:
@@ -33,33 +46,77 @@ def test_only_what_is_new_is_saved(files: Files) -> None:
     fingerprints.save(files)
     assert files.list("inputs") == []
     for name in ("/a.png", "/b.png"):
-        fingerprints.add(name, 7, "1", PRINT)
+        fingerprints.add((name, 7, "1"), PRINT)
+        assert fingerprints.unsaved == 1
         fingerprints.save(files)
         fingerprints.save(files)
+        assert fingerprints.unsaved == 0
     assert len(files.list("inputs")) == 2
     again = Fingerprints.load(files)
     again.save(files)
     assert len(files.list("inputs")) == 2
-    assert again.get("/a.png", 7, "1") == again.get("/b.png", 7, "1") == PRINT
+    assert get(again, "/a.png", 7, "1") == get(again, "/b.png", 7, "1") == PRINT
+
+
+def test_what_is_settled_is_never_saved(files: Files) -> None:
+    """It is known as long as the object lives."""
+    fingerprints = Fingerprints.load(files)
+    fingerprints.add(("/a.png", 7, "1"), PRINT)
+    fingerprints.settle()
+    fingerprints.save(files)
+    assert get(fingerprints, "/a.png", 7, "1") == PRINT
+    assert files.list("inputs") == []
 
 
 def test_without_a_stamp_nothing_is_remembered() -> None:
     """A file whose changes could go unnoticed is never taken for known."""
     fingerprints = Fingerprints()
-    fingerprints.add("https://host/a.png", 7, "", PRINT)
-    assert fingerprints.get("https://host/a.png", 7, "") is None
+    fingerprints.add(("https://host/a.png", 7, ""), PRINT)
+    fingerprints.settle()
+    assert get(fingerprints, "https://host/a.png", 7, "") is None
 
 
 def test_credentials_are_not_stored(local: Files) -> None:
     """The store keeps URIs without credentials, and knows a file whoever asks for it."""
     fingerprints = Fingerprints.load(local)
-    fingerprints.add("ftp://user:password@host/a.png?sig=password", 7, "1", PRINT)
+    fingerprints.add(("ftp://user:password@host/a.png?sig=password", 7, "1"), PRINT)
     fingerprints.save(local)
     assert all(b"password" not in local.read(entry.path) for entry in local.list("inputs"))
-    assert Fingerprints.load(local).get("ftp://other:word@host/a.png", 7, "1") == PRINT
+    assert get(Fingerprints.load(local), "ftp://other:word@host/a.png", 7, "1") == PRINT
 
 
 def test_pictures_of_inputs_are_no_fingerprints(files: Files) -> None:
     """The small pictures beside the fingerprints are passed over."""
     files.publish("inputs/ab/abcd.jpg", b"picture")
-    assert Fingerprints.load(files).get("/a.png", 7, "1") is None
+    assert get(Fingerprints.load(files), "/a.png", 7, "1") is None
+
+
+def test_the_later_of_two_counts(local: Files) -> None:
+    """A file that was read again has the fingerprint of the last time, new or settled."""
+    fingerprints = Fingerprints()
+    for entry in (PRINT, OTHER):
+        fingerprints.add(("/a.png", 7, "1"), entry)
+        assert get(fingerprints, "/a.png", 7, "1") == entry
+        fingerprints.settle()
+        assert get(fingerprints, "/a.png", 7, "1") == entry
+
+
+ENTRIES = st.dictionaries(
+    st.tuples(st.text(max_size=3), st.integers(0, 9), st.sampled_from(["1", "2"])),
+    st.builds(Fingerprint, st.binary(min_size=32, max_size=32).map(bytes.hex), st.integers(1, 9), st.integers(1, 9)),
+)
+
+
+@given(ENTRIES, ENTRIES, st.lists(st.booleans(), min_size=2, max_size=2))
+def test_it_knows_what_a_dictionary_would(
+    first: dict[Stat, Fingerprint], second: dict[Stat, Fingerprint], settle: list[bool]
+) -> None:
+    """For any files in any order: the last fingerprint of each, none of others."""
+    fingerprints = Fingerprints()
+    for entries, is_settled in zip((first, second), settle, strict=True):
+        for stat, entry in entries.items():
+            fingerprints.add(stat, entry)
+        if is_settled:
+            fingerprints.settle()
+    asked = [*first, *second, ("not there", 0, "1")]
+    assert fingerprints.find(asked) == [(first | second).get(stat) for stat in asked]

@@ -1,0 +1,175 @@
+"""Measures how long a plan takes and how much memory, each in a process of its own from its start to its end.
+
+    python -m benchmarks.planning --rows 1000000
+
+Cases: `cold` (every row has two inputs of its own, which nobody has seen; of `--cold-rows` rows), `known` (the same in a
+store that has their fingerprints, so that files are only looked at) and `shared` (2,000 inputs for all rows, nothing
+known). Commands: `plan` is `stylize plan`; `prepare` is all of a run before its first job, with the plan published.
+Inputs are 48 px JPEGs, links to few files; fingerprints of `known` are made up, so that every row is a job of its own.
+"""
+
+import argparse
+import csv
+import hashlib
+import itertools
+import math
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+from PIL import Image
+
+from stylize_core.store.fingerprints import Fingerprint, Fingerprints
+from stylize_core.store.inputs import stat_input
+from stylize_core.store.store import open_store
+
+EDGE_PX = 48
+LINKS = 30_000  # to one file; ext4 has at most 65,000
+SAVED = 100_000  # fingerprints in one file of the store, as a run saves them
+
+MEASURED = """
+import sys
+from pathlib import Path
+
+def plan(manifest, store):
+    from flows.cli import main
+    try:
+        main(["plan", manifest, "--store", store, "--weights", "builtin", "--device", "cpu"])
+    except SystemExit as ended:
+        assert not ended.code, ended.code
+
+def prepare(manifest, store):
+    from stylize_core.options import Options
+    from stylize_core.run import open_run
+    with open_run(Options(manifest=manifest, store=store, weights="builtin", device="cpu")) as run:
+        run.prepare()
+        print(f"{len(run.plan.rows):,} rows: {run.plan.forecast.jobs:,} jobs in {len(run.chunks):,} chunks")
+
+{"plan": plan, "prepare": prepare}[sys.argv[1]](*sys.argv[2:])
+print(Path("/proc/self/status").read_text())
+"""
+
+
+class Measured(NamedTuple):
+    """One process.
+
+    Attributes:
+        seconds: wall, from its start to its end.
+        peak_mb: of its resident memory, 10^6 bytes.
+        said: its first line.
+    """
+
+    seconds: float
+    peak_mb: float
+    said: str
+
+
+def measure(command: str, manifest: Path, store: Path) -> Measured:
+    """Runs a command in a process of its own."""
+    began = time.perf_counter()
+    arguments = [sys.executable, "-c", MEASURED, command, str(manifest), str(store)]
+    done = subprocess.run(arguments, stdout=subprocess.PIPE, text=True, check=True)
+    seconds = time.perf_counter() - began
+    peak = re.search(r"^VmHWM:\s+(\d+) kB", done.stdout, re.MULTILINE)
+    assert peak, "Linux has this field"
+    return Measured(seconds, int(peak[1]) * 1024 / 1e6, done.stdout.partition("\n")[0])
+
+
+def make_inputs(folder: Path, count: int) -> list[str]:
+    """Makes small pictures, a thousand to a folder, and returns their paths; few files have all the names."""
+    paths = [folder / f"{number // 1000:04d}" / f"{number % 1000:03d}.jpg" for number in range(count)]
+    original = Path()
+    for number, path in enumerate(paths):
+        if number % 1000 == 0:
+            path.parent.mkdir(parents=True)
+        if number % LINKS == 0:
+            original = path
+            Image.new("RGB", (EDGE_PX, EDGE_PX), (number // LINKS % 256, 99, 200)).save(path)
+        else:
+            os.link(original, path)
+    return [str(path) for path in paths]
+
+
+def remember(store: Path, paths: Iterable[str]) -> None:
+    """Puts fingerprints of files into a store, each file with a digest of its own."""
+    files, fingerprints = open_store(str(store), create=True), Fingerprints()
+    for path in paths:
+        made_up = hashlib.sha256(path.encode()).hexdigest()
+        fingerprints.add((path, *stat_input(path)), Fingerprint(made_up, EDGE_PX, EDGE_PX))
+        if fingerprints.unsaved == SAVED:
+            fingerprints.save(files)
+    fingerprints.save(files)
+
+
+def write_manifests(folder: Path, pairs: Iterable[tuple[str, str]]) -> dict[str, Path]:
+    """Writes rows with settings of few kinds as CSV and as Parquet; returns the files by format."""
+    paths = {form: folder / f"manifest.{form}" for form in ("csv", "parquet")}
+    with paths["csv"].open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("id", "content", "style", "preset", "size", "style_weight", "x_note"))
+        for number, (content, style) in enumerate(pairs):
+            size, weight = 32 + 8 * (number % 3), ("1e6", "2e6")[number % 2]
+            writer.writerow((f"set/{number:07d}", content, style, "fast", size, weight, f"row {number}"))
+    with pa.csv.open_csv(paths["csv"]) as batches, pq.ParquetWriter(paths["parquet"], batches.schema) as parquet:
+        for batch in batches:
+            parquet.write_batch(batch)
+    return paths
+
+
+def distinct(folder: Path, rows: int) -> tuple[dict[str, Path], list[str]]:
+    """Makes rows with two inputs each that no other row has; returns the manifests and all inputs."""
+    inputs = make_inputs(folder / "inputs", 2 * rows)
+    return write_manifests(folder, zip(inputs[::2], inputs[1::2], strict=True)), inputs
+
+
+def shared(folder: Path, rows: int) -> dict[str, Path]:
+    """Makes rows that share 2,000 inputs, or as few as give each row another pair; returns the manifests."""
+    each = min(1000, math.isqrt(rows - 1) + 1)
+    inputs = make_inputs(folder / "inputs", 2 * each)
+    pairs = itertools.product(inputs[:each], inputs[each:])
+    return write_manifests(folder, itertools.islice(pairs, rows))
+
+
+def cases(folder: Path, rows: int, cold_rows: int) -> Iterator[tuple[str, dict[str, Path], list[str]]]:
+    """Makes one case after another: its name, its manifests, and inputs of which the store is to know."""
+    for name, count in (("cold", cold_rows), ("known", rows), ("shared", rows)):
+        place = folder / name
+        place.mkdir()
+        if name == "shared":
+            yield name, shared(place, count), []
+        else:
+            manifests, inputs = distinct(place, count)
+            yield name, manifests, inputs if name == "known" else []
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Prints a line for each case, format and command."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=1_000_000, help="of the cases known and shared; at most 1,000,000")
+    parser.add_argument("--cold-rows", type=int, default=50_000, help="of the case cold")
+    parser.add_argument("--folder", type=Path, help="for inputs and stores, two links a row; the system's unless given")
+    asked = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory(prefix="planning-", dir=asked.folder) as name:
+        for case, manifests, known in cases(Path(name), asked.rows, asked.cold_rows):
+            made = Path(name, case, "store")
+            remember(made, known)
+            for (form, manifest), command in itertools.product(manifests.items(), ("plan", "prepare")):
+                store = Path(name, f"{case}-{form}-{command}")
+                shutil.copytree(made, store)
+                found = measure(command, manifest, store)
+                figures = f"{found.seconds:8.1f} s{found.peak_mb:8.0f} MB"
+                print(f"{case:8}{form:9}{command:9}{figures}   {found.said}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""The jobs to run, shared out to chunks of one group each; a chunk's jobs are read when it is asked for."""
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from stylize_core.chunk import Chunk
+from stylize_core.forecast import Rate, job_seconds
+from stylize_core.planned_rows import Kind, PlannedRows
+from stylize_core.spool import JobSpool
+
+MAX_CHUNKS = 2000
+"""Upper bound of chunks of one run: an orchestrator pays some 20 ms and 20 kB for each."""
+
+CHUNK_SECONDS = 30.0
+"""Chunks are made at least this long where the rows allow it."""
+
+Numbers = npt.NDArray[np.signedinteger]
+
+_NO_JOBS = np.zeros(0, np.int64)
+_NO_CHUNKS = np.zeros(1, np.int64)
+
+
+class Chunks:
+    """Chunks in their order; each is made anew whenever it is asked for, so that none of them costs memory.
+
+    Args:
+        jobs: where the jobs are.
+        places: of the jobs there, chunk by chunk; none unless given.
+        attempts: at the jobs so far.
+        starts: of each chunk among the jobs, and their number.
+    """
+
+    def __init__(
+        self, jobs: JobSpool, places: Numbers = _NO_JOBS, attempts: Numbers = _NO_JOBS, starts: Numbers = _NO_CHUNKS
+    ) -> None:
+        self._jobs, self._places, self._attempts, self._starts = jobs, places, attempts, starts
+
+    def __len__(self) -> int:
+        """Number of chunks."""
+        return len(self._starts) - 1
+
+    def __iter__(self) -> Iterator[Chunk]:
+        """Yields every chunk; any number of times."""
+        return (self[index] for index in range(len(self)))
+
+    def __getitem__(self, index: int) -> Chunk:
+        """Returns a chunk.
+
+        Raises:
+            IndexError: there are not so many.
+        """
+        if not 0 <= index < len(self):
+            raise IndexError(f"chunk {index} of {len(self)}")
+        part = slice(self._starts[index], self._starts[index + 1])
+        jobs = tuple(self._jobs.read(place) for place in self._places[part].tolist())
+        tried = self._attempts[part].tolist()
+        attempts = {job.job_id: count + 1 for job, count in zip(jobs, tried, strict=True)}
+        return Chunk(number=index + 1, jobs=jobs, attempts=attempts)
+
+
+class Share(NamedTuple):
+    """How the jobs to run are shared out.
+
+    Attributes:
+        chunks: the work, in order.
+        groups: number of groups.
+        kinds: number of jobs of each kind.
+        chunk_of: number of each row's chunk, 0 where it has none.
+    """
+
+    chunks: Chunks
+    groups: int
+    kinds: list[tuple[Kind, int]]
+    chunk_of: npt.NDArray[np.int32]
+
+
+def share_out(planned: PlannedRows, rate: Rate, rows_per_task: int | None = None) -> Share:
+    """Shares the jobs to run out to chunks: group by group, in each the jobs in the order of the manifest.
+
+    Args:
+        planned: the rows; rows of one job share it.
+        rate: of the device.
+        rows_per_task: jobs of a chunk, None to choose.
+    """
+    to_run, kinds = planned.to_run(), planned.kinds
+    _, first, job_of = np.unique(to_run.ids, return_index=True, return_inverse=True)
+    jobs = np.sort(first)  # where each job is met first
+    group_of = np.array([kind.group for kind in kinds], np.int64)[to_run.kinds[jobs]]
+    order = jobs[np.argsort(group_of, kind="stable")]
+    starts = _starts(np.bincount(group_of), kinds, rate, rows_per_task)
+    numbers = np.zeros(len(to_run.rows), np.int32)
+    numbers[order] = np.repeat(np.arange(1, len(starts)), np.diff(starts))
+    chunk_of = np.zeros(len(planned), np.int32)
+    chunk_of[to_run.rows - 1] = numbers[first[job_of]]
+    counts = np.bincount(to_run.kinds[jobs], minlength=len(kinds)).tolist()
+    chunks = Chunks(planned.jobs, to_run.places[order], to_run.attempts[order], starts)
+    return Share(chunks, int(group_of.max(initial=-1)) + 1, list(zip(kinds, counts, strict=True)), chunk_of)
+
+
+def _starts(sizes: Numbers, kinds: list[Kind], rate: Rate, rows_per_task: int | None) -> Numbers:
+    """Returns where each chunk starts among the jobs in the order of their groups, and where the last one ends.
+
+    Args:
+        sizes: jobs of each group.
+        kinds: of the jobs.
+        rate: of the device.
+        rows_per_task: jobs of a chunk, None to choose.
+    """
+    first_kinds = {kind.group: kind for kind in reversed(kinds)}
+    fewest = math.ceil(sizes.sum() / MAX_CHUNKS)
+    starts: list[int] = []
+    end = 0
+    for group, size in enumerate(sizes.tolist()):
+        long_enough = math.ceil(CHUNK_SECONDS / max(job_seconds(first_kinds[group], rate), 1e-9))
+        starts += range(end, end + size, rows_per_task or max(long_enough, fewest))
+        end += size
+    return np.array([*starts, end], np.int64)

@@ -1,0 +1,64 @@
+"""The columns that a manifest may have, and what is wrong with a header that has others."""
+
+from collections.abc import Sequence
+
+from stylize_core.errors import ManifestError
+from stylize_core.manifest.problems import did_you_mean
+from stylize_core.settings import SPECS
+
+REQUIRED = ("content", "style")
+COLUMNS = ("id", *REQUIRED, "init", "preset", *(spec.name for spec in SPECS))
+"""Every known column, in the order in which manifests are written."""
+
+EXTRA_PREFIX = "x_"
+"""Columns whose names start so are carried through."""
+
+_SEPARATORS = {";": "semicolons", "\t": "tabs"}
+
+
+def columns_of(header: Sequence[str], where: str) -> list[str]:
+    """Returns the columns that a header names; what is blank at its end is left out.
+
+    Args:
+        header: names without surrounding white space.
+        where: the file and line, for messages.
+
+    Raises:
+        ManifestError: a column is missing, unknown, repeated or without a name; all of it is told at once.
+    """
+    columns = without_trailing_blanks(header)
+    if faults := _faults(columns):
+        todo = f"use the columns {', '.join(COLUMNS)}, or names that start with {EXTRA_PREFIX}"
+        raise ManifestError("; ".join(faults), where=where, todo=todo)
+    return columns
+
+
+def without_trailing_blanks(cells: Sequence[str]) -> list[str]:
+    """Returns cells up to the last one that is not blank: spreadsheets like to end lines with commas."""
+    filled = max((place for place, cell in enumerate(cells, 1) if cell), default=0)
+    return list(cells[:filled])
+
+
+def _faults(columns: Sequence[str]) -> list[str]:
+    if separator := _wrong_separator(columns):
+        return [f"the columns are separated by {separator}, not by commas"]
+    names = dict.fromkeys(name for name in columns if name)
+    unknown = {name: did_you_mean(name, COLUMNS) for name in names if not _is_known(name)}
+    if len(unknown) == len(names) and not any(unknown.values()):
+        return ["there is no header: the first line names no column"]
+    return [
+        *(f"column {name!r} is missing" for name in REQUIRED if name not in names),
+        *(f"column {place} has no name" for place, name in enumerate(columns, 1) if not name),
+        *(f"column {name!r} appears twice" for name in names if columns.count(name) > 1),
+        *(f"unknown column {name!r}{hint}" for name, hint in unknown.items()),
+    ]
+
+
+def _is_known(column: str) -> bool:
+    return column in COLUMNS or column.startswith(EXTRA_PREFIX)
+
+
+def _wrong_separator(columns: Sequence[str]) -> str:
+    if all(name in columns for name in REQUIRED):
+        return ""
+    return next((name for sign, name in _SEPARATORS.items() if any(sign in column for column in columns)), "")

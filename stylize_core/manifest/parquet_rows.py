@@ -1,0 +1,71 @@
+"""A Parquet manifest to rows of text, batch by batch: its values become what a CSV file would hold."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from stylize_core.errors import ManifestError
+from stylize_core.manifest.header import columns_of
+from stylize_core.manifest.raw_row import RawRow
+
+MAGIC = b"PAR1"
+"""How every Parquet file begins."""
+
+_BATCH_ROWS = 5000
+_BUFFER_BYTES = 1 << 20  # read ahead in each column; a row group as a whole may be the whole file
+
+_INDEX = re.compile(r"__index_level_\d+__")  # what pandas adds to a frame of which some rows were left out
+
+
+def parquet_rows(file: BinaryIO, where: str) -> Iterator[RawRow]:
+    """Yields the rows of a Parquet manifest; null is an empty cell, and so is an absent text.
+
+    Args:
+        file: can be read at any position.
+        where: the file's name, for messages.
+
+    Raises:
+        ManifestError: the manifest as a whole cannot be used; a damaged page is found where it stands.
+    """
+    file.seek(0)
+    with _clear_errors(where):
+        parquet = pq.ParquetFile(file, buffer_size=_BUFFER_BYTES, page_checksum_verification=True)
+    fields = [field for field in parquet.schema_arrow if not _INDEX.fullmatch(field.name)]
+    columns = columns_of([field.name.strip() for field in fields], where)
+    for field in fields:
+        if pa.types.is_nested(field.type):
+            what = f"column {field.name!r} holds {field.type}, not one value a row"
+            raise ManifestError(what, where=where, todo="write texts, numbers or booleans")
+    batches = parquet.iter_batches(_BATCH_ROWS, columns=[field.name for field in fields], use_threads=False)
+    number = 0
+    while True:
+        with _clear_errors(where):
+            batch = next(batches, None)
+            texts = [_texts(column) for column in batch.columns] if batch else []
+        if not batch:
+            return
+        if any("\0" in text for column in texts for text in column):
+            raise ManifestError("the manifest holds a NUL byte", where=where, todo="write texts without it")
+        for cells in zip(*texts, strict=True):
+            number += 1
+            yield RawRow(number, number, dict(zip(columns, cells, strict=False)))
+
+
+def _texts(column: pa.Array) -> list[str]:
+    texts: list[str] = pc.utf8_trim_whitespace(column.cast(pa.string())).fill_null("").to_pylist()
+    return texts
+
+
+@contextmanager
+def _clear_errors(where: str) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        reason = str(error).partition("\n")[0].rstrip(".")
+        todo = "write the file again, with columns of texts, numbers or booleans"
+        raise ManifestError(f"the manifest is not valid Parquet: {reason}", where=where, todo=todo) from error

@@ -1,0 +1,105 @@
+"""The inputs of a manifest as they are now: looked at once, read only where nobody has seen them before."""
+
+import hashlib
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import TypeVar
+
+from stylize_core.engine.decode import shape_of
+from stylize_core.errors import InputError, Stopped, StylizeError
+from stylize_core.job import Source
+from stylize_core.store.fingerprints import Fingerprint, Fingerprints, Stat
+from stylize_core.store.inputs import read_input, stat_input
+
+READERS = 8
+"""Threads that look at inputs, and read those never seen before."""
+
+KEPT = 20_000
+"""Inputs of which a plan remembers that it has looked at them; a manifest may name millions."""
+
+_SLICE = 256  # inputs that a thread gets at a time, at most
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Sources:
+    """The inputs of one plan; to be used in a `with` block.
+
+    Args:
+        known: what is known of inputs; gets what is read.
+        should_stop: asked now and then.
+    """
+
+    def __init__(self, known: Fingerprints, should_stop: Callable[[], bool] = lambda: False) -> None:
+        self._known, self._should_stop = known, should_stop
+        self._kept: dict[str, Source | StylizeError] = {}
+        self._pool = ThreadPoolExecutor(READERS)
+
+    def find(self, uris: Collection[str]) -> dict[str, Source | StylizeError]:
+        """Returns each input as it is now, or why it cannot be used; only files never seen before are read.
+
+        Raises:
+            Stopped: `should_stop` returned True.
+        """
+        self._check_stop()
+        found = {uri: self._kept.pop(uri) for uri in uris if uri in self._kept}
+        new = [uri for uri in dict.fromkeys(uris) if uri not in found]
+        found |= zip(new, self._look(new), strict=True)
+        self._kept |= found  # last, so that those in use are dropped last
+        for uri in list(self._kept)[: max(0, len(self._kept) - KEPT)]:
+            del self._kept[uri]
+        return found
+
+    def _look(self, uris: Sequence[str]) -> list[Source | StylizeError]:
+        stats = list(self._each(_stat, uris))
+        usable = [stat for stat in stats if not isinstance(stat, StylizeError)]
+        known: dict[Stat, Fingerprint | InputError | None] = dict(zip(usable, self._known.find(usable), strict=True))
+        unseen = [stat for stat, entry in known.items() if entry is None]
+        for stat, entry in zip(unseen, self._each(_read, unseen), strict=True):
+            known[stat] = entry
+            if not isinstance(entry, StylizeError):
+                self._known.add(stat, entry)
+        return [stat if isinstance(stat, StylizeError) else _source(stat[0], known[stat]) for stat in stats]
+
+    def _each(self, function: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
+        size = min(_SLICE, len(items) // READERS + 1)
+        slices = [items[start : start + size] for start in range(0, len(items), size)]
+        for results in self._pool.map(lambda part: [function(item) for item in part], slices):
+            self._check_stop()
+            yield from results
+
+    def _check_stop(self) -> None:
+        if self._should_stop():
+            raise Stopped("the run was stopped while it was planned")
+
+    def __enter__(self) -> "Sources":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+
+def _stat(uri: str) -> Stat | InputError:
+    try:
+        return (uri, *stat_input(uri))
+    except InputError as error:
+        return error
+
+
+def _read(stat: Stat) -> Fingerprint | InputError:
+    uri = stat[0]
+    try:
+        data = read_input(uri)
+        width, height = shape_of(data, uri)
+    except InputError as error:
+        return error
+    return Fingerprint(hashlib.sha256(data).hexdigest(), width, height)
+
+
+def _source(uri: str, entry: Fingerprint | InputError | None) -> Source | StylizeError:
+    if isinstance(entry, Fingerprint):
+        return Source(uri=uri, sha256=entry.sha256, width=entry.width, height=entry.height)
+    assert entry is not None, "what is not known was read"
+    return entry

@@ -1,0 +1,109 @@
+"""Private temporary files: what comes back of them, and that nothing of them is left."""
+
+import gc
+import os
+import subprocess
+import sys
+import tempfile
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from stylize_core.errors import UsageError
+from stylize_core.job import Job, Source, settings_json
+from stylize_core.presets import resolve
+from stylize_core.spool import JobSpool, TableSpool
+
+SCHEMA = pa.schema([("n", pa.int64()), ("text", pa.string())])
+
+
+def job(number: int, **given: object) -> Job:
+    """A job of its own."""
+    content = Source(uri=f"s3://key:secret@b/é\n{number}.png", sha256=f"{number:064x}", width=number + 1, height=7)
+    style = Source(uri="/s.png", sha256="f" * 64, width=8, height=9)
+    init = style if number % 2 else None
+    settings = resolve("keras", {"seed": number // 3, **given})
+    return Job(
+        job_id=f"{number:024x}",
+        content=content,
+        styles=((style, 1.0),),
+        init=init,
+        settings=settings,
+        height=40,
+        width=number + 8,
+    )
+
+
+def test_jobs_come_back() -> None:
+    """Each place gives the job that was put there, whole, in any order, to any thread."""
+    spool = JobSpool()
+    jobs = [job(number) for number in range(200)]
+    places = [spool.add(one, settings_json(one.settings)) for one in jobs]
+    assert spool.read(places[150]) == jobs[150]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(spool.read, places)) == jobs
+
+
+def test_settings_are_written_again_where_they_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many settings there are, jobs come back with their own."""
+    monkeypatch.setattr("stylize_core.spool._SETTINGS_KEPT", 2)
+    spool = JobSpool()
+    jobs = [job(number, steps=number % 5) for number in range(50)]
+    places = [spool.add(one, settings_json(one.settings)) for one in jobs]
+    assert [spool.read(place) for place in places] == jobs
+
+
+def batch(*numbers: int) -> pa.RecordBatch:
+    """A batch with a line a number."""
+    return pa.RecordBatch.from_pydict({"n": list(numbers), "text": [str(n) * 100 for n in numbers]}, SCHEMA)
+
+
+def test_batches_come_back() -> None:
+    """As they were, in their order, as often as one likes; of none none."""
+    spool = TableSpool(SCHEMA)
+    assert list(TableSpool(SCHEMA)) == []
+    batches = [batch(1, 2), batch(), batch(3)]
+    for one in batches:
+        spool.add(one)
+    assert list(spool) == list(spool) == batches
+
+
+def _open_files() -> int:
+    gc.collect()
+    return len(os.listdir("/proc/self/fd"))
+
+
+def test_files_have_no_name_and_end_with_their_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody can find them while they are in use, and they are closed when nobody uses them."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before = _open_files()
+    jobs, table = JobSpool(), TableSpool(SCHEMA)
+    jobs.add(job(1), "{}")
+    table.add(batch(1))
+    list(table)
+    assert list(tmp_path.iterdir()) == []
+    assert _open_files() == before + 2
+    del jobs, table
+    assert _open_files() == before
+
+
+def test_a_killed_process_leaves_nothing(tmp_path: Path) -> None:
+    """Also `kill -9` leaves no file behind."""
+    program = "import os, signal, stylize_core.spool as s\nx = s.JobSpool()\nos.kill(os.getpid(), signal.SIGKILL)"
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    assert subprocess.run([sys.executable, "-c", program], env=environment, check=False).returncode == -9
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk(small_disk: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told as what it is, with the folder and what to do."""
+    folder = small_disk("64k")
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    spool = TableSpool(SCHEMA)
+    with pytest.raises(UsageError, match=r"No space left.*TMPDIR") as raised:
+        deque(map(spool.add, (batch(*range(start, start + 1000)) for start in range(0, 1_000_000, 1000))))
+    assert raised.value.where == str(folder)
