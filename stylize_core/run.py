@@ -21,6 +21,7 @@ from stylize_core.environment import environment, logged
 from stylize_core.forecast import probe
 from stylize_core.history import History
 from stylize_core.manifest.manifest import Manifest
+from stylize_core.manifest.public import public_copy
 from stylize_core.options import Options
 from stylize_core.plan import Plan, make_plan
 from stylize_core.preparing import check_startable, manifest_file, rows_of
@@ -44,7 +45,7 @@ class Run:
     Attributes:
         name: sorts by time.
         options: as asked.
-        manifest: its file, as read.
+        manifest: its file, as read; the store gets it without credentials.
         bench: where chunks of this process are computed.
         started: when.
         plan: what is to be done, once the run is prepared.
@@ -111,7 +112,9 @@ class Run:
         del known  # the device is measured next, and both take memory
         self.plan = make_plan(rows, measure=partial(probe, engine), rows_per_task=self.options.rows_per_task)
         self.manifest.seek(0)
-        files.publish(layout.run(self.name, f"manifest.{manifest.format}"), self.manifest.read())
+        files.publish(
+            layout.run(self.name, f"manifest.{manifest.format}"), public_copy(self.manifest.read(), manifest.format)
+        )
         files.publish(layout.run(self.name, "plan.json"), _json(self.plan.summary))
         self._publish_environment()
         publish_batches(files, layout.run(self.name, "plan.parquet"), PLAN, self.plan.lines())
@@ -194,6 +197,7 @@ def open_run(
                 before_commit=lease.check,
                 should_stop=should_stop,
                 on_progress=on_progress,
+                job_timeout=options.job_timeout,
             )
             run = Run(
                 name=name,

@@ -46,7 +46,9 @@ def stray_files(files: Files) -> list[str]:
     while paths := list(islice(found, AT_ONCE)):
         strays += [path for path in paths if TEMPORARY in path and _folder(path) != layout.LEASE]
         for folder, marked in marks.items():
-            strays += marked.missing([path for path in paths if _folder(path) == folder and TEMPORARY not in path])
+            # A path that is the folder's own is a link in its place.
+            own = [path for path in paths if path.startswith(f"{folder}/") and TEMPORARY not in path]
+            strays += marked.missing(own)
     return sorted(strays)
 
 
