@@ -54,6 +54,10 @@ class StopFlag:
         """Whether the run is asked to stop."""
         return self._asked.is_set()
 
+    def wait(self, seconds: float) -> bool:
+        """Pauses for so long, or until the run is asked to stop; returns whether it is."""
+        return self._asked.wait(seconds)
+
     def __enter__(self) -> "StopFlag":
         """Takes over the signals; only the main thread can."""
         if threading.current_thread() is threading.main_thread():
