@@ -14,7 +14,7 @@ from flows import making
 from flows.console import counted, out, show_error, show_outcome, show_plan, show_rejected, show_status
 from flows.request import Request
 from flows.stop import end_stopped, sigint_blocked
-from stylize_core.errors import Stopped, StoreError, StylizeError, UsageError
+from stylize_core.errors import EngineError, Stopped, StoreError, StylizeError, UsageError
 from stylize_core.options import Options
 
 EXIT_UNEXPECTED, EXIT_NOT_STARTED, EXIT_FAILED_ROWS = 1, 2, 3
@@ -62,10 +62,10 @@ def run(manifest: Manifest = None, /, *, request: Request) -> int:
         carry_out = _loop if options.runner == "loop" else _flow
         try:
             carry_out(options)
-        except StoreError as error:
+        except (StoreError, EngineError) as error:
             if look.run is None:
                 raise
-            show_error(error)  # the store failed in mid-run
+            show_error(error)  # the store or the device failed in mid-run
             return EXIT_UNEXPECTED
     assert look.run is not None, "a run that ends without an error was prepared"
     show_outcome(look.run)

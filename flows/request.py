@@ -47,6 +47,9 @@ class Request:
     retry_failed: Annotated[str, Parameter(help="Jobs that failed before and run again: none, transient or all.")] = (
         "transient"
     )
+    job_timeout: Annotated[
+        float | None, Parameter(help="Seconds that a job may be computed before it fails; no limit unless given.")
+    ] = None
     strict: Annotated[bool, Parameter(help="Start nothing where any row is rejected.", negative="")] = False
     wait: Annotated[bool, Parameter(help="Wait for another run that is writing to the store.", negative="")] = False
 
@@ -72,6 +75,7 @@ class Request:
                 retry_failed=self.retry_failed,
                 strict=self.strict,
                 wait=self.wait,
+                job_timeout=self.job_timeout,
             )
 
 

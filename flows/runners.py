@@ -1,12 +1,11 @@
 """Where chunks run: a plain loop, or Prefect tasks on this machine's device. Both leave the same store."""
 
-import time
 from collections.abc import Callable
 
 from flows.stop import StopFlag
 from flows.watcher import Watcher, watcher
 from stylize_core.chunk import Chunk, run_chunk
-from stylize_core.errors import Stopped, StylizeError
+from stylize_core.errors import EngineError, Stopped, StylizeError
 from stylize_core.options import Options
 from stylize_core.run import Run, open_run
 
@@ -46,6 +45,8 @@ def carry_out(
             raise Stopped(f"the run was stopped; {run.summary}") from problem
         except StylizeError as problem:
             error = problem
+            if run.plan and isinstance(problem, EngineError):  # the store is there: every row is accounted for
+                run.finish(with_report=False)
             raise
         finally:
             look.ended(run, error)
@@ -61,10 +62,10 @@ def _compute_in_loop(run: Run, stop: StopFlag) -> None:
     for chunk in run.chunks:
         if stop():
             raise Stopped("the run was stopped")
-        _run_with_retries(chunk, run)
+        _run_with_retries(chunk, run, stop)
 
 
-def _run_with_retries(chunk: Chunk, run: Run) -> None:
+def _run_with_retries(chunk: Chunk, run: Run, stop: StopFlag) -> None:
     for pause in RETRY_SECONDS:
         try:
             run_chunk(chunk, run.bench)
@@ -72,5 +73,6 @@ def _run_with_retries(chunk: Chunk, run: Run) -> None:
         except StylizeError as error:
             if not error.retryable:
                 raise
-            time.sleep(pause)
+            if stop.wait(pause):
+                raise Stopped("the run was stopped") from error
     run_chunk(chunk, run.bench)

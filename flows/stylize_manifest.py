@@ -42,6 +42,7 @@ def stylize_manifest(
     retry_failed: str = "transient",
     strict: bool = False,
     wait: bool = False,
+    job_timeout: float | None = None,
 ) -> State[Any]:
     """Stylises every row of a manifest into a store.
 

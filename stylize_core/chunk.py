@@ -4,7 +4,7 @@ While the device optimises a batch, other threads load the next one and encode a
 called, and progress told, on the thread that calls `run_chunk`.
 """
 
-import logging
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -16,14 +16,12 @@ import torch
 from stylize_core.committing import Committer
 from stylize_core.engine.engine import Engine, Pair
 from stylize_core.engine.optimise import Optimised
-from stylize_core.errors import Stopped, StoreError, StylizeError
+from stylize_core.errors import DeviceLost, JobTimeout, Stopped, StoreError, StylizeError
 from stylize_core.job import Job
 from stylize_core.loading import Loaded, Loader
-from stylize_core.outcomes import Finished, Origin
+from stylize_core.outcomes import Finished, Origin, as_expected
 from stylize_core.pipeline import Behind, ahead
 from stylize_core.store.files import Files
-
-log = logging.getLogger(__name__)
 
 COMMIT_SECONDS = 30.0
 """Batches finished within this time are published together; a kill costs at most this much finished work."""
@@ -78,6 +76,8 @@ class Bench:
         on_progress: told of steps (at most twice a second) and finished batches.
         committed: ids of jobs this run has committed; a chunk tried again leaves them out.
         max_batch: upper bound of a batch, None for what the device's memory allows.
+        job_timeout: seconds that a job may be computed, a batch as many times that as it has jobs; None for no limit.
+            Polled between evaluations, as `should_stop` is: what hangs inside one of them is not ended by it.
     """
 
     engine: Engine
@@ -88,6 +88,7 @@ class Bench:
     on_progress: Callable[[Progress], None] = lambda progress: None
     committed: set[str] = field(default_factory=set)
     max_batch: int | None = None
+    job_timeout: float | None = None
 
 
 def run_chunk(chunk: Chunk, bench: Bench) -> int:
@@ -98,6 +99,7 @@ def run_chunk(chunk: Chunk, bench: Bench) -> int:
 
     Raises:
         Stopped: the run is to stop; finished batches are committed, the running one is lost.
+        DeviceLost: nothing more can be computed in this process; finished batches are committed.
         StoreError: the store cannot be written, or the lease is lost.
     """
     jobs = [job for job in chunk.jobs if job.job_id not in bench.committed]
@@ -118,7 +120,7 @@ def run_chunk(chunk: Chunk, bench: Bench) -> int:
                 finished = _compute(batch, front)
                 bench.on_progress(_told(finished))
                 behind.submit(committer.add, finished)
-        except Stopped:
+        except (Stopped, DeviceLost):
             behind.submit(committer.commit)
             behind.wait()
             raise
@@ -149,7 +151,7 @@ def _load(loader: Loader, job: Job) -> Loaded | Finished:
     except (Stopped, StoreError):
         raise
     except Exception as problem:  # noqa: BLE001  # a job's unexpected failure becomes its record
-        return Finished(job=job, result=_as_expected(job, problem))
+        return Finished(job=job, result=as_expected(job, problem))
 
 
 def _compute(batch: list[Loaded | Finished], bench: Bench) -> list[Finished]:
@@ -161,37 +163,44 @@ def _compute(batch: list[Loaded | Finished], bench: Bench) -> list[Finished]:
 
 def _optimise(loaded: list[Loaded], bench: Bench) -> Iterator[Finished]:
     """Optimises a batch; one that fails is halved, down to the job that is to blame."""
-    if not loaded:
-        return
+    waiting = [loaded] if loaded else []
+    while waiting:
+        batch = waiting.pop()
+        results = _attempt(batch, bench)
+        if results is None:
+            middle = len(batch) // 2
+            waiting += [batch[middle:], batch[:middle]]
+            continue
+        for one, result in zip(batch, results, strict=True):
+            yield Finished(job=one.job, result=result, alpha=one.alpha)
+
+
+def _attempt(batch: list[Loaded], bench: Bench) -> Sequence[Optimised | StylizeError] | None:
+    """Returns what came of each job; None where a batch of several failed, whose halves are to be tried.
+
+    The error is gone when this returns, and with it whatever its traceback held in memory.
+    """
     try:
-        results: Sequence[Optimised | StylizeError] = _optimise_batch([one.pair for one in loaded], bench)
-    except Stopped:
+        return _optimise_batch([one.pair for one in batch], bench)
+    except (Stopped, DeviceLost):
         raise
     except Exception as problem:  # noqa: BLE001  # a job's unexpected failure becomes its record
-        if len(loaded) > 1:
-            middle = len(loaded) // 2
-            yield from _optimise(loaded[:middle], bench)
-            yield from _optimise(loaded[middle:], bench)
-            return
-        results = [_as_expected(loaded[0].job, problem)]
-    for one, result in zip(loaded, results, strict=True):
-        yield Finished(job=one.job, result=result, alpha=one.alpha)
-
-
-def _as_expected(job: Job, problem: Exception) -> StylizeError:
-    if isinstance(problem, StylizeError):
-        return problem
-    log.error("job %s failed unexpectedly", job.job_id, exc_info=problem)
-    return StylizeError(f"{type(problem).__name__}: {problem}", where=job.job_id)
+        return None if len(batch) > 1 else [as_expected(batch[0].job, problem)]
 
 
 def _optimise_batch(pairs: list[Pair], bench: Bench) -> list[Optimised]:
-    steps, shown = pairs[0].settings.steps, 0.0
+    steps, shown, began = pairs[0].settings.steps, 0.0, time.monotonic()
+    limit = bench.job_timeout * len(pairs) if bench.job_timeout else math.inf
 
     def on_step(step: int, totals: torch.Tensor) -> None:
         nonlocal shown
-        if time.monotonic() - shown > 0.5:
+        if time.monotonic() - shown > 0.5:  # often enough, too, for the clock not to run away from the device
             shown = time.monotonic()
             bench.on_progress(Progress(jobs=len(pairs), step=step, steps=steps, loss=float(totals.mean())))
 
-    return bench.engine.optimise(pairs, on_step=on_step, should_stop=bench.should_stop)
+    def should_stop() -> bool:
+        if time.monotonic() - began > limit:
+            raise JobTimeout(f"the job took longer than {bench.job_timeout:g} s")
+        return bench.should_stop()
+
+    return bench.engine.optimise(pairs, on_step=on_step, should_stop=should_stop)

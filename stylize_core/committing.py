@@ -3,9 +3,10 @@
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 
-from stylize_core.outcomes import Finished, Origin, outcome
+from stylize_core.outcomes import Finished, Origin, as_expected, outcome
 from stylize_core.pipeline import THREADS
 from stylize_core.store.commits import commit_name, publish_commit
 from stylize_core.store.files import Files
@@ -48,7 +49,7 @@ class Committer:
             StoreError: the store cannot be written, or the lease is lost.
         """
         with ThreadPoolExecutor(THREADS) as pool:
-            self._pending += pool.map(partial(outcome, origin=self._origin), finished)
+            self._pending += pool.map(partial(_encoded, origin=self._origin), finished)
         if time.monotonic() - self._since >= self._seconds:
             self.commit()
             self._since = time.monotonic()
@@ -62,3 +63,11 @@ class Committer:
         self._after_commit([outcome.result.job_id for outcome in self._pending])
         self.count += len(self._pending)
         self._pending = []
+
+
+def _encoded(finished: Finished, origin: Origin) -> Outcome:
+    """Returns what the store keeps of a job; one that cannot be encoded is failed by that."""
+    try:
+        return outcome(finished, origin)
+    except Exception as problem:  # noqa: BLE001  # a job's unexpected failure becomes its record
+        return outcome(replace(finished, result=as_expected(finished.job, problem)), origin)

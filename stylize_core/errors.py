@@ -8,8 +8,8 @@ StylizeError
 ├── WeightsError          ├── WeightsUnavailable  WeightsCorrupt  WeightsIncomplete
 ├── InputError            ├── InputMissing  InputUnreadable  InputIsFolder  InputChanged
 │                         └── ImageEmpty  ImageUnknown  ImageTruncated  ImageTooLarge  ImageTooSmall  ImageProfile
-├── StoreError            ├── StoreUnusable  StoreFull  StoreSchema  StoreLocked
-├── EngineError           ├── Diverged  OutOfMemory
+├── StoreError            ├── StoreUnusable (OutputRefused)  StoreFull  StoreSchema  StoreLocked
+├── EngineError           ├── Diverged  OutOfMemory  JobTimeout  DeviceLost
 └── Stopped
 
 Every error carries three parts (what, where, what to do), a stable `code` that ends up in results, and whether
@@ -190,6 +190,13 @@ class StoreUnusable(StoreError):
     advice = "check that the folder or bucket exists and that you may write there"
 
 
+class OutputRefused(StoreUnusable):
+    """The store takes other files, but not this one: something stands in its place, or its folder is not writable."""
+
+    code = "output_refused"
+    advice = "remove what stands there, or make its folder writable"
+
+
 class StoreFull(StoreError):
     """There is no space left for the store."""
 
@@ -229,6 +236,22 @@ class OutOfMemory(EngineError):
 
     code = "out_of_memory"
     advice = "lower size, or use a device with more memory"
+
+
+class JobTimeout(EngineError):
+    """A job took longer than its limit; how long depends on the device and its load too, so it may pass."""
+
+    code = "timed_out"
+    retryable = True
+    advice = "raise --job-timeout, or lower size or steps; then run the same command again"
+
+
+class DeviceLost(EngineError):
+    """The device stopped working in mid-run; no process that used it can use it again."""
+
+    code = "device_lost"
+    retryable = True
+    advice = "look at the device with its own tools, then run the same command again: finished jobs are kept"
 
 
 class Stopped(StylizeError):

@@ -1,8 +1,9 @@
 """From a job's files to its tensors."""
 
 import hashlib
+from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
 from threading import Lock
 
 import torch
@@ -11,14 +12,14 @@ from stylize_core.engine.decode import Picture, decode
 from stylize_core.engine.encode import thumbnail
 from stylize_core.engine.engine import Pair
 from stylize_core.engine.resize import alpha_plane, content_tensor, style_tensor
-from stylize_core.errors import InputChanged
+from stylize_core.errors import InputChanged, OutputRefused
 from stylize_core.job import Job, Source
 from stylize_core.store import layout
 from stylize_core.store.files import Files
 from stylize_core.store.inputs import read_input
 
-DECODED_KEPT = 32
-"""Decoded pictures kept: crosses use the same few styles and contents again and again."""
+KEPT_BYTES = 512 << 20
+"""Decoded pictures kept, 130 million pixels: crosses use the same few styles and contents again and again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,34 @@ class Loaded:
     alpha: torch.Tensor | None
 
 
+class Kept:
+    """Decoded pictures, those used last, up to a number of bytes; the newest is kept whatever its size.
+
+    Args:
+        limit: bytes.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit, self._bytes = limit, 0
+        self._pictures: OrderedDict[str, Picture] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, sha256: str) -> Picture | None:
+        """Returns a picture that is still kept."""
+        with self._lock:
+            if sha256 in self._pictures:
+                self._pictures.move_to_end(sha256)
+            return self._pictures.get(sha256)
+
+    def put(self, sha256: str, picture: Picture) -> None:
+        """Keeps a picture that is not kept yet."""
+        with self._lock:
+            self._pictures[sha256] = picture
+            self._bytes += picture.bytes
+            while self._bytes > self._limit and len(self._pictures) > 1:
+                self._bytes -= self._pictures.popitem(last=False)[1].bytes
+
+
 class Loader:
     """Reads inputs, checks that they are still the planned ones, and makes tensors of them; for any number of threads.
 
@@ -45,7 +74,7 @@ class Loader:
 
     def __init__(self, files: Files) -> None:
         self.files = files
-        self._kept = lru_cache(DECODED_KEPT)(self._decode)
+        self._kept = Kept(KEPT_BYTES)
         self._locks: dict[str, Lock] = {}
 
     def load(self, job: Job) -> Loaded:
@@ -60,7 +89,11 @@ class Loader:
     def picture(self, source: Source) -> Picture:
         """Returns a decoded input; of threads that ask for the same one at once, the first decodes it."""
         with self._locks.setdefault(source.sha256, Lock()):
-            return self._kept(source)
+            picture = self._kept.get(source.sha256)
+            if picture is None:
+                picture = self._decode(source)
+                self._kept.put(source.sha256, picture)
+            return picture
 
     def pair(self, job: Job) -> Pair:
         """Returns the tensors of a job.
@@ -90,5 +123,6 @@ class Loader:
         picture = decode(data, source.uri)
         path = layout.thumbnail(source.sha256)
         if not self.files.exists(path):
-            self.files.publish(path, thumbnail(picture))
+            with suppress(OutputRefused):  # a report can do without it
+                self.files.publish(path, thumbnail(picture))
         return picture

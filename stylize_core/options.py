@@ -27,6 +27,7 @@ class Options:
         retry_failed: which jobs that failed before run again.
         strict: do nothing where any row is rejected.
         wait: for another run to give the store free.
+        job_timeout: seconds that a job may be computed, None for no limit.
     """
 
     manifest: str
@@ -42,6 +43,7 @@ class Options:
     retry_failed: str = "transient"
     strict: bool = False
     wait: bool = False
+    job_timeout: float | None = None
 
     def __post_init__(self) -> None:
         """Checks what can be checked without looking at anything.
@@ -57,6 +59,10 @@ class Options:
         if self.rows_per_task is not None and self.rows_per_task < 1:
             raise UsageError(
                 f"{self.rows_per_task} rows make no task", where="--rows-per-task", todo="use auto or 1, 2 …"
+            )
+        if self.job_timeout is not None and not self.job_timeout > 0:
+            raise UsageError(
+                f"{self.job_timeout:g} seconds are no limit", where="--job-timeout", todo="write for instance 600"
             )
 
     def allowed(self, rows: int) -> int:

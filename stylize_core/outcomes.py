@@ -1,6 +1,7 @@
 """From what came of a job to what the store keeps of it."""
 
 import json
+import logging
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,9 +15,11 @@ from stylize_core.engine.device import describe
 from stylize_core.engine.encode import encode
 from stylize_core.engine.engine import Engine
 from stylize_core.engine.optimise import Optimised
-from stylize_core.errors import Diverged, StylizeError
+from stylize_core.errors import Diverged, OutOfMemory, StylizeError
 from stylize_core.job import NUMERICS_VERSION, Job, public_uri
 from stylize_core.store.records import METRICS, TERMS, Outcome, Result
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +59,16 @@ class Finished:
         if self.result.diverged:
             return Diverged("the loss was not finite, or exploded, at every attempt to go on")
         return None
+
+
+def as_expected(job: Job, problem: Exception) -> StylizeError:
+    """Returns why a job failed, for its record; what nobody foresaw is logged with its traceback."""
+    if isinstance(problem, StylizeError):
+        return problem.with_traceback(None)  # kept until the commit, it would keep its frames
+    if isinstance(problem, MemoryError):
+        return OutOfMemory("there is no memory left for the pictures of a job", where=job.job_id)
+    log.error("job %s failed unexpectedly", job.job_id, exc_info=problem)
+    return StylizeError(f"{type(problem).__name__}: {problem}", where=job.job_id)
 
 
 def outcome(finished: Finished, origin: Origin) -> Outcome:

@@ -219,6 +219,7 @@ def open_run(
             before_commit=lease.check,
             should_stop=should_stop,
             on_progress=on_progress,
+            job_timeout=options.job_timeout,
         )
         run = Run(
             name=name,

@@ -1,15 +1,19 @@
 """One chunk on one device: batches, commits, failures that stay with their job, stops."""
 
+import gc
 import threading
+import time
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
+import torch
 
 import stylize_core.chunk
 from stylize_core.chunk import Bench, Progress, run_chunk
 from stylize_core.engine.engine import Engine, Pair
-from stylize_core.errors import Diverged, OutOfMemory, Stopped, StoreFull, StoreLocked
+from stylize_core.errors import DeviceLost, Diverged, OutOfMemory, Stopped, StoreFull, StoreLocked
 
 
 @pytest.fixture(autouse=True)
@@ -121,6 +125,93 @@ def test_an_expected_error_keeps_its_code(chunk: Any, bench: Bench, store: Any, 
     run_chunk(chunk, bench)
     failed = store.lines.set_index("status").loc["failed"]
     assert (failed["error_code"], failed["retryable"]) == ("diverged", False)
+
+
+@pytest.fixture
+def hang(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
+    """Makes batches with the seed 2 go on for ever between two evaluations; gives the list of all batches."""
+    batches: list[list[int]] = []
+    optimise = Engine.optimise
+
+    def optimise_or_hang(engine: Engine, pairs: Sequence[Pair], *, should_stop: Any, **others: Any) -> Any:
+        batches.append([pair.settings.seed for pair in pairs])
+        while 2 in batches[-1] and not should_stop():
+            time.sleep(0.001)
+        return optimise(engine, pairs, should_stop=should_stop, **others)
+
+    monkeypatch.setattr(Engine, "optimise", optimise_or_hang)
+    return batches
+
+
+def test_a_job_over_its_time_fails_alone(chunk: Any, bench: Bench, store: Any, hang: list[list[int]]) -> None:
+    """A batch over its limit is halved like any other that fails; the job to blame may be tried again."""
+    bench.max_batch, bench.job_timeout = 4, 0.5
+    began = time.monotonic()
+    run_chunk(chunk, bench)
+    assert time.monotonic() - began > (4 + 2 + 1) * 0.5  # a batch may take the limit times its jobs
+    assert hang == [[0, 1, 2, 3], [0, 1], [2, 3], [2], [3]]
+    assert _statuses(store) == {"0": "done", "1": "done", "2": "failed", "3": "done"}
+    failed = store.lines.set_index("status").loc["failed"]
+    assert (failed["error_code"], failed["retryable"]) == ("timed_out", True)
+    assert failed["error"].startswith("the job took longer than 0.5 s")
+
+
+def test_a_stop_comes_before_the_time_limit(chunk: Any, bench: Bench, store: Any, hang: list[list[int]]) -> None:
+    """A limit that is far away keeps nobody from stopping a job."""
+    bench.job_timeout = 1000.0
+    bench.should_stop = lambda: len(hang) == 3
+    with pytest.raises(Stopped):
+        run_chunk(chunk, bench)
+    assert store.seeds() == ["0", "1"]
+
+
+def test_a_failed_batch_is_gone_before_its_halves_run(
+    chunk: Any, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a batch held of memory is free when its halves are tried, although its error holds a traceback."""
+    held: list[weakref.ref[torch.Tensor]] = []
+    left: list[bool] = []
+    optimise = Engine.optimise
+
+    def optimise_or_fail(engine: Engine, pairs: Sequence[Pair], **others: Any) -> Any:
+        left.append(any(tensor() is not None for tensor in held))
+        if len(pairs) == 1:
+            return optimise(engine, pairs, **others)
+        tensor = torch.zeros(1)
+        held.append(weakref.ref(tensor))
+        raise RuntimeError
+
+    monkeypatch.setattr(Engine, "optimise", optimise_or_fail)
+    bench.max_batch = 4
+    gc.disable()  # what is in a cycle stays
+    try:
+        run_chunk(chunk, bench)
+    finally:
+        gc.enable()
+    assert len(held) == 3
+    assert not any(left)
+
+
+def test_a_lost_device_ends_the_chunk(chunk: Any, bench: Bench, store: Any, fail: Callable[..., Any]) -> None:
+    """No job is blamed for a device that is gone, and no half tried: what is finished is committed, then it raises."""
+    bench.max_batch = 2
+    batches = fail(DeviceLost("gone"), lambda seeds: 2 in seeds)
+    with pytest.raises(DeviceLost):
+        run_chunk(chunk, bench)
+    assert batches == [[0, 1], [2, 3]]
+    assert _statuses(store) == {"0": "done", "1": "done"}
+    assert len(bench.committed) == 2
+
+
+def test_no_memory_for_a_picture(chunk: Any, bench: Bench, store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A picture that memory does not hold fails its job by that name."""
+
+    def fail(*_: object) -> Any:
+        raise MemoryError
+
+    monkeypatch.setattr("stylize_core.loading.decode", fail)
+    run_chunk(chunk, bench)
+    assert set(store.lines["error_code"]) == {"out_of_memory"}
 
 
 def test_an_input_that_is_gone_fails_its_job_alone(chunk: Any, bench: Bench, store: Any, manifests: Any) -> None:

@@ -97,3 +97,20 @@ def test_the_jobs_of_a_batch_are_encoded_at_once(
     monkeypatch.setattr(stylize_core.committing, "outcome", encode_together)
     committer(0.0).add(finished)
     assert _seeds(store) == [str(seed) for seed in range(THREADS)]
+
+
+def test_a_job_that_cannot_be_encoded_fails_alone(
+    committer: Callable[..., Committer], finished: list[Finished], store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error while an image is encoded is its job's, not the run's."""
+
+    def encode(one: Finished, origin: Origin) -> Any:
+        if one.job is finished[1].job and isinstance(one.result, InputMissing):
+            raise ZeroDivisionError("nobody foresaw it")
+        return outcome(one, origin)
+
+    monkeypatch.setattr(stylize_core.committing, "outcome", encode)
+    committer(0.0).add(finished)
+    errors = store.lines["error"]
+    assert errors[1].startswith("ZeroDivisionError: nobody foresaw it")
+    assert set(errors.drop(1)) == {str(finished[0].result)}

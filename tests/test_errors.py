@@ -66,9 +66,17 @@ def test_the_drawn_tree_names_every_class() -> None:
 
 
 def test_retryable_is_what_may_pass_by_itself() -> None:
-    """Only reading, writing and inputs that changed may go better a second time; a bad file never does."""
+    """Only reading, writing, inputs that changed, time and the device may go better a second time; a bad file never."""
     retryable = {kind.__name__ for kind in KINDS if kind.retryable}
-    assert retryable == {"InputUnreadable", "InputChanged", "StoreUnusable", "StoreFull"}
+    assert retryable == {
+        "InputUnreadable",
+        "InputChanged",
+        "StoreUnusable",
+        "OutputRefused",
+        "StoreFull",
+        "JobTimeout",
+        "DeviceLost",
+    }
 
 
 @pytest.mark.parametrize(("kind", "base"), [(ImageTruncated, InputError), (StoreFull, StoreError)])

@@ -11,8 +11,9 @@ import torch
 from PIL import Image
 
 import stylize_core.loading
+from stylize_core.engine.decode import Picture
 from stylize_core.errors import InputChanged, InputMissing
-from stylize_core.loading import Loader
+from stylize_core.loading import Kept, Loader
 from stylize_core.store import read_input
 
 
@@ -86,6 +87,38 @@ def test_inputs_are_decoded_once(job: Callable[..., Any], loader: Loader, monkey
     for content in ("content-0.png", "content-1.png", "content-0.png"):
         loader.pair(job(content=content))
     assert sorted(read) == ["content-0.png", "content-1.png", "style-0.png"]
+
+
+def test_pictures_are_kept_up_to_a_number_of_bytes() -> None:
+    """The picture not used for longest goes first; the newest is kept however large it is."""
+
+    def picture(pixels: int) -> Picture:
+        return Picture(Image.new("RGB", (pixels, 1)), None)
+
+    kept = Kept(40)
+    for name, pixels in (("a", 4), ("b", 4), ("c", 2)):
+        kept.put(name, picture(pixels))
+    assert [name for name in "abc" if kept.get(name)] == ["a", "b", "c"]
+    kept.get("a")
+    kept.put("d", picture(3))
+    assert [name for name in "abcd" if kept.get(name)] == ["a", "c", "d"]
+    kept.put("e", picture(1000))
+    assert [name for name in "abcde" if kept.get(name)] == ["e"]
+
+
+def test_what_a_picture_takes() -> None:
+    """Four bytes a pixel, and one more where it has transparency."""
+    opaque = Image.new("RGB", (10, 20))
+    assert Picture(opaque, None).bytes == 800
+    assert Picture(opaque, Image.new("L", (10, 20))).bytes == 1000
+
+
+def test_a_small_picture_that_the_store_refuses(job: Callable[..., Any], loader: Loader, store: Any) -> None:
+    """Something in the place of an input's small picture keeps no job from running."""
+    planned = job()
+    (store.folder / "inputs").mkdir()
+    (store.folder / "inputs" / planned.content.sha256[:2]).touch()
+    assert loader.pair(planned).content.shape == (3, 32, 32)
 
 
 def test_threads_that_ask_for_the_same_input_decode_it_once(

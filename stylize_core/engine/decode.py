@@ -84,6 +84,11 @@ class Picture:
     rgb: Image.Image
     alpha: Image.Image | None
 
+    @property
+    def bytes(self) -> int:
+        """What it takes of memory: Pillow keeps a pixel of three bands in four bytes."""
+        return self.rgb.width * self.rgb.height * (4 + (self.alpha is not None))
+
 
 def shape_of(data: bytes, where: str) -> tuple[int, int]:
     """Returns (width, height) of the upright picture from the file's header alone.

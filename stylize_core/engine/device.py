@@ -12,6 +12,9 @@ from stylize_core.errors import UsageError
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 """Arithmetic of the network by precision; the image, losses and optimiser state are always float32."""
 
+NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
+"""What errors say that are of no class of their own when there is no memory left."""
+
 
 def resolve_device(name: str) -> torch.device:
     """Returns the device for `auto`, `cpu`, `cuda` or `cuda:N`.
@@ -83,7 +86,22 @@ def out_of_memory_as(error: Exception) -> Iterator[None]:
         yield
     except (torch.OutOfMemoryError, MemoryError) as problem:
         raise error from problem
-    except RuntimeError as problem:  # the CPU allocator has no class of its own
-        if "can't allocate memory" in str(problem) or "not enough memory" in str(problem):
+    except RuntimeError as problem:  # the CPU allocator and CUDA's libraries have no class of their own
+        if any(words in str(problem) for words in NO_MEMORY):
             raise error from problem
         raise
+
+
+def is_lost(device: torch.device) -> bool:
+    """Whether a device has stopped working for this process; to be asked after an error, as it waits for the device.
+
+    A GPU answers every call with the error that broke it (an illegal access, a failed assertion, an uncorrectable
+    fault of its memory), so asking is surer than reading messages.
+    """
+    if device.type != "cuda":
+        return False
+    try:
+        torch.cuda.synchronize(device)
+    except RuntimeError:
+        return True
+    return False

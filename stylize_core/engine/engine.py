@@ -7,14 +7,14 @@ from traceback import clear_frames
 import torch
 from torch import Tensor
 
-from stylize_core.engine.device import DTYPES, keep_freed_memory, out_of_memory_as
+from stylize_core.engine.device import DTYPES, is_lost, keep_freed_memory, out_of_memory_as
 from stylize_core.engine.memory import MEMORY_SHARE, Fit, available_memory, fit, largest_size, peak_bytes
 from stylize_core.engine.network import Vgg19
 from stylize_core.engine.objective import Objective, content_targets, layers_in_use, style_targets
 from stylize_core.engine.optimise import OnStep, Optimised, optimise
 from stylize_core.engine.starts import start_image
 from stylize_core.engine.weights import Weights
-from stylize_core.errors import OutOfMemory
+from stylize_core.errors import DeviceLost, OutOfMemory, StylizeError
 from stylize_core.settings import Settings
 
 
@@ -97,7 +97,8 @@ class Engine:
 
         Raises:
             OutOfMemory: the batch does not fit; names the size at which one job would.
-            Stopped: `should_stop` said so.
+            DeviceLost: the device can no longer be used by this process.
+            Stopped: `should_stop` said so. What it raises itself goes through; no error holds on to tensors.
         """
         recompute = self.fit(pairs[0].settings, *pairs[0].content.shape[1:]).recompute
         if self.device.type == "cpu" and self._peak_bytes(pairs, recompute=recompute) > self.memory:
@@ -121,8 +122,14 @@ class Engine:
                     on_step=on_step,
                     should_stop=should_stop,
                 )
-        except OutOfMemory as problem:
+        except StylizeError as problem:
             _release(problem)
+            raise
+        except Exception as problem:
+            _release(problem)
+            if is_lost(self.device):
+                reason = str(problem).partition("\n")[0]
+                raise DeviceLost(f"the device stopped working: {reason}", where=str(self.device)) from problem
             raise
 
     def _peak_bytes(self, pairs: Sequence[Pair], *, recompute: bool) -> int:

@@ -8,6 +8,7 @@ from functools import partial
 
 import pyarrow as pa
 
+from stylize_core.errors import OutputRefused
 from stylize_core.store import layout
 from stylize_core.store.files import Files
 from stylize_core.store.records import METRICS, Outcome, results_table
@@ -46,17 +47,30 @@ def publish_commit(files: Files, commit: str, outcomes: list[Outcome]) -> None:
 
 
 def _publish_pictures(files: Files, outcome: Outcome) -> None:
+    """Publishes what a job has of pictures; one that the store refuses is failed by that.
+
+    A store that takes nothing at all will not take the mark either, which ends the commit.
+    """
     job_id = outcome.result.job_id
-    for step, snapshot in outcome.snapshots.items():
-        files.publish(layout.snapshot(job_id, step), snapshot)
-    if outcome.image is not None:
-        files.publish(layout.image(job_id, outcome.format), outcome.image)
+    try:
+        for step, snapshot in outcome.snapshots.items():
+            files.publish(layout.snapshot(job_id, step), snapshot)
+        if outcome.image is not None:
+            files.publish(_image_path(outcome), outcome.image)
+    except OutputRefused as error:
+        outcome.refuse(error)
+
+
+def _image_path(outcome: Outcome) -> str:
+    result = outcome.result
+    failed_attempt = result.attempt if result.status == "failed" else None
+    return layout.image(result.job_id, outcome.format, failed_attempt=failed_attempt)
 
 
 def _describe(outcome: Outcome, commit: str) -> None:
     result = outcome.result
     result.commit = commit
     if outcome.image is not None:
-        result.image = layout.image(result.job_id, outcome.format)
+        result.image = _image_path(outcome)
         result.image_sha256 = hashlib.sha256(outcome.image).hexdigest()
         result.bytes = len(outcome.image)

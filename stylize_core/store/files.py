@@ -12,11 +12,12 @@ from typing import Any
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
-from stylize_core.errors import StoreFull, StoreUnusable
+from stylize_core.errors import OutputRefused, StoreFull, StoreUnusable
 from stylize_core.job import public_uri
 from stylize_core.store import disk
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+_IN_THE_WAY = (IsADirectoryError, NotADirectoryError, PermissionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class Files:
         StoreUnusable: the URL's protocol is unknown or its package is missing. Every method raises it too, for a
             path outside the store and whenever the file system refuses.
         StoreFull: by every method that writes.
+        OutputRefused: by every method that writes, where it is about one file and not the store.
     """
 
     def __init__(self, uri: str, **storage_options: Any) -> None:
@@ -149,7 +151,7 @@ class Files:
     def _target(self, path: str) -> str:
         full = self._full(path)
         if self._is_local and not disk.is_inside(self._root, full):
-            raise StoreUnusable(
+            raise OutputRefused(
                 "a link leads out of the store",
                 where=f"{self.public_uri}/{path}",
                 todo="replace the link by a real folder",
@@ -168,7 +170,9 @@ class Files:
                 raise StoreFull("there is no space left for the store", where=where) from error
             # Only the system's own words: a library's text may repeat a signed URL.
             reason = error.strerror or type(error).__name__
-            raise StoreUnusable(f"the store cannot be {done}: {reason}", where=where) from error
+            refused = done == "written" and isinstance(error, _IN_THE_WAY)
+            kind = OutputRefused if refused else StoreUnusable
+            raise kind(f"the store cannot be {done}: {reason}", where=where) from error
 
 
 def _modified(info: dict[str, Any]) -> float:

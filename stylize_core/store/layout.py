@@ -15,9 +15,10 @@ SUFFIX = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}
 """File name endings by setting `format`."""
 
 
-def image(job_id: str, format: str) -> str:
-    """Returns the path of a result image."""
-    return f"{IMAGES}/{job_id[:2]}/{job_id}{SUFFIX[format]}"
+def image(job_id: str, format: str, *, failed_attempt: int | None = None) -> str:
+    """Returns the path of a result image; each failed attempt has its own, so that no later one overwrites it."""
+    failed = f".failed-{failed_attempt}" if failed_attempt else ""
+    return f"{IMAGES}/{job_id[:2]}/{job_id}{failed}{SUFFIX[format]}"
 
 
 def snapshot(job_id: str, step: int) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, fields
 
 import pyarrow as pa
 
+from stylize_core.errors import StylizeError
 from stylize_core.settings import LAYERS
 
 _TEXT, _INT, _LONG, _FLOAT = pa.string(), pa.int32(), pa.int64(), pa.float32()
@@ -137,6 +138,12 @@ class Outcome:
     format: str = "png"
     snapshots: dict[int, bytes] = field(default_factory=dict)
     metrics: pa.Table | None = None
+
+    def refuse(self, error: StylizeError) -> None:
+        """Makes the job a failed one without pictures, because the store does not take them."""
+        self.result.status, self.result.error_code = "failed", error.code
+        self.result.error, self.result.retryable = str(error), error.retryable
+        self.image, self.snapshots = None, {}
 
 
 def results_table(results: list[Result]) -> pa.Table:

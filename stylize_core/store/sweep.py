@@ -37,9 +37,9 @@ def stray_files(files: Files, results: pa.Table) -> list[str]:
     has_mark = _marks(results)
     strays = []
     for entry in files.list(""):
-        folder = entry.path.partition("/")[0]
+        folder, _, rest = entry.path.partition("/")  # without a rest: a link in the place of a folder
         is_temporary = TEMPORARY in entry.path and folder != layout.LEASE
-        if is_temporary or (folder in has_mark and not has_mark[folder](entry.path)):
+        if is_temporary or (rest and folder in has_mark and not has_mark[folder](entry.path)):
             strays.append(entry.path)
     return strays
 

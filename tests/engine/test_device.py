@@ -1,9 +1,19 @@
 """Devices and precisions by name, and out-of-memory errors as ours."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 
-from stylize_core.engine.device import describe, has_bfloat16, out_of_memory_as, resolve_device, resolve_precision
+from stylize_core.engine.device import (
+    describe,
+    has_bfloat16,
+    is_lost,
+    out_of_memory_as,
+    resolve_device,
+    resolve_precision,
+)
 from stylize_core.errors import OutOfMemory, UsageError
 
 CPU = torch.device("cpu")
@@ -104,7 +114,12 @@ def test_memory_that_cannot_be_had_is_out_of_memory() -> None:
     assert "allocate" in str(caught.value.__cause__)
 
 
-@pytest.mark.parametrize("problem", [torch.OutOfMemoryError("CUDA out of memory"), MemoryError()])
+@pytest.mark.parametrize("problem", [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        MemoryError(),
+        RuntimeError("CUDA error: out of memory"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    ])
 def test_out_of_memory_of_gpu_and_python(problem: Exception) -> None:
     """A GPU's and Python's own out-of-memory errors become the error given too."""
     with pytest.raises(OutOfMemory), out_of_memory_as(OutOfMemory("too large")):
@@ -117,3 +132,36 @@ def test_other_errors_pass(problem: BaseException) -> None:
     with pytest.raises(type(problem)) as caught, out_of_memory_as(OutOfMemory("too large")):
         raise problem
     assert caught.value is problem
+
+
+def test_a_gpu_that_answers_with_an_error_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broken GPU answers every call with its error; one that answers is not lost, and no CPU ever is."""
+
+    def fail(device: torch.device) -> None:
+        raise RuntimeError("CUDA error: device-side assert triggered")
+
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda device: None)
+    assert not is_lost(torch.device("cuda"))
+    monkeypatch.setattr(torch.cuda, "synchronize", fail)
+    assert is_lost(torch.device("cuda"))
+    assert not is_lost(CPU)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+def test_a_real_gpu_is_lost() -> None:
+    """After a failed assertion of a kernel, a process's GPU is lost for good; before it, it is not."""
+    program = """if True:
+        import torch
+        from stylize_core.engine.device import is_lost
+
+        device = torch.device("cuda")
+        values = torch.zeros(4, device=device)
+        print(is_lost(device))
+        try:
+            print(values[torch.tensor([99], device=device)].cpu())
+        except RuntimeError as error:
+            print(type(error).__name__)
+        print(is_lost(device), is_lost(device))
+    """
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["False", "AcceleratorError", "True", "True"], done.stderr

@@ -17,7 +17,7 @@ from stylize_core.engine.engine import Engine, Pair
 from stylize_core.engine.memory import Fit, peak_bytes
 from stylize_core.engine.objective import Objective, content_targets, style_targets
 from stylize_core.engine.weights import Weights
-from stylize_core.errors import OutOfMemory, Stopped
+from stylize_core.errors import DeviceLost, JobTimeout, OutOfMemory, Stopped
 from stylize_core.presets import resolve
 from stylize_core.settings import Settings
 
@@ -229,6 +229,40 @@ def test_a_job_that_never_fits_is_an_error(engine: Engine, short: Callable[..., 
     assert raised.value.todo == "use size 16 or less"
     assert "CUDA out of memory" in str(raised.value.__cause__)
     assert not any(one() for one in seen.left)
+
+
+@pytest.mark.parametrize("lost", [False, True])
+@pytest.mark.usefixtures("_no_garbage_collected")
+def test_an_error_nobody_foresaw(lost: bool, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It comes through as it is, or as that of a lost device; kept as a result, it keeps no tensors."""
+    held: list[Any] = []
+
+    def fail(objective: Objective, start: Tensor, *_: object, **__: object) -> Any:
+        held.append(weakref.ref(start))
+        raise RuntimeError("CUDA error: unspecified launch failure\nmore")
+
+    monkeypatch.setattr(stylize_core.engine.engine, "optimise", fail)
+    monkeypatch.setattr(stylize_core.engine.engine, "is_lost", lambda device: lost)
+    with pytest.raises(DeviceLost if lost else RuntimeError, match="unspecified launch failure") as raised:
+        engine.optimise([pair(1)])
+    assert "more" not in str(raised.value) if lost else type(raised.value) is RuntimeError
+    assert held[0]() is None
+
+
+@pytest.mark.usefixtures("_no_garbage_collected")
+def test_what_a_stop_raises_holds_no_tensors(engine: Engine) -> None:
+    """An error of the caller, raised between two evaluations, comes through without the batch."""
+    gc.collect()  # the objectives of other tests
+    held: list[Any] = []
+
+    def stop() -> bool:
+        held.extend(weakref.ref(one) for one in gc.get_objects() if isinstance(one, Objective))
+        raise JobTimeout("too long")
+
+    with pytest.raises(JobTimeout):
+        engine.optimise([pair(1)], should_stop=stop)
+    assert held
+    assert not any(one() for one in held)
 
 
 def test_a_batch_that_does_not_fit_is_left_to_the_caller(engine: Engine, short: Callable[..., Short]) -> None:

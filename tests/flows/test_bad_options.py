@@ -15,6 +15,8 @@ OPTIONS = {
     "share above 100 %": (("--max-failed", "101%"), "'101%' is no number of rows and no share", "10 or 5%"),
     "no number of jobs": (("--rows-per-task", "few"), "'few' is no number of rows", "use auto or 1, 2"),
     "zero jobs": (("--rows-per-task", "0"), "0 rows make no task", "use auto or 1, 2"),
+    "no time for a job": (("--job-timeout", "0"), "0 seconds are no limit", "write for instance 600"),
+    "no number of seconds": (("--job-timeout", "nan"), "nan seconds are no limit", "write for instance 600"),
     "unknown choice": (("--retry-failed", "some"), "unknown choice 'some'", "use none, transient, all"),
     "unknown option": (("--bogus",), "Unknown option: --bogus", "see stylize run --help"),
     "option without value": (("--device",), "--device", "see stylize run --help"),

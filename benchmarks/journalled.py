@@ -1,0 +1,64 @@
+"""The command in a process group of its own, with a journal of what it is at: for `kills`.
+
+A line of the journal is a phase, written when it begins; that of a batch also names the seeds of its jobs. Publishing
+overlaps with computing and counts as publishing.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import flows.progress
+import flows.runners
+import stylize_core.committing
+from flows.cli import main
+from stylize_core.engine.engine import Engine, Pair
+from stylize_core.run import Run
+
+PRELOADED = [__name__, flows.progress.__name__, flows.runners.__name__]
+"""What a fork server imports once, so that a command starts in no time."""
+
+
+def run(arguments: list[str], journal: str, output: str) -> None:
+    """Runs the command and ends the process; its journal and what it writes go to files."""
+    os.setsid()
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    descriptor = os.open(output, flags)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    _watch(os.open(journal, flags))
+    main(arguments)
+
+
+def _watch(journal: int) -> None:
+    def tell(phase: str) -> None:
+        os.write(journal, f"{phase}\n".encode())
+
+    def telling(function: Callable[..., Any], phase: str, then: str = "") -> Callable[..., Any]:
+        def call(*arguments: Any, **others: Any) -> Any:
+            tell(phase)
+            result = function(*arguments, **others)
+            if then:
+                tell(then)
+            return result
+
+        return call
+
+    optimise = Engine.optimise
+
+    def optimise_and_tell(engine: Engine, pairs: Sequence[Pair], **others: Any) -> Any:
+        tell(" ".join(("computing", *(str(pair.settings.seed) for pair in pairs))))
+        return optimise(engine, pairs, **others)
+
+    for owner, name, stand_in in (
+        (Engine, "optimise", optimise_and_tell),
+        (Run, "prepare", telling(Run.prepare, "planning", "computing")),
+        (Run, "finish", telling(Run.finish, "report")),
+        (
+            stylize_core.committing,
+            "publish_commit",
+            telling(stylize_core.committing.publish_commit, "publishing", "computing"),
+        ),
+    ):
+        setattr(owner, name, stand_in)
+    tell("starting")

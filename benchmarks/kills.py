@@ -1,0 +1,171 @@
+"""Kills the command at random moments, again and again, and checks what the kills left behind.
+
+    python -m benchmarks.kills [--kills 100] [--store URI]
+
+The command runs a small manifest without Prefect, in a process group that is killed with SIGKILL at a random moment
+and started again, until it ends by itself; then the next round begins with a new store. The moments are uniform over
+the time that an undisturbed run takes. After every kill: no job that was committed before was computed again, no job
+has two results, and what is committed is whole. After every end: each job has one result, images are those of an
+undisturbed run byte by byte, every row is accounted for, and no stray file is left.
+
+The store may be any URL, credentials as fsspec finds them; below it there will be a folder a round, emptied unless
+something was found in it. One job is one batch and one commit: only then are images equal byte by byte.
+"""
+
+import argparse
+import json
+import os
+import random
+import secrets
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+
+from benchmarks.command import table_of
+from benchmarks.killer import LONGEST, Ended, Killer
+from stylize_core.report.rows import latest_run, read_rows
+from stylize_core.store.files import Files
+from stylize_core.store.ledger import read_results
+from stylize_core.store.verify import verify
+
+STRAY = "stray file without a mark"
+"""What a kill may leave until the next run."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What came of it.
+
+    Attributes:
+        phases: number of kills by what the command was at.
+        rounds: number of stores.
+        violations: in words.
+    """
+
+    phases: Counter[str] = field(default_factory=Counter)
+    rounds: int = 0
+    violations: list[str] = field(default_factory=list)
+
+
+def measure(kills: int, store: str, killer: Killer, seed: int) -> Tally:
+    """Kills the command so many times.
+
+    Args:
+        kills: how often.
+        store: folder or URL below which the stores are made.
+        killer: runs the command.
+        seed: of the moments.
+    """
+    moments, tally = random.Random(seed), Tally()
+    undisturbed = Files(f"{store}/undisturbed")
+    first = killer.run(undisturbed.uri)
+    expected = _images(undisturbed)
+    if first.code or not expected:
+        raise SystemExit(f"the command does not work undisturbed:\n{first.output}")
+    _empty(undisturbed)
+    while tally.phases.total() < kills:
+        tally.rounds += 1
+        files, before = Files(f"{store}/round-{tally.rounds}"), len(tally.violations)
+        found = _round(files, killer, moments, first.seconds, kills, tally)
+        tally.violations += [f"round {tally.rounds}: {what}" for what in (*found, *_check_end(files, expected))]
+        if len(tally.violations) == before:
+            _empty(files)
+    return tally
+
+
+def _round(
+    files: Files, killer: Killer, moments: random.Random, seconds: float, kills: int, tally: Tally
+) -> Iterator[str]:
+    """Kills and starts the command until it ends by itself; yields what a kill did that it may not do."""
+    while True:
+        committed = _committed(files)
+        enough = tally.phases.total() >= kills
+        ended = killer.run(files.uri, None if enough else moments.uniform(0, seconds))
+        yield from _check_any(files, committed, ended)
+        if ended.code != -signal.SIGKILL:
+            if ended.code:
+                yield f"exit code {ended.code}: {ended.output}"
+            return
+        if enough:
+            yield f"no end within {LONGEST:.0f} s"
+            return
+        tally.phases[ended.phase] += 1
+
+
+def _check_any(files: Files, committed: set[int], ended: Ended) -> Iterator[str]:
+    """Yields what is wrong with a store after a command of any end."""
+    if twice := committed & set(ended.computed):
+        yield f"committed and computed again, by seed: {sorted(twice)}"
+    if lost := committed - _committed(files):
+        yield f"committed and lost, by seed: {sorted(lost)}"
+    jobs = Counter(read_results(files)["job_id"].to_pylist())
+    if several := [job for job, count in jobs.items() if count > 1]:
+        yield f"several results: {several}"
+    yield from (f"{fault.path}: {fault.what}" for fault in verify(files) if fault.what != STRAY)
+
+
+def _check_end(files: Files, expected: dict[str, bytes]) -> Iterator[str]:
+    """Yields what is wrong with a store after a run to the end."""
+    if _images(files) != expected:
+        yield "images other than those of an undisturbed run"
+    rows = read_rows(files, latest_run(files))
+    if len(rows) != len(expected) or not rows["status"].isin(["done", "skipped"]).all():
+        yield f"rows: {rows['status'].value_counts().to_dict()}"
+    yield from (f"{fault.path}: {fault.what}" for fault in verify(files) if fault.what == STRAY)
+
+
+def _committed(files: Files) -> set[int]:
+    return {json.loads(text)["seed"] for text in read_results(files)["settings"].to_pylist()}
+
+
+def _images(files: Files) -> dict[str, bytes]:
+    return {path: files.read(path) for path in read_results(files)["image"].to_pylist()}
+
+
+def _empty(files: Files) -> None:
+    files.delete([entry.path for entry in files.list("")])
+
+
+@contextmanager
+def _below(store: str | None) -> Iterator[str]:
+    """Gives the folder or URL below which stores are made."""
+    if store:
+        yield f"{store.rstrip('/')}/{secrets.token_hex(4)}"
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield folder
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Prints what was killed and what was found; ends with 1 where anything was."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--store", help="folder or URL below which the stores are made; a temporary one unless given")
+    parser.add_argument("--rows", type=int, default=16)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args(arguments)
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # the commands' jobs are small
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder, _below(options.store) as store:
+        tally = measure(options.kills, store, Killer(Path(folder), options.rows), options.seed)
+    seconds = time.monotonic() - began
+    console = Console(highlight=False)
+    console.print(table_of(pd.DataFrame(sorted(tally.phases.items()), columns=["killed while", "kills"])))
+    console.print(f"{tally.phases.total()} kills in {tally.rounds} rounds of {options.rows} rows, {seconds:.0f} s")
+    for violation in tally.violations:
+        console.print(violation, markup=False, soft_wrap=True)
+    console.print(f"violations: {len(tally.violations)}")
+    sys.exit(1 if tally.violations else 0)
+
+
+if __name__ == "__main__":
+    main()

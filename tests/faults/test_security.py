@@ -1,0 +1,150 @@
+"""What a manifest, its files and a store may hold to do harm, each through the whole command."""
+
+import os
+import pickle
+import re
+import resource
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+SECRET = "hunter2"
+
+
+def _everything(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("name", ["../../outside", "/outside", "a/../../outside", "..", "a\\b", "a\nb", "~/outside"])
+def test_an_id_that_leads_out_of_the_store(
+    name: str, manifests: Any, run_loop: Callable[..., Any], store: Any, tmp_path: Path
+) -> None:
+    """Such a row is rejected, and nothing is written beside the store."""
+    before = _everything(tmp_path).keys()
+    ended = run_loop(manifests.write([*manifests.rows(1), {**manifests.rows(2)[1], "id": name}]))
+    assert ended.code == 3
+    assert store.statuses() == ["done", "rejected"]
+    written = _everything(tmp_path).keys() - before - {"manifests/manifest.csv"}
+    assert {path.partition("/")[0] for path in written} == {"store"}
+    assert not [path for path in written if "outside" in path]
+
+
+@pytest.mark.parametrize("folder", ["images", "snapshots", "metrics", "results", "runs"])
+def test_a_link_in_the_store(
+    folder: str, manifests: Any, run_with: Callable[..., Any], store: Any, tmp_path: Path
+) -> None:
+    """A link that leads out of the store is not followed by what is written: the job fails, or the run ends."""
+    assert run_with(manifests.write(manifests.rows(1, snapshot_every="1"))).returncode == 0
+    outside = tmp_path / "outside"
+    (store.folder / folder).rename(outside)
+    (store.folder / folder).symlink_to(outside)
+    before = _everything(outside)
+
+    ended = run_with(manifests.write(manifests.rows(1, snapshot_every="1", steps="3"), "more.csv"))
+
+    assert _everything(outside) == before
+    assert "Traceback" not in ended.stderr
+    if folder in ("images", "snapshots"):
+        assert ended.returncode == 3
+        assert store.rows()["error_code"][0] == "output_refused"
+    else:
+        assert ended.returncode == (2 if folder == "runs" else 1)
+        assert "error: a link leads out of the store\n" in ended.stderr
+
+
+def test_a_cell_that_is_a_formula(manifests: Any, run_loop: Callable[..., Any], store: Any) -> None:
+    """A text that a spreadsheet would run is refused, and stands in no table as it is."""
+    formula = '=HYPERLINK("http://evil.example","look")'
+    rows = [*manifests.rows(1, x_note="fine"), *manifests.rows(1, steps="3", x_note=formula)]
+    rows += [{**manifests.rows(1, steps="4")[0], "content": "@SUM(1).png", "x_note": ""}]
+    ended = run_loop(manifests.write(rows))
+    assert ended.code == 3
+    assert store.statuses() == ["done", "rejected", "rejected"]
+    for table in ("results.csv", "failed.csv"):
+        text = (store.folder / "runs" / store.runs[0] / table).read_text()
+        assert not re.search(r'(^|,)"?[=+@]', text, re.MULTILINE), text
+
+
+def test_a_file_name_that_is_html(
+    draw: Callable[..., Path], manifests: Any, run_loop: Callable[..., Any], store: Any
+) -> None:
+    """In the report a name is text, whatever it looks like."""
+    name = "<img src=x onerror=alert(1)><script>alert(2)<\\script>.png"
+    draw(manifests.folder / name, 7)
+    rows = manifests.rows(1, content=name) + manifests.rows(1, content=f"missing {name}", x_note="<b>bold</b>")
+    assert run_loop(manifests.write(rows)).code == 3
+    page = (store.folder / "runs" / store.runs[0] / "report.html").read_text()
+    assert "<img src=x" not in page
+    assert "<script>alert" not in page
+    assert "&lt;img src=x onerror=alert(1)&gt;" in page
+
+
+class _Evil:
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (os.system, (f"touch {self.mark}",))
+
+
+@pytest.mark.parametrize("kind", ["torch", "pickle"])
+def test_weights_with_code_in_them(
+    kind: str, manifests: Any, stylize: Callable[..., Any], tmp_path: Path
+) -> None:
+    """A weights file that would run a program is refused, and the program is not run."""
+    mark, weights = tmp_path / "executed", tmp_path / "weights.pth"
+    if kind == "torch":
+        torch.save({"features.0.weight": _Evil(mark)}, weights)
+    else:
+        weights.write_bytes(pickle.dumps(_Evil(mark)))
+    ended = stylize(
+        "run", manifests.write(manifests.rows(1)), "--store", f"{tmp_path}/store", "--weights", str(weights)
+    )
+    assert ended.code == 2
+    assert "error: " in ended.err
+    assert "Traceback" not in ended.err
+    assert not mark.exists()
+
+
+def test_images_that_unfold(
+    manifests: Any, run_loop: Callable[..., Any], store: Any, png: Callable[..., bytes]
+) -> None:
+    """A small file that would fill the memory once it is unpacked is told from its header, and so is no other."""
+    (manifests.folder / "bomb.png").write_bytes(png(60_000, 60_000))
+    (manifests.folder / "text.png").write_bytes(png(64, 64, text=bytes(500 << 20)))
+    rows = manifests.rows(1) + manifests.rows(1, content="bomb.png") + manifests.rows(1, content="text.png")
+    before = _peak_memory()
+    assert run_loop(manifests.write(rows)).code == 3
+    assert store.statuses()[:2] == ["done", "rejected"]
+    assert store.rows()["error_code"][1] == "image_too_large"
+    assert _peak_memory() - before < 400 << 20
+
+
+def _peak_memory() -> int:
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+@pytest.mark.parametrize("runner", ["loop", pytest.param("local", marks=pytest.mark.slow)])
+def test_a_secret_in_a_url(
+    runner: str, manifests: Any, stylize: Callable[..., Any], tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """Credentials in a URL are in no file of the store and in nothing that the command writes."""
+    if runner == "local":
+        request.getfixturevalue("prefect_server")
+    url = f"memory://user:{SECRET}@bucket/picture.png?X-Amz-Signature={SECRET}"
+    rows = manifests.rows(1) + manifests.rows(1, content=url) + manifests.rows(1, style=url, size="5")
+    rows += [{**manifests.rows(1)[0], "size": url}]
+    ended = stylize(
+        "run",
+        manifests.write(rows),
+        *("--store", f"{tmp_path}/store", "--weights", "builtin", "--runner", runner),
+    )
+    assert ended.code == 3
+    assert "3 rejected" in ended.out
+    assert SECRET not in ended.out + ended.err
+    assert "memory://bucket/picture.png" in ended.err
+    found = [path for path, data in _everything(tmp_path / "store").items() if SECRET.encode() in data]
+    assert found == []
