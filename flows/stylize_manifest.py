@@ -73,8 +73,10 @@ def _fan_out(options: Options) -> Compute:
     if options.runner != "dask":
         return here.fan_out
     try:
+        from flows.dask_runner.cluster import check
         from flows.dask_runner.fan_out import fan_out
     except ModuleNotFoundError as error:
         what = f"runner dask needs a package that is not installed: {error.name}"
         raise UsageError(what, where="--runner", todo="install the extra: pip install 'stylize[dask]'") from error
+    check(options)
     return fan_out

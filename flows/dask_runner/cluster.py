@@ -6,11 +6,13 @@ import signal
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from typing import Any
 from urllib.parse import urlsplit
 
 import dask
 import torch
 from distributed import Client, Nanny, Scheduler, SpecCluster
+from distributed.utils import get_ip
 from prefect.settings import PREFECT_API_URL
 from prefect_dask import DaskTaskRunner
 
@@ -33,62 +35,62 @@ SETTINGS = {
 }
 
 
-@contextmanager
-def task_runner(options: Options) -> Iterator[DaskTaskRunner]:
-    """Gives Prefect's runner on the cluster that the options name; one that is made here ends with the block.
+def check(options: Options) -> None:
+    """Looks whether the options name a cluster that can be used; starts nothing.
 
     Raises:
         UsageError: there are not as many GPUs as workers, no scheduler answers, or it has no workers of use.
     """
+    if not options.dask_address:
+        _count(options, _gpus(options.device))
+        return
+    try:
+        with Client(options.dask_address, timeout=CONNECT_SECONDS, set_as_default=False) as client:
+            workers = _workers(client).values()
+    except (OSError, ValueError) as error:
+        what, todo = f"no Dask scheduler answers: {error}", "start `dask scheduler` there"
+        raise UsageError(what, where=f"--dask-address {options.dask_address}", todo=todo) from error
+    if not any(DEVICE in worker["resources"] for worker in workers):
+        what = f"none of the cluster's {len(workers)} workers can take a chunk"
+        todo = f'start them with: dask worker {options.dask_address} --nthreads 1 --resources "{DEVICE}=1"'
+        raise UsageError(what, where=f"--dask-address {options.dask_address}", todo=todo)
+    _check_server({str(worker["host"]) for worker in workers})
+
+
+@contextmanager
+def task_runner(options: Options) -> Iterator[DaskTaskRunner]:
+    """Gives Prefect's runner on the cluster that the options name; one that is made here ends with the block."""
     with ExitStack() as stack:
         if options.dask_address:
-            yield _connected(options.dask_address, stack)
+            runner = DaskTaskRunner(address=options.dask_address, client_kwargs={"timeout": CONNECT_SECONDS})
         else:
-            cluster = stack.enter_context(_local_cluster(options))
-            yield stack.enter_context(DaskTaskRunner(cluster=cluster))
+            runner = DaskTaskRunner(cluster=stack.enter_context(_local_cluster(options)))
+        yield stack.enter_context(runner)
 
 
 def most_workers_of_a_machine(client: Client) -> int:
     """Returns how many workers share the machine that has most of them."""
-    return max(Counter(worker["host"] for worker in _workers(client).values()).values(), default=1)
+    return max(Counter(str(worker["host"]) for worker in _workers(client).values()).values(), default=1)
 
 
-def _connected(address: str, stack: ExitStack) -> DaskTaskRunner:
-    try:
-        runner = stack.enter_context(DaskTaskRunner(address=address, client_kwargs={"timeout": CONNECT_SECONDS}))
-    except (OSError, ValueError) as error:
-        what = f"no Dask scheduler answers: {error}"
-        raise UsageError(what, where=f"--dask-address {address}", todo="start `dask scheduler` there") from error
-    workers = _workers(runner.client).values()
-    if not any(DEVICE in worker["resources"] for worker in workers):
-        what = f"none of the cluster's {len(workers)} workers can take a chunk"
-        todo = f'start them with: dask worker {address} --nthreads 1 --memory-limit 0 --resources "{DEVICE}=1"'
-        raise UsageError(what, where=f"--dask-address {address}", todo=todo)
-    _check_server({worker["host"] for worker in workers})
-    return runner
-
-
-def _workers(client: Client) -> dict[str, dict[str, object]]:
+def _workers(client: Client) -> dict[str, dict[str, Any]]:
     return dict(client.scheduler_info(n_workers=-1)["workers"])
 
 
 def _check_server(hosts: set[str]) -> None:
     """Raises UsageError where workers of other machines are to report to a Prefect server that listens to this one."""
-    server = urlsplit(str(PREFECT_API_URL.value())).hostname
-    if server in (LOOPBACK, "localhost") and hosts - {LOOPBACK}:
+    server = str(PREFECT_API_URL.value() or f"http://{LOOPBACK}")  # the temporary one listens there
+    if urlsplit(server).hostname in (LOOPBACK, "localhost") and hosts - {LOOPBACK, get_ip()}:
         what = "workers on other machines cannot reach this Prefect server"
-        raise UsageError(what, where=f"PREFECT_API_URL {PREFECT_API_URL.value()}", todo="use a server they can reach")
+        raise UsageError(what, where=server, todo="start one that they can reach, and set PREFECT_API_URL to it")
 
 
 @contextmanager
 def _local_cluster(options: Options) -> Iterator[SpecCluster]:
     gpus = _gpus(options.device)
-    count = options.workers or len(gpus) or 1
-    if gpus and count > len(gpus):
-        raise UsageError(f"{count} workers, GPUs seen here: {len(gpus)}", where="--workers", todo="one per GPU at most")
     # Ctrl-C is for the run, and its workers end with it: the threads that start them, now and later, inherit the mask.
     with dask.config.set(SETTINGS), sigint_blocked():
-        cluster = SpecCluster(_specifications(count, gpus), _scheduler(), silence_logs=logging.CRITICAL)
+        cluster = SpecCluster(_specifications(_count(options, gpus), gpus), _scheduler(), silence_logs=logging.CRITICAL)
     ended_well = False
     try:
         yield cluster
@@ -104,6 +106,13 @@ def _gpus(device: str) -> Sequence[str]:
     count = 0 if device == "cpu" else torch.cuda.device_count()
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     return (chosen.split(",") if chosen else [str(index) for index in range(count)])[:count]
+
+
+def _count(options: Options, gpus: Sequence[str]) -> int:
+    count = options.workers or len(gpus) or 1
+    if gpus and count > len(gpus):
+        raise UsageError(f"{count} workers, GPUs seen here: {len(gpus)}", where="--workers", todo="one per GPU at most")
+    return count
 
 
 def _specifications(count: int, gpus: Sequence[str]) -> dict[int, dict[str, object]]:
