@@ -1,6 +1,7 @@
 """Chunks on this process's device, as Prefect tasks."""
 
 from collections import deque
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -11,7 +12,7 @@ from flows import tasks
 from flows.artifact import PROGRESS_SECONDS, ProgressArtifact
 from flows.stop import StopFlag
 from flows.tasks import Sealed
-from stylize_core.chunk import run_chunk
+from stylize_core.chunk import Chunk, run_chunk
 from stylize_core.errors import Stopped
 from stylize_core.run import Run
 
@@ -31,7 +32,7 @@ def fan_out(run: Run, stop: StopFlag) -> None:
     if not run.chunks:
         return  # an empty bar would stay at 0 % for ever
     progress = ProgressArtifact(run)
-    compute = Sealed(partial(run_chunk, bench=run.bench))
+    compute: Sealed[Callable[[Chunk], int]] = Sealed(partial(run_chunk, bench=run.bench))
     in_flight: deque[Any] = deque()  # of the futures that `ONE_DEVICE` makes
     for chunk in run.chunks:
         if stop():

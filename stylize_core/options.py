@@ -19,7 +19,7 @@ class Options:
         weights: `imagenet`, `builtin` or a path.
         device: auto, cpu, cuda or cuda:N.
         precision: auto, float32 or bfloat16.
-        runner: where chunks run: `local` (this process), `dask` (workers of a Dask cluster) or `loop` (without Prefect).
+        runner: where chunks run: `local` (this process), `dask` (workers of a cluster) or `loop` (no Prefect).
         workers: of a Dask cluster made for the run: one per GPU, or one on the CPU, where None.
         dask_address: of the scheduler of a Dask cluster that is there already, such as `tcp://host:8786`.
         rows_per_task: jobs of a chunk, None to choose.

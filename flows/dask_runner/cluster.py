@@ -14,7 +14,7 @@ import torch
 from distributed import Client, Nanny, Scheduler, SpecCluster
 from distributed.utils import get_ip
 from prefect.settings import PREFECT_API_URL
-from prefect_dask import DaskTaskRunner
+from prefect_dask.task_runners import DaskTaskRunner
 
 from flows.stop import sigint_blocked
 from stylize_core.errors import UsageError

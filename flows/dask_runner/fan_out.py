@@ -11,17 +11,16 @@ from itertools import count
 from queue import Empty, SimpleQueue
 from typing import Any
 
-import dask
 import httpx
 import torch
+from dask.base import annotate
 from distributed import Client, KilledWorker
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.exceptions import PrefectException
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Crashed
-from prefect_dask import DaskTaskRunner
-from prefect_dask.task_runners import PrefectDaskFuture
+from prefect_dask.task_runners import DaskTaskRunner, PrefectDaskFuture
 
 from flows import tasks
 from flows.artifact import ProgressArtifact
@@ -103,8 +102,11 @@ class _FanOut:
         self.flights: dict[str, Flight] = {}
         self.numbers = count(1)
         self.told: SimpleQueue[dict[str, Any]] = SimpleQueue()
-        self.client.subscribe_topic(self.post.topic, lambda event: self.told.put(event[1]))
+        self.client.subscribe_topic(self.post.topic, self._hear)  # type: ignore[no-untyped-call]
         self.progress = ProgressArtifact(run)
+
+    def _hear(self, event: tuple[float, dict[str, Any]]) -> None:
+        self.told.put(event[1])
 
     def go(self) -> None:
         try:
@@ -127,7 +129,7 @@ class _FanOut:
                 break
             name = str(next(self.numbers))
             work = partial(compute, post=self.post, flight=name)
-            with dask.annotate(resources={DEVICE: 1}):
+            with annotate(resources={DEVICE: 1}):
                 future = self.runner.submit(
                     tasks.stylise_chunk, {"chunk": Sealed(piece.chunk), "compute": Sealed(work)}
                 )
@@ -196,7 +198,9 @@ class _FanOut:
         # The state of a task is told to the server by its worker. Of one that died there is none, neither in the
         # future (whose `state` asks the server) nor there, where the task would be Running for ever.
         with suppress(httpx.HTTPError, PrefectException), get_client(sync_client=True) as client:
-            crashed = Crashed(message="its worker hung and was killed" if flight.hung else "its worker died")
+            crashed: State[Any] = Crashed(
+                message="its worker hung and was killed" if flight.hung else "its worker died"
+            )
             client.set_task_run_state(flight.future.task_run_id, crashed, force=True)
 
     def _end_hung(self) -> None:

@@ -114,12 +114,15 @@ def test_memory_that_cannot_be_had_is_out_of_memory() -> None:
     assert "allocate" in str(caught.value.__cause__)
 
 
-@pytest.mark.parametrize("problem", [
+@pytest.mark.parametrize(
+    "problem",
+    [
         torch.OutOfMemoryError("CUDA out of memory"),
         MemoryError(),
         RuntimeError("CUDA error: out of memory"),
         RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
-    ])
+    ],
+)
 def test_out_of_memory_of_gpu_and_python(problem: Exception) -> None:
     """A GPU's and Python's own out-of-memory errors become the error given too."""
     with pytest.raises(OutOfMemory), out_of_memory_as(OutOfMemory("too large")):

@@ -91,9 +91,7 @@ class _Evil:
 
 
 @pytest.mark.parametrize("kind", ["torch", "pickle"])
-def test_weights_with_code_in_them(
-    kind: str, manifests: Any, stylize: Callable[..., Any], tmp_path: Path
-) -> None:
+def test_weights_with_code_in_them(kind: str, manifests: Any, stylize: Callable[..., Any], tmp_path: Path) -> None:
     """A weights file that would run a program is refused, and the program is not run."""
     mark, weights = tmp_path / "executed", tmp_path / "weights.pth"
     if kind == "torch":

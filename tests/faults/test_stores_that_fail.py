@@ -88,9 +88,10 @@ def test_a_kill_while_a_failed_image_is_replaced(
     killed = run_with(manifest, "--retry-failed", "all", commands={"results 1": "kill -9 $PPID"})
     assert killed.returncode == -9
     (stray,) = set(store.images) - {failed_image}
-    assert f"{stray}: stray file without a mark\nverified: 1 fault\n" in stylize(
-        "status", str(store.folder), "--verify"
-    ).out
+    assert (
+        f"{stray}: stray file without a mark\nverified: 1 fault\n"
+        in stylize("status", str(store.folder), "--verify").out
+    )
     assert run_with(manifest).returncode == 3  # this run keeps failed jobs, and sweeps
     assert list(store.images) == [failed_image]
     assert _is_clean(stylize, store.folder)

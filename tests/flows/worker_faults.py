@@ -23,7 +23,8 @@ from stylize_core.engine.weights import Weights
 CONFIG: dict[str, Any] = json.loads(os.environ["STYLIZE_WORKER_FAULTS"])
 
 journal = os.open(CONFIG["journal"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-optimise, load_weights = Engine.optimise, flows.dask_runner.worker.load_weights
+originals = vars(Engine).get("originals") or (Engine.optimise, flows.dask_runner.worker.load_weights)
+optimise, load_weights = originals  # Dask loads a module twice
 
 
 def note(what: object) -> None:
@@ -60,5 +61,6 @@ for owner, name, stand_in in (
     (flows.dask_runner.worker, "load_weights", load_and_note),
     (Engine, "fit", lambda *_: Fit(jobs=1, recompute=False, bytes=0)),
     (Engine, "optimise", optimise_or_fail),
+    (Engine, "originals", originals),
 ):
     setattr(owner, name, stand_in)
