@@ -88,17 +88,19 @@ def _check_server(hosts: set[str]) -> None:
 @contextmanager
 def _local_cluster(options: Options) -> Iterator[SpecCluster]:
     gpus = _gpus(options.device)
-    # Ctrl-C is for the run, and its workers end with it: the threads that start them, now and later, inherit the mask.
-    with dask.config.set(SETTINGS), sigint_blocked():
-        cluster = SpecCluster(_specifications(_count(options, gpus), gpus), _scheduler(), silence_logs=logging.CRITICAL)
-    ended_well = False
-    try:
-        yield cluster
-        ended_well = True
-    finally:
-        if not ended_well:
-            _kill_workers(cluster)
-        cluster.close()
+    workers = _specifications(_count(options, gpus), gpus)
+    with dask.config.set(SETTINGS):
+        # Ctrl-C is for the run, and its workers end with it: the threads that start them, now and later, inherit this.
+        with sigint_blocked():
+            cluster = SpecCluster(workers, _scheduler(), silence_logs=logging.CRITICAL)
+        ended_well = False
+        try:
+            yield cluster
+            ended_well = True
+        finally:
+            if not ended_well:
+                _kill_workers(cluster)
+            cluster.close()
 
 
 def _gpus(device: str) -> Sequence[str]:

@@ -172,8 +172,7 @@ class _FanOut:
         done = committed(self.run.bench.files, self.run.name)
         self.run.bench.committed |= done
         for piece in flight.piece.after_loss(done, is_begun=bool(flight.worker)):
-            is_alone = len(piece.chunk.jobs) == 1 == len(flight.piece.chunk.jobs)
-            error = _timed_out(self.run) if flight.hung and is_alone else piece.error
+            error = _timed_out(self.run) if flight.hung and piece.deaths else piece.error
             if error:
                 self._give_up(piece.chunk, error)
             else:

