@@ -1,5 +1,6 @@
 """What becomes of a chunk whose worker is gone, and what a worker on this machine gets; without any worker."""
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ pytest.importorskip("prefect_dask")
 
 from flows.dask_runner.cluster import _specifications
 from flows.dask_runner.losses import Piece
+from flows.stylize_manifest import _fan_out
 from stylize_core.errors import UsageError
 from stylize_core.options import Options
 
@@ -78,3 +80,12 @@ def test_options_that_do_not_go_together(options: dict[str, Any], what: str) -> 
     """Options of workers are refused where there are none, or where they contradict each other."""
     with pytest.raises(UsageError, match=what):
         Options(manifest="m", store="s", **options)
+
+
+def test_without_dask(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the extra is not installed, runner dask says what to install."""
+    for module in [name for name in sys.modules if name.startswith("flows.dask_runner")]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(UsageError, match=r"not installed: distributed .* pip install 'stylize\[dask\]'"):
+        _fan_out(Options(manifest="m", store="s", runner="dask"))
