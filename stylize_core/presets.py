@@ -76,8 +76,8 @@ _ALL = (
         name="default",
         summary="good looking, quickly; ours",
         source={},
-        # Chosen by eye on the built-in network (benchmarks/README.md). With ImageNet weights the balance is about that of
-        # the paper's author's own PyTorch program, 1 : 1e3/N² on 0-255 inputs, which is 1 : 1.6e7 in this form.
+        # Chosen by eye on the built-in network (benchmarks/README.md). With ImageNet weights the balance is about that
+        # of the paper's author's own PyTorch program, 1 : 1e3/N² on 0-255 inputs, which is 1 : 1.6e7 in this form.
         ours={
             "style_weight": 2e7,
             "style_layers": BALANCED,

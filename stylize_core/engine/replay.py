@@ -14,34 +14,38 @@ WARM_UP = 3
 class Replayed:
     """Calls a function that works in place on fixed tensors; on a GPU, from a CUDA graph after some calls.
 
-    Each call does exactly what the function does. What cannot be captured goes on as plain calls.
+    Each call does exactly what the function does. What cannot be captured goes on as plain calls. The function is not
+    kept: an owner's method would make a cycle, and the tensors of a batch would outlive it.
 
     Args:
-        function: without arguments and result, and without a branch on the values of tensors.
-        device: where its tensors lie.
+        device: where the function's tensors lie.
     """
 
-    def __init__(self, function: Callable[[], None], device: torch.device) -> None:
-        self._function, self._device = function, device
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
         self._calls = 0
         self._graph: torch.cuda.CUDAGraph | None = None
 
-    def __call__(self) -> None:
-        """Does the function's work once; on a GPU it may be done later."""
+    def __call__(self, function: Callable[[], None]) -> None:
+        """Does a function's work once; on a GPU it may be done later.
+
+        Args:
+            function: the same each time; without arguments and result, and without a branch on the values of tensors.
+        """
         if self._device.type == "cuda" and self._calls == WARM_UP:
-            self._graph = self._captured()
+            self._graph = self._captured(function)
         self._calls += 1
         if self._graph is not None:
             self._graph.replay()
         else:
-            self._function()
+            function()
 
-    def _captured(self) -> torch.cuda.CUDAGraph | None:
+    def _captured(self, function: Callable[[], None]) -> torch.cuda.CUDAGraph | None:
         graph = torch.cuda.CUDAGraph()
         torch.cuda.synchronize(self._device)
         try:
             with torch.cuda.graph(graph):  # records, does not run
-                self._function()
+                function()
         except torch.OutOfMemoryError:
             raise  # the caller halves the batch
         except RuntimeError:
