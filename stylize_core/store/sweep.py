@@ -44,11 +44,10 @@ def stray_files(files: Files) -> list[str]:
     found = (entry.path for entry in files.list(""))
     strays: list[str] = []
     while paths := list(islice(found, AT_ONCE)):
-        strays += [path for path in paths if TEMPORARY in path and _folder(path) != layout.LEASE]
+        strays += [path for path in paths if TEMPORARY in path and not path.startswith(f"{layout.LEASE}/")]
         for folder, marked in marks.items():
-            # A path that is the folder's own is a link in its place.
-            own = [path for path in paths if path.startswith(f"{folder}/") and TEMPORARY not in path]
-            strays += marked.missing(own)
+            inside = [path for path in paths if path.startswith(f"{folder}/") and TEMPORARY not in path]
+            strays += marked.missing(inside)
     return sorted(strays)
 
 
@@ -79,7 +78,3 @@ def _marks(files: Files) -> Mapping[str, _Marked]:
         layout.SNAPSHOTS: _Marked(lambda path: path.split("/")[-2], lines["job_id"].combine_chunks()),
         layout.METRICS: _Marked(str, pa.array(metrics, pa.string())),
     }
-
-
-def _folder(path: str) -> str:
-    return path.partition("/")[0]

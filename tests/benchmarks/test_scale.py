@@ -15,11 +15,11 @@ from stylize_core.store.store import open_store
 @pytest.mark.parametrize(("runner", "task_runs"), [("loop", 0), ("local", 4)])
 def test_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str], runner: str, task_runs: int) -> None:
     """The command makes every row and leaves a sound store; figures belong together; a CSV and a chart."""
-    options = ["--rows", "3", "70", "--runner", runner, "--store", str(tmp_path / "stores")]
+    options = ["--rows", "70", "--runner", runner, "--store", str(tmp_path / "stores")]
     scale.main([*options, "--output", str(tmp_path)])
     frame = pd.read_csv(tmp_path / "scale.csv")
-    assert frame[["rows", "runner"]].to_numpy().tolist() == [[3, runner], [70, runner]]
-    line = frame.iloc[1]
+    assert frame[["rows", "runner"]].to_numpy().tolist() == [[70, runner]]
+    line = frame.iloc[0]
     assert line.task_runs == task_runs  # two chunks, the plan and the end
     assert line.row_ms * 70 / 1e3 == pytest.approx(line.plan_seconds + line.run_seconds + line.finish_seconds)
     parts = line.orchestration_ms + line.encode_ms + line.write_ms
