@@ -3,9 +3,10 @@
     python -m benchmarks.convergence [--device auto] [--size 256] [--pairs 6] [--evaluations 300] [--output DIR]
 
 The goal of a pair is the total of the reference's final 8-bit image after --evaluations of torch's L-BFGS. Methods:
-`lbfgs` and `adam` of the engine, and each preset's own way (optimiser, step size, steps, start, ...). Every image is
-judged as 8 bit, in float32, at full size, by the reference, and judging costs a method nothing; targets, start and
-snapshots do count. Writes convergence.csv (all judged images), reached.csv (a line a pair and method), convergence.png.
+`lbfgs`, `plbfgs` and `adam` of the engine, and each preset's own way (optimiser, step size, steps, start, ...). Every
+image is judged as 8 bit, in float32, at full size, by the reference, and judging costs a method nothing; targets, start
+and snapshots do count. Writes convergence.csv (all judged images), reached.csv (a line a pair and method) and
+convergence.png.
 """
 
 import argparse
@@ -101,7 +102,7 @@ def arguments_of(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = make_parser(__doc__)
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--pairs", type=int, default=6)
-    parser.add_argument("--evaluations", type=int, default=300, help="of the reference, and steps of lbfgs and adam")
+    parser.add_argument("--evaluations", type=int, default=300, help="of the reference, and steps of the optimisers")
     parser.add_argument("--reference", choices=("lbfgs", "adam"), default="lbfgs", help="its optimiser")
     names = ways_to_optimise(256, 1)
     parser.add_argument("--methods", nargs="+", choices=names, default=list(names), help="unless given, all")

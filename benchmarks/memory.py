@@ -55,10 +55,10 @@ def peak_bytes(work: Callable[[], object], device: torch.device) -> int:
         wait_for(device)
         return torch.cuda.max_memory_allocated(device) - before
     ctypes.CDLL(None).malloc_trim(0)  # gives back what is free, which the call would else use again unseen
-    Path("/proc/self/clear_refs").write_text("5")  # sets the peak back to what is resident now: proc(5)
-    before = _resident("VmRSS")
+    reset_peak()
+    before = resident_bytes("VmRSS")
     work()
-    return _resident("VmHWM") - before
+    return resident_bytes("VmHWM") - before
 
 
 def _measured(files: Sequence[Files], settings: Settings, batch: int, precision: str, device: torch.device) -> int:
@@ -69,8 +69,13 @@ def _measured(files: Sequence[Files], settings: Settings, batch: int, precision:
     return peak_bytes(lambda: engine.optimise(pairs), device)
 
 
-def _resident(field: str) -> int:
-    """Returns a field of /proc/self/status in bytes."""
+def reset_peak() -> None:
+    """Sets the process's peak, `VmHWM`, back to what is resident now: proc(5)."""
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+def resident_bytes(field: str) -> int:
+    """Returns a field of /proc/self/status in bytes: `VmRSS`, or `VmHWM` for the peak."""
     found = re.search(rf"^{field}:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
     assert found, "Linux has this field"
     return int(found[1]) * 1024

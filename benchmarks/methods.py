@@ -29,6 +29,7 @@ def ways_to_optimise(size: int, evaluations: int) -> dict[str, Settings]:
     plain = {**BASE, **problem, "steps": evaluations, "start": "content"}
     ways = {
         "lbfgs": resolve("default", {**plain, "optimiser": "lbfgs", "learning_rate": 1.0}),
+        "plbfgs": resolve("default", {**plain, "optimiser": "plbfgs", "learning_rate": 1.0}),
         "adam": resolve("default", {**plain, "optimiser": "adam", "learning_rate": 0.02}),
         **{name: resolve(name, problem) for name in PRESETS},
     }

@@ -76,8 +76,8 @@ _ALL = (
         name="default",
         summary="good looking, quickly; ours",
         source={},
-        # Chosen by eye on the built-in network (docs/measured.md). With ImageNet weights the balance is about that of
-        # the paper's author's own PyTorch program, 1 : 1e3/N² on 0-255 inputs, which is 1 : 1.6e7 in this form.
+        # Chosen by eye on the built-in network (benchmarks/README.md). With ImageNet weights the balance is about that
+        # of the paper's author's own PyTorch program, 1 : 1e3/N² on 0-255 inputs, which is 1 : 1.6e7 in this form.
         ours={
             "style_weight": 2e7,
             "style_layers": BALANCED,
@@ -103,7 +103,7 @@ _ALL = (
             "optimiser": "lbfgs",
         },
         # The paper's ratios 1e-3 .. 1e-4 belong to another normalisation of its terms. 1 : 1e8 was chosen by eye on the
-        # built-in network at 128 to 256 px (docs/measured.md); the content term, a sum, grows with the image.
+        # built-in network at 128 to 256 px (benchmarks/README.md); the content term, a sum, grows with the image.
         ours={"content_weight": 1.0, "style_weight": 1e8, "steps": 500},
     ),
     Preset(

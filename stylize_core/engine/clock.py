@@ -22,7 +22,7 @@ class Clock:
     def tick(self) -> None:
         """Notes the moment."""
         if self._device.type == "cuda":
-            event = torch.cuda.Event(enable_timing=True)
+            event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
             event.record(torch.cuda.current_stream(self._device))
             self._events.append(event)
         else:

@@ -43,14 +43,14 @@ class Descent:
         self._gradient = torch.zeros_like(start)
         self._optimiser = make_optimiser(settings[0].optimiser, start, rates)
         self._step = torch.zeros(1, dtype=torch.long, device=start.device)
-        self._advance = Replayed(start.device)
+        self._replayed = Replayed(start.device)
 
     def advance(self) -> Tensor:
         """Takes a step, except before the first evaluation, then evaluates; returns the totals, (B,)."""
         if self.evaluated == 0:
             self._evaluate()
         else:
-            self._advance(self._update_and_evaluate)
+            self._replayed(self._update_and_evaluate)
         self.evaluated += 1
         return self.losses[self.evaluated - 1, :, 0]
 

@@ -79,6 +79,12 @@ def keep_freed_memory() -> None:
         libc.mallopt(trim_threshold, 2**31 - 1)
 
 
+def give_back_freed_memory() -> None:
+    """Gives the system what `keep_freed_memory` kept: tensors of other shapes would lie between the old ones' gaps."""
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 @contextmanager
 def out_of_memory_as(error: Exception) -> Iterator[None]:
     """Raises `error` in place of the device's own out-of-memory errors."""

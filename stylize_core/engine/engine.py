@@ -7,7 +7,13 @@ from traceback import clear_frames
 import torch
 from torch import Tensor
 
-from stylize_core.engine.device import DTYPES, is_lost, keep_freed_memory, out_of_memory_as
+from stylize_core.engine.device import (
+    DTYPES,
+    give_back_freed_memory,
+    is_lost,
+    keep_freed_memory,
+    out_of_memory_as,
+)
 from stylize_core.engine.memory import MEMORY_SHARE, Fit, available_memory, fit, largest_size, peak_bytes
 from stylize_core.engine.network import Vgg19
 from stylize_core.engine.objective import Objective, content_targets, layers_in_use, style_targets
@@ -108,6 +114,9 @@ class Engine:
         except OutOfMemory:
             if recompute or len(pairs) > 1:
                 raise
+        finally:
+            if self.device.type == "cpu":
+                give_back_freed_memory()
         return self._attempt(pairs, True, on_step, should_stop)
 
     def _attempt(

@@ -54,7 +54,7 @@ class _Gram(torch.autograd.Function):
         if features.is_cuda:
             return torch.bmm(rows.mT, rows, out_dtype=torch.float32)
         # A CPU adds up in float32 too, but rounds each product to bfloat16 when it is done: the mean over parts errs
-        # less than one (docs/measured.md).
+        # less than one (benchmarks/README.md).
         parts = rows.tensor_split(PARTS, 1)
         return torch.stack([torch.bmm(part.mT, part) for part in parts]).sum(0, dtype=torch.float32)
 

@@ -3,7 +3,7 @@
 The model counts what is alive at the peak, in the backward pass through the block where that is most: the activations
 that autograd keeps (one a convolution and one a pooling layer, with the 8-byte places of the maxima), gradients on
 their way, targets of the content, Gram matrices, and image-sized buffers of optimiser and guard. Its constants are
-measured (docs/measured.md): `FIXED_BYTES`, `IMAGES`, `GRAMS` and `SLACK`.
+measured (benchmarks/README.md): `FIXED_BYTES`, `IMAGES`, `GRAMS` and `SLACK`.
 """
 
 import os
@@ -15,7 +15,7 @@ from stylize_core.settings import LAYERS, Settings
 
 CHANNELS = {name: min(32 << int(name[4]), 512) for name in LAYERS}
 
-FIXED_BYTES = 50 << 20
+FIXED_BYTES = 40 << 20
 """Whatever the size of the images: buffers of the convolutions."""
 IMAGES = {"lbfgs": 45, "plbfgs": 47, "adam": 23}
 """Images in float32 that are alive at the peak, by optimiser: its state, the guard's, the objective's."""
@@ -24,8 +24,8 @@ GRAMS = 5
 SLACK = {"cpu": 1.3, "cuda": 1.0}
 """What the allocator holds beyond what is alive, as a factor."""
 
-CPU_BATCH_PIXELS = 192 * 192
-"""On a CPU one image of this size fills the cores; a larger batch only takes memory and delays the first result."""
+CPU_BATCH_PIXELS = 512 * 512
+"""On a CPU so many pixels fill the cores; a larger batch is slower, for want of cache, and delays the first result."""
 GPU_BATCH = 64
 MEMORY_SHARE = 0.8
 """Share of the available memory that a batch may be forecast to take."""

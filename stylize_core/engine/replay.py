@@ -15,7 +15,7 @@ class Replayed:
     """Calls a function that works in place on fixed tensors; on a GPU, from a CUDA graph after some calls.
 
     Each call does exactly what the function does. What cannot be captured goes on as plain calls. The function is not
-    kept: it may be a method of the owner, whose tensors are to be free as soon as nobody uses them.
+    kept: an owner's method would make a cycle, and the tensors of a batch would outlive it.
 
     Args:
         device: where the function's tensors lie.
@@ -27,10 +27,10 @@ class Replayed:
         self._graph: torch.cuda.CUDAGraph | None = None
 
     def __call__(self, function: Callable[[], None]) -> None:
-        """Does the function's work once; on a GPU it may be done later.
+        """Does a function's work once; on a GPU it may be done later.
 
         Args:
-            function: the same at every call, without arguments and result, and without a branch on values of tensors.
+            function: the same each time; without arguments and result, and without a branch on the values of tensors.
         """
         if self._device.type == "cuda" and self._calls == WARM_UP:
             self._graph = self._captured(function)

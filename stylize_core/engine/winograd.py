@@ -26,7 +26,7 @@ STRIP_BYTES = 8 << 20
 """Of transformed pixels at once, so that they stay in the processor's cache."""
 
 LEAST_CHANNELS = {torch.bfloat16: 128, torch.float32: 256}
-"""With fewer, the transforms cost more than the multiplications they save (docs/measured.md)."""
+"""With fewer, the transforms cost more than the multiplications they save (benchmarks/README.md)."""
 
 
 def pays(convolution: nn.Conv2d, device: torch.device, dtype: torch.dtype) -> bool:

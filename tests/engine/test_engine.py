@@ -161,6 +161,22 @@ def test_progress_and_stop_reach_the_loop(engine: Engine) -> None:
         engine.optimise([pair(1)], should_stop=lambda: True)
 
 
+@pytest.mark.usefixtures("_no_garbage_collected")
+def test_a_batch_leaves_nothing_behind(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tensors of a batch are gone when it is done, not only when a collector comes round."""
+    made: list[weakref.ref[Objective]] = []
+    objective = Engine.objective
+
+    def watched(engine: Engine, pairs: Sequence[Pair], *, recompute: bool = False) -> Objective:
+        result = objective(engine, pairs, recompute=recompute)
+        made.append(weakref.ref(result))
+        return result
+
+    monkeypatch.setattr(Engine, "objective", watched)
+    engine.optimise([pair(1), pair(2)])
+    assert [reference() for reference in made] == [None]
+
+
 def test_recomputing_changes_nothing(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a job fits only if blocks are computed again, its image and losses are the same, bit by bit."""
     job = pair(1, start="noise", tv_weight=2.0)

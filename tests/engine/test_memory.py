@@ -167,7 +167,7 @@ def test_gpu_batches_by_size(gib: float, edge: int, jobs: int) -> None:
 def test_cpu_batches_fill_a_fixed_number_of_pixels(shape: tuple[int, int]) -> None:
     """On a CPU with ample memory a batch holds one job, or as many as fill the cores and no more."""
     jobs, (height, width) = fit(settings_of(), *shape, "float32", CPU, 1000 * GIB).jobs, shape
-    assert jobs == max(1, 192 * 192 // (height * width))
+    assert jobs == max(1, 512 * 512 // (height * width))
 
 
 @given(

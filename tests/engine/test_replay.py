@@ -39,18 +39,18 @@ def graphs(monkeypatch: pytest.MonkeyPatch) -> type[FakeGraph]:
 def test_a_cpu_is_called_each_time() -> None:
     """Without a GPU every call is the function's."""
     calls: list[int] = []
-    step = Replayed(torch.device("cpu"))
+    replayed = Replayed(torch.device("cpu"))
     for _ in range(9):
-        step(lambda: calls.append(1))
+        replayed(lambda: calls.append(1))
     assert len(calls) == 9
 
 
 def test_a_gpu_captures_after_the_warm_up(graphs: type[FakeGraph]) -> None:
     """Of nine calls three are plain; then one is captured, without being done, and six times replayed."""
     calls: list[int] = []
-    step = Replayed(GPU)
+    replayed = Replayed(GPU)
     for _ in range(9):
-        step(lambda: calls.append(1))
+        replayed(lambda: calls.append(1))
     assert len(calls) == WARM_UP + 1
     assert graphs.replays == 9 - WARM_UP
 
@@ -64,9 +64,9 @@ def test_what_cannot_be_captured_goes_on(graphs: type[FakeGraph]) -> None:
         if len(calls) == WARM_UP + 1:
             raise RuntimeError("operation not permitted when stream is capturing")
 
-    step = Replayed(GPU)
+    replayed = Replayed(GPU)
     for _ in range(9):
-        step(function)
+        replayed(function)
     assert graphs.replays == 0
     assert len(calls) == 9 + 1
 
@@ -80,8 +80,8 @@ def test_out_of_memory_in_the_capture_is_raised(graphs: type[FakeGraph]) -> None
         if len(calls) > WARM_UP:
             raise torch.OutOfMemoryError("CUDA out of memory")
 
-    step = Replayed(GPU)
+    replayed = Replayed(GPU)
     for _ in range(WARM_UP):
-        step(function)
+        replayed(function)
     with pytest.raises(torch.OutOfMemoryError):
-        step(function)
+        replayed(function)
