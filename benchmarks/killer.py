@@ -38,7 +38,7 @@ class Ended:
 
 
 class Killer:
-    """Runs the command on one manifest.
+    """Runs the command on one manifest, whose jobs take about as long as planning and report do.
 
     Args:
         folder: for its files.
@@ -79,7 +79,7 @@ def _write_manifest(folder: Path, rows: int) -> Path:
         coarse = Image.fromarray(generator.integers(0, 256, (5, 5, 3), dtype=np.uint8))
         coarse.resize((64, 64), Image.Resampling.BICUBIC).save(folder / f"{name}.png")
     lines = [
-        f"content-{row % 3}.png,style-{row % 2}.png,32,4,conv2_1,conv1_1,{row},{2 * (row % 4 == 0)}"
+        f"content-{row % 3}.png,style-{row % 2}.png,48,30,conv2_1,conv1_1,{row},{15 * (row % 4 == 0)}"
         for row in range(rows)
     ]
     header = "content,style,size,steps,content_layers,style_layers,seed,snapshot_every"

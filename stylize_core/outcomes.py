@@ -76,7 +76,7 @@ def outcome(finished: Finished, origin: Origin) -> Outcome:
     job, optimised = finished.job, finished.result
     result = _result(job, origin, finished.error)
     if isinstance(optimised, StylizeError):
-        return Outcome(result=result)
+        return Outcome(result=result, format=job.settings.format)
     result.steps, result.best_step = optimised.steps, optimised.best_step
     result.seconds = float(optimised.seconds[-1]) / optimised.batch
     for term, value in zip(TERMS, optimised.final.tolist(), strict=False):

@@ -43,6 +43,7 @@ def publish_commit(files: Files, commit: str, outcomes: list[Outcome]) -> None:
     if metrics:  # joined with an empty table, so that another schema is refused
         publish_table(files, layout.metrics(commit), pa.concat_tables([METRICS.empty_table(), *metrics]))
     publish_table(files, layout.results(commit), results_table([outcome.result for outcome in outcomes]))
+    files.delete(path for outcome in outcomes for path in _superseded(outcome))
 
 
 def publish_pictures(files: Files, outcomes: list[Outcome]) -> None:
@@ -70,6 +71,12 @@ def _image_path(outcome: Outcome) -> str:
     result = outcome.result
     failed_attempt = result.attempt if result.status == "failed" else None
     return layout.image(result.job_id, outcome.format, failed_attempt=failed_attempt)
+
+
+def _superseded(outcome: Outcome) -> list[str]:
+    """Returns where earlier attempts may have left an image; none counts any more."""
+    job_id, attempt = outcome.result.job_id, outcome.result.attempt
+    return [layout.image(job_id, outcome.format, failed_attempt=earlier) for earlier in range(1, attempt)]
 
 
 def _describe(outcome: Outcome, commit: str) -> None:
