@@ -208,7 +208,7 @@ def test_the_same_chunk_twice_at_once(
         post = Post(
             run="run",
             store=files.uri,
-            lease=holder.n,
+            lease=holder.token,
             weights="builtin",
             weights_sha256=load_weights("builtin").sha256,
             device="cpu",
