@@ -120,7 +120,6 @@ def test_a_killed_worker(
     assert ended.code == 0, ended.err
     assert store.statuses() == ["done"] * 12
     assert store.lines["job_id"].is_unique
-    assert len(journal.workers) == 3
     again = [seed for seed in range(12) if journal.begun(seed) > 1]
     assert len(again) <= 2  # the one that was computed, and one that was not yet committed
     assert stylize("status", str(store.folder), "--verify").out.endswith("verified: 0 faults\n")
