@@ -233,7 +233,7 @@ def _post(run: Run, client: Client) -> Post:
     return Post(
         run=run.name,
         store=bench.files.uri,
-        lease=holder.n,
+        lease=holder.token,
         weights=options.weights,
         weights_sha256=engine.weights.sha256,
         device=options.device,

@@ -38,7 +38,7 @@ class Post:
     Attributes:
         run: name of the run.
         store: URL of its store, which every worker reaches.
-        lease: number of the lease that the run holds.
+        lease: token of the lease that the run holds.
         weights: `imagenet`, `builtin` or a path.
         weights_sha256: that they must have.
         device: auto, cpu or cuda.
@@ -51,7 +51,7 @@ class Post:
 
     run: str
     store: str
-    lease: int
+    lease: str
     weights: str
     weights_sha256: str
     device: str
@@ -168,8 +168,8 @@ def _engine(name: str, sha256: str, device: str, precision: str, threads: int | 
     return engine
 
 
-def _check_lease(files: Files, number: int) -> None:
+def _check_lease(files: Files, token: str) -> None:
     """Raises StoreLocked where the run's lease is given back or taken over."""
     newest = newest_holder(files)
-    if newest is None or newest.n != number or newest.released:
+    if newest is None or newest.token != token or newest.released:
         raise StoreLocked("the run of this worker does not hold the store any more", where=files.public_uri)
