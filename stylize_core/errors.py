@@ -8,7 +8,7 @@ StylizeError
 ├── WeightsError          ├── WeightsUnavailable  WeightsCorrupt  WeightsIncomplete
 ├── InputError            ├── InputMissing  InputUnreadable  InputIsFolder  InputChanged
 │                         └── ImageEmpty  ImageUnknown  ImageTruncated  ImageTooLarge  ImageTooSmall  ImageProfile
-├── StoreError            ├── StoreUnusable  StoreFull  StoreSchema  StoreLocked
+├── StoreError            ├── StoreUnusable  StoreDenied  StoreFull  StoreSchema  StoreLocked
 ├── EngineError           ├── Diverged  OutOfMemory
 └── Stopped
 
@@ -188,6 +188,14 @@ class StoreUnusable(StoreError):
     code = "store_unusable"
     retryable = True
     advice = "check that the folder or bucket exists and that you may write there"
+
+
+class StoreDenied(StoreUnusable):
+    """The store refuses this user, or lacks what is asked of it, and will do so again."""
+
+    code = "store_denied"
+    retryable = False
+    advice = "check the credentials, the name of the bucket and what its policy allows"
 
 
 class StoreFull(StoreError):
