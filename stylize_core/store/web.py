@@ -5,7 +5,7 @@ Whoever writes a manifest may name any address, but the server that he names may
 """
 
 import socket
-from ipaddress import IPv6Address, ip_address
+from ipaddress import ip_address
 from typing import Any
 
 from stylize_core.store.answers import LocalAddress
@@ -53,7 +53,4 @@ class Guard:
 
 
 def _is_local(host: str) -> bool:
-    address = ip_address(host.partition("%")[0])
-    if isinstance(address, IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
-    return not address.is_global
+    return not ip_address(host.partition("%")[0]).is_global

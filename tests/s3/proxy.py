@@ -9,7 +9,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 FAULTS = ("fail", "busy", "refuse", "lose", "cut", "delay")
-"""500; 503; closed before the request reached the server; after it did; in the middle of the answer; a second late."""
+"""500; 503; closed before the request reached the server; after it did; in the middle of the answer; a second late.
+
+Besides, `slow:S` sends the head of a request at once and its body S seconds later."""
 
 DELAY_S = 1.0
 _ANSWERS = {"fail": (500, "InternalError"), "busy": (503, "SlowDown")}
@@ -83,7 +85,8 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             if fault == "delay":
                 time.sleep(DELAY_S)
-            status, headers, data = self._ask(body)
+            wait = float(fault.partition(":")[2]) if fault and fault.startswith("slow:") else 0.0
+            status, headers, data = self._ask(body, wait)
             if fault == "lose":
                 self.close_connection = True
             else:
@@ -91,14 +94,17 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = handle_any
 
-    def _ask(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
+    def _ask(self, body: bytes, wait: float) -> tuple[int, dict[str, str], bytes]:
         server = http.client.HTTPConnection(self.owner.upstream, timeout=120)
         try:
             server.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
             for name, value in self.headers.items():
                 if name.lower() not in _HOP_BY_HOP:
                     server.putheader(name, value)
-            server.endheaders(body or None)
+            server.endheaders()
+            time.sleep(wait)
+            if body:
+                server.send(body)
             answer = server.getresponse()
             headers = {name: value for name, value in answer.getheaders() if name.lower() not in _HOP_BY_HOP}
             return answer.status, headers, answer.read()

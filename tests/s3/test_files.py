@@ -26,7 +26,7 @@ def files(bucket: str) -> Files:
 
 def test_one_put_per_object(proxy: Any, files: Files, fetch: Callable[[str], Any]) -> None:
     """An object is put with one request, also where s3fs would send parts; a killed writer leaves no part."""
-    data = os.urandom(101_000_000)
+    data = os.urandom(106_000_000)
     files.publish("large", data)
     assert [(method, path.partition("?")[0]) for method, path, _ in proxy.seen] == [
         ("PUT", f"/{files.uri.removeprefix('s3://')}/large")
@@ -58,6 +58,7 @@ def test_a_name_that_begins_alike_is_another(files: Files) -> None:
         files.publish(path, b"")
     assert [entry.path for entry in files.list("a")] == ["a/x"]
     assert [entry.path for entry in files.list("a", recursive=False)] == ["a/x"]
+    assert files.list("a.txt") == files.list("a.txt", recursive=False) == []
 
 
 def test_create_never_replaces(files: Files) -> None:

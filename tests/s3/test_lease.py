@@ -79,6 +79,32 @@ def test_one_of_eight_processes_wins(bucket: str) -> None:
             racer.communicate()
 
 
+def test_two_that_are_both_told_that_they_won(proxy: Any, files: Files) -> None:
+    """Where the server checks first and writes later, two may be told that they created the lease: one withdraws."""
+    delays = ["slow:2.5", "slow:0.8"]  # the first request is written while the second one, checked already, is not
+    proxy.choose = lambda method, path: delays.pop() if delays and method == "PUT" else None
+    outcome: list[str] = []
+
+    def take() -> None:
+        try:
+            leases.append(Lease.acquire(files, patience_s=80, renew_s=20))
+            outcome.append("won")
+        except StoreLocked:
+            outcome.append("lost")
+
+    leases: list[Lease] = []
+    racers = [threading.Thread(target=take) for _ in range(2)]
+    for racer in racers:
+        racer.start()
+        time.sleep(0.3)
+    for racer in racers:
+        racer.join()
+    assert not delays
+    assert sorted(outcome) == ["lost", "won"]
+    leases[0].check()
+    leases[0].release()
+
+
 def test_a_lost_answer_is_no_lost_lease(proxy: Any, once: Callable[..., Any], files: Files) -> None:
     """The lease whose creation was answered into the void is held, and so it is after lost renewals."""
     proxy.choose = once("lose", "PUT")
@@ -110,6 +136,8 @@ def test_an_outage_costs_no_lease(proxy: Any, files: Files) -> None:
     proxy.choose = lambda method, path: "busy"
     time.sleep(2.5)  # longer than the observer's patience
     proxy.choose = lambda method, path: None
+    while [fault for _, _, fault in proxy.seen[-4:]] != [None] * 4:  # until it has looked again
+        time.sleep(0.02)
     holder = dataclasses.replace(Holder.here(1), host="elsewhere", renewed=1)
     files.publish(layout.lease(1), holder.to_json())
     observer.join(30)
