@@ -2,15 +2,16 @@
 
     python -m benchmarks.planning --rows 1000000
 
-Cases: `cold` (every row has two inputs of its own, which nobody has seen; of `--cold-rows` rows), `known` (the same in a
-store that has their fingerprints, so that files are only looked at) and `shared` (2,000 inputs for all rows, nothing
+Cases: `cold` (every row has two inputs of its own, which nobody has seen; of `--cold-rows` rows), `known` (the same in
+a store that has their fingerprints, so that files are only looked at) and `shared` (2,000 inputs for all rows, nothing
 known). Commands: `plan` is `stylize plan`; `prepare` is all of a run before its first job, with the plan published.
-Inputs are 48 px JPEGs, links to few files; fingerprints of `known` are made up, so that every row is a job of its own.
+Inputs are 48 px JPEGs; those of `known` are links to few files, with fingerprints made up so that each row is a job.
 """
 
 import argparse
 import csv
 import hashlib
+import io
 import itertools
 import math
 import os
@@ -34,7 +35,7 @@ from stylize_core.store.inputs import stat_input
 from stylize_core.store.store import open_store
 
 EDGE_PX = 48
-LINKS = 30_000  # to one file; ext4 has at most 65,000
+NAMES = 30_000  # of one file, where it is not read
 SAVED = 100_000  # fingerprints in one file of the store, as a run saves them
 
 MEASURED = """
@@ -85,18 +86,26 @@ def measure(command: str, manifest: Path, store: Path) -> Measured:
     return Measured(seconds, int(peak[1]) * 1024 / 1e6, done.stdout.partition("\n")[0])
 
 
-def make_inputs(folder: Path, count: int) -> list[str]:
-    """Makes small pictures, a thousand to a folder, and returns their paths; few files have all the names."""
+def make_inputs(folder: Path, count: int, names: int = 1) -> list[str]:
+    """Makes small pictures, a thousand to a folder, and returns their paths.
+
+    Args:
+        folder: gets them.
+        count: number of paths.
+        names: of each file; ext4 allows 65,000.
+    """
     paths = [folder / f"{number // 1000:04d}" / f"{number % 1000:03d}.jpg" for number in range(count)]
-    original = Path()
+    picture = io.BytesIO()
+    Image.new("RGB", (EDGE_PX, EDGE_PX), (50, 99, 200)).save(picture, "JPEG")
     for number, path in enumerate(paths):
         if number % 1000 == 0:
             path.parent.mkdir(parents=True)
-        if number % LINKS == 0:
-            original = path
-            Image.new("RGB", (EDGE_PX, EDGE_PX), (number // LINKS % 256, 99, 200)).save(path)
+        if number % names == 0:
+            path.write_bytes(
+                picture.getvalue() + str(number).encode()
+            )  # after the end of the picture: bytes of its own
         else:
-            os.link(original, path)
+            os.link(paths[number - number % names], path)
     return [str(path) for path in paths]
 
 
@@ -126,9 +135,9 @@ def write_manifests(folder: Path, pairs: Iterable[tuple[str, str]]) -> dict[str,
     return paths
 
 
-def distinct(folder: Path, rows: int) -> tuple[dict[str, Path], list[str]]:
+def distinct(folder: Path, rows: int, names: int) -> tuple[dict[str, Path], list[str]]:
     """Makes rows with two inputs each that no other row has; returns the manifests and all inputs."""
-    inputs = make_inputs(folder / "inputs", 2 * rows)
+    inputs = make_inputs(folder / "inputs", 2 * rows, names)
     return write_manifests(folder, zip(inputs[::2], inputs[1::2], strict=True)), inputs
 
 
@@ -148,7 +157,7 @@ def cases(folder: Path, rows: int, cold_rows: int) -> Iterator[tuple[str, dict[s
         if name == "shared":
             yield name, shared(place, count), []
         else:
-            manifests, inputs = distinct(place, count)
+            manifests, inputs = distinct(place, count, NAMES if name == "known" else 1)
             yield name, manifests, inputs if name == "known" else []
 
 

@@ -106,7 +106,7 @@ def _quoted(source: Source | None) -> str:
 
 
 def _styles_json(styles: Sequence[tuple[Source, float]]) -> str:
-    return f"[{','.join(f'[{_quoted(style)},{weight!r}]' for style, weight in styles)}]"
+    return f"[{','.join([f'[{_quoted(style)},{weight!r}]' for style, weight in styles])}]"
 
 
 def public_uri(uri: str) -> str:

@@ -25,13 +25,13 @@ class Facts(NamedTuple):
         layers: in use.
         deepest: of them.
         least_edge: in pixels, that leaves each of them a pixel.
-        graph: what fixes the compute graph, but for the image's shape.
+        graph: what fixes the compute graph, but for the image's shape, as one text.
     """
 
     layers: tuple[str, ...]
     deepest: str
     least_edge: int
-    graph: tuple[object, ...]
+    graph: str
 
     @classmethod
     def of(cls, settings: Settings) -> "Facts":
@@ -39,7 +39,7 @@ class Facts(NamedTuple):
         s, layers = settings, layers_in_use(settings)
         names = tuple(tuple(name for name, _ in pairs) for pairs in (s.content_layers, s.style_layers))
         graph = (names, s.pooling, s.form, s.optimiser, s.steps, s.snapshot_every)
-        return cls(layers, max(layers, key=LAYERS.index), least_edge(layers), graph)
+        return cls(layers, max(layers, key=LAYERS.index), least_edge(layers), repr(graph))
 
 
 class JobMaker:

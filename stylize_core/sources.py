@@ -54,14 +54,15 @@ class Sources:
 
     def _look(self, uris: Sequence[str]) -> list[Source | StylizeError]:
         stats = list(self._each(_stat, uris))
-        usable = [stat for stat in stats if not isinstance(stat, StylizeError)]
-        known: dict[Stat, Fingerprint | InputError | None] = dict(zip(usable, self._known.find(usable), strict=True))
-        unseen = [stat for stat, entry in known.items() if entry is None]
-        for stat, entry in zip(unseen, self._each(_read, unseen), strict=True):
-            known[stat] = entry
-            if not isinstance(entry, StylizeError):
+        there = [stat for stat in stats if not isinstance(stat, InputError)]
+        known = self._known.find(there)
+        unseen = [stat for stat, entry in zip(there, known, strict=True) if entry is None]
+        read = dict(zip(unseen, self._each(_read, unseen), strict=True))
+        for stat, entry in read.items():
+            if isinstance(entry, Fingerprint):
                 self._known.add(stat, entry)
-        return [stat if isinstance(stat, StylizeError) else _source(stat[0], known[stat]) for stat in stats]
+        now = (entry or read[stat] for stat, entry in zip(there, known, strict=True))
+        return [stat if isinstance(stat, InputError) else _source(stat[0], next(now)) for stat in stats]
 
     def _each(self, function: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
         size = min(_SLICE, len(items) // READERS + 1)
@@ -98,8 +99,8 @@ def _read(stat: Stat) -> Fingerprint | InputError:
     return Fingerprint(hashlib.sha256(data).hexdigest(), width, height)
 
 
-def _source(uri: str, entry: Fingerprint | InputError | None) -> Source | StylizeError:
-    if isinstance(entry, Fingerprint):
-        return Source(uri=uri, sha256=entry.sha256, width=entry.width, height=entry.height)
-    assert entry is not None, "what is not known was read"
-    return entry
+def _source(uri: str, entry: Fingerprint | InputError) -> Source | StylizeError:
+    if isinstance(entry, InputError):
+        return entry
+    sha256, width, height = entry
+    return Source(uri=uri, sha256=sha256, width=width, height=height)

@@ -111,6 +111,34 @@ def test_ids_stay_what_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     assert id_of() != hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
+@pytest.mark.parametrize(
+    ("preset", "given", "init", "precision", "expected"),
+    [
+        ("default", {}, None, "float32", "a246f42ddaaf448b51b7d70a"),
+        ("fast", {}, None, "float32", "b735608cd3f10fa3e4442f2f"),
+        ("gatys2016", {}, None, "float32", "faf1d88fd38916c9762aa03d"),
+        ("adam2000", {}, None, "float32", "241967d4c9a13744f5550186"),
+        ("keras", {}, None, "float32", "c2e607189917e60e5dac7a25"),
+        ("fast", {"start": "image", "seed": 2**63 - 1}, "a", "bfloat16", "b823b47358e455838a796c1a"),
+        (
+            "tv",
+            {"style_layers": "conv1_1=0.1 conv2_1=1e-07", "content_weight": -0.0, "tv_weight": 1e22},
+            None,
+            "float32",
+            "2675afdeb7b5044e6890a802",
+        ),
+    ],
+)
+def test_ids_of_the_first_release(
+    preset: str, given: dict[str, object], init: str | None, precision: str, expected: str
+) -> None:
+    """Stores have these ids; with another text they would compute every job again."""
+    found = id_of(
+        settings=settings_json(resolve(preset, given)), init=source(init) if init else None, precision=precision
+    )
+    assert found == expected
+
+
 def test_digests_name_every_input() -> None:
     """Results record the digest of each input under its role."""
     job = Job(
@@ -124,6 +152,8 @@ def test_digests_name_every_input() -> None:
     )
     assert job.digests == {"content": 64 * "c", "styles": [[64 * "5", 1.0]], "init": 64 * "a"}
     assert dataclasses.replace(job, init=None).digests["init"] is None
+    for one in (job, dataclasses.replace(job, init=None)):
+        assert json.loads(one.digests_json("w")) == {**one.digests, "weights": "w"}
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """The row model: derived from the settings, it turns a row of text into a validated row or names its problems."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Annotated, Any, NamedTuple
 
@@ -41,8 +40,7 @@ _ORDER = {column: place for place, column in enumerate((*INPUT_COLUMNS, "preset"
 """In which order the faults of a row are told; extra columns come last."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(NamedTuple):
     """A validated row.
 
     Attributes:
