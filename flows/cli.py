@@ -59,7 +59,7 @@ def run(manifest: Manifest = None, /, *, request: Request) -> int:
     with request.options(manifest) as options:
         look = ConsoleWatcher()
         watcher.set(look)
-        carry_out = _loop if request.runner == "loop" else _flow
+        carry_out = _loop if options.runner == "loop" else _flow
         try:
             carry_out(options)
         except (StoreError, EngineError) as error:

@@ -28,9 +28,18 @@ class Request:
     )
     device: Annotated[str, Parameter(help="auto, cpu, cuda or cuda:N.")] = "auto"
     precision: Annotated[str, Parameter(help="auto, float32 or bfloat16.")] = "auto"
-    runner: Annotated[Literal["local", "loop"], Parameter(help="local: Prefect tasks here; loop: no Prefect.")] = (
-        "local"
-    )
+    runner: Annotated[
+        Literal["local", "dask", "loop"],
+        Parameter(help="local: Prefect tasks here; dask: on several devices or machines; loop: no Prefect."),
+    ] = "local"
+    workers: Annotated[
+        int | None,
+        Parameter(help="Workers of --runner dask on this machine; one per GPU unless given.", show_default=False),
+    ] = None
+    dask_address: Annotated[
+        str | None,
+        Parameter(help="Scheduler of a Dask cluster in place of those: tcp://HOST:PORT.", show_default=False),
+    ] = None
     rows_per_task: Annotated[str, Parameter(help="Jobs of one Prefect task: auto or a number.")] = "auto"
     max_failed: Annotated[str, Parameter(help="Failed and rejected rows for which the exit code stays 0: N or P%.")] = (
         "0"
@@ -58,6 +67,9 @@ class Request:
                 weights=self.weights,
                 device=self.device,
                 precision=self.precision,
+                runner=self.runner,
+                workers=self.workers,
+                dask_address=self.dask_address,
                 rows_per_task=_rows_per_task(self.rows_per_task),
                 max_failed=self.max_failed,
                 retry_failed=self.retry_failed,

@@ -3,6 +3,7 @@
 Nothing is cached and no result is persisted: the store is the record.
 """
 
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from prefect import task
@@ -13,7 +14,7 @@ from prefect.runtime import task_run
 from prefect.states import Cancelled, Completed, Failed
 
 from flows.runners import RETRY_SECONDS
-from stylize_core.chunk import Chunk, run_chunk
+from stylize_core.chunk import Chunk
 from stylize_core.errors import Stopped, StylizeError
 from stylize_core.run import Run
 
@@ -65,10 +66,10 @@ def _may_pass(_: object, __: TaskRun, state: State[Any]) -> bool:
     retry_condition_fn=_may_pass,
     **PLAIN,
 )
-def stylise_chunk(chunk: Sealed[Chunk], run: Sealed[Run]) -> State[Any]:
-    """Computes and commits a chunk."""
+def stylise_chunk(chunk: Sealed[Chunk], compute: Sealed[Callable[[Chunk], int]]) -> State[Any]:
+    """Computes and commits a chunk, by a call that returns the number of jobs committed."""
     try:
-        count = run_chunk(chunk.value, run.value.bench)
+        count = compute.value(chunk.value)
     except Stopped as error:
         return Cancelled(message=str(error))
     return Completed(message=f"{_jobs(count)} committed")

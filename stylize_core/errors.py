@@ -9,7 +9,7 @@ StylizeError
 ├── InputError            ├── InputMissing  InputUnreadable  InputIsFolder  InputChanged
 │                         └── ImageEmpty  ImageUnknown  ImageTruncated  ImageTooLarge  ImageTooSmall  ImageProfile
 ├── StoreError            ├── StoreUnusable (OutputRefused)  StoreFull  StoreSchema  StoreLocked
-├── EngineError           ├── Diverged  OutOfMemory  JobTimeout  DeviceLost
+├── EngineError           ├── Diverged  OutOfMemory  JobTimeout  DeviceLost  WorkerLost
 └── Stopped
 
 Every error carries three parts (what, where, what to do), a stable `code` that ends up in results, and whether
@@ -252,6 +252,14 @@ class DeviceLost(EngineError):
     code = "device_lost"
     retryable = True
     advice = "look at the device with its own tools, then run the same command again: finished jobs are kept"
+
+
+class WorkerLost(EngineError):
+    """The worker died each time it computed the job, which was alone on it."""
+
+    code = "worker_lost"
+    retryable = True
+    advice = "look into the worker's and the machine's log, often for want of memory: lower size, or use another device"
 
 
 class Stopped(StylizeError):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from stylize_core.errors import UsageError
 
+RUNNERS = ("local", "dask", "loop")
 RETRY_FAILED = ("none", "transient", "all")
 
 
@@ -18,6 +19,9 @@ class Options:
         weights: `imagenet`, `builtin` or a path.
         device: auto, cpu, cuda or cuda:N.
         precision: auto, float32 or bfloat16.
+        runner: where chunks run: `local` (this process), `dask` (workers of a cluster) or `loop` (no Prefect).
+        workers: of a Dask cluster made for the run: one per GPU, or one on the CPU, where None.
+        dask_address: of the scheduler of a Dask cluster that is there already, such as `tcp://host:8786`.
         rows_per_task: jobs of a chunk, None to choose.
         max_failed: failed and rejected rows that a good run may have: a number, or a share such as `5%`.
         retry_failed: which jobs that failed before run again.
@@ -31,6 +35,9 @@ class Options:
     weights: str = "imagenet"
     device: str = "auto"
     precision: str = "auto"
+    runner: str = "local"
+    workers: int | None = None
+    dask_address: str | None = None
     rows_per_task: int | None = None
     max_failed: str = "0"
     retry_failed: str = "transient"
@@ -45,6 +52,7 @@ class Options:
             UsageError: an option cannot be used.
         """
         self.allowed(100)
+        self._check_runner()
         if self.retry_failed not in RETRY_FAILED:
             what = f"unknown choice {self.retry_failed!r}"
             raise UsageError(what, where="--retry-failed", todo=f"use {', '.join(RETRY_FAILED)}")
@@ -68,3 +76,18 @@ class Options:
             what = f"{self.max_failed!r} is no number of rows and no share"
             raise UsageError(what, where="--max-failed", todo="write for instance 10 or 5%")
         return int(rows * value / 100) if percent else int(value)
+
+    def _check_runner(self) -> None:
+        if self.runner not in RUNNERS:
+            raise UsageError(f"unknown choice {self.runner!r}", where="--runner", todo=f"use {', '.join(RUNNERS)}")
+        if self.workers is not None and self.workers < 1:
+            raise UsageError(f"{self.workers} workers do no work", where="--workers", todo="use 1, 2 …")
+        for where, value in (("--workers", self.workers), ("--dask-address", self.dask_address)):
+            if value is not None and self.runner != "dask":
+                raise UsageError(f"runner {self.runner} has no workers", where=where, todo="add --runner dask")
+        if self.workers and self.dask_address:
+            what = "a cluster that is there already has the workers that it has"
+            raise UsageError(what, where="--workers, --dask-address", todo="give one of the two")
+        if self.runner == "dask" and ":" in self.device:
+            what = f"each worker has a device of its own, and they cannot all be {self.device}"
+            raise UsageError(what, where="--device", todo="use --device cuda, and CUDA_VISIBLE_DEVICES to choose GPUs")

@@ -1,0 +1,58 @@
+"""Chunks on this process's device, as Prefect tasks."""
+
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from prefect.futures import PrefectConcurrentFuture
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from flows import tasks
+from flows.artifact import PROGRESS_SECONDS, ProgressArtifact
+from flows.stop import StopFlag
+from flows.tasks import Sealed
+from stylize_core.chunk import Chunk, run_chunk
+from stylize_core.errors import Stopped
+from stylize_core.run import Run
+
+IN_FLIGHT = 2
+"""Chunks submitted at a time: one that runs and one that waits. A chunk in flight costs Prefect memory."""
+
+ONE_DEVICE: Any = ThreadPoolTaskRunner(max_workers=1)  # `Any`: by its types, a flow takes none of Prefect's runners
+
+
+def fan_out(run: Run, stop: StopFlag) -> None:
+    """Computes the chunks of a run, one after another, on the runner `ONE_DEVICE` of the flow.
+
+    Raises:
+        Stopped: by a signal; what was finished is committed.
+        StoreError: the store cannot be written, or the lease is lost.
+    """
+    if not run.chunks:
+        return  # an empty bar would stay at 0 % for ever
+    progress = ProgressArtifact(run)
+    compute: Sealed[Callable[[Chunk], int]] = Sealed(partial(run_chunk, bench=run.bench))
+    in_flight: deque[Any] = deque()  # of the futures that `ONE_DEVICE` makes
+    for chunk in run.chunks:
+        if stop():
+            break
+        in_flight.append(tasks.stylise_chunk.submit(Sealed(chunk), compute))
+        if len(in_flight) == IN_FLIGHT:
+            _settle(in_flight.popleft(), progress)
+    while in_flight:
+        _settle(in_flight.popleft(), progress)
+    if stop():
+        raise Stopped("the run was stopped")
+    progress.show(at_once=True)
+
+
+def _settle(future: PrefectConcurrentFuture[Any], progress: ProgressArtifact) -> None:
+    """Waits for a chunk; raises what made it fail for good."""
+    while not future.wrapped_future.done():
+        future.wait(timeout=PROGRESS_SECONDS)
+        progress.show()
+    future.wait()  # takes the state over from the thread: the server's copy of it would lack the result
+    if future.state.is_cancelled():
+        raise Stopped("the run was stopped")
+    future.state.result()

@@ -1,0 +1,290 @@
+"""Runner dask, with real workers in processes of their own: they die, hang, are stopped, and nothing is lost."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import dask
+import pytest
+from distributed import Client, LocalCluster
+
+from flows.dask_runner.cluster import DEVICE
+from flows.dask_runner.worker import Post, compute, release
+from stylize_core.engine.weights import load_weights
+from stylize_core.store.holder import newest_holder
+from stylize_core.store.lease import Lease
+from stylize_core.store.ledger import live_results
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.usefixtures("prefect_server")]
+
+STOP_SECONDS = 5.0
+PRELOAD = str(Path(__file__).with_name("worker_faults.py"))
+
+
+@dataclass(frozen=True)
+class Journal:
+    """What the workers of a test computed; see `worker_faults.py`."""
+
+    path: Path
+
+    @property
+    def lines(self) -> list[tuple[int, str]]:
+        """Process number of the worker, and `load` or the seed of a job that it began."""
+        lines = self.path.read_text().splitlines() if self.path.exists() else []
+        return [(int(pid), what) for pid, what in (line.split() for line in lines)]
+
+    @property
+    def workers(self) -> set[int]:
+        """Process numbers of the workers that began a job."""
+        return {pid for pid, what in self.lines if what != "load"}
+
+    def begun(self, seed: int) -> int:
+        """How often a job was begun."""
+        return sum(what == str(seed) for _, what in self.lines)
+
+    def wait(self, jobs: int) -> None:
+        """Waits until so many jobs are begun."""
+        deadline = time.monotonic() + 300
+        while sum(what != "load" for _, what in self.lines) < jobs:
+            assert time.monotonic() < deadline, self.lines
+            time.sleep(0.05)
+
+
+@pytest.fixture
+def faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Journal]]:
+    """Makes the workers that are started from now on fail as told; returns their journal."""
+
+    def prepare(*, kill: tuple[int, ...] = (), hang: tuple[int, ...] = (), step_seconds: float = 0.0) -> Journal:
+        journal = Journal(tmp_path / "journal")
+        config = {"journal": str(journal.path), "kill": kill, "hang": hang, "step_seconds": step_seconds}
+        monkeypatch.setenv("STYLIZE_WORKER_FAULTS", json.dumps(config))
+        return journal
+
+    with dask.config.set({"distributed.worker.preload": [PRELOAD]}):
+        yield prepare
+
+
+def _run(manifest: str, store: Path, *options: str) -> tuple[str, ...]:
+    return ("run", manifest, "--store", str(store), "--weights", "builtin", "--runner", "dask", *options)
+
+
+def _processes(mark: str) -> list[int]:
+    """Processes that still run and have a text in their environment."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            is_ours = mark.encode() in (path / "environ").read_bytes()
+        except OSError:
+            continue
+        if is_ours and int(path.name) != os.getpid():
+            found.append(int(path.name))
+    return found
+
+
+def test_two_workers(manifests: Any, store: Any, stylize: Callable[..., Any], faults: Callable[..., Journal]) -> None:
+    """Both workers compute, each loads the network once, every job is computed once; all of them end with the run."""
+    journal = faults(step_seconds=0.05)
+    ended = stylize(*_run(manifests.write(manifests.rows(24)), store.folder, "--workers", "2", "--rows-per-task", "4"))
+    assert ended.code == 0, ended.err
+    assert store.statuses() == ["done"] * 24
+    assert len(journal.workers) == 2
+    assert Counter(what for _, what in journal.lines) == {"load": 2, **{str(seed): 1 for seed in range(24)}}
+    assert {pid for pid, what in journal.lines if what == "load"} == journal.workers
+    assert not journal.workers & set(_processes(str(journal.path)))
+
+
+def test_a_killed_worker(
+    manifests: Any, store: Any, stylize: Callable[..., Any], faults: Callable[..., Journal]
+) -> None:
+    """A worker killed in mid-chunk costs its uncommitted jobs: they are computed again, what is committed is not."""
+    journal = faults(step_seconds=0.2)
+
+    def kill_one() -> None:
+        journal.wait(5)
+        os.kill(journal.lines[-1][0], signal.SIGKILL)
+
+    killer = threading.Thread(target=kill_one)
+    killer.start()
+    ended = stylize(*_run(manifests.write(manifests.rows(12)), store.folder, "--workers", "2", "--rows-per-task", "6"))
+    killer.join()
+    assert ended.code == 0, ended.err
+    assert store.statuses() == ["done"] * 12
+    assert store.lines["job_id"].is_unique
+    again = [seed for seed in range(12) if journal.begun(seed) > 1]
+    assert len(again) <= 2  # the one that was computed, and one that was not yet committed
+    assert stylize("status", str(store.folder), "--verify").out.endswith("verified: 0 faults\n")
+
+
+def test_jobs_that_cost_their_worker(
+    manifests: Any,
+    store: Any,
+    stylize: Callable[..., Any],
+    faults: Callable[..., Journal],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Jobs that kill their worker, or hang past their limit, are failed, each by its name; no other job is."""
+    monkeypatch.setattr("flows.dask_runner.fan_out.MARGIN_SECONDS", 1.0)
+    journal = faults(kill=(2,), hang=(7,))
+    options = ("--workers", "2", "--rows-per-task", "2", "--job-timeout", "2")
+    ended = stylize(*_run(manifests.write(manifests.rows(8)), store.folder, *options))
+    assert ended.code == 3, ended.err
+    rows = store.rows()
+    assert dict(rows[rows["status"] == "failed"]["error_code"]) == {2: "worker_lost", 7: "timed_out"}
+    assert sum(rows["status"] == "done") == 6
+    assert store.lines["job_id"].is_unique
+    assert journal.begun(2) == 3  # with its neighbour, then twice alone
+
+
+@pytest.fixture
+def scheduler(faults: Callable[..., Journal]) -> Iterator[Callable[[], LocalCluster]]:
+    """Starts a cluster of two workers of its own, as an operator would."""
+    clusters: list[LocalCluster] = []
+
+    def start() -> LocalCluster:
+        clusters.append(
+            LocalCluster(
+                n_workers=2,
+                threads_per_worker=1,
+                memory_limit=0,
+                resources={DEVICE: 1},
+                dashboard_address=None,
+                scheduler_kwargs={"allowed_failures": 0},
+            )
+        )
+        return clusters[-1]
+
+    yield start
+    for cluster in clusters:
+        cluster.close()
+
+
+def test_a_cluster_that_is_there_already(
+    manifests: Any,
+    store: Any,
+    stylize: Callable[..., Any],
+    faults: Callable[..., Journal],
+    scheduler: Callable[[], LocalCluster],
+) -> None:
+    """Two runs one after another on an operator's cluster, which outlives them and loads the network once a worker."""
+    journal = faults()
+    cluster = scheduler()
+    for count in (4, 8):
+        options = ("--dask-address", cluster.scheduler_address, "--rows-per-task", "2")
+        ended = stylize(*_run(manifests.write(manifests.rows(count)), store.folder, *options))
+        assert ended.code == 0, ended.err
+    assert store.statuses() == ["skipped"] * 4 + ["done"] * 4
+    assert sum(what == "load" for _, what in journal.lines) == 2
+    assert len(cluster.workers) == 2
+
+
+def test_the_same_chunk_twice_at_once(
+    plan: Callable[..., Any],
+    manifests: Any,
+    files: Any,
+    faults: Callable[..., Journal],
+    scheduler: Callable[[], LocalCluster],
+    view: Callable[[Path], Any],
+    stylize: Callable[..., Any],
+    tmp_path: Path,
+) -> None:
+    """A chunk that two workers compute at the same time, as after a lost connection, leaves one live result a job."""
+    faults(step_seconds=0.1)
+    cluster = scheduler()
+    (chunk,) = plan(manifests.rows(3)).chunks
+    with Lease.acquire(files), Client(cluster) as client:
+        holder = newest_holder(files)
+        assert holder
+        post = Post(
+            run="run",
+            store=files.uri,
+            lease=holder.token,
+            weights="builtin",
+            weights_sha256=load_weights("builtin").sha256,
+            device="cpu",
+            precision="float32",
+            release=release(),
+            threads=1,
+            share=2,
+            job_timeout=None,
+        )
+        futures = [
+            client.submit(partial(compute, post=post, flight=worker), chunk, workers=[worker], pure=False)
+            for worker in client.nthreads()
+        ]
+        assert client.gather(futures) == [3, 3]
+    assert len(view(tmp_path / "store").lines) == 6
+    assert live_results(files).num_rows == 3
+    assert stylize("status", str(tmp_path / "store"), "--verify").out.endswith("verified: 0 faults\n")
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Iterator[Callable[..., "subprocess.Popen[bytes]"]]:
+    """Starts the command in a process of its own; its output, and the mark of all its processes, is `output`."""
+    mark = f"STYLIZE_TEST={tmp_path}/output"
+
+    def start(*arguments: str) -> "subprocess.Popen[bytes]":
+        environment = {**os.environ, "DASK_DISTRIBUTED__WORKER__PRELOAD": json.dumps([PRELOAD])}
+        environment |= {"STYLIZE_TEST": f"{tmp_path}/output"}
+        program = str(Path(sys.executable).with_name("stylize"))
+        with (tmp_path / "output").open("ab") as output:
+            return subprocess.Popen([program, *arguments], env=environment, stdout=output, stderr=output)
+
+    yield start
+    for pid in _processes(mark):
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_a_stopped_run(
+    manifests: Any,
+    store: Any,
+    faults: Callable[..., Journal],
+    command: Callable[..., "subprocess.Popen[bytes]"],
+    tmp_path: Path,
+) -> None:
+    """SIGTERM: exit code 130 in less than 5 s, no process left, what is committed is kept; the next run goes on."""
+    arguments = _run(manifests.write(manifests.rows(8)), store.folder, "--workers", "2", "--rows-per-task", "4")
+    journal = faults(step_seconds=0.3)
+    run = command(*arguments)
+    journal.wait(4)
+    asked = time.monotonic()
+    run.send_signal(signal.SIGTERM)
+    assert run.wait(60) == 130, (tmp_path / "output").read_text()
+    assert time.monotonic() - asked < STOP_SECONDS
+    deadline = time.monotonic() + 10
+    while left := _processes(f"STYLIZE_TEST={tmp_path}/output"):
+        assert time.monotonic() < deadline, left
+        time.sleep(0.1)
+    output = (tmp_path / "output").read_text()
+    assert "error: stopped\n" in output
+    assert "Traceback" not in output
+    statuses = Counter(store.statuses())
+    assert statuses["done"] >= 2
+    assert statuses["done"] + statuses["stopped"] == 8
+
+    faults()
+    assert command(*arguments).wait(300) == 0, (tmp_path / "output").read_text()
+    assert Counter(store.statuses()) == {"skipped": statuses["done"], "done": statuses["stopped"]}
+    assert store.lines["job_id"].is_unique
+
+
+def test_workers_that_cannot_be_used(
+    manifests: Any, store: Any, stylize: Callable[..., Any], refused: Callable[..., str]
+) -> None:
+    """No scheduler at the address, or workers without a device, are refused with what to start."""
+    manifest = manifests.write(manifests.rows(1))
+    error = refused(stylize(*_run(manifest, store.folder, "--dask-address", "tcp://127.0.0.1:9")))
+    assert "no Dask scheduler answers" in error
+    with LocalCluster(n_workers=1, processes=False, dashboard_address=None) as cluster:
+        error = refused(stylize(*_run(manifest, store.folder, "--dask-address", cluster.scheduler_address)))
+    assert "none of the cluster's 1 workers can take a chunk" in error
+    assert f'--resources "{DEVICE}=1"' in error
