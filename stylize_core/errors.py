@@ -8,7 +8,7 @@ StylizeError
 ├── WeightsError          ├── WeightsUnavailable  WeightsCorrupt  WeightsIncomplete
 ├── InputError            ├── InputMissing  InputUnreadable  InputIsFolder  InputChanged
 │                         └── ImageEmpty  ImageUnknown  ImageTruncated  ImageTooLarge  ImageTooSmall  ImageProfile
-├── StoreError            ├── StoreUnusable (OutputRefused)  StoreFull  StoreSchema  StoreLocked
+├── StoreError            ├── StoreUnusable (StoreDenied  OutputRefused)  StoreFull  StoreSchema  StoreLocked
 ├── EngineError           ├── Diverged  OutOfMemory  JobTimeout  DeviceLost  WorkerLost
 └── Stopped
 
@@ -195,6 +195,14 @@ class OutputRefused(StoreUnusable):
 
     code = "output_refused"
     advice = "remove what stands there, or make its folder writable"
+
+
+class StoreDenied(StoreUnusable):
+    """The store refuses this user, or lacks what is asked of it, and will do so again."""
+
+    code = "store_denied"
+    retryable = False
+    advice = "check the credentials, the name of the bucket and what its policy allows"
 
 
 class StoreFull(StoreError):

@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import os
 import runpy
+import secrets
 import shutil
 import signal
 import subprocess
@@ -29,6 +30,7 @@ from flows.cli import main
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: jobs this small only wait for more threads
 
 DRIVER = Path(__file__).with_name("driver.py")
+SWIFT = Path(__file__).parent / "s3" / "swift.py"
 
 TINY = {"size": "32", "steps": "2", "content_layers": "conv2_1", "style_layers": "conv1_1"}
 """Settings of a job that takes milliseconds."""
@@ -307,6 +309,7 @@ def drive(tmp_path_factory: pytest.TempPathFactory, fork_server: ForkServerConte
             "arguments": list(arguments),
             "moment": moment,
             "step_seconds": step_seconds,
+            "environment": {name: value for name, value in os.environ.items() if name.startswith("AWS_")},
             "journal": str(folder / "journal"),
             "output": str(folder / "output"),
         }
@@ -361,6 +364,64 @@ def unwritable() -> Iterator[Path]:
         if is_root:
             os.seteuid(0)
         folder.rmdir()
+
+
+@dataclass(frozen=True)
+class Swift:
+    """A running object store with S3's interface."""
+
+    address: str
+    key: str
+    secret: str
+
+    def environment(self, address: str = "") -> dict[str, str]:
+        """Returns what a client finds in its environment; another address than the server's own is a proxy's."""
+        return {
+            "AWS_ACCESS_KEY_ID": self.key,
+            "AWS_SECRET_ACCESS_KEY": self.secret,
+            "AWS_ENDPOINT_URL": address or self.address,
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+
+def _folder_with_xattrs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    tried = [tmp_path_factory.mktemp("swift"), Path("/var/tmp"), Path(__file__).parents[1]]
+    for folder in tried:
+        with suppress(OSError), tempfile.NamedTemporaryFile(dir=folder) as file:
+            os.setxattr(file.name, "user.stylize", b"1")
+            return Path(tempfile.mkdtemp(dir=folder, prefix=".swift-"))
+    pytest.skip(f"Swift needs a file system with user xattrs, and none of {', '.join(map(str, tried))} is on one")
+
+
+@pytest.fixture(scope="session")
+def swift(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Swift]:
+    """OpenStack Swift: a real server, which ends with the tests however they end."""
+    folder = _folder_with_xattrs(tmp_path_factory)
+    key, secret = "stylize:tester", f"hush-{secrets.token_hex(8)}"
+    command = [sys.executable, str(SWIFT), str(folder / "node"), key, secret]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as node:
+        assert node.stdin
+        assert node.stdout
+        address = node.stdout.readline().strip()
+        assert address, "Swift did not start"
+        yield Swift(address, key, secret)
+        node.stdin.close()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def bucket(swift: Swift, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL of a new bucket, with its credentials and endpoint in the environment."""
+    from botocore.session import get_session
+
+    for name, value in swift.environment().items():
+        monkeypatch.setenv(name, value)
+    name = f"bucket-{secrets.token_hex(4)}"
+    get_session().create_client("s3").create_bucket(Bucket=name)
+    return f"s3://{name}"
 
 
 @pytest.fixture(scope="session")

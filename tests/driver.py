@@ -74,6 +74,7 @@ def optimise_and_tell(
     return optimise(engine, pairs, on_step=step_and_tell, **others)
 
 
+os.environ |= CONFIG["environment"]  # a forked process has that of the server it is forked from
 os.setsid()
 output = os.open(CONFIG["output"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 os.dup2(output, 1)

@@ -101,7 +101,7 @@ def test_the_report_reads_the_store_alone() -> None:
     ("part", "allowed"),
     [
         ("engine", {"torch", "torchvision", "numpy", "PIL", "safetensors"}),
-        ("store", {"fsspec", "pandas", "pyarrow", "numpy"}),
+        ("store", {"fsspec", "aiohttp", "pandas", "pyarrow", "numpy"}),
         ("manifest", {"fsspec", "pydantic", "pyarrow", "numpy"}),
         *((leaf, set()) for leaf in sorted(LEAVES)),
     ],

@@ -4,30 +4,92 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 TEMPORARY = ".tmp-"
 """Part of the name of every file that is still being written; what a kill leaves behind is known by it."""
 
 
-def replace(target: str, data: bytes) -> None:
-    """Writes a file, or replaces it, in one step."""
-    with _written_beside(target, data) as temporary:
-        os.replace(temporary, target)
-    _sync_folder(os.path.dirname(target))
+class LeadsOut(OSError):
+    """A path, or a link on its way, leads out of the root.
+
+    Attributes:
+        todo: what to do about it.
+    """
+
+    def __init__(self, what: str, todo: str = "") -> None:
+        super().__init__(what)
+        self.todo = todo
 
 
-def create(target: str, data: bytes) -> bool:
-    """Writes a file unless it exists; of several callers exactly one gets True."""
-    with _written_beside(target, data) as temporary:
-        try:
-            os.link(temporary, target)  # unlike a rename, a link never replaces
-        except FileExistsError:
-            return False
-    _sync_folder(os.path.dirname(target))
-    return True
+class Disk:
+    """The files below a folder, by their paths relative to it; every method raises OSError.
+
+    A file is written under a temporary name, synced and renamed.
+
+    Args:
+        root: absolute, without a slash at its end; it need not exist yet.
+    """
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+
+    def read(self, path: str) -> bytes:
+        """Returns a file's bytes."""
+        return Path(self.full(path)).read_bytes()
+
+    def write(self, path: str, data: bytes) -> None:
+        """Writes a file, or replaces it, in one step."""
+        target = self._target(path)
+        with _written_beside(target, data) as temporary:
+            os.replace(temporary, target)
+        _sync_folder(os.path.dirname(target))
+
+    def create(self, path: str, data: bytes) -> bool:
+        """Writes a file unless it exists; of several callers exactly one gets True."""
+        target = self._target(path)
+        with _written_beside(target, data) as temporary:
+            try:
+                os.link(temporary, target)  # unlike a rename, a link never replaces
+            except FileExistsError:
+                return False
+        _sync_folder(os.path.dirname(target))
+        return True
+
+    def delete(self, path: str) -> None:
+        """Deletes a file; one that is not there is passed over."""
+        with suppress(FileNotFoundError):
+            os.unlink(self._target(path))
+
+    def exists(self, path: str) -> bool:
+        """Returns whether there is a file, or a folder, of this path."""
+        return os.path.exists(self.full(path))
+
+    def walk(self, folder: str, *, recursive: bool = True) -> Iterator[tuple[str, int, float]]:
+        """Yields path, size and time of change of every file below a folder ("" is the root); follows no links."""
+        start = len(self._root) + 1
+        for path, status in _walk((self.full(folder) if folder else self._root) or "/", recursive=recursive):
+            yield path[start:], status.st_size, status.st_mtime
+
+    def is_empty(self) -> bool:
+        """Returns whether the root holds nothing but left-over temporary files, or is not there at all."""
+        with suppress(FileNotFoundError):
+            return all(TEMPORARY in name for name in os.listdir(self._root or "/"))
+        return True
+
+    def full(self, path: str) -> str:
+        """Returns a file's absolute path."""
+        return f"{self._root}/{path}"
+
+    def _target(self, path: str) -> str:
+        full = self.full(path)
+        real_root = os.path.realpath(self._root or "/").rstrip("/")
+        if not f"{os.path.realpath(os.path.dirname(full))}/".startswith(f"{real_root}/"):
+            raise LeadsOut("a link leads out of the store", "replace the link by a real folder")
+        return full
 
 
-def walk(folder: str, *, recursive: bool = True) -> Iterator[tuple[str, os.stat_result]]:
+def _walk(folder: str, *, recursive: bool = True) -> Iterator[tuple[str, os.stat_result]]:
     """Yields every file below a folder with its status, sorted within each folder; links are not followed."""
     try:
         with os.scandir(folder) as found:
@@ -39,13 +101,7 @@ def walk(folder: str, *, recursive: bool = True) -> Iterator[tuple[str, os.stat_
             with suppress(FileNotFoundError):  # deleted since the folder was read
                 yield entry.path, entry.stat(follow_symlinks=False)
         elif recursive:
-            yield from walk(entry.path)
-
-
-def is_inside(root: str, path: str) -> bool:
-    """Returns whether a file of this path would lie below the root once every link on the way is followed."""
-    real_root = os.path.realpath(root or "/").rstrip("/")
-    return f"{os.path.realpath(os.path.dirname(path))}/".startswith(f"{real_root}/")
+            yield from _walk(entry.path)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from stylize_core.errors import StoreUnusable
 from stylize_core.store import layout
 from stylize_core.store.files import Files
 
+_LOOKS = 10
 _LEASE_FILE = re.compile(rf"{layout.LEASE}/(\d+)\.json")
 
 
@@ -89,20 +90,22 @@ def newest_holder(files: Files) -> Holder | None:
     Raises:
         StoreUnusable: the lease file is damaged; it is named.
     """
-    numbers = lease_numbers(files)
-    if not numbers:
-        return None
-    path = layout.lease(numbers[-1])
-    try:
-        return Holder.from_json(files.read(path))
-    except FileNotFoundError:  # replaced by newer ones since they were listed
-        return newest_holder(files)
-    except (ValueError, TypeError) as error:
-        raise StoreUnusable(
-            "the lease is damaged",
-            where=f"{files.public_uri}/{path}",
-            todo="delete this file if no run is writing to the store",
-        ) from error
+    for _ in range(_LOOKS):
+        numbers = lease_numbers(files)
+        if not numbers:
+            return None
+        path = layout.lease(numbers[-1])
+        try:
+            return Holder.from_json(files.read(path))
+        except FileNotFoundError:  # replaced by newer ones since they were listed
+            continue
+        except (ValueError, TypeError) as error:
+            raise StoreUnusable(
+                "the lease is damaged",
+                where=f"{files.public_uri}/{path}",
+                todo="delete this file if no run is writing to the store",
+            ) from error
+    raise StoreUnusable("the leases change faster than they can be read", where=files.public_uri)
 
 
 def lease_numbers(files: Files) -> list[int]:

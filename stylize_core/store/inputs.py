@@ -5,15 +5,13 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-from fsspec.core import url_to_fs
-from fsspec.implementations.local import LocalFileSystem
 
 from stylize_core.errors import InputError, InputIsFolder, InputMissing, InputUnreadable
 from stylize_core.job import public_uri
+from stylize_core.store.answers import Meaning, meaning, words
+from stylize_core.store.remote import Remote, UnknownPlace, locate
 
-_STAMPS = ("ETag", "etag", "mtime", "LastModified", "last_modified", "created")
+_STAMPS = ("ETag", "etag", "mtime", "LastModified", "Last-Modified", "last_modified", "created")
 """What file systems tell of a file's version, the surest first."""
 
 
@@ -26,14 +24,15 @@ def stat_input(uri: str) -> tuple[int, str]:
     Raises:
         InputMissing: there is no such file.
         InputIsFolder: it is a folder.
-        InputUnreadable: it may not be read, is no regular file, or its server does not answer.
+        InputUnreadable: it may not be read, is no regular file, its server does not answer, or a web server redirects
+            to a local address.
     """
     with _clear_errors(uri):
-        fs, path = _locate(uri)
-        if fs is None:
+        remote, path = _locate(uri)
+        if remote is None:
             status = _stat_local(path)
             return status.st_size, str(status.st_mtime_ns)
-        info = fs.info(path)
+        info = remote.ask("info", path)
         if info["type"] == "directory":
             raise IsADirectoryError(uri)
         stamps = (info[name] for name in _STAMPS if info.get(name))
@@ -43,31 +42,24 @@ def stat_input(uri: str) -> tuple[int, str]:
 def read_input(uri: str) -> bytes:
     """Returns a file's bytes; arguments and errors as of `stat_input`."""
     with _clear_errors(uri):
-        fs, path = _locate(uri)
-        if fs is None:
+        remote, path = _locate(uri)
+        if remote is None:
             _stat_local(path)
             return Path(path).read_bytes()
         try:
-            return bytes(fs.cat_file(path))
+            return bytes(remote.ask("cat_file", path))
         except FileNotFoundError:  # an object store knows no folders, only names that go on
-            if fs.isdir(path):
+            if remote.ask("isdir", path):
                 raise IsADirectoryError(uri) from None
             raise
 
 
-def _locate(uri: str) -> tuple[Any, str]:
-    """Returns a file system and a path in it; None for this machine's disks, which are read without fsspec."""
-    if "://" not in uri:
-        return None, uri
+def _locate(uri: str) -> tuple[Remote | None, str]:
     try:
-        fs, path = url_to_fs(uri)
-    except (ImportError, ValueError) as error:
-        raise InputUnreadable(
-            f"this kind of URL is not known here: {error}",
-            where=public_uri(uri),
-            todo="use a path, or a URL whose fsspec package is installed (s3fs for s3://)",
-        ) from error
-    return (None if isinstance(fs, LocalFileSystem) else fs), path
+        return locate(uri)
+    except UnknownPlace as error:
+        what = f"this kind of URL is not known here: {error.reason}"
+        raise InputUnreadable(what, where=public_uri(uri), todo=error.todo) from error
 
 
 def _stat_local(path: str) -> os.stat_result:
@@ -86,11 +78,9 @@ def _clear_errors(uri: str) -> Iterator[None]:
         yield
     except InputError:
         raise
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise InputMissing("there is no such file", where=where) from error
     except IsADirectoryError as error:
         raise InputIsFolder("a folder, not a file", where=where) from error
     except Exception as error:  # each file system has its own library, and that its own errors
-        # Only the system's own words: a library's text may repeat a signed URL.
-        reason = getattr(error, "strerror", None) or type(error).__name__
-        raise InputUnreadable(f"the file cannot be read: {reason}", where=where) from error
+        if isinstance(error, NotADirectoryError) or meaning(error) is Meaning.MISSING:
+            raise InputMissing("there is no such file", where=where) from error
+        raise InputUnreadable(f"the file cannot be read: {words(error)}", where=where) from error

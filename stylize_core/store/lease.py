@@ -3,6 +3,10 @@
 A lease is taken by creating the next number, which exactly one of several can do. Its holder renews the file; it is
 taken over when its process is seen to be gone, or when an observer's own clock saw no change for a while. No clocks
 of two machines are ever compared.
+
+Some object stores (Swift, Ceph) look whether a file exists when a request arrives, and write it later: of several that
+create it at the same moment each may be told that it did. So whoever took a lease looks again after a moment whose
+token is in the file, and again whenever it renews: the last one written stays, the others withdraw.
 """
 
 import logging
@@ -11,12 +15,12 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from stylize_core.errors import Stopped, StoreError, StoreLocked
+from stylize_core.errors import Stopped, StoreDenied, StoreError, StoreLocked
 from stylize_core.store import layout
 from stylize_core.store.files import Files
-from stylize_core.store.holder import Holder, lease_numbers, newest_holder
+from stylize_core.store.holder import Holder, newest_holder
 
-PATIENCE_S = 20.0
+PATIENCE_S = 30.0
 RENEW_S = 5.0
 _KEPT = 3  # lease files left for whoever looks into the store
 
@@ -24,11 +28,15 @@ _log = logging.getLogger(__name__)
 
 
 class Lease:
-    """The right to write to a store; made by `acquire`, given back by `release` or at the end of a `with` block."""
+    """The right to write to a store; made by `acquire`, given back by `release` or at the end of a `with` block.
+
+    Attributes:
+        holder: this process as the store knows it; with it, workers elsewhere can ask `check_held`.
+    """
 
     def __init__(self, files: Files, holder: Holder, renew_s: float) -> None:
+        self.holder = holder
         self._files = files
-        self._holder = holder
         self._renew_s = renew_s
         self._ended = threading.Event()
         self._renewal = threading.Thread(target=self._renew, name="lease", daemon=True)
@@ -56,6 +64,8 @@ class Lease:
 
         Raises:
             StoreLocked: a living process holds it and `wait` is False.
+            StoreDenied: the store is on a server that cannot tell who of several was first.
+            StoreError: the store cannot be read or written.
             Stopped: `stop` returned True.
         """
         watch = _Watch(patience_s)
@@ -63,8 +73,7 @@ class Lease:
             newest = newest_holder(files)
             if newest is None or watch.is_free(newest):
                 mine = Holder.here(newest.n + 1 if newest else 1)
-                if files.create(layout.lease(mine.n), mine.to_json()) and lease_numbers(files)[-1] == mine.n:
-                    _forget(files, mine.n - _KEPT)
+                if _take(files, mine, settle_s=renew_s / 5):
                     return cls(files, mine, renew_s)
                 continue  # another one was faster
             if watch.has_seen_life and not wait:
@@ -73,20 +82,15 @@ class Lease:
         raise Stopped("stopped while waiting for the store", where=files.public_uri)
 
     def check(self) -> None:
-        """Makes sure that the lease is still held; to be called before each commit.
-
-        Raises:
-            StoreLocked: another process took over, because this one did not show for a while.
-        """
-        newest = newest_holder(self._files)
-        if newest is not None and newest.n > self._holder.n:
-            raise _locked(self._files, newest)
+        """Makes sure that the lease is still held; to be called before each commit. Raises as `check_held` does."""
+        check_held(self._files, self.holder)
 
     def release(self) -> None:
         """Gives the lease back. Where the store cannot be written any more, the next run finds this process gone."""
         self._ended.set()
-        self._renewal.join()
-        self._publish(replace(self._holder, released=True))
+        self._renewal.join(timeout=self._renew_s)
+        if not self._renewal.is_alive():  # a renewal that still waits for its answer would come after the release
+            self._publish(replace(self.holder, released=True))
 
     def __enter__(self) -> "Lease":
         return self
@@ -96,14 +100,31 @@ class Lease:
 
     def _renew(self) -> None:
         while not self._ended.wait(self._renew_s):
-            self._publish(replace(self._holder, renewed=self._holder.renewed + 1))
+            self._publish(replace(self.holder, renewed=self.holder.renewed + 1))
 
     def _publish(self, holder: Holder) -> None:
-        self._holder = holder
+        self.holder = holder
         try:
+            check_held(self._files, holder)
             self._files.publish(layout.lease(holder.n), holder.to_json())
         except StoreError as error:
             _log.warning("the lease could not be renewed: %s", error)
+
+
+def check_held(files: Files, holder: Holder) -> None:
+    """Makes sure that a holder's lease is the newest; asked by whoever commits for it, on whichever machine.
+
+    Args:
+        files: of the store.
+        holder: from `Lease.holder`.
+
+    Raises:
+        StoreLocked: another process took over, because the holder did not show for a while.
+        StoreError: the store cannot be read; that says nothing of the lease.
+    """
+    newest = newest_holder(files)
+    if newest and newest.token != holder.token and newest.n >= holder.n:
+        raise _locked(files, newest)
 
 
 class _Watch:
@@ -112,18 +133,43 @@ class _Watch:
     def __init__(self, patience_s: float) -> None:
         self._patience_s = patience_s
         self._seen: Holder | None = None
-        self._changed_at = 0.0
+        self._looked_at = self._changed_at = 0.0
         self.has_seen_life = False
 
     def is_free(self, holder: Holder) -> bool:
         """Looks at the newest holder; returns whether its lease may be taken."""
+        now = time.monotonic()
         if holder != self._seen:
             self.has_seen_life = self._seen is not None
-            self._seen, self._changed_at = holder, time.monotonic()
+            self._seen, self._changed_at = holder, now
+        elif now - self._looked_at > self._patience_s / 3:
+            self._changed_at = now  # the store did not answer for a while, and so neither of us could show
+        self._looked_at = now
         running = holder.is_running()
         self.has_seen_life |= bool(running)
-        is_silent = running is None and time.monotonic() - self._changed_at >= self._patience_s
+        is_silent = running is None and now - self._changed_at >= self._patience_s
         return holder.released or running is False or is_silent
+
+
+def _take(files: Files, mine: Holder, settle_s: float) -> bool:
+    """Tries to become the newest holder; returns whether that worked."""
+    path = layout.lease(mine.n)
+    if not files.create(path, mine.to_json()):
+        return False
+    if files.local_path(path) is None:
+        if files.create(path, replace(mine, renewed=1).to_json()):
+            files.delete([path])
+            raise StoreDenied(
+                "the server overwrites what it should only create: it ignores If-None-Match, so two runs could write",
+                where=files.public_uri,
+                todo="use a store on a disk, or on a server with conditional writes",
+            )
+        time.sleep(settle_s)
+    newest = newest_holder(files)  # of another number where ours was so old that its first file is forgotten
+    if newest is None or newest.token != mine.token:
+        return False
+    _forget(files, mine.n - _KEPT)
+    return True
 
 
 def _forget(files: Files, last: int) -> None:

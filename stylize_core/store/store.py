@@ -1,7 +1,6 @@
 """Opening a store: its header, the schema version and what may become a store."""
 
 import json
-from typing import Any
 
 from stylize_core.errors import StoreSchema, StoreUnusable
 from stylize_core.store import layout
@@ -10,19 +9,18 @@ from stylize_core.store.files import Files
 _PRODUCT = "stylize"
 
 
-def open_store(uri: str, *, create: bool, **storage_options: Any) -> Files:
+def open_store(uri: str, *, create: bool) -> Files:
     """Returns the files of a store whose header fits this release.
 
     Args:
         uri: a folder or an fsspec URL.
         create: make a store where there is nothing yet, with its parent folders.
-        storage_options: passed to fsspec.
 
     Raises:
         StoreUnusable: the URI names a file, nothing may be written there, or there is no store and `create` is False.
         StoreSchema: the folder holds other things, or a store of another version.
     """
-    files = Files(uri, **storage_options)
+    files = Files(uri)
     header = _read_header(files)
     if header is None and create:
         header = _write_header(files)

@@ -20,11 +20,15 @@ from stylize_core.store.store import open_store
 NOBODY = 65534
 
 
-@pytest.fixture(params=["disk", "memory"])
+@pytest.fixture(params=["disk", "memory", pytest.param("s3", marks=pytest.mark.slow)])
 def files(request: pytest.FixtureRequest, tmp_path: Path) -> Files:
-    """A new store, on disk and on an object store."""
-    uri = str(tmp_path / "store") if request.param == "disk" else f"memory://{uuid.uuid4().hex}/store"
-    return open_store(uri, create=True)
+    """A new store: on disk, on an object store without a server, and on a real server."""
+    places: dict[str, Callable[[], str]] = {
+        "disk": lambda: str(tmp_path / "store"),
+        "memory": lambda: f"memory://{uuid.uuid4().hex}/store",
+        "s3": lambda: f"{request.getfixturevalue('bucket')}/store",
+    }
+    return open_store(places[request.param](), create=True)
 
 
 @pytest.fixture

@@ -2,22 +2,27 @@
 
 import dataclasses
 import os
+import pickle
 import re
 import signal
 import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import fsspec
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
-from stylize_core.errors import Stopped, StoreLocked, StoreUnusable
+from stylize_core.errors import Stopped, StoreDenied, StoreFull, StoreLocked, StoreUnusable
 from stylize_core.store.files import Files
 from stylize_core.store.holder import Holder, newest_holder
-from stylize_core.store.lease import Lease
+from stylize_core.store.lease import Lease, check_held
+from stylize_core.store.store import open_store
 
 RENEW_S = 0.05
 PATIENCE_S = 0.6
@@ -152,7 +157,7 @@ def test_a_number_used_again_is_not_the_holder(files: Files) -> None:
     files.publish("lease/00000001.json", dataclasses.replace(Holder.here(1), process_start="1").to_json())
     start = time.monotonic()
     with Lease.acquire(files):
-        assert time.monotonic() - start < 1
+        assert time.monotonic() - start < 5  # not its patience
 
 
 def test_a_killed_holder_is_replaced_at_once(local: Files) -> None:
@@ -253,3 +258,83 @@ def test_one_of_eight_wins(local: Files) -> None:
     newest = newest_holder(local)
     assert newest is not None
     assert newest.n == 3
+
+
+def test_an_observer_that_could_not_look_knows_nothing(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A holder counts as silent only if it was looked at all the time: after an outage it gets a new chance."""
+    files.publish("lease/00000001.json", elsewhere().to_json())
+    looks = []
+
+    def look(files: Files) -> Holder | None:
+        looks.append(time.monotonic())
+        if len(looks) == 2:
+            time.sleep(2 * PATIENCE_S)  # the store does not answer
+        return newest_holder(files)
+
+    monkeypatch.setattr("stylize_core.store.lease.newest_holder", look)
+    with acquire(files):
+        assert time.monotonic() - looks[1] >= 3 * PATIENCE_S
+
+
+def test_a_worker_asks_with_the_holder(files: Files) -> None:
+    """The holder, sent to another process, tells there whether its lease is the newest; a twin's token does not."""
+    with acquire(files) as lease:
+        holder = pickle.loads(pickle.dumps(lease.holder))
+        time.sleep(3 * RENEW_S)
+        check_held(files, holder)
+        with pytest.raises(StoreLocked):
+            check_held(files, dataclasses.replace(holder, token="another"))
+        files.publish("lease/00000002.json", elsewhere(2).to_json())
+        with pytest.raises(StoreLocked, match="on elsewhere"):
+            check_held(files, holder)
+
+
+class Careless(MemoryFileSystem):
+    """An object store that ignores conditions, as some servers do."""
+
+    protocol = "careless"
+
+    def pipe_file(self, path: str, value: bytes, mode: str = "overwrite", **options: object) -> None:
+        """Overwrites whatever it is told to create."""
+        super().pipe_file(path, value)
+
+
+def test_a_server_without_conditions_is_refused() -> None:
+    """A server that overwrites what it should create is found out: the run is refused, and no lease stays behind."""
+    fsspec.register_implementation("careless", Careless, clobber=True)
+    files = open_store(f"careless://{uuid.uuid4().hex}", create=True)
+    with pytest.raises(StoreDenied, match="ignores If-None-Match"):
+        acquire(files)
+    assert files.list("lease") == []
+
+
+def test_no_space_for_a_lease(small_disk: Path) -> None:
+    """On a full disk the lease cannot be taken, which is said; a lease that was taken before it was full stays held."""
+    files = Files(str(small_disk / "store"))
+    with acquire(files) as lease:
+        free = os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_frsize
+        (small_disk / "filler").write_bytes(bytes(free))
+        time.sleep(3 * RENEW_S)
+        lease.check()
+    with pytest.raises(StoreFull):
+        acquire(Files(str(small_disk / "other")))
+
+
+def test_a_renewal_that_hangs_does_not_hold_up_the_end(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a renewal waits for a server for ever, the run ends all the same, and does not publish behind its back."""
+    lease = acquire(files)
+    hangs, ended = threading.Event(), threading.Event()
+    published: list[bytes] = []
+
+    def hang(path: str, data: bytes) -> None:
+        published.append(data)
+        hangs.set()
+        ended.wait(10)
+
+    monkeypatch.setattr(files, "publish", hang)
+    assert hangs.wait(5)
+    start = time.monotonic()
+    lease.release()
+    assert time.monotonic() - start < 2
+    assert [Holder.from_json(data).released for data in published] == [False]
+    ended.set()

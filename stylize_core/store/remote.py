@@ -1,0 +1,112 @@
+"""File systems elsewhere: one connection for each place, requests that are tried again, nothing cached."""
+
+import os
+import random
+import re
+import time
+from functools import lru_cache
+from typing import Any
+
+from fsspec.asyn import AsyncFileSystem
+from fsspec.core import url_to_fs
+from fsspec.implementations.local import LocalFileSystem
+
+from stylize_core.store.answers import Meaning, meaning
+from stylize_core.store.web import CONNECT_S, SILENCE_S, guarded_client
+
+PAUSES_S = (1.0, 3.0)
+"""Pauses before something is asked again as a whole; botocore has then tried each of its requests four times."""
+
+PATIENCE_S = 60.0
+"""After so long nothing is asked again."""
+
+LONGEST_S = 300.0
+"""No request lasts longer, however slowly its bytes go: a server that stops to read would hold us for ever."""
+
+_NEEDED = {"s3": "the extra `s3` of this package (s3fs)", "http": "the extra `s3` of this package (it brings aiohttp)"}
+
+
+class UnknownPlace(Exception):
+    """No installed package knows this kind of URL.
+
+    Attributes:
+        reason: without the URL, which may hold a password.
+        todo: what to do about it.
+    """
+
+    def __init__(self, reason: str, todo: str) -> None:
+        super().__init__(reason, todo)
+        self.reason = reason
+        self.todo = todo
+
+
+class Remote:
+    """A file system elsewhere.
+
+    Args:
+        fs: of fsspec.
+    """
+
+    def __init__(self, fs: Any) -> None:
+        self.fs = fs
+        self.is_s3 = "s3" in fs.protocol
+        self._limit = {"timeout": LONGEST_S} if isinstance(fs, AsyncFileSystem) else {}
+        if self.is_s3:
+            _configure(fs)
+
+    def ask(self, method: str, *arguments: Any, **options: Any) -> Any:
+        """Calls a method of the file system, again where a fault may pass; raises the last error as it comes."""
+        start = time.monotonic()
+        for pause in (*PAUSES_S, 0.0):
+            try:
+                return getattr(self.fs, method)(*arguments, **options, **self._limit)
+            except Exception as error:
+                is_over = not pause or time.monotonic() - start > PATIENCE_S
+                if is_over or meaning(error) is not Meaning.FAULT:
+                    raise
+            time.sleep(pause * random.uniform(0.5, 1.5))
+        raise AssertionError("the last round returns or raises")
+
+
+def locate(uri: str) -> tuple[Remote | None, str]:
+    """Returns where a path or a URL leads: a file system and a path in it; None for this machine's disks.
+
+    Raises:
+        UnknownPlace: no installed package knows this kind of URL.
+    """
+    if "://" not in uri:
+        return None, uri
+    kind, _, rest = uri.partition("://")
+    # All that lies on one server shares a connection; a forked process needs its own.
+    place = uri if "::" in uri else f"{kind}://{re.split('[/?#]', rest)[0]}"
+    try:
+        fs, remote = _connect(place, os.getpid())
+        path = str(fs._strip_protocol(uri))
+    except ImportError as error:
+        need = next((need for start, need in _NEEDED.items() if kind.startswith(start)), "its fsspec package")
+        raise UnknownPlace(f"{kind}:// needs a package that is missing", f"install {need}") from error
+    except ValueError as error:
+        reason = str(error) if str(error).startswith("Protocol not known") else "it cannot be read"
+        raise UnknownPlace(reason, "name a path, or a URL that fsspec knows") from error
+    return (None if isinstance(fs, LocalFileSystem) else remote), path
+
+
+@lru_cache(maxsize=64)
+def _connect(place: str, process: int) -> tuple[Any, Remote]:
+    options: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}  # others write too
+    if place.startswith(("http://", "https://")):
+        options["get_client"] = guarded_client
+    fs, _ = url_to_fs(place, **options)
+    return fs, Remote(fs)
+
+
+def _configure(fs: Any) -> None:
+    """Makes an object store try a request again in one place, never wait for ever, and read with one request."""
+    fs.retries = 1  # botocore does it, page by page of a listing; three layers of retries would multiply
+    fs.max_concurrency = 1  # parts that are read one by one could be of two versions of an object
+    ours = {
+        "retries": {"mode": "standard", "total_max_attempts": 4},
+        "connect_timeout": CONNECT_S,
+        "read_timeout": SILENCE_S,
+    }
+    fs.config_kwargs = ours | fs.config_kwargs

@@ -1,0 +1,56 @@
+"""Web servers: a public one cannot lead us to this machine or to its private network.
+
+Whoever writes a manifest may name any address, but the server that he names may not name one for him: a redirect to
+`http://169.254.169.254/` would fetch a cloud machine's credentials.
+"""
+
+import socket
+from ipaddress import ip_address
+from typing import Any
+
+from stylize_core.store.answers import LocalAddress
+
+CONNECT_S = 10.0
+SILENCE_S = 15.0
+"""Seconds without a byte after which a connection counts as broken."""
+
+
+async def guarded_client(**options: Any) -> Any:
+    """Returns a session for URLs of one server, as fsspec's file system for HTTP asks for it."""
+    import aiohttp  # comes with fsspec's extra for HTTP and with s3fs; others do without
+
+    times = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=SILENCE_S)
+    connector = aiohttp.TCPConnector(socket_factory=Guard())
+    return aiohttp.ClientSession(connector=connector, timeout=times, **options)
+
+
+class Guard:
+    """Makes the sockets of one session: none to a local address, unless that is where its first one leads.
+
+    The first connection is always to the server that the URL names. The address is looked at where the socket is
+    made, after names are resolved, so that no second look-up can give another one.
+    """
+
+    def __init__(self) -> None:
+        self._is_local_server: bool | None = None
+
+    def __call__(self, info: Any) -> socket.socket:
+        """Returns a socket.
+
+        Args:
+            info: a line of `socket.getaddrinfo`.
+
+        Raises:
+            LocalAddress: the address is local and the server is not.
+        """
+        family, kind, protocol, _, address = info
+        is_local = _is_local(address[0])
+        if self._is_local_server is None:
+            self._is_local_server = is_local
+        if is_local and not self._is_local_server:
+            raise LocalAddress("a redirect to a local address")
+        return socket.socket(family, kind, protocol)
+
+
+def _is_local(host: str) -> bool:
+    return not ip_address(host.partition("%")[0]).is_global
