@@ -10,6 +10,7 @@ import argparse
 import json
 
 import pandas as pd
+import pyarrow as pa
 import torch
 
 from stylize_core.engine.decode import decode
@@ -26,7 +27,8 @@ from stylize_core.store.store import open_store
 
 def judge(files: Files, engine: Engine) -> pd.DataFrame:
     """Returns a line a job of the newest run: both ratios and the seconds."""
-    plan = read_plan(files, latest_run(files)).dropna(subset=["job_id"]).drop_duplicates("job_id").set_index("job_id")
+    tables = read_plan(files, latest_run(files), ["id", "job_id", "content"])
+    plan = pa.concat_tables(tables).to_pandas().dropna(subset=["job_id"]).drop_duplicates("job_id").set_index("job_id")
     live = live_results(files)
     first = read_metrics(files, live).to_pandas().query("step == 0").set_index("job_id")
     lines = []

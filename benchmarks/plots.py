@@ -50,3 +50,28 @@ def _panels(base: alt.Chart, field: str, y: alt.Y) -> alt.FacetChart:
     lines = base.mark_line(point=True).encode(y=y)
     spread = base.mark_rule(strokeWidth=3, opacity=0.4).encode(y=f"{field}_low:Q", y2=f"{field}_high:Q")
     return alt.layer(lines, spread).properties(width=PANEL_PX, height=PANEL_PX).facet(alt.Column("size:O", title="px"))
+
+
+def scale_chart(frame: pd.DataFrame) -> alt.HConcatChart:
+    """Returns how seconds, milliseconds of a row, memory and the store grow with the rows, a panel each."""
+    panels = {
+        "seconds": ["plan_seconds", "run_seconds", "finish_seconds"],
+        "milliseconds a row": ["row_ms", "orchestration_ms", "encode_ms", "write_ms"],
+        "bytes in memory": ["start_bytes", "plan_peak_bytes", "run_peak_bytes", "finish_peak_bytes"],
+        "objects and bytes of the store, task runs": ["store_objects", "store_bytes", "task_runs"],
+    }
+    charts = [_growth(frame, title, columns) for title, columns in panels.items()]
+    return alt.hconcat(*charts).resolve_scale(color="independent")
+
+
+def _growth(frame: pd.DataFrame, title: str, columns: list[str]) -> alt.Chart:
+    lines = frame.melt(["rows", "runner"], columns, var_name="part")
+    scale = alt.Scale(type="log", nice=False, padding=10)
+    axis = alt.Axis(gridOpacity=0.4, format="~s", tickCount=6)
+    chart = alt.Chart(lines[lines.value > 0]).mark_line(point=True)
+    return chart.encode(
+        x=alt.X("rows:Q", scale=scale, axis=axis),
+        y=alt.Y("value:Q", title=title, scale=scale, axis=axis),
+        color=alt.Color("part:N", title=None, sort=columns, legend=alt.Legend(orient="bottom", columns=1)),
+        strokeDash=alt.StrokeDash("runner:N", title=None, sort=["loop"]),
+    ).properties(width=PANEL_PX, height=PANEL_PX)

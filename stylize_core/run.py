@@ -26,12 +26,13 @@ from stylize_core.options import Options
 from stylize_core.plan import Plan, make_plan
 from stylize_core.preparing import check_startable, manifest_file, rows_of
 from stylize_core.report.page import write_report
-from stylize_core.report.rows import publish_rows
+from stylize_core.report.publish import publish_rows
 from stylize_core.store import layout
+from stylize_core.store.compact import compact
 from stylize_core.store.files import Files
 from stylize_core.store.fingerprints import Fingerprints
 from stylize_core.store.lease import Lease
-from stylize_core.store.records import PLAN, STATUSES
+from stylize_core.store.records import PLAN
 from stylize_core.store.store import open_store
 from stylize_core.store.sweep import sweep
 from stylize_core.store.tables import publish_batches
@@ -127,8 +128,9 @@ class Run:
         if self.plan is None:
             return  # stopped while it was planned: no row was begun
         files = self.bench.files
-        rows = publish_rows(files, self.name)
-        self.outcome = {status: int((rows["status"] == status).sum()) for status in STATUSES}
+        self.outcome = publish_rows(files, self.name)
+        if with_report:  # there is time
+            compact(files, self.bench.before_commit)
         self._publish_environment()
         files.publish(layout.run(self.name, "log.txt"), "".join(f"{line}\n" for line in self.log).encode())
         if with_report:

@@ -7,7 +7,6 @@ from typing import Any
 
 from stylize_core.report import wording
 from stylize_core.report.record import RunRecord
-from stylize_core.store.records import STATUSES
 
 MEANING: Mapping[str, str] = {
     "done": "made by this run",
@@ -18,16 +17,10 @@ MEANING: Mapping[str, str] = {
 }
 
 
-def counts(record: RunRecord) -> dict[str, int]:
-    """Returns the number of rows by status, all statuses in their order; the sum is the manifest's."""
-    found = record.rows["status"].value_counts()
-    return {status: int(found.get(status, 0)) for status in STATUSES}
-
-
 def sentence(record: RunRecord) -> str:
     """Writes `12 rows: 9 done, 1 skipped, 2 failed`."""
-    parts = [f"{count:,} {status}" for status, count in counts(record).items() if count]
-    return f"{wording.plural(len(record.rows), 'row')}: {', '.join(parts)}"
+    parts = [f"{count:,} {status}" for status, count in record.counts.items() if count]
+    return f"{wording.plural(sum(record.counts.values()), 'row')}: {', '.join(parts)}"
 
 
 def period(record: RunRecord) -> str:
@@ -40,16 +33,15 @@ def period(record: RunRecord) -> str:
 
 def tiles(record: RunRecord) -> dict[str, str]:
     """Returns the headline's figures by their names; those that are not known are left out."""
-    made = [job for job in record.jobs if job.status == "done"]
-    computed = sum(job.seconds or 0.0 for job in made)
+    made, computed = record.totals.made, record.totals.seconds
     wall = _wall_seconds(record.environment)
     hours = (wall or computed) / 3600
     figures = {
         "wall time": wording.duration(wall) if wall else "",
-        "images per hour": f"{len(made) / hours:,.0f}" if made and hours else "",
+        "images per hour": f"{made / hours:,.0f}" if made and hours else "",
         "device time": wording.duration(computed) if computed else "",
         "forecast": _forecast(record.forecast),
-        "images": wording.size(sum(job.bytes for job in record.jobs)),
+        "images": wording.size(record.totals.bytes),
         "device": _recorded(record, "device"),
         "precision": _recorded(record, "precision"),
         "weights": str((record.environment.get("weights") or {}).get("name") or ""),

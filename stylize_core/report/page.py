@@ -18,15 +18,12 @@ from stylize_core.report.overview import CurveGroup
 from stylize_core.report.pictures import Pictures, data_uri
 from stylize_core.report.record import RunRecord
 from stylize_core.report.selection import select
-from stylize_core.report.sheets import SheetFile, write_sheets
+from stylize_core.report.sheets import SheetFile, Sheets, write_sheets
 from stylize_core.settings import LAYERS, SPECS
 from stylize_core.store import layout
 from stylize_core.store.files import Files
 
 NAME = "report.html"
-
-PROBLEMS = 200
-"""Failed and rejected rows listed; failed.csv has them all."""
 
 SHELVES: Mapping[str, str] = {
     "": "",
@@ -64,7 +61,7 @@ def write_report(files: Files, run: str) -> str:
     return path
 
 
-def render_page(files: Files, record: RunRecord, sheets: Sequence[SheetFile], pictures: Pictures) -> str:
+def render_page(files: Files, record: RunRecord, sheets: Sheets, pictures: Pictures) -> str:
     """Returns the page as HTML."""
     why = select(record.finished, record.run)
     losses = read_losses(files, record, why)
@@ -72,19 +69,17 @@ def render_page(files: Files, record: RunRecord, sheets: Sequence[SheetFile], pi
     cards = make_cards(record.finished, why, pictures)
     return _template().render(
         record=record,
-        counts=headline.counts(record),
         meaning=headline.MEANING,
         sentence=headline.sentence(record),
         period=headline.period(record),
         tiles=headline.tiles(record),
-        problems=record.problems[:PROBLEMS],
-        codes=Counter(problem.error_code for problem in record.problems),
         groups=groups,
         cards=cards,
         shelves=SHELVES,
         single=len(cards) == 1,
         edge=max((max(card.result.width, card.result.height) for card in cards), default=0),
-        sheets=_previews(sheets, record.run, pictures),
+        sheets=_previews(sheets.files, record.run, pictures),
+        undrawn=sheets.undrawn,
         common=variation.common(record.jobs) if record.jobs else {},
         varying=_varying(record),
         environment=headline.environment(record),

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 
 FINISHED = ("done", "skipped", "failed")
@@ -104,23 +103,47 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """All jobs of a run in numbers.
+
+    Attributes:
+        jobs: distinct jobs.
+        finished: those that have a live line.
+        made: those that this run did.
+        seconds: spent on what it did.
+        bytes: of all images.
+    """
+
+    jobs: int
+    finished: int
+    made: int
+    seconds: float
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
     """A run.
 
     Attributes:
         run: its name.
-        rows: with schema `records.ROWS`.
-        jobs: every distinct job, in the manifest's order; rejected rows have none.
-        problems: the failed and rejected rows.
-        results: the live lines of the finished jobs, with schema `records.RESULTS`.
+        counts: number of rows by status, all statuses in their order.
+        totals: of all jobs.
+        jobs: the distinct jobs that the report is about, in the manifest's order: all, or those that
+            `selection.draw` chose; rejected rows have none.
+        problems: the first failed and rejected rows.
+        codes: number of failed and rejected rows by error code.
+        results: what losses and headline need of the finished jobs' live lines: columns of `records.RESULTS`.
         environment: what runs/<run>/environment.json holds; may be empty.
         forecast: what plan.json forecast; may be empty.
     """
 
     run: str
-    rows: pd.DataFrame
+    counts: Mapping[str, int]
+    totals: Totals
     jobs: tuple[JobRecord, ...]
     problems: tuple[Problem, ...]
+    codes: Mapping[str, int]
     results: pa.Table
     environment: Mapping[str, Any]
     forecast: Mapping[str, Any]

@@ -1,25 +1,23 @@
-"""The record of a run: what became of each manifest row, and a manifest of the rows to mend."""
+"""What became of each row of a run's manifest: its plan, joined with the lines of the store that count."""
 
-import json
-import re
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
-import numpy as np
-import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stylize_core.errors import UsageError
 from stylize_core.store import layout
 from stylize_core.store.files import Files
-from stylize_core.store.ledger import live_results
-from stylize_core.store.records import PLAN, ROWS, TERMS
-from stylize_core.store.tables import publish_table, read_table
+from stylize_core.store.live import live_lines
+from stylize_core.store.records import PLAN, RESULTS, ROWS, TERMS
+from stylize_core.store.tables import read_batches
 
-FORMULA = re.compile(r"[=+@\t\r]|-(?![\w./+-]*$)")
-"""How a cell starts that a spreadsheet would run as a formula; a negative number is none."""
+LINES = 20_000
+"""Rows in memory at once."""
 
-_FINALS = [f"final_{term}" for term in TERMS]
-_LIVE = ["job_id", "run", "status", "image", "seconds", *_FINALS, "error_code", "error"]
+_KEPT = ("image", "seconds", *(f"final_{term}" for term in TERMS), "error_code", "error")
+_PLANNED = ("row", "id", "job_id", "action", "error_code", "error")
 
 
 def latest_run(files: Files) -> str:
@@ -41,15 +39,15 @@ def _runs(files: Files) -> list[str]:
     return sorted(run for _, run, _ in plans)
 
 
-def read_plan(files: Files, run: str) -> pd.DataFrame:
-    """Returns the plan of a run: a line per manifest row, in its order, with schema `records.PLAN`.
+def read_plan(files: Files, run: str, columns: Sequence[str]) -> Iterator[pa.Table]:
+    """Yields columns of a run's plan, see `records.PLAN`: a line per manifest row, in its order, `LINES` at once.
 
     Raises:
         UsageError: there is no such run.
     """
+    schema = pa.schema([PLAN.field(name) for name in columns])
     try:
-        plan: pd.DataFrame = read_table(files, layout.run(run, "plan.parquet"), PLAN).to_pandas()
-        return plan
+        yield from read_batches(files, layout.run(run, "plan.parquet"), schema, LINES)
     except FileNotFoundError:
         known = ", ".join(_runs(files)[-5:]) or "none"
         raise UsageError(
@@ -57,93 +55,76 @@ def read_plan(files: Files, run: str) -> pd.DataFrame:
         ) from None
 
 
-def collect_rows(files: Files, run: str) -> pd.DataFrame:
-    """Returns what became of every row of a run's manifest.
+def read_rows(files: Files, run: str) -> Iterable[pa.Table]:
+    """Returns the rows as they were published when the run ended, or as they stand now if it never did."""
+    path = layout.run(run, "results.parquet")
+    return read_batches(files, path, ROWS, LINES) if files.exists(path) else collect_rows(files, run)
 
-    Rows in = done + skipped + failed + rejected + stopped, always. A row is `done` where this run made its image,
-    `skipped` where an earlier one did, `stopped` where nobody has yet.
+
+def collect_rows(files: Files, run: str) -> "RunRows":
+    """Returns what became of every row of a run's manifest.
 
     Args:
         files: the store.
         run: the run's name.
 
-    Returns:
-        A line per manifest row, in its order, with schema `records.ROWS`; rows of one job repeat its line.
+    Raises:
+        UsageError: there is no such run.
+        StoreError: a file of the store is damaged.
     """
-    plan = read_plan(files, run)
-    live = live_results(files).select(_LIVE).to_pandas().set_index("job_id").add_prefix("live_")
-    lines = plan.join(live, on="job_id")
-    rejected = lines["action"] == "reject"
-    rows = pd.DataFrame({"row": lines["row"], "id": lines["id"], "job_id": lines["job_id"]})
-    rows["status"] = np.select(
-        [rejected, lines["live_status"].isna(), lines["live_status"] == "failed", lines["live_run"] == run],
-        ["rejected", "stopped", "failed", "done"],
-        default="skipped",
+    schema = pa.schema([PLAN.field("job_id")])
+    asked = pa.concat_tables([schema.empty_table(), *read_plan(files, run, ["job_id"])])["job_id"]
+    found = pa.concat_tables(
+        [_shortened(lines, run) for lines in live_lines(files, ("job_id", "run", "status", *_KEPT))]
+        or [_shortened(RESULTS.empty_table(), run)]
     )
-    for column in ("image", "seconds", *_FINALS):
-        rows[column] = lines[f"live_{column}"]
-    for column in ("error_code", "error"):
-        rows[column] = lines[f"live_{column}"].where(~rejected, lines[column])
-    typed: pd.DataFrame = _table(rows).to_pandas()
-    return typed
+    places = pc.index_in(asked, value_set=found["job_id"].combine_chunks())
+    return RunRows(files, run, found.drop_columns(["job_id"]).combine_chunks(), places.combine_chunks())
 
 
-def read_rows(files: Files, run: str) -> pd.DataFrame:
-    """Returns the rows as they were published when the run ended, or as they stand now if it never did."""
-    try:
-        rows: pd.DataFrame = read_table(files, layout.run(run, "results.parquet"), ROWS).to_pandas()
-        return rows
-    except FileNotFoundError:
-        return collect_rows(files, run)
+@dataclass(frozen=True, slots=True)
+class RunRows:
+    """What became of every row of a run's manifest: tables with schema `records.ROWS`, in the manifest's order.
 
+    Rows in = done + skipped + failed + rejected + stopped, always. A row is `done` where this run made its image,
+    `skipped` where an earlier one did, `stopped` where nobody has yet. Rows of one job repeat its line.
 
-def publish_rows(files: Files, run: str) -> pd.DataFrame:
-    """Writes the record of a run: results.csv, results.parquet and failed.csv; returns `collect_rows`."""
-    rows = collect_rows(files, run)
-    failed = failed_manifest(read_plan(files, run), rows)
-    errors = rows["error"].map(harmless, na_action="ignore")
-    files.publish(layout.run(run, "failed.csv"), _csv(failed))
-    files.publish(layout.run(run, "results.csv"), _csv(rows.assign(error=errors)))
-    publish_table(files, layout.run(run, "results.parquet"), _table(rows))
-    return rows
+    They may be iterated over again and again: memory holds what is kept of each job, some 150 bytes.
 
-
-def failed_manifest(plan: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
-    """Returns a manifest of the failed and rejected rows, to be mended and run again.
-
-    It has the columns as read, inputs as absolute URIs (it lies in another folder than the manifest did), and the
-    reason in `x_error_code` and `x_error`, which the manifest's reader carries through.
-
-    Args:
-        plan: with schema `records.PLAN`.
-        rows: with schema `records.ROWS`, line by line the same rows.
+    Attributes:
+        files: the store.
+        run: the run's name.
+        found: of the store's lines that count, what rows repeat.
+        places: of each row's line in `found`, null where there is none.
     """
-    cells = [json.loads(text) for text in plan["cells"]]
-    columns = list(dict.fromkeys(name for line in cells for name in line))
-    failed = rows["status"].isin(["failed", "rejected"])
-    lines = [_mendable(cells[i], plan.iloc[i], rows.iloc[i]) for i in np.flatnonzero(failed)]
-    columns += [name for name in ("x_error_code", "x_error") if name not in columns]
-    return pd.DataFrame(lines, columns=pd.Index(columns), dtype="str").fillna("")
+
+    files: Files
+    run: str
+    found: pa.Table
+    places: pa.Array
+
+    def __iter__(self) -> Iterator[pa.Table]:
+        """Yields the rows, `LINES` at once."""
+        start = 0
+        for planned in read_plan(self.files, self.run, _PLANNED):
+            yield _rows(planned, self.found.take(self.places.slice(start, len(planned))))
+            start += len(planned)
 
 
-def _mendable(cells: dict[str, str], planned: "pd.Series[Any]", row: "pd.Series[Any]") -> dict[str, str]:
-    inputs = {
-        name: planned[name]
-        for name in ("content", "style", "init")
-        if cells.get(name) and name in planned and pd.notna(planned[name])
-    }
-    line = {**cells, **inputs, "x_error_code": row["error_code"], "x_error": row["error"]}
-    return {name: harmless(cell) for name, cell in line.items() if pd.notna(cell)}
+def _shortened(lines: pa.Table, run: str) -> pa.Table:
+    is_failed, is_ours = pc.equal(lines["status"], "failed"), pc.equal(lines["run"], run)
+    return lines.select(["job_id", *_KEPT]).append_column("is_failed", is_failed).append_column("is_ours", is_ours)
 
 
-def harmless(cell: str) -> str:
-    """Returns a cell that no spreadsheet takes for a formula: text that starts like one gets an apostrophe."""
-    return f"'{cell}" if FORMULA.match(cell) else cell
-
-
-def _table(rows: pd.DataFrame) -> pa.Table:
-    return pa.Table.from_pandas(rows, schema=ROWS, preserve_index=False)
-
-
-def _csv(frame: pd.DataFrame) -> bytes:
-    return frame.to_csv(index=False, lineterminator="\n").encode("utf-8")
+def _rows(planned: pa.Table, found: pa.Table) -> pa.Table:
+    """Joins planned rows with their lines, which are null where there is none."""
+    is_rejected = pc.equal(planned["action"], "reject")
+    cases = [is_rejected, pc.is_null(found["is_failed"]), found["is_failed"], found["is_ours"]]
+    status = pc.case_when(
+        pc.make_struct(*cases, field_names=["rejected", "stopped", "failed", "done"]),
+        *("rejected", "stopped", "failed", "done", "skipped"),
+    )
+    columns = {name: planned[name] for name in ("row", "id", "job_id")} | {"status": status}
+    columns |= {name: found[name] for name in _KEPT}
+    columns |= {name: pc.if_else(is_rejected, planned[name], found[name]) for name in ("error_code", "error")}
+    return pa.table([columns[name] for name in ROWS.names], schema=ROWS)

@@ -1,16 +1,50 @@
-"""Which jobs a page shows one by one: all of a small run; the best, worst, failed and a sample of a large one."""
+"""Which jobs a report is about, and which of them a page shows one by one.
+
+A small run is shown whole. Of a large one the report draws some hundred jobs, and the page shows the best, the worst,
+failed ones and a sample of these.
+"""
 
 import random
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from stylize_core.report.record import JobRecord
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from stylize_core.report.record import FINISHED, JobRecord
 from stylize_core.report.variation import scale
+
+DRAWN = 500
+"""Jobs that a report is about, at most."""
 
 SHOW_ALL = 200
 RANKED = 12
 FAILED = 40
 SAMPLE = 24
+
+
+def draw(jobs: pa.Table, scales: Callable[[], npt.NDArray[np.int64]], seed: str) -> pa.Array:
+    """Returns the ids of the jobs that a report is about: all, or best, worst, failed and a sample of the finished.
+
+    Args:
+        jobs: `job_id`, `status`, `final_total` and `place` of each distinct job, in the manifest's order.
+        scales: gives a number for each place; jobs with the same one have totals that compare.
+        seed: fixes the sample.
+    """
+    if len(jobs) <= DRAWN:
+        return jobs["job_id"].combine_chunks()
+    status, totals = (jobs[name].to_pandas() for name in ("status", "final_total"))
+    failed = np.flatnonzero(status == "failed")[:FAILED]
+    judged = totals[(status != "failed") & totals.notna()]
+    number = pd.Series(scales()[jobs["place"].to_numpy()])[judged.index]
+    medians = judged.groupby(number).transform("median").replace(0.0, 1.0)
+    ranked = (judged / medians).sort_values(kind="stable").index.to_numpy()
+    chosen = {*failed.tolist(), *ranked[:RANKED].tolist(), *ranked[-RANKED:].tolist()}
+    others = np.setdiff1d(np.flatnonzero(status.isin(FINISHED)), list(chosen)).tolist()
+    chosen |= set(random.Random(seed).sample(others, min(len(others), DRAWN - len(chosen))))
+    return jobs["job_id"].take(pa.array(sorted(chosen), pa.int64())).combine_chunks()
 
 
 def select(jobs: Sequence[JobRecord], seed: str) -> dict[str, str]:

@@ -1,8 +1,9 @@
 """Contact sheets of a run: matrix, sweeps and strips, as JPEG pages in its folder."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from operator import itemgetter
 
 from stylize_core.report import variation
 from stylize_core.report.canvas import Canvas
@@ -15,6 +16,9 @@ from stylize_core.store import layout
 from stylize_core.store.files import Files
 
 FOLDER = "contact-sheets"
+
+PAGES = 20
+"""Drawn at most: each takes up to a second, and nobody looks at more."""
 
 CELL_EDGES = (128, 256)
 """Long edge of the pictures, pixels: that of the results within these bounds, so that none is blown up."""
@@ -34,6 +38,19 @@ class SheetFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Sheets:
+    """The contact sheets of a run.
+
+    Attributes:
+        files: the published pages in their order.
+        undrawn: number of further pages, beyond `PAGES`.
+    """
+
+    files: tuple[SheetFile, ...]
+    undrawn: int
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """A page to be drawn.
 
@@ -46,14 +63,18 @@ class Page:
     draw: Callable[[], Canvas]
 
 
-def write_sheets(files: Files, record: RunRecord, pictures: Pictures) -> list[SheetFile]:
-    """Draws every contact sheet of a run and publishes it, one page at a time; returns the pages in their order."""
+def write_sheets(files: Files, record: RunRecord, pictures: Pictures) -> Sheets:
+    """Draws the contact sheets of a run and publishes them, one page at a time; pages of an earlier drawing go."""
     cell = cell_size(record.finished)
     sheets = {"matrix": grid_pages(matrices(record.jobs), cell, pictures)}
     for names, grids in sweeps(record.jobs).items():
         sheets[f"sweep-{names}"] = grid_pages(grids, cell, pictures)
     sheets["strips"] = strip_pages(record.finished, cell, pictures)
-    return [sheet for name, pages in sheets.items() for sheet in _publish(files, record.run, name, pages)]
+    pages = [(number, *page) for name, parts in sheets.items() for number, page in enumerate(_named(name, parts))]
+    drawn = {name for _, name, _ in sorted(pages, key=itemgetter(0))[:PAGES]}  # the first of each, the second ...
+    published = [_publish(files, record.run, name, page) for _, name, page in pages if name in drawn]
+    _delete_others(files, record.run, published)
+    return Sheets(tuple(published), len(pages) - len(published))
 
 
 def cell_size(jobs: Sequence[JobRecord]) -> tuple[int, int]:
@@ -86,7 +107,8 @@ def strip_pages(jobs: Sequence[JobRecord], cell: tuple[int, int], pictures: Pict
     """Returns the pages with a strip for each job."""
     if not jobs:
         return []
-    strips = [make_strip(job, variation.axes(jobs)) for job in jobs]
+    names = variation.axes(jobs)
+    strips = [make_strip(job, names) for job in jobs]
     frame = StripFrame(*cell, tiles=max(len(strip.tiles) for strip in strips))
     across, down = frame.capacity
     per_page = across * down
@@ -98,11 +120,18 @@ def strip_pages(jobs: Sequence[JobRecord], cell: tuple[int, int], pictures: Pict
     ]
 
 
-def _publish(files: Files, run: str, name: str, pages: Sequence[Page]) -> list[SheetFile]:
+def _named(name: str, pages: Sequence[Page]) -> Iterator[tuple[str, Page]]:
+    """Yields a sheet's pages with the names of their files."""
     numbered = len(pages) > 1 or name == "strips"
-    sheets = []
     for number, page in enumerate(pages, 1):
-        file = f"{FOLDER}/{name}-{number:03d}.jpg" if numbered else f"{FOLDER}/{name}.jpg"
-        files.publish(layout.run(run, file), page.draw().jpeg())
-        sheets.append(SheetFile(name=file, title=page.title))
-    return sheets
+        yield f"{FOLDER}/{name}-{number:03d}.jpg" if numbered else f"{FOLDER}/{name}.jpg", page
+
+
+def _publish(files: Files, run: str, name: str, page: Page) -> SheetFile:
+    files.publish(layout.run(run, name), page.draw().jpeg())
+    return SheetFile(name=name, title=page.title)
+
+
+def _delete_others(files: Files, run: str, published: Sequence[SheetFile]) -> None:
+    kept = {layout.run(run, sheet.name) for sheet in published}
+    files.delete([entry.path for entry in files.list(layout.run(run, FOLDER)) if entry.path not in kept])

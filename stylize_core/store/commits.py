@@ -36,8 +36,7 @@ def publish_commit(files: Files, commit: str, outcomes: list[Outcome]) -> None:
         StoreFull: there is no space left.
         StoreUnusable: the store cannot be written.
     """
-    with ThreadPoolExecutor(_THREADS) as pool:
-        list(pool.map(partial(_publish_pictures, files), outcomes))
+    publish_pictures(files, outcomes)
     for outcome in outcomes:
         _describe(outcome, commit)
     metrics = [outcome.metrics for outcome in outcomes if outcome.metrics is not None]
@@ -45,6 +44,12 @@ def publish_commit(files: Files, commit: str, outcomes: list[Outcome]) -> None:
         publish_table(files, layout.metrics(commit), pa.concat_tables([METRICS.empty_table(), *metrics]))
     publish_table(files, layout.results(commit), results_table([outcome.result for outcome in outcomes]))
     files.delete(path for outcome in outcomes for path in _superseded(outcome))
+
+
+def publish_pictures(files: Files, outcomes: list[Outcome]) -> None:
+    """Publishes images and snapshots; errors as of `publish_commit`."""
+    with ThreadPoolExecutor(_THREADS) as pool:
+        list(pool.map(partial(_publish_pictures, files), outcomes))
 
 
 def _publish_pictures(files: Files, outcome: Outcome) -> None:

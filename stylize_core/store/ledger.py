@@ -10,9 +10,12 @@ import pyarrow.compute as pc
 from stylize_core.store import layout
 from stylize_core.store.files import Files
 from stylize_core.store.records import METRICS, RESULTS
-from stylize_core.store.tables import map_tables, read_table, read_tables
+from stylize_core.store.tables import map_tables, read_batches, read_tables
 
 T = TypeVar("T")
+
+LINES = 50_000
+"""Lines of losses in memory at once, beside those that are asked for."""
 
 
 def read_results(files: Files) -> pa.Table:
@@ -21,7 +24,7 @@ def read_results(files: Files) -> pa.Table:
     Raises:
         StoreError: a results file is damaged; it is named.
     """
-    return read_tables(files, _paths(files), RESULTS)
+    return read_tables(files, results_paths(files), RESULTS)
 
 
 def map_results(function: Callable[[pa.Table], T], files: Files, columns: list[str]) -> Iterator[T]:
@@ -30,11 +33,13 @@ def map_results(function: Callable[[pa.Table], T], files: Files, columns: list[s
     For stores whose lines as a whole do not fit into memory; raises as `read_results` does.
     """
     schema = pa.schema([RESULTS.field(column) for column in columns])
-    return map_tables(function, files, _paths(files), schema)
+    return map_tables(function, files, results_paths(files), schema)
 
 
-def _paths(files: Files) -> list[str]:
-    return [entry.path for entry in files.list(layout.RESULTS) if entry.path.endswith(".parquet")]
+def results_paths(files: Files) -> list[str]:
+    """Returns the paths of all results files, in the order of the commits' names."""
+    paths = [entry.path for entry in files.list(layout.RESULTS) if entry.path.endswith(".parquet")]
+    return sorted(paths, key=lambda path: path.removesuffix(".parquet"))
 
 
 def live(results: pa.Table) -> pa.Table:
@@ -94,8 +99,10 @@ def read_metrics(files: Files, results: pa.Table) -> pa.Table:
 
 
 def _metrics_of(files: Files, commit: str, jobs: list[str]) -> pa.Table:
+    wanted = pa.array(jobs, pa.string())
     try:
-        table = read_table(files, layout.metrics(commit), METRICS)
+        batches = read_batches(files, layout.metrics(commit), METRICS, LINES)
+        counting = [table.filter(pc.is_in(table["job_id"], value_set=wanted)) for table in batches]
     except FileNotFoundError:
         return METRICS.empty_table()
-    return table.filter(pc.is_in(table["job_id"], value_set=pa.array(jobs, pa.string())))
+    return pa.concat_tables([METRICS.empty_table(), *counting])

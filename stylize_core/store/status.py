@@ -6,11 +6,15 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from stylize_core.store import layout
-from stylize_core.store.files import Entry, Files
+from stylize_core.store.files import Files
 from stylize_core.store.holder import Holder, newest_holder
-from stylize_core.store.ledger import live_results
+from stylize_core.store.live import LINES, live_lines
 from stylize_core.store.records import ROWS
-from stylize_core.store.tables import read_table
+from stylize_core.store.tables import read_batches
+
+_STATUS = pa.schema([ROWS.field("status")])
+
+Span = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,37 +61,41 @@ def summary(files: Files) -> Summary:
     Raises:
         StoreError: a results file is damaged; it is named.
     """
-    lines = live_results(files)
-    entries = files.list("")
+    jobs, errors = Counter[str](), Counter[str]()
+    for lines in live_lines(files, ("status", "error_code")):
+        jobs.update(lines["status"].to_pylist())
+        errors.update(lines["error_code"].drop_null().to_pylist())
+    count, size, runs = _listed(files)
     newest = newest_holder(files)
     return Summary(
-        jobs=_counts(lines["status"]),
-        errors=_counts(lines["error_code"].drop_null()),
-        files=len(entries),
-        bytes=sum(entry.size for entry in entries),
-        runs=_runs(files, entries),
+        jobs=dict(sorted(jobs.items())),
+        errors=dict(sorted(errors.items())),
+        files=count,
+        bytes=size,
+        runs=[_run(files, run, times) for run, times in sorted(runs.items())],
         holder=newest if newest and newest.may_be_alive() else None,
     )
 
 
-def _counts(column: pa.ChunkedArray) -> dict[str, int]:
-    return dict(sorted(Counter(column.to_pylist()).items()))
-
-
-def _runs(files: Files, entries: list[Entry]) -> list[RunSummary]:
-    entries_of: dict[str, list[Entry]] = {}
-    for entry in entries:
+def _listed(files: Files) -> tuple[int, int, dict[str, Span]]:
+    """Returns number and bytes of all files, and when each run's first and last were written."""
+    count, size = 0, 0
+    runs: dict[str, Span] = {}
+    for entry in files.list(""):
+        count, size = count + 1, size + entry.size
         folder, _, rest = entry.path.partition("/")
         if folder == layout.RUNS and "/" in rest:
-            entries_of.setdefault(rest.partition("/")[0], []).append(entry)
-    return [_run(files, run, entries_of[run]) for run in sorted(entries_of)]
+            run = rest.partition("/")[0]
+            first, last = runs.get(run, (entry.modified, entry.modified))
+            runs[run] = min(first, entry.modified), max(last, entry.modified)
+    return count, size, runs
 
 
-def _run(files: Files, run: str, entries: list[Entry]) -> RunSummary:
+def _run(files: Files, run: str, times: Span) -> RunSummary:
+    rows = Counter[str]()
     try:
-        statuses = read_table(files, layout.run(run, "results.parquet"), pa.schema([ROWS.field("status")]))
-        rows = _counts(statuses["status"])
+        for table in read_batches(files, layout.run(run, "results.parquet"), _STATUS, LINES):
+            rows.update(table["status"].to_pylist())
     except FileNotFoundError:
-        rows = None
-    times = [entry.modified for entry in entries]
-    return RunSummary(run=run, first_written=min(times), last_written=max(times), rows=rows)
+        return RunSummary(run=run, first_written=times[0], last_written=times[1], rows=None)
+    return RunSummary(run=run, first_written=times[0], last_written=times[1], rows=dict(sorted(rows.items())))

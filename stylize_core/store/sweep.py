@@ -1,13 +1,20 @@
 """Files without a mark: what a kill or a failure in the middle of a commit leaves behind."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stylize_core.store import layout
 from stylize_core.store.disk import TEMPORARY
 from stylize_core.store.files import Files
-from stylize_core.store.ledger import live, read_results
+from stylize_core.store.ledger import results_paths
+from stylize_core.store.live import live_table
+
+AT_ONCE = 100_000
+"""Files that are looked up together."""
 
 
 def sweep(files: Files) -> int:
@@ -18,39 +25,60 @@ def sweep(files: Files) -> int:
     Raises:
         StoreError: a results file is damaged; nothing is deleted then.
     """
-    paths = stray_files(files, read_results(files))
+    paths = stray_files(files)
     files.delete(paths)
     return len(paths)
 
 
-def stray_files(files: Files, results: pa.Table) -> list[str]:
-    """Returns the paths of the files without a mark.
+def stray_files(files: Files) -> list[str]:
+    """Returns the paths of the files without a mark, sorted.
 
     They are temporary files, images that no live line names, snapshots of jobs without a live line, and losses of
     commits without lines. Inputs, runs and the lease have no mark; of inputs and runs only temporary files count. The
     lease's own are left alone: its holder and those who wait write them at any time.
 
-    Args:
-        files: of the store.
-        results: every committed line.
+    Raises:
+        StoreError: a results file is damaged.
     """
-    has_mark = _marks(results)
-    strays = []
-    for entry in files.list(""):
-        folder, _, rest = entry.path.partition("/")  # without a rest: a link in the place of a folder
-        is_temporary = TEMPORARY in entry.path and folder != layout.LEASE
-        if is_temporary or (rest and folder in has_mark and not has_mark[folder](entry.path)):
-            strays.append(entry.path)
-    return strays
+    marks = _marks(files)
+    found = (entry.path for entry in files.list(""))
+    strays: list[str] = []
+    while paths := list(islice(found, AT_ONCE)):
+        strays += [path for path in paths if TEMPORARY in path and _folder(path) != layout.LEASE]
+        for folder, marked in marks.items():
+            strays += marked.missing([path for path in paths if _folder(path) == folder and TEMPORARY not in path])
+    return sorted(strays)
 
 
-def _marks(results: pa.Table) -> dict[str, Callable[[str], bool]]:
-    lines = live(results)
-    images = set(lines["image"].to_pylist())
-    jobs = set(lines["job_id"].to_pylist())
-    metrics = {layout.metrics(commit) for commit in results["commit"].to_pylist()}
+@dataclass(frozen=True, slots=True)
+class _Marked:
+    """What has a mark in a folder.
+
+    Attributes:
+        name_of: by which a file is known, from its path.
+        names: those with a mark.
+    """
+
+    name_of: Callable[[str], str]
+    names: pa.Array
+
+    def missing(self, paths: Sequence[str]) -> list[str]:
+        """Returns the paths without a mark."""
+        names = pa.array(map(self.name_of, paths), pa.string())
+        is_marked = pc.is_in(names, value_set=self.names).to_pylist()
+        return [path for path, marked in zip(paths, is_marked, strict=True) if not marked]
+
+
+def _marks(files: Files) -> Mapping[str, _Marked]:
+    lines = live_table(files, ("job_id", "image"))
+    metrics = [path.replace(layout.RESULTS, layout.METRICS, 1) for path in results_paths(files)]
     return {
-        layout.IMAGES: images.__contains__,
-        layout.SNAPSHOTS: lambda path: path.split("/")[-2] in jobs,
-        layout.METRICS: metrics.__contains__,
+        layout.IMAGES: _Marked(str, lines["image"].combine_chunks()),
+        layout.SNAPSHOTS: _Marked(lambda path: path.split("/")[-2], lines["job_id"].combine_chunks()),
+        layout.METRICS: _Marked(str, pa.array(metrics, pa.string())),
     }
+
+
+def _folder(path: str) -> str:
+    folder, slash, _ = path.partition("/")
+    return folder if slash else ""  # a link may stand in the place of a folder

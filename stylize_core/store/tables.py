@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from tempfile import TemporaryFile
 from typing import TypeVar
 
@@ -45,16 +46,21 @@ def read_table(files: Files, path: str, schema: pa.Schema) -> pa.Table:
         FileNotFoundError: there is no such file.
         StoreError: the file is damaged, or lacks a column.
     """
-    data = files.read(path)
-    try:
-        file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
-        return file.read(columns=schema.names, use_threads=False).select(schema.names).cast(schema)
-    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
-        raise StoreError(
-            "a file of the store is damaged",
-            where=f"{files.public_uri}/{path}",
-            todo="restore it from a backup, or delete it: what it held is then computed again",
-        ) from error
+    data = pa.BufferReader(files.read(path))
+    with _damage_named(files, path):
+        return _typed(_parquet(data).read(columns=schema.names, use_threads=False), schema)
+
+
+def read_batches(files: Files, path: str, schema: pa.Schema, lines: int) -> Iterator[pa.Table]:
+    """Yields the columns of a schema from a Parquet file, so many lines at a time; errors as of `read_table`.
+
+    On a disk no more of the file than that is in memory; from elsewhere it comes as a whole.
+    """
+    local = files.local_path(path)
+    data = pa.BufferReader(files.read(path)) if local is None else pa.OSFile(str(local))
+    with data, _damage_named(files, path):
+        for batch in _parquet(data).iter_batches(lines, columns=schema.names, use_threads=False):
+            yield _typed(pa.Table.from_batches([batch]), schema)
 
 
 def read_tables(files: Files, paths: Iterable[str], schema: pa.Schema) -> pa.Table:
@@ -69,3 +75,23 @@ def map_tables(function: Callable[[pa.Table], T], files: Files, paths: Iterable[
     """
     with ThreadPoolExecutor(_THREADS) as pool:
         yield from pool.map(lambda path: function(read_table(files, path, schema)), paths)
+
+
+def _parquet(data: pa.NativeFile) -> pq.ParquetFile:
+    return pq.ParquetFile(data, page_checksum_verification=True)
+
+
+def _typed(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    return table.select(schema.names).cast(schema)
+
+
+@contextmanager
+def _damage_named(files: Files, path: str) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+        raise StoreError(
+            "a file of the store is damaged",
+            where=f"{files.public_uri}/{path}",
+            todo="restore it from a backup, or delete it: what it held is then computed again",
+        ) from error

@@ -5,6 +5,7 @@ import io
 import json
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,11 +13,16 @@ from hypothesis import strategies as st
 from stylize_core.errors import UsageError
 from stylize_core.manifest import Manifest, Row
 from stylize_core.report import collect_rows, latest_run, publish_rows
-from stylize_core.report.rows import harmless
+from stylize_core.report import rows as joined
+from stylize_core.report.failed import harmless
 from stylize_core.store import layout
 from stylize_core.store.files import Files
 from stylize_core.store.records import ROWS, STATUSES
 from stylize_core.store.tables import read_table
+
+
+def _frame(tables):
+    return pa.concat_tables(tables).to_pandas()
 
 
 def _read_csv(files, path):
@@ -25,7 +31,7 @@ def _read_csv(files, path):
 
 def test_every_row_has_one_status(stores, run):
     """Rows in = done + skipped + failed + rejected + stopped: a line per manifest row, in its order."""
-    rows = collect_rows(stores(12), run)
+    rows = _frame(collect_rows(stores(12), run))
     assert rows["status"].tolist() == [
         *["done"] * 5,
         "failed",
@@ -42,19 +48,19 @@ def test_every_row_has_one_status(stores, run):
 
 def test_a_duplicate_row_is_reported_for_both(stores, run):
     """Rows of one job share its line."""
-    rows = collect_rows(stores(12), run).drop(columns="row")
+    rows = _frame(collect_rows(stores(12), run)).drop(columns="row")
     pd.testing.assert_series_equal(rows.iloc[0], rows.iloc[6], check_names=False)
 
 
 def test_errors_come_from_where_they_arose(stores, run):
     """A rejected row has the plan's error, a failed one its result's, any other none."""
-    codes = collect_rows(stores(12), run)["error_code"]
+    codes = _frame(collect_rows(stores(12), run))["error_code"]
     assert codes.dropna().to_dict() == {5: "diverged", 9: "image_truncated", 10: "input_missing"}
 
 
 def test_a_diverged_job_keeps_its_image(stores, run):
     """A failed row names its image where there is one."""
-    rows = collect_rows(stores(12), run)
+    rows = _frame(collect_rows(stores(12), run))
     assert stores(12).exists(rows["image"][5])
     assert pd.isna(rows["image"][9])
 
@@ -64,21 +70,23 @@ def test_a_row_done_since_is_skipped_by_the_next_run(builder, run):
     job = builder.row(builder.source("content", 1), builder.source("style", 1))
     builder.outcome(job, run="20261119-020000")
     files = builder.publish()
-    assert collect_rows(files, run)["status"].tolist() == ["skipped"]
+    assert _frame(collect_rows(files, run))["status"].tolist() == ["skipped"]
 
 
 def test_nothing_finished_means_stopped(builder, run):
     """A plan without any result is a run that was stopped at once."""
     builder.row(builder.source("content", 1), builder.source("style", 1))
-    assert collect_rows(builder.publish(), run)["status"].tolist() == ["stopped"]
+    assert _frame(collect_rows(builder.publish(), run))["status"].tolist() == ["stopped"]
 
 
 def test_published_rows_are_those_collected(stores, run):
     """results.parquet has the schema of the record, results.csv the same lines."""
     files = stores(12)
-    rows = publish_rows(files, run)
+    counts = publish_rows(files, run)
+    rows = _frame(collect_rows(files, run))
     table = read_table(files, layout.run(run, "results.parquet"), ROWS)
     pd.testing.assert_frame_equal(table.to_pandas(), rows)
+    assert counts == {status: rows["status"].tolist().count(status) for status in STATUSES}
     lines = _read_csv(files, layout.run(run, "results.csv"))
     assert [line["status"] for line in lines] == rows["status"].tolist()
     assert [float(line["final_style"]) for line in lines[:5]] == pytest.approx(rows["final_style"][:5].tolist())
@@ -153,3 +161,31 @@ def test_an_unknown_run_names_the_known(stores, run):
     with pytest.raises(UsageError) as caught:
         collect_rows(stores(1), "yesterday")
     assert run in caught.value.todo
+
+
+@pytest.mark.parametrize("lines", [1, 5])
+def test_the_record_does_not_depend_on_how_many_rows_are_held(stores, run, monkeypatch, lines):
+    """Written a few rows at a time, every file is the same."""
+    files = stores(12)
+    published = {}
+    for held in (20_000, lines):
+        monkeypatch.setattr(joined, "LINES", held)
+        counts = publish_rows(files, run)
+        table = read_table(files, layout.run(run, "results.parquet"), ROWS)
+        texts = [files.read(layout.run(run, name)) for name in ("results.csv", "failed.csv")]
+        published[held] = (counts, table.to_pandas(), texts)
+    pd.testing.assert_frame_equal(published[20_000][1], published[lines][1])
+    assert published[20_000][::2] == published[lines][::2]
+
+
+def test_a_failed_row_may_have_columns_that_the_first_lacks(builder, run):
+    """A row that was cut short lacks the last columns; failed.csv has them all."""
+    builder.rejected("bad_row", "1 cell where the header has 3")
+    builder.plan[0]["cells"] = json.dumps({"content": "a"})
+    builder.rejected("input_missing", "there is no file")
+    files = builder.publish()
+    publish_rows(files, run)
+    first, second = _read_csv(files, layout.run(run, "failed.csv"))
+    assert list(first) == ["content", "style", "x_note", "x_error_code", "x_error"]
+    assert first["style"] == ""
+    assert second["style"] == "style.jpg"

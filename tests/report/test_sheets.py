@@ -5,6 +5,7 @@ import io
 import pytest
 from PIL import Image
 
+from stylize_core.report import sheets
 from stylize_core.report.canvas import ALARM, PAGE_LIMIT, PAPER, Box, Canvas
 from stylize_core.report.grid_sheet import draw_grid, frame_grid, split_grid
 from stylize_core.report.grids import Grid, Tile
@@ -37,9 +38,9 @@ def _large_grid(rows, columns):
 def test_every_sheet_is_a_picture_within_the_limit(stores, run, rows, names):
     """Matrix, sweeps and strips, each page a JPEG that every viewer opens."""
     files = stores(rows)
-    sheets = write_sheets(files, read_record(files, run), Pictures(files))
-    assert [sheet.name for sheet in sheets] == [f"contact-sheets/{name}" for name in names]
-    for sheet in sheets:
+    pages = write_sheets(files, read_record(files, run), Pictures(files)).files
+    assert [sheet.name for sheet in pages] == [f"contact-sheets/{name}" for name in names]
+    for sheet in pages:
         image = _open_sheet(files, run, sheet.name)
         assert image.format == "JPEG"
         assert max(image.size) <= PAGE_LIMIT
@@ -144,3 +145,21 @@ def test_a_damaged_picture_counts_as_missing(tmp_path):
     files.publish("images/aa/a.png", b"no picture")
     assert Pictures(files).thumbnail("images/aa/a.png", 8) is None
     assert Pictures(files).thumbnail("images/aa/b.png", 8) is None
+
+
+def test_pages_are_bounded(stores, run, monkeypatch):
+    """The first page of each sheet before the second of any; what is not drawn is counted, and old pages go."""
+    files = stores(210)
+    before = write_sheets(files, read_record(files, run), Pictures(files))
+    assert before.undrawn == 0
+    files.publish(layout.run(run, "contact-sheets/sweep-of-old-001.jpg"), b"")
+    monkeypatch.setattr(sheets, "PAGES", 2)
+    drawn = write_sheets(files, read_record(files, run), Pictures(files))
+    names = [sheet.name for sheet in drawn.files]
+    assert names == ["contact-sheets/matrix.jpg", "contact-sheets/strips-001.jpg"]
+    assert drawn.undrawn == len(before.files) - 2
+    assert [entry.path for entry in files.list(layout.run(run, "contact-sheets"))] == [
+        layout.run(run, name) for name in names
+    ]
+    monkeypatch.undo()
+    write_sheets(files, read_record(files, run), Pictures(files))

@@ -5,7 +5,13 @@ import pytest
 
 from stylize_core.errors import StoreError
 from stylize_core.store.files import Files
-from stylize_core.store.tables import publish_table, read_table, read_tables
+from stylize_core.store.tables import (
+    publish_batches,
+    publish_table,
+    read_batches,
+    read_table,
+    read_tables,
+)
 
 SCHEMA = pa.schema([("name", pa.string()), ("n", pa.int32())])
 
@@ -63,3 +69,23 @@ def test_a_missing_column_is_damage(files: Files) -> None:
     publish_table(files, "t.parquet", pa.table({"name": ["x"], "n": ["y"]}))
     with pytest.raises(StoreError, match="damaged"):
         read_table(files, "t.parquet", SCHEMA)
+
+
+@pytest.mark.parametrize("lines", [1, 4, 7, 100])
+def test_a_large_table_goes_through_in_parts(files: Files, lines: int) -> None:
+    """Written batch by batch and read so many lines at a time, whatever the batches were, it is the same table."""
+    publish_batches(files, "t.parquet", SCHEMA, table(12).to_batches(max_chunksize=5))
+    assert read_table(files, "t.parquet", SCHEMA).equals(table(12))
+    parts = list(read_batches(files, "t.parquet", SCHEMA, lines))
+    assert [len(part) for part in parts] == [min(lines, 12 - start) for start in range(0, 12, lines)]
+    assert pa.concat_tables(parts).equals(table(12))
+
+
+def test_a_table_read_in_parts_is_checked(files: Files) -> None:
+    """A missing file and a cut one are errors as when it is read as a whole."""
+    with pytest.raises(FileNotFoundError):
+        list(read_batches(files, "gone.parquet", SCHEMA, 10))
+    publish_table(files, "t.parquet", table(50))
+    files.publish("t.parquet", files.read("t.parquet")[:-1])
+    with pytest.raises(StoreError, match=r"damaged .*t\.parquet"):
+        list(read_batches(files, "t.parquet", SCHEMA, 10))

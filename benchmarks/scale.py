@@ -1,0 +1,200 @@
+"""What a run costs beside its optimisation, by number of rows: the orchestration, the client's memory, the store.
+
+    python -m benchmarks.scale [--rows 10 1000 10000 100000] [--runner loop local] [--store URI] [--output DIR]
+
+The whole command runs, each time in a fresh process and into a new store; a stub stands in for `Engine.optimise` and
+`Engine.fit` alone: images of 16 px, made at once, in batches of 64, a batch a chunk as long as that makes no more than
+2,000 chunks. The orchestration is the time of all chunks, less what the commits spend on encoding and on writing (with
+fsync). Memory is the resident set of the command's own process, half is at half of the rows. Writes scale.csv and
+scale.png.
+"""
+
+import argparse
+import contextlib
+import csv
+import math
+import os
+import shutil
+import sqlite3
+import tempfile
+import time
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from PIL import Image
+
+from benchmarks.command import machine, make_console, table_of
+from benchmarks.memory import in_fresh_process
+from benchmarks.meter import Meter
+from benchmarks.plots import scale_chart
+from flows.cli import main as stylize
+from stylize_core.chunks import MAX_CHUNKS
+from stylize_core.engine.encode import to_8bit
+from stylize_core.engine.engine import Engine, Pair
+from stylize_core.engine.memory import Fit
+from stylize_core.engine.optimise import OnStep, Optimised
+from stylize_core.store.status import summary
+from stylize_core.store.store import open_store
+
+BATCH = 64
+SIZE_PX, STEPS = 16, 20
+CONTENTS, STYLES = 100, 10
+
+Line = dict[str, int | float | str]
+
+
+def write_manifest(folder: Path, rows: int) -> Path:
+    """Writes pictures, and a manifest that crosses them again and again, each time with another seed."""
+    generator = np.random.default_rng(0)
+    for name, count in (("content", CONTENTS), ("style", STYLES)):
+        for number in range(count):
+            pixels = generator.integers(0, 256, (2 * SIZE_PX, 2 * SIZE_PX, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / f"{name}-{number}.png")
+    manifest = folder / "manifest.csv"
+    with manifest.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("content", "style", "size", "steps", "seed"))
+        for row in range(rows):
+            seed, pair = divmod(row, CONTENTS * STYLES)
+            content, style = divmod(pair, STYLES)
+            writer.writerow((f"content-{content}.png", f"style-{style}.png", SIZE_PX, STEPS, seed))
+    return manifest
+
+
+def stub_optimise(_: Engine, pairs: Sequence[Pair], *, on_step: OnStep, **__: Any) -> list[Optimised]:
+    """Stands in for `Engine.optimise`: every result is its content, every loss falls in the same way."""
+    settings = pairs[0].settings
+    losses = _losses(settings.steps, 4 + len(settings.content_layers) + len(settings.style_layers))
+    on_step(settings.steps, losses[-1, :1])
+    return [
+        Optimised(
+            image=to_8bit(pair.content),
+            diverged=False,
+            steps=settings.steps,
+            best_step=settings.steps,
+            losses=losses,
+            seconds=torch.linspace(0, 1, settings.steps + 1),
+            batch=len(pairs),
+            final=losses[-1],
+            snapshots={},
+        )
+        for pair in pairs
+    ]
+
+
+@cache
+def _losses(steps: int, columns: int) -> torch.Tensor:
+    return torch.rand(steps + 1, columns, generator=torch.Generator().manual_seed(0)).sort(dim=0, descending=True)[0]
+
+
+def measure(rows: int, runner: str, store: str) -> Line:
+    """Runs the command once and returns its figures; to be called in a fresh process.
+
+    Args:
+        rows: of the manifest.
+        runner: loop or local.
+        store: a new one.
+    """
+    with tempfile.TemporaryDirectory(prefix="stylize-scale-", ignore_cleanup_errors=True) as folder:
+        os.environ["PREFECT_HOME"] = folder  # no server, profile or database of the user
+        os.environ.pop("PREFECT_API_URL", None)
+        manifest = write_manifest(Path(folder), rows)
+        Engine.optimise = stub_optimise  # type: ignore[method-assign,assignment]
+        Engine.fit = lambda *_: Fit(jobs=BATCH, recompute=False, bytes=0)  # type: ignore[method-assign]
+        meter = Meter(rows)
+        command = ["run", str(manifest), "--store", store, "--weights", "builtin", "--runner", runner]
+        command += ["--rows-per-task", str(max(BATCH, math.ceil(rows / MAX_CHUNKS)))]
+        _run(command)
+        return {"rows": rows, "runner": runner, **meter.figures(), **_prefect(Path(folder)), **_store(store)}
+
+
+def _run(command: list[str]) -> None:
+    """Runs the command; what it says is only of interest where it fails."""
+    with tempfile.TemporaryFile("w+") as log:
+        try:
+            with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
+                stylize(command)
+        except SystemExit as end:
+            if end.code:
+                log.seek(0)
+                raise RuntimeError(log.read()) from None
+
+
+def _prefect(home: Path) -> Line:
+    """Counts task runs once the server has written all of them: it does so some time after they happen."""
+    database = home / "prefect.db"
+    if not database.exists():
+        return {"task_runs": 0, "database_bytes": 0}
+    counts = [-1, _task_runs(database)]
+    while counts[-1] != counts[-2]:
+        time.sleep(3)
+        counts.append(_task_runs(database))
+    return {"task_runs": counts[-1], "database_bytes": database.stat().st_size}
+
+
+def _task_runs(database: Path) -> int:
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        return int(connection.execute("select count(*) from task_run").fetchone()[0])
+
+
+def _store(store: str) -> Line:
+    found = summary(open_store(store, create=False))
+    return {"store_objects": found.files, "store_bytes": found.bytes}
+
+
+def shown(frame: pd.DataFrame) -> pd.DataFrame:
+    """Returns the figures as words for the terminal."""
+
+    def megabytes(*names: str) -> list[str]:
+        return [" / ".join(f"{line[name] / 1e6:.0f}" for name in names) for line in frame.to_dict("records")]
+
+    return pd.DataFrame(
+        {
+            "rows": frame.rows,
+            "runner": frame.runner,
+            "plan s": frame.plan_seconds,
+            "run s": frame.run_seconds,
+            "finish s": frame.finish_seconds,
+            "ms a row": frame.row_ms,
+            "orchestration": frame.orchestration_ms,
+            "encoding": frame.encode_ms,
+            "writing": frame.write_ms,
+            "MB plan / run / finish": megabytes("plan_peak_bytes", "run_peak_bytes", "finish_peak_bytes"),
+            "MB start / half / end": megabytes("start_bytes", "half_bytes", "end_bytes"),
+            "task runs": frame.task_runs,
+            "objects": frame.store_objects,
+            "store MB": frame.store_bytes / 1e6,
+        }
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measures, prints and writes."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, nargs="+", default=[10, 1_000, 10_000, 100_000])
+    parser.add_argument("--runner", nargs="+", choices=("loop", "local"), default=["loop", "local"])
+    parser.add_argument("--store", help="folder or URL below which a store is made for each run, and kept")
+    parser.add_argument("--output", type=Path, default=Path(), help="folder of the files")
+    arguments = parser.parse_args(argv)
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    console, lines = make_console(), []
+    console.print(machine(torch.device("cpu")))
+    for rows in arguments.rows:
+        for runner in arguments.runner:
+            base = arguments.store or tempfile.mkdtemp(prefix="stylize-scale-")
+            lines.append(in_fresh_process(measure, rows, runner, f"{base}/{rows}-{runner}"))
+            if not arguments.store:
+                shutil.rmtree(base)
+            frame = pd.DataFrame(lines)
+            frame.to_csv(arguments.output / "scale.csv", index=False)  # each time: a run cut short leaves these
+    console.print(table_of(shown(frame)))
+    scale_chart(frame).save(arguments.output / "scale.png", scale_factor=2)
+
+
+if __name__ == "__main__":
+    main()

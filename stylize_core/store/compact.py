@@ -1,0 +1,190 @@
+"""Small commits made into few large ones at the end of a run, so that a store of a million jobs is soon read.
+
+The new commit is published like any other, losses first and the mark last; only then are the old ones deleted, marks
+first. Wherever that is cut off, every line is there with its losses, some of them twice, of which one counts as ever;
+what is left over has no mark.
+
+Only neighbours in the order of names are joined, and their commit's name lies between theirs and the next: so of lines
+of equal rank the same one counts before and after.
+"""
+
+import logging
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stylize_core.errors import StoreError, StoreLocked
+from stylize_core.store import layout
+from stylize_core.store.files import Files
+from stylize_core.store.ledger import live
+from stylize_core.store.records import METRICS, RESULTS
+from stylize_core.store.tables import map_tables, publish_batches
+
+_log = logging.getLogger(__name__)
+
+FEW = 16
+"""Fewer neighbours than this are left alone: readers do not feel them."""
+
+RESULTS_BYTES, METRICS_BYTES = 4_000_000, 32_000_000
+"""Of the files that are joined, at most: some 40,000 lines."""
+
+LARGE = 1 / 4
+"""A commit with this share of either bound is left alone: no line is rewritten again and again."""
+
+RESULTS_LINES, METRICS_LINES = 10_000, 50_000
+"""Of a row group, about: some 20 MB in memory."""
+
+AT_ONCE = 8
+"""Files read at once, each small."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit as the store lists it.
+
+    Attributes:
+        name: of the commit.
+        results: bytes of its results.
+        metrics: bytes of its losses; 0 where it has none.
+    """
+
+    name: str
+    results: int
+    metrics: int
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it is left alone."""
+        return self.results >= LARGE * RESULTS_BYTES or self.metrics >= LARGE * METRICS_BYTES
+
+
+def compact(files: Files, check: Callable[[], None] = lambda: None) -> int:
+    """Joins small commits and returns how many it joined; only for the lease's holder, while nobody commits.
+
+    Nobody depends on it: where it fails, the log says why, and nothing is lost.
+
+    Args:
+        files: of the store.
+        check: raises where the lease is lost; called before each commit.
+
+    Raises:
+        StoreLocked: by `check`.
+    """
+    joined = 0
+    try:
+        for group in _groups(_commits(files)):
+            check()
+            _join(files, group)
+            joined += len(group)
+    except StoreLocked:
+        raise
+    except (StoreError, FileNotFoundError) as error:
+        _log.warning("small commits are left as they are: %s", error)
+    return joined
+
+
+def _commits(files: Files) -> list[Commit]:
+    """Returns the commits in the order of their names."""
+    sizes = {folder: _sizes(files, folder) for folder in (layout.RESULTS, layout.METRICS)}
+    return [
+        Commit(name, size, sizes[layout.METRICS].get(name, 0)) for name, size in sorted(sizes[layout.RESULTS].items())
+    ]
+
+
+def _sizes(files: Files, folder: str) -> dict[str, int]:
+    found = (entry for entry in files.list(folder) if entry.path.endswith(".parquet"))
+    return {entry.path.removeprefix(f"{folder}/").removesuffix(".parquet"): entry.size for entry in found}
+
+
+def _groups(commits: Iterable[Commit]) -> list[list[Commit]]:
+    """Returns stretches of small commits that are worth joining, each within the bounds."""
+    groups: list[list[Commit]] = [[]]
+    for commit in commits:
+        together = [*groups[-1], commit]
+        is_full = (
+            sum(one.results for one in together) > RESULTS_BYTES or sum(one.metrics for one in together) > METRICS_BYTES
+        )
+        if is_full or commit.is_large:
+            groups.append([])
+        if not commit.is_large:
+            groups[-1].append(commit)
+    return [group for group in groups if len(group) >= FEW]
+
+
+def _join(files: Files, group: Sequence[Commit]) -> None:
+    name = _name_after(group[-1].name)
+    lines = _keys(files, group)
+    if any(commit.metrics for commit in group):
+        losses = _regrouped(_losses(files, group, lines), METRICS_LINES)
+        publish_batches(files, layout.metrics(name), METRICS, losses)
+    results = _regrouped(_results(files, group, lines, name), RESULTS_LINES)
+    publish_batches(files, layout.results(name), RESULTS, results)
+    files.delete([layout.results(commit.name) for commit in group])
+    files.delete([layout.metrics(commit.name) for commit in group])
+
+
+def _name_after(name: str) -> str:
+    """Returns a name that sorts right after the given one, before that of any later commit."""
+    compacted = re.fullmatch(r"(.+)_(\d{4})", name)
+    stem, times = (compacted[1], int(compacted[2])) if compacted else (name, 0)
+    return f"{stem}_{times + 1:04d}"
+
+
+def _keys(files: Files, group: Sequence[Commit]) -> pa.Table:
+    """Returns what tells which lines of a group count; `commit` is a commit's number in the group, `place` a line's."""
+    schema = pa.schema([RESULTS.field(name) for name in ("job_id", "attempt", "status")])
+    tables = list(_read(files, [layout.results(commit.name) for commit in group], schema))
+    commits = np.repeat(np.arange(len(group), dtype=np.int32), [len(table) for table in tables])
+    lines = pa.concat_tables(tables).append_column("commit", pa.array(commits))
+    return lines.append_column("place", pa.array(np.arange(len(lines))))
+
+
+def _losses(files: Files, group: Sequence[Commit], lines: pa.Table) -> Iterator[pa.Table]:
+    """Yields each commit's losses of the lines that count: losses are known by their job, and a job's must be one."""
+    counting = live(lines)
+    jobs, commits = counting["job_id"].combine_chunks(), counting["commit"].to_numpy()
+    places = [place for place, commit in enumerate(group) if commit.metrics]
+    tables = _read(files, [layout.metrics(group[place].name) for place in places], METRICS)
+    for place, table in zip(places, tables, strict=True):
+        yield table.filter(pc.is_in(table["job_id"], value_set=jobs.filter(pa.array(commits == place))))
+
+
+def _results(files: Files, group: Sequence[Commit], lines: pa.Table, name: str) -> Iterator[pa.Table]:
+    """Yields each commit's lines under the new name, less those of which a later commit has a line of equal rank."""
+    kept = _latest_of_each_rank(lines)
+    start = 0
+    for table in _read(files, [layout.results(commit.name) for commit in group], RESULTS):
+        renamed = table.set_column(
+            RESULTS.get_field_index("commit"), RESULTS.field("commit"), pa.array([name] * len(table))
+        )
+        yield renamed.filter(pa.array(kept[start : start + len(table)]))
+        start += len(table)
+
+
+def _latest_of_each_rank(lines: pa.Table) -> npt.NDArray[np.bool_]:
+    ranks = pc.binary_join_element_wise(lines["job_id"], lines["status"], pc.cast(lines["attempt"], pa.string()), "/")
+    kept = np.zeros(len(lines), dtype=np.bool_)
+    kept[live(lines.set_column(0, "job_id", ranks))["place"].to_numpy()] = True
+    return kept
+
+
+def _read(files: Files, paths: Sequence[str], schema: pa.Schema) -> Iterator[pa.Table]:
+    for start in range(0, len(paths), AT_ONCE):
+        yield from map_tables(lambda table: table, files, paths[start : start + AT_ONCE], schema)
+
+
+def _regrouped(tables: Iterable[pa.Table], lines: int) -> Iterator[pa.RecordBatch]:
+    """Yields the same lines in batches of at least so many, the last one excepted."""
+    pending: list[pa.Table] = []
+    for table in tables:
+        pending.append(table)
+        if sum(map(len, pending)) >= lines:
+            yield from pa.concat_tables(pending).combine_chunks().to_batches()
+            pending = []
+    if pending:
+        yield from pa.concat_tables(pending).combine_chunks().to_batches()

@@ -1,0 +1,62 @@
+"""The lines that count, some at a time."""
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from stylize_core.errors import StoreUnusable
+from stylize_core.store import live as reading
+from stylize_core.store.commits import publish_commit
+from stylize_core.store.files import Files
+from stylize_core.store.ledger import live_results
+from stylize_core.store.live import live_lines, live_table
+from stylize_core.store.records import RESULTS, Outcome
+
+MakeOutcome = Callable[..., Outcome]
+
+LINE = st.tuples(st.sampled_from("abcdef"), st.sampled_from(["done", "failed"]), st.integers(1, 3))
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    commits=st.lists(st.lists(LINE, min_size=1, max_size=4, unique_by=lambda line: line[0]), max_size=6),
+    lines=st.integers(1, 8),
+)
+def test_they_are_those_of_the_ledger(
+    commits: list[list[Any]], lines: int, outcome: MakeOutcome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many are read at once, each line that counts is given once, with the columns asked for."""
+    monkeypatch.setattr(reading, "LINES", lines)
+    files = Files(f"memory://{uuid.uuid4().hex}")
+    for n, jobs in enumerate(commits):
+        made = [outcome(job, status=status, attempt=attempt) for job, status, attempt in jobs]
+        publish_commit(files, f"c{n}", made)
+    expected = live_results(files)
+    assert live_table(files, RESULTS.names).sort_by("job_id").to_pylist() == expected.to_pylist()
+    assert live_table(files, ["status"]).column_names == ["status"]
+
+
+def test_memory_holds_some_at_a_time(files: Files, outcome: MakeOutcome, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small commits come together, about as many lines as asked for; a larger one comes whole, in order."""
+    monkeypatch.setattr(reading, "LINES", 4)
+    for n, jobs in enumerate((2, 2, 1, 9, 3)):
+        publish_commit(files, f"c{n}", [outcome(f"{n}{job}") for job in range(jobs)])
+    tables = [table["commit"].to_pylist() for table in live_lines(files, ["commit"])]
+    assert tables == [["c0"] * 2 + ["c1"] * 2, ["c2"] + ["c3"] * 9, ["c4"] * 3]
+
+
+def test_a_store_that_is_compacted_meanwhile(files: Files, outcome: MakeOutcome) -> None:
+    """A file that is gone since it was listed is an error that passes, not a job forgotten."""
+    for n in range(3):
+        publish_commit(files, f"c{n}", [outcome(f"aa{n}")])
+    lines = live_lines(files, ["job_id"])
+    reading_paths = reading.results_paths(files)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reading, "results_paths", lambda _: [*reading_paths, "results/gone.parquet"])
+        with pytest.raises(StoreUnusable, match="compacted while it was read") as raised:
+            next(lines)
+    assert raised.value.retryable
