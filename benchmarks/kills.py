@@ -28,6 +28,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 from rich.console import Console
 
 from benchmarks.command import table_of
@@ -107,7 +108,10 @@ def _check_any(files: Files, committed: set[int], ended: Ended) -> Iterator[str]
         yield f"committed and computed again, by seed: {sorted(twice)}"
     if lost := committed - _committed(files):
         yield f"committed and lost, by seed: {sorted(lost)}"
-    jobs = Counter(read_results(files)["job_id"].to_pylist())
+    lines = read_results(files).select(["job_id", "run", "attempt"]).to_pylist()
+    jobs = Counter(
+        job for job, _, _ in {tuple(line.values()) for line in lines}
+    )  # a line may be there twice for a while
     if several := [job for job, count in jobs.items() if count > 1]:
         yield f"several results: {several}"
     yield from (f"{fault.path}: {fault.what}" for fault in verify(files) if fault.what != STRAY)
@@ -117,9 +121,9 @@ def _check_end(files: Files, expected: dict[str, bytes]) -> Iterator[str]:
     """Yields what is wrong with a store after a run to the end."""
     if _images(files) != expected:
         yield "images other than those of an undisturbed run"
-    rows = read_rows(files, latest_run(files))
-    if len(rows) != len(expected) or not rows["status"].isin(["done", "skipped"]).all():
-        yield f"rows: {rows['status'].value_counts().to_dict()}"
+    statuses = Counter(pa.concat_tables(read_rows(files, latest_run(files)))["status"].to_pylist())
+    if statuses.total() != len(expected) or not statuses.keys() <= {"done", "skipped"}:
+        yield f"rows: {dict(statuses)}"
     yield from (f"{fault.path}: {fault.what}" for fault in verify(files) if fault.what == STRAY)
 
 
