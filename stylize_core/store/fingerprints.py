@@ -1,8 +1,8 @@
 """What a store remembers of inputs, so that each file is read once, ever."""
 
 import hashlib
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -45,10 +45,10 @@ class Fingerprint(NamedTuple):
 
 
 class Fingerprints:
-    """The inputs that a store knows, by URI (without credentials), size and stamp; 64 bytes of memory each."""
+    """The inputs that a store knows, by URI (without credentials), size and stamp; 60 bytes of memory each."""
 
     def __init__(self) -> None:
-        self._known = _Known.of(b"", b"", [])
+        self._known = _Known.of([])
         self._new: dict[bytes, tuple[Stat, Fingerprint]] = {}
 
     @classmethod
@@ -61,7 +61,8 @@ class Fingerprints:
         entries = files.list(layout.INPUTS, recursive=False)
         paths = [entry.path for entry in entries if entry.path.endswith(".parquet")]
         fingerprints = cls()
-        fingerprints._known = _joined(list(map_tables(_condensed, files, paths, _SCHEMA)))
+        fingerprints._known = _Known.of(map_tables(_condensed, files, paths, _SCHEMA))
+        pa.default_memory_pool().release_unused()
         return fingerprints
 
     @property
@@ -99,8 +100,8 @@ class Fingerprints:
         """Keeps what was added in its compact form alone: known to this object, never to be saved."""
         entries = [entry for _, entry in self._new.values()]
         digests = bytes.fromhex("".join(entry.sha256 for entry in entries))
-        added = _Known.of(b"".join(self._new), digests, [(entry.width, entry.height) for entry in entries])
-        self._known = _joined([self._known, added])
+        shapes = np.array([(entry.width, entry.height) for entry in entries], np.int32)
+        self._known = _Known.of([self._known.part(), (b"".join(self._new), digests, shapes.tobytes())])
         self._new.clear()
 
 
@@ -109,8 +110,12 @@ def _key(uri: str, size: int, stamp: str) -> bytes:
     return hashlib.blake2b(f"{public_uri(uri)}\0{size}\0{stamp}".encode(), digest_size=16).digest()
 
 
+_Part = tuple[bytes, bytes, bytes]
+"""Of n fingerprints: keys of 16 bytes, digests of 32, and width and height in 4 bytes each."""
+
+
 class _Known(NamedTuple):
-    """Fingerprints, compact: 64 bytes each.
+    """Fingerprints, compact: 60 bytes each.
 
     Attributes:
         keys: (n,) of 16 bytes, sorted.
@@ -120,27 +125,32 @@ class _Known(NamedTuple):
     """
 
     keys: npt.NDArray[np.bytes_]
-    places: npt.NDArray[np.int64]
+    places: npt.NDArray[np.int32]
     digests: npt.NDArray[np.uint8]
     shapes: npt.NDArray[np.int32]
 
     @classmethod
-    def of(cls, keys: bytes, digests: bytes, shapes: Any) -> "_Known":
-        """Returns fingerprints by key.
-
-        Args:
-            keys: n of 16 bytes each.
-            digests: 32 bytes each.
-            shapes: n widths and heights.
-        """
-        unsorted = np.frombuffer(keys, "S16")
-        places = np.argsort(unsorted, kind="stable")
+    def of(cls, parts: Iterable[_Part]) -> "_Known":
+        """Joins parts, one after another; of two fingerprints with one key, the later one counts."""
+        joined = bytearray(), bytearray(), bytearray()  # which grow in place, so that nothing is there twice
+        for part in parts:
+            for whole, more in zip(joined, part, strict=True):
+                whole += more
+        unsorted, digests, shapes = joined
+        keys = np.frombuffer(unsorted, "S16")
+        places = np.argsort(keys, kind="stable").astype(np.int32)
         return cls(
-            unsorted[places],
+            keys[places],
             places,
             np.frombuffer(digests, np.uint8).reshape(-1, 32),
-            np.array(shapes, np.int32).reshape(-1, 2),
+            np.frombuffer(shapes, np.int32).reshape(-1, 2),
         )
+
+    def part(self) -> _Part:
+        """Returns the inverse of `of`."""
+        keys = np.empty_like(self.keys)
+        keys[self.places] = self.keys
+        return keys.tobytes(), self.digests.tobytes(), self.shapes.tobytes()
 
     def find(self, keys: Sequence[bytes]) -> list[Fingerprint | None]:
         """Returns the last fingerprint of each key; None where there is none."""
@@ -156,25 +166,10 @@ class _Known(NamedTuple):
         ]
 
 
-def _condensed(table: pa.Table) -> _Known:
+def _condensed(table: pa.Table) -> _Part:
     keys, digests = bytearray(), bytearray()
     for batch in table.to_batches(_CONDENSED):
         uris, sizes, stamps, texts = (batch[name].to_pylist() for name in ("uri", "size", "stamp", "sha256"))
         keys += b"".join(map(_key, uris, sizes, stamps))
         digests += bytes.fromhex("".join(texts))
-    return _Known.of(bytes(keys), bytes(digests), np.column_stack([table["width"], table["height"]]))
-
-
-def _joined(parts: list[_Known]) -> _Known:
-    """Joins fingerprints; a later one replaces an earlier one with the same key."""
-    parts = [_Known.of(b"", b"", []), *parts]
-    starts = np.cumsum([0, *(len(part.keys) for part in parts)])
-    keys = np.concatenate([part.keys for part in parts])
-    places = np.concatenate([part.places + start for part, start in zip(parts, starts, strict=False)])
-    order = np.argsort(keys, kind="stable")
-    return _Known(
-        keys[order],
-        places[order],
-        np.concatenate([part.digests for part in parts]),
-        np.concatenate([part.shapes for part in parts]),
-    )
+    return bytes(keys), bytes(digests), np.column_stack([table["width"], table["height"]]).tobytes()

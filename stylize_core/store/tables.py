@@ -1,7 +1,8 @@
 """Parquet files of a store."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from tempfile import TemporaryFile
 from typing import TypeVar
@@ -71,10 +72,18 @@ def read_tables(files: Files, paths: Iterable[str], schema: pa.Schema) -> pa.Tab
 def map_tables(function: Callable[[pa.Table], T], files: Files, paths: Iterable[str], schema: pa.Schema) -> Iterator[T]:
     """Yields what a function makes of each Parquet file, in the order of the paths; raises as `read_table` does.
 
-    Threads read some files ahead, and the function, called there, may make them smaller.
+    Some files are read ahead: of a store elsewhere many at once, to wait for all of them at a time; of a local one few,
+    because they take memory.
     """
-    with ThreadPoolExecutor(_THREADS) as pool:
-        yield from pool.map(lambda path: function(read_table(files, path, schema)), paths)
+    window = 2 if files.local_path("results") else _THREADS
+    with ThreadPoolExecutor(window) as pool:
+        reading: deque[Future[pa.Table]] = deque()
+        for path in paths:
+            reading.append(pool.submit(read_table, files, path, schema))
+            if len(reading) > window:
+                yield function(reading.popleft().result())
+        while reading:
+            yield function(reading.popleft().result())
 
 
 def _parquet(data: pa.NativeFile) -> pq.ParquetFile:
