@@ -76,6 +76,7 @@ def test_retryable_is_what_may_pass_by_itself() -> None:
         "StoreFull",
         "JobTimeout",
         "DeviceLost",
+        "WorkerLost",
     }
 
 
