@@ -66,7 +66,7 @@ def test_the_drawn_tree_names_every_class() -> None:
 
 
 def test_retryable_is_what_may_pass_by_itself() -> None:
-    """Only reading, writing, inputs that changed, time and the device may go better a second time; a bad file never."""
+    """Only reading, writing, changed inputs, time, device and worker may go better a second time; a bad file never."""
     retryable = {kind.__name__ for kind in KINDS if kind.retryable}
     assert retryable == {
         "InputUnreadable",
