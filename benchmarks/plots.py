@@ -73,5 +73,5 @@ def _growth(frame: pd.DataFrame, title: str, columns: list[str]) -> alt.Chart:
         x=alt.X("rows:Q", scale=scale, axis=axis),
         y=alt.Y("value:Q", title=title, scale=scale, axis=axis),
         color=alt.Color("part:N", title=None, sort=columns, legend=alt.Legend(orient="bottom", columns=1)),
-        strokeDash=alt.StrokeDash("runner:N", title=None, sort=["loop"]),
+        strokeDash=alt.StrokeDash("runner:N", sort=["loop"], legend=alt.Legend(symbolType="stroke", title=None)),
     ).properties(width=PANEL_PX, height=PANEL_PX)
