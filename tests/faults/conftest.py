@@ -26,7 +26,7 @@ class Ended:
 
 DRIVER = Path(__file__).with_name("driver.py")
 
-SECONDS = 250
+SECONDS = 400
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 ROWS = 1000
 LIMIT = "2"
