@@ -65,8 +65,8 @@ def test_a_completed_flow(flow: Callable[..., State[Any]], manifests: Any, store
     tasks = asyncio.run(_task_runs(_flow_run_id(state), 4))
     assert [run.name for run in tasks] == [
         "plan",
-        "chunk 1: 2 jobs, 32 px, lbfgs",
-        "chunk 2: 1 job, 32 px, lbfgs",
+        "chunk 1: 2 jobs, 32 px, plbfgs",
+        "chunk 2: 1 job, 32 px, plbfgs",
         "collect",
     ]
     assert [run.state.message for run in tasks] == [
@@ -126,7 +126,7 @@ def test_an_error_that_passes_is_tried_again(
             raise failures.pop()
         publish_commit(*arguments)
 
-    monkeypatch.setattr("stylize_core.chunk.publish_commit", fail_once)
+    monkeypatch.setattr("stylize_core.committing.publish_commit", fail_once)
     assert flow(manifests.rows(2)).is_completed()
     assert store.statuses() == ["done", "done"]
 
