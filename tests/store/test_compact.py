@@ -221,6 +221,7 @@ for line in sys.stdin:
 """
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_moment_costs_nothing(local: Files, fill: Callable[..., None], tmp_path: Path) -> None:
     """After `kill -9` before any change of the store: the same lines and losses, and all is sound after a sweep."""
     fill(local, range(5))
