@@ -64,7 +64,7 @@ def test_the_first_step_at_the_goal_is_found(losses: list[float], goal: float) -
 def test_presets_keep_their_way_and_get_the_objective() -> None:
     """Every setting of a preset is its own, but those of the objective, the size and the snapshots."""
     ways = ways_to_optimise(48, 9)
-    assert set(ways) == {"lbfgs", "adam", *PRESETS}
+    assert set(ways) == {"lbfgs", "plbfgs", "adam", *PRESETS}
     problem = resolve("default", {**BASE, **OBJECTIVE, "size": 48}).to_dict()
     shared = {*OBJECTIVE, "size"}
     for name in PRESETS:
