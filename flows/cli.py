@@ -44,7 +44,7 @@ app.command(making.app, name="weights")
 app.command(making.cross)
 app.command(making.presets)
 
-Manifest = Annotated[str | None, Parameter(help="CSV or Parquet manifest: a path or an fsspec URL.", show_default=False)]
+Manifest = Annotated[str | None, Parameter(help="Manifest, CSV or Parquet: a path or fsspec URL.", show_default=False)]
 
 
 @app.command
