@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,6 +37,8 @@ from stylize_core.store.store import open_store
 EDGE_PX = 48
 NAMES = 30_000  # of one file, where it is not read
 SAVED = 100_000  # fingerprints in one file of the store, as a run saves them
+
+CASES, FORMATS, COMMANDS = ("cold", "known", "shared"), ("csv", "parquet"), ("plan", "prepare")
 
 MEASURED = """
 import sys
@@ -122,7 +124,7 @@ def remember(store: Path, paths: Iterable[str]) -> None:
 
 def write_manifests(folder: Path, pairs: Iterable[tuple[str, str]]) -> dict[str, Path]:
     """Writes rows with settings of few kinds as CSV and as Parquet; returns the files by format."""
-    paths = {form: folder / f"manifest.{form}" for form in ("csv", "parquet")}
+    paths = {form: folder / f"manifest.{form}" for form in FORMATS}
     with paths["csv"].open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(("id", "content", "style", "preset", "size", "style_weight", "x_note"))
@@ -149,16 +151,13 @@ def shared(folder: Path, rows: int) -> dict[str, Path]:
     return write_manifests(folder, itertools.islice(pairs, rows))
 
 
-def cases(folder: Path, rows: int, cold_rows: int) -> Iterator[tuple[str, dict[str, Path], list[str]]]:
-    """Makes one case after another: its name, its manifests, and inputs of which the store is to know."""
-    for name, count in (("cold", cold_rows), ("known", rows), ("shared", rows)):
-        place = folder / name
-        place.mkdir()
-        if name == "shared":
-            yield name, shared(place, count), []
-        else:
-            manifests, inputs = distinct(place, count, NAMES if name == "known" else 1)
-            yield name, manifests, inputs if name == "known" else []
+def make_case(name: str, folder: Path, rows: int) -> tuple[dict[str, Path], list[str]]:
+    """Makes one case; returns its manifests, and the inputs of which the store is to know."""
+    folder.mkdir()
+    if name == "shared":
+        return shared(folder, rows), []
+    manifests, inputs = distinct(folder, rows, NAMES if name == "known" else 1)
+    return manifests, inputs if name == "known" else []
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -166,16 +165,19 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000, help="of the cases known and shared; at most 1,000,000")
     parser.add_argument("--cold-rows", type=int, default=50_000, help="of the case cold")
+    parser.add_argument("--cases", nargs="+", default=CASES, choices=CASES)
+    parser.add_argument("--formats", nargs="+", default=FORMATS, choices=FORMATS)
     parser.add_argument("--folder", type=Path, help="for inputs and stores, two links a row; the system's unless given")
     asked = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="planning-", dir=asked.folder) as name:
-        for case, manifests, known in cases(Path(name), asked.rows, asked.cold_rows):
-            made = Path(name, case, "store")
-            remember(made, known)
-            for (form, manifest), command in itertools.product(manifests.items(), ("plan", "prepare")):
-                store = Path(name, f"{case}-{form}-{command}")
-                shutil.copytree(made, store)
-                found = measure(command, manifest, store)
+        for case in asked.cases:
+            folder = Path(name, case)
+            manifests, known = make_case(case, folder, asked.cold_rows if case == "cold" else asked.rows)
+            remember(folder / "store", known)
+            for form, command in itertools.product(asked.formats, COMMANDS):
+                store = folder / f"{form}-{command}"
+                shutil.copytree(folder / "store", store)
+                found = measure(command, manifests[form], store)
                 figures = f"{found.seconds:8.1f} s{found.peak_mb:8.0f} MB"
                 print(f"{case:8}{form:9}{command:9}{figures}   {found.said}", flush=True)
 

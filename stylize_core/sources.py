@@ -67,7 +67,7 @@ class Sources:
     def _each(self, function: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
         size = min(_SLICE, len(items) // READERS + 1)
         slices = [items[start : start + size] for start in range(0, len(items), size)]
-        for results in self._pool.map(lambda part: [function(item) for item in part], slices):
+        for results in self._pool.map(lambda part: list(map(function, part)), slices):
             self._check_stop()
             yield from results
 

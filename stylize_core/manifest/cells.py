@@ -13,7 +13,8 @@ FORMULA_SIGNS = ("=", "+", "@")
 # Stricter than int() and float(), which also take 1_000, nan, inf and digits of other scripts.
 _WHOLE = re.compile(r"-?[0-9]+")
 _NUMBER = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
-_ID_SEGMENT = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,200}")  # file systems end at 255 bytes
+_SEGMENT = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9._-]{1,200}"  # file systems end at 255 bytes
+_ID = re.compile(f"{_SEGMENT}(?:/{_SEGMENT})*")
 
 
 def parse_text(text: str) -> str:
@@ -33,7 +34,7 @@ def parse_id(text: str) -> str:
     Raises:
         ValueError: another character, an empty segment, `.` or `..`, or a segment above 200 characters.
     """
-    if not all(_ID_SEGMENT.fullmatch(segment) for segment in text.split("/")):
+    if not _ID.fullmatch(text):
         raise ValueError(
             "is not allowed; use letters, digits and . _ - / (no leading, trailing or double slash, no . or .. "
             "between slashes, at most 200 characters between slashes)"

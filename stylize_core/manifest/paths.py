@@ -31,7 +31,7 @@ def absolute(path: str, folder: str) -> str:
         path: as written in the manifest; neither `~` nor backslashes mean anything.
         folder: of the manifest, as `folder_of` gives it.
     """
-    if is_url(path) or os.path.isabs(path):
+    if os.path.isabs(path) or is_url(path):
         return path
     scheme, separator, rest = folder.partition("://")
     if separator:

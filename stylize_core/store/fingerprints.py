@@ -118,13 +118,15 @@ class _Known(NamedTuple):
     """Fingerprints, compact: 60 bytes each.
 
     Attributes:
-        keys: (n,) of 16 bytes, sorted.
+        keys: (n,) first halves of the keys, sorted.
+        rests: (n,) second halves.
         places: (n,) of each key's digest and shape.
         digests: (n, 32) bytes.
         shapes: (n, 2) width and height in pixels.
     """
 
-    keys: npt.NDArray[np.bytes_]
+    keys: npt.NDArray[np.uint64]
+    rests: npt.NDArray[np.uint64]
     places: npt.NDArray[np.int32]
     digests: npt.NDArray[np.uint8]
     shapes: npt.NDArray[np.int32]
@@ -137,10 +139,11 @@ class _Known(NamedTuple):
             for whole, more in zip(joined, part, strict=True):
                 whole += more
         unsorted, digests, shapes = joined
-        keys = np.frombuffer(unsorted, "S16")
-        places = np.argsort(keys, kind="stable").astype(np.int32)
+        keys = np.frombuffer(unsorted, np.uint64).reshape(-1, 2)
+        places = np.argsort(keys[:, 0], kind="stable").astype(np.int32)
         return cls(
-            keys[places],
+            keys[places, 0],
+            keys[places, 1],
             places,
             np.frombuffer(digests, np.uint8).reshape(-1, 32),
             np.frombuffer(shapes, np.int32).reshape(-1, 2),
@@ -148,17 +151,20 @@ class _Known(NamedTuple):
 
     def part(self) -> _Part:
         """Returns the inverse of `of`."""
-        keys = np.empty_like(self.keys)
-        keys[self.places] = self.keys
+        keys = np.empty((len(self.keys), 2), np.uint64)
+        keys[self.places] = np.column_stack([self.keys, self.rests])
         return keys.tobytes(), self.digests.tobytes(), self.shapes.tobytes()
 
     def find(self, keys: Sequence[bytes]) -> list[Fingerprint | None]:
-        """Returns the last fingerprint of each key; None where there is none."""
+        """Returns the last fingerprint of each key; None where there is none.
+
+        Of two different keys with one first half, which nobody has ever seen, the earlier one is not found.
+        """
         if not len(self.keys) or not keys:
             return [None] * len(keys)
-        wanted = np.frombuffer(b"".join(keys), "S16")
+        wanted, rests = np.frombuffer(b"".join(keys), np.uint64).reshape(-1, 2).T
         at = np.searchsorted(self.keys, wanted, side="right") - 1
-        hits, places = self.keys[at] == wanted, self.places[at]
+        hits, places = (self.keys[at] == wanted) & (self.rests[at] == rests), self.places[at]
         digests, shapes = self.digests[places].tobytes().hex(), self.shapes[places].tolist()
         return [
             Fingerprint(digests[64 * i : 64 * i + 64], *shapes[i]) if hit else None

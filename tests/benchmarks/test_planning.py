@@ -10,17 +10,26 @@ from benchmarks import planning
 
 @pytest.mark.slow
 def test_planning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A line for each case, format and command: its seconds, its peak, and what it planned; nothing is left behind."""
-    planning.main(["--rows", "30", "--cold-rows", "4", "--folder", str(tmp_path)])
+    """A line for each command: its seconds, its peak, and what it planned; nothing is left behind."""
+    planning.main(["--rows", "30", "--cases", "known", "--formats", "parquet", "--folder", str(tmp_path)])
     lines = capsys.readouterr().out.splitlines()
-    found = [re.fullmatch(r"(\w+) +(\w+) +(\w+) +([\d.]+) s +(\d+) MB   (\d+) rows: (.*)", line) for line in lines]
-    cases = [match.group(1, 2, 3, 6) for match in found if match]
-    assert cases == [
-        (case, form, command, rows)
-        for case, rows in (("cold", "4"), ("known", "30"), ("shared", "30"))
-        for form in ("csv", "parquet")
-        for command in ("plan", "prepare")
+    found = [re.fullmatch(r"(\w+) +(\w+) +(\w+) +([\d.]+) s +(\d+) MB   30 rows: (.*)", line) for line in lines]
+    assert [match.group(1, 2, 3, 6) for match in found if match] == [
+        ("known", "parquet", "plan", "30 to compute"),
+        ("known", "parquet", "prepare", "30 jobs in 3 chunks"),  # a job each: three sizes, so three groups
     ]
     assert all(match and float(match[4]) > 0.5 and int(match[5]) > 100 for match in found)
-    assert {match[7] for match in found if match and match[1] != "cold"} == {"30 to compute", "30 jobs in 1 chunks"}
     assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("case", planning.CASES)
+def test_cases(case: str, tmp_path: Path) -> None:
+    """Every row is another pair of files that are there; those of `shared` are few."""
+    manifests, known = planning.make_case(case, tmp_path / case, 30)
+    rows = [line.split(",") for line in manifests["csv"].read_text().splitlines()[1:]]
+    pairs = [(content, style) for _, content, style, *_ in rows]
+    inputs = {path for pair in pairs for path in pair}
+    assert len(set(pairs)) == len(rows) == 30
+    assert len(inputs) == (5 + 6 if case == "shared" else 60)
+    assert all(Path(path).is_file() for path in inputs)
+    assert set(known) == (inputs if case == "known" else set())
