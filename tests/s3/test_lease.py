@@ -164,4 +164,5 @@ def test_a_failing_store_does_not_end_the_lease(proxy: Any, files: Files, caplog
         lease.check()
     assert caught.value.retryable
     lease.release()
+    lease._renewal.join()  # it may still have waited for its answer
     assert "could not be renewed" in caplog.text
