@@ -3,12 +3,17 @@
 from collections.abc import Container
 from dataclasses import dataclass, replace
 
+import pyarrow as pa
+
 from stylize_core.chunk import Chunk
 from stylize_core.errors import StylizeError, WorkerLost
 from stylize_core.store import layout
 from stylize_core.store.files import Files
+from stylize_core.store.ledger import results_paths
 from stylize_core.store.records import RESULTS
 from stylize_core.store.tables import read_tables
+
+_IDS = pa.schema([RESULTS.field("job_id")])
 
 MAX_DEATHS = 2
 """Workers that a job may cost when it is alone on them: one may die of something else."""
@@ -58,5 +63,5 @@ def committed(files: Files, run: str) -> set[str]:
     Raises:
         StoreError: the store cannot be read.
     """
-    paths = [entry.path for entry in files.list(layout.RESULTS) if entry.path.startswith(f"{layout.RESULTS}/{run}-")]
-    return set(read_tables(files, paths, RESULTS)["job_id"].to_pylist())
+    paths = [path for path in results_paths(files) if path.startswith(f"{layout.RESULTS}/{run}-")]
+    return set(read_tables(files, paths, _IDS)["job_id"].to_pylist())

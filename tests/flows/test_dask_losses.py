@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,10 +10,11 @@ import pytest
 pytest.importorskip("prefect_dask")
 
 from flows.dask_runner.cluster import _specifications
-from flows.dask_runner.losses import Piece
+from flows.dask_runner.losses import Piece, committed
 from flows.stylize_manifest import _fan_out
 from stylize_core.errors import UsageError
 from stylize_core.options import Options
+from stylize_core.store.files import Files
 
 
 @pytest.fixture
@@ -89,3 +91,10 @@ def test_without_dask(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(UsageError, match=r"not installed: distributed .* pip install 'stylize\[dask\]'"):
         _fan_out(Options(manifest="m", store="s", runner="dask"))
+
+
+def test_what_is_still_written_is_not_committed(tmp_path: Path) -> None:
+    """Another worker may be writing its mark at this moment; its file has a name of its own, and may go any time."""
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "run-1.parquet.tmp-abc").write_bytes(b"half")
+    assert committed(Files(str(tmp_path)), "run") == set()
