@@ -79,7 +79,7 @@ class Lbfgs:
 
     After each step the image is projected into the box [0, 1]. The pairs (s, y) are taken between projected images, so
     that they belong to the objective; clamping only at the end would throw away what the optimiser found outside (up
-    to 25 times the final loss, benchmarks/README.md). Two bounds stand in for the line search: the first step after a
+    to 16 times the final loss, benchmarks/README.md). Two bounds stand in for the line search: the first step after a
     start moves a pixel by `FIRST_STEP` on average along the gradient, and no step is longer than `LONGEST_STEP`. A
     pair without positive curvature is left out.
 
