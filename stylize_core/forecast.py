@@ -8,7 +8,7 @@ from typing import Protocol
 import torch
 
 from stylize_core.engine.engine import Engine, Pair
-from stylize_core.engine.memory import CHANNELS, Fit, fit
+from stylize_core.engine.memory import CHANNELS, Fit, fit, peak_bytes
 from stylize_core.engine.objective import layers_in_use
 from stylize_core.settings import LAYERS, Settings
 
@@ -127,14 +127,26 @@ def forecast(jobs: Iterable[tuple[Costing, int]], rate: Rate) -> Forecast:
         jobs: one of each kind, and how many there are of it.
         rate: of the device.
     """
-    count, seconds, memory, store = 0, 0.0, 0.0, 0.0
-    for job, number in jobs:
-        count += number
+    kinds = list(jobs)
+    count, seconds, memory, store = sum(number for _, number in kinds), 0.0, 0, 0.0
+    for job, number in kinds:
         seconds += number * job_seconds(job, rate)
-        memory = max(memory, _fit(job, rate).bytes)
+        memory = max(memory, _batch_bytes(job, rate, count))
         store += number * _store_bytes(job)
-    return Forecast(
-        jobs=count, seconds=seconds, peak_memory_bytes=int(memory), store_bytes=int(store), probed=rate.probed
+    return Forecast(jobs=count, seconds=seconds, peak_memory_bytes=memory, store_bytes=int(store), probed=rate.probed)
+
+
+def _batch_bytes(job: Costing, rate: Rate, jobs: int) -> int:
+    """Returns the peak of the largest batch that so many jobs make."""
+    found = _fit(job, rate)
+    return peak_bytes(
+        job.settings,
+        job.height,
+        job.width,
+        rate.precision,
+        rate.device,
+        jobs=min(found.jobs, jobs),
+        recompute=found.recompute,
     )
 
 

@@ -8,6 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import stylize_core.engine.network
 from stylize_core.engine.engine import Engine, Pair
+from stylize_core.engine.memory import peak_bytes
 from stylize_core.engine.weights import load_weights
 from stylize_core.forecast import NOTHING, Forecast, Rate, evaluation_flops, forecast, job_seconds, probe
 from stylize_core.job import Job, Source
@@ -120,6 +121,13 @@ def test_bytes_by_hand() -> None:
     assert jpeg < png
     with_snapshots = of(job(100, 100, steps=10, snapshot_every=4)).store_bytes
     assert with_snapshots == pytest.approx(3 * 19_000 + 11 * 4 * 11, abs=1)
+
+
+def test_a_batch_has_no_more_jobs_than_there_are() -> None:
+    """A single small job is not forecast the memory of the batch that many of them would make."""
+    one, two = (of(*[job(64, 64)] * jobs).peak_memory_bytes for jobs in (1, 2))
+    assert one == peak_bytes(job().settings, 64, 64, RATE.precision, RATE.device)
+    assert one < two < of(*[job(64, 64)] * 500).peak_memory_bytes
 
 
 def test_memory_is_that_of_the_largest_batch() -> None:
