@@ -27,7 +27,7 @@ def test_first_night_says_what_it_did(standing: Any, first_night: Any) -> None:
     assert first_night["name"] == "nightly.csv to store"
     assert first_night["state"]["type"] == "COMPLETED", first_night["state"]["message"]
     assert first_night["state"]["message"].startswith("2 rows: 2 done, 0 skipped, 0 failed")
-    assert list(standing.tasks(first_night["id"])) == ["plan", "chunk 1: 2 jobs, 32 px, lbfgs", "collect"]
+    assert list(standing.tasks(first_night["id"])) == ["plan", "chunk 1: 2 jobs, 32 px, plbfgs", "collect"]
 
 
 def test_first_night_shows_progress_counts_and_the_report(standing: Any, first_night: Any) -> None:
@@ -83,7 +83,7 @@ def test_cancelled_run_keeps_its_commits_and_gives_the_store_free(standing: Any,
     quick, endless = nights.rows(1)[0], nights.rows(1, size="256", steps="5000")[0]
     store = Path(standing.environment["STYLIZE_STORE"]).with_name("cancelled")
     run = standing.run_nightly(manifest=nights.write([quick, endless], "endless.csv"), store=str(store))
-    standing.wait_for(lambda: standing.tasks(run).get("chunk 2: 1 job, 256 px, lbfgs") == "Running")
+    standing.wait_for(lambda: standing.tasks(run).get("chunk 2: 1 job, 256 px, plbfgs") == "Running")
 
     asked = time.monotonic()
     standing.call(f"/flow_runs/{run}/set_state", {"state": {"type": "CANCELLING"}})
