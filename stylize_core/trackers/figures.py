@@ -26,7 +26,7 @@ from stylize_core.trackers.bands import read_bands
 from stylize_core.trackers.groups import Groups
 from stylize_core.trackers.strips import read_strips
 
-Values = npt.NDArray[np.float32]
+Values = npt.NDArray[np.float64]
 
 FIGURES = {**{f"final_{term}": f"final/{term}" for term in TERMS}, **{f"quality_{q}": f"quality/{q}" for q in QUALITY}}
 """Columns of the results whose distribution is shown, and the names that trackers show them under."""
@@ -63,7 +63,7 @@ class RunFigures:
         run: its name.
         store: public URI of the store.
         counts: rows by status, every status among them.
-        totals: `jobs`, `done`, `seconds` of the done ones, `groups` and how many of these are `undrawn`.
+        totals: `jobs`, `jobs_done`, `seconds` of these, `groups` and `groups_left_out`, the small ones of very many.
         settings: that all jobs share, `preset` among them, and for each other one how many values it takes.
         environment: device, precision, weights and versions, as far as the run recorded them.
         groups: the largest ones first.
@@ -100,10 +100,10 @@ def read_figures(files: Files, run: str) -> RunFigures:
         counts=_counts(files, run),
         totals={
             "jobs": len(groups.jobs),
-            "done": len(done),
+            "jobs_done": len(done),
             "seconds": pc.sum(done["seconds"]).as_py() or 0.0,
             "groups": groups.count,
-            "undrawn": groups.count - len(shown),
+            "groups_left_out": groups.count - len(shown),
         },
         settings=groups.settings(),
         environment=_environment(files, run),
@@ -142,7 +142,7 @@ def _distributions(lines: pa.Table, kinds: list[str]) -> dict[str, Values]:
     """Returns the finite values of each figure that has any."""
     found = {}
     for column, name in FIGURES.items():
-        values = lines[column].to_numpy().astype(np.float32)
+        values = lines[column].to_numpy().astype(np.float64)  # bins of nearly equal values need its digits
         values = values[np.isfinite(values)]
         if len(values) and name.partition("/")[0] in kinds:
             found[name] = values

@@ -46,7 +46,7 @@ def _writer() -> Any:
 
 
 def _write(figures: RunFigures, writer: Any) -> None:
-    writer.add_text("run", _table({"store": figures.store, **figures.counts, **figures.totals}))
+    writer.add_text("run", _table({"store": figures.store, **_rows(figures), **figures.totals}))
     writer.add_text("settings", _table(figures.settings))
     writer.add_text("environment", _table(figures.environment))
     for name, value in figures.medians.items():
@@ -90,6 +90,10 @@ def _write_hyperparameters(figures: RunFigures, writer: Any) -> None:
     metrics = {f"median/{name}": value for name, value in figures.medians.items()}
     for part in make(known, metrics):
         writer.file_writer.add_summary(part)
+
+
+def _rows(figures: RunFigures) -> dict[str, int]:
+    return {f"rows_{status}": count for status, count in figures.counts.items()}
 
 
 def _plain(value: object) -> object:

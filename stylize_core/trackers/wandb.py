@@ -77,7 +77,7 @@ def _write(wandb: Any, run: Any, figures: RunFigures) -> None:
         run.log({"step": step, **values})
     pictures = {f"results/{name}": wandb.Image(strip) for name, strip in figures.strips.items()}
     run.log({**_histograms(wandb, figures), **pictures})
-    run.summary.update({f"rows/{status}": count for status, count in figures.counts.items()})
+    run.summary.update({f"rows_{status}": count for status, count in figures.counts.items()})
     run.summary.update(dict(figures.totals))
     run.summary.update({f"median/{name}": value for name, value in figures.medians.items()})
     run.summary.update({f"group/{group.name}": _described(group) for group in figures.groups})
