@@ -26,6 +26,9 @@ class Groups:
     def __init__(self) -> None:
         self.jobs: dict[str, int] = {}
         self._numbers: dict[str, int] = {}  # of a group by the JSON of what tells it from others
+        self._shared: list[dict[str, object]] = []
+        self._alike: Counter[str] = Counter()
+        self._names: list[str] = []
         self._weights: dict[int, set[str]] = defaultdict(set)
         self._values: dict[str, set[str]] = defaultdict(set)
         self._place = lru_cache(maxsize=10_000)(self._placed)  # many rows share their settings
@@ -50,14 +53,11 @@ class Groups:
 
     def name(self, number: int) -> str:
         """Returns a short name, unlike any other group's."""
-        names = [self._short(other) for other in range(self.count)]
-        alike = names[:number].count(names[number])
-        return f"{names[number]}-{alike + 1}" if names.count(names[number]) > 1 else names[number]
+        return self._names[number]
 
     def shared(self, number: int) -> dict[str, object]:
         """Returns the settings that a group's jobs share by its definition."""
-        shared: dict[str, object] = json.loads(list(self._numbers)[number])
-        return shared
+        return self._shared[number]
 
     def has_one_total(self, number: int) -> bool:
         """Whether a group's totals may be compared: all its jobs weigh the terms alike."""
@@ -72,15 +72,21 @@ class Groups:
 
     def _placed(self, text: str) -> int:
         settings = json.loads(text)
-        number = self._numbers.setdefault(_json(settings, TERM_SCALE), len(self._numbers))
+        key = _json(settings, TERM_SCALE)
+        if key not in self._numbers:
+            self._numbers[key] = len(self._numbers)
+            self._shared.append(json.loads(key))
+            self._names.append(self._new_name(settings))
+        number = self._numbers[key]
         self._weights[number].add(_json(settings, _WEIGHTS))
         for name, value in settings.items():
             self._values[name].add(json.dumps(value))
         return number
 
-    def _short(self, number: int) -> str:
-        shared = self.shared(number)
-        return f"{shared['form']}-{shared['size']}px"
+    def _new_name(self, settings: Mapping[str, object]) -> str:
+        name = f"{settings['form']}-{settings['size']}px"
+        self._alike[name] += 1
+        return name if self._alike[name] == 1 else f"{name}-{self._alike[name]}"
 
 
 def _json(settings: Mapping[str, object], names: tuple[str, ...] | list[str]) -> str:
