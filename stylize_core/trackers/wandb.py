@@ -53,6 +53,7 @@ def _begin(wandb: Any, figures: RunFigures, project: str) -> Any:
         settings=wandb.Settings(
             console="off",
             silent=True,
+            host="",
             disable_git=True,
             disable_code=True,
             x_disable_stats=True,

@@ -99,6 +99,7 @@ def test_nothing_of_the_machine_is_sent(written: Path) -> None:
     """Neither the program, nor the packages, nor the command line or the machine's name go along."""
     kinds = {record.WhichOneof("record_type") for record in records(written)}
     assert not {"environment", "stats"} & kinds
+    assert [record.run.host for record in records(written) if record.HasField("run")] == [""]
     names = {path.name for path in (written / "files").rglob("*") if path.is_file() and path.suffix != ".png"}
     assert not names
 
