@@ -3,13 +3,16 @@
 import logging
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+import skimage.data
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from PIL import Image
 from skimage.metrics import structural_similarity
 from torch import Tensor
 
@@ -181,13 +184,20 @@ def test_nothing_is_enlarged() -> None:
 
 
 def test_results_of_several_sizes_can_be_compared(builtin: Weights) -> None:
-    """A picture at one and a half times the size has nearly the same Gram figure."""
-    large, style = picture(8, 384, 384), picture(9, 256, 256)
-    judge = Judge(builtin, CPU)
-    figures = [
-        judge.judge((p * 255).round().to(torch.uint8), p, style, "style").gram for p in (large, shrunk(large, 256))
-    ]
+    """A photograph of 384 px and of 224 px, with the style at the same size, has nearly the same Gram figure."""
+    figures = []
+    for edge in (GRAM_EDGE, 384):
+        image, style = photograph("astronaut.png", edge), photograph("brick.png", edge)
+        found = Judge(builtin, CPU).judge((image * 255).round().to(torch.uint8), image, style, "style")
+        figures.append(found.gram)
     assert figures[0] == pytest.approx(figures[1], rel=0.02)
+
+
+def photograph(name: str, edge: int) -> Tensor:
+    """A photograph that comes with scikit-image, (3, edge, edge)."""
+    shipped = Path(skimage.data.__file__).parent / name
+    square = Image.open(shipped).convert("RGB").resize((edge, edge), Image.Resampling.LANCZOS)
+    return torch.from_numpy(np.array(square)).permute(2, 0, 1) / 255
 
 
 @pytest.mark.parametrize(("height", "has_ssim", "has_gram"), [(8, False, False), (11, True, False), (16, True, True)])
