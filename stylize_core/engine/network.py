@@ -78,6 +78,7 @@ class Vgg19(nn.Module):
         for index, module in enumerate(self.features):
             if isinstance(module, nn.Conv2d) and pays(module, device, self._dtype):
                 self.features[index] = WinogradConv2d(module, workspace)
+                self.features[index + 1] = nn.Identity()  # its ReLU
 
     def forward(
         self,
