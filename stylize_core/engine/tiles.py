@@ -35,11 +35,6 @@ COMPILED = {torch.float32: "float32", torch.bfloat16: "bfloat16"}
 class Tiles(Protocol):
     """Both transforms, of the tiles in some lines of tiles of an image; line k holds the pixel lines 4k ... 4k + 3."""
 
-    @property
-    def gap(self) -> int:
-        """Numbers between two planes of a spectrum."""
-        ...
-
     def split(self, image: Tensor, mask: Tensor | None, lines: range, spectrum: Tensor) -> None:
         """Computes Bᵀ d B.
 
@@ -47,7 +42,7 @@ class Tiles(Protocol):
             image: (B, H, W, C), contiguous; beyond its edges are zeros.
             mask: as `image`; where it is not positive, the image counts as zero: the gradient of a ReLU.
             lines: of tiles.
-            spectrum: (36, tiles, C), is overwritten; planes lie `gap` numbers apart.
+            spectrum: (36, tiles, C), contiguous; is overwritten.
         """
         ...
 
@@ -55,7 +50,7 @@ class Tiles(Protocol):
         """Computes Aᵀ m A, plus `bias`, at least `least`.
 
         Args:
-            products: (36, tiles, K); planes lie `gap` numbers apart.
+            products: (36, tiles, K), contiguous.
             bias: (K,) in float32, or float64 where the image is.
             least: 0 for a ReLU, -inf for none.
             image: (B, H, W, K), contiguous; the pixels of `lines` are overwritten.
@@ -72,8 +67,6 @@ def make_tiles(dtype: torch.dtype) -> Tiles:
 class TorchTiles:
     """The transforms as matrix products of torch."""
 
-    gap = 0
-
     def __init__(self, dtype: torch.dtype) -> None:
         a, _, b = transforms()
         self._inputs, self._outputs = torch.kron(b, b).to(dtype), torch.kron(a, a).to(dtype)  # (36, 36), (16, 36)
@@ -87,7 +80,7 @@ class TorchTiles:
         """See `Tiles.join`."""
         batch, _, width, kernels = image.shape
         across = -(-width // TILE)
-        pixels = torch.mm(self._outputs, products.reshape(WINDOW**2, -1))
+        pixels = torch.mm(self._outputs, products.view(WINDOW**2, -1))
         tiles = pixels.view(TILE, TILE, batch, len(lines), across, kernels).permute(2, 3, 0, 4, 1, 5)
         found = tiles.reshape(batch, len(lines) * TILE, across * TILE, kernels)
         target = image[:, lines.start * TILE : lines.stop * TILE]
@@ -114,29 +107,33 @@ class CompiledTiles:
         dtype: of the images.
     """
 
-    gap = 64
-    """Planes whose distance is a power of two would all want the same places of the cache."""
-
     def __init__(self, library: ctypes.CDLL, dtype: torch.dtype) -> None:
-        place, count = ctypes.c_void_p, ctypes.c_long
-        self._split, self._join = (library[f"{name}_{COMPILED[dtype]}"] for name in ("inputs", "outputs"))
-        self._split.argtypes = [place] * 3 + [count] * 8
-        self._join.argtypes = [place] * 3 + [ctypes.c_float] + [count] * 8
+        place = ctypes.c_void_p
+        self._split, self._join = (library[f"{name}_{COMPILED[dtype]}"] for name in ("split", "join"))
+        self._split.argtypes = [place, place, place, _Shape]
+        self._join.argtypes = [place, place, ctypes.c_float, place, _Shape]
         self._split.restype = self._join.restype = None
 
     def split(self, image: Tensor, mask: Tensor | None, lines: range, spectrum: Tensor) -> None:
         """See `Tiles.split`."""
         masked = None if mask is None else mask.data_ptr()
-        self._split(image.data_ptr(), masked, spectrum.data_ptr(), *_measures(image, lines), spectrum.stride(0))
+        self._split(image.data_ptr(), masked, spectrum.data_ptr(), _shape(image, lines))
 
     def join(self, products: Tensor, bias: Tensor, least: float, image: Tensor, lines: range) -> None:
         """See `Tiles.join`."""
-        places = (products.data_ptr(), bias.data_ptr(), image.data_ptr())
-        self._join(*places, least, *_measures(image, lines), products.stride(0))
+        self._join(products.data_ptr(), bias.data_ptr(), least, image.data_ptr(), _shape(image, lines))
 
 
-def _measures(image: Tensor, lines: range) -> tuple[int, ...]:
-    return *image.shape, lines.start, len(lines), -(-image.shape[2] // TILE)
+class _Shape(ctypes.Structure):
+    """`shape` of tiles.c."""
+
+    _fields_ = tuple(
+        (name, ctypes.c_long) for name in ("batch", "height", "width", "channels", "top", "lines", "across")
+    )
+
+
+def _shape(image: Tensor, lines: range) -> _Shape:
+    return _Shape(*image.shape, lines.start, len(lines), -(-image.shape[2] // TILE))
 
 
 @cache

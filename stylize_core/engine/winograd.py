@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from stylize_core.engine.tiles import TILE, WINDOW, CompiledTiles, make_tiles, transforms
 
-STRIP = 256
+STRIP = 512
 """Tiles at once: few enough to stay in the processor's cache between the steps, enough to use the filters well."""
 
 LEAST_CHANNELS = {torch.bfloat16: 128, torch.float32: 256}
@@ -36,13 +36,12 @@ class Workspace:
     def __init__(self) -> None:
         self._buffers: dict[str, Tensor] = {}
 
-    def take(self, name: str, shape: Sequence[int], gap: int, dtype: torch.dtype) -> Tensor:
-        """Returns uninitialised planes, `gap` numbers apart, which the next call of that name overwrites."""
-        planes, *rest = shape
-        stride = prod(rest) + gap
-        if name not in self._buffers or self._buffers[name].numel() < planes * stride:
-            self._buffers[name] = torch.empty(planes * stride, dtype=dtype)
-        return self._buffers[name].as_strided(shape, (stride, rest[-1], 1))
+    def take(self, name: str, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
+        """Returns an uninitialised tensor, which the next call of that name overwrites."""
+        count = prod(shape)
+        if name not in self._buffers or self._buffers[name].numel() < count:
+            self._buffers[name] = torch.empty(count, dtype=dtype)
+        return self._buffers[name][:count].view(*shape)
 
 
 class WinogradConv2d(nn.Module):
@@ -116,7 +115,7 @@ class _Filters:
         self.tiles.join(products, self.bias, self.least, target, lines)
 
     def _take(self, name: str, count: int, channels: int) -> Tensor:
-        return self.workspace.take(name, (WINDOW**2, count, channels), self.tiles.gap, self.dtype)
+        return self.workspace.take(name, (WINDOW**2, count, channels), self.dtype)
 
 
 def _lines(image: Tensor) -> Tensor:

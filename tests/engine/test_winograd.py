@@ -122,7 +122,7 @@ def test_compiled_transforms_are_those_of_torch(
     spectra, images = [], []
     for dtype, ways in ((torch.float64, TorchTiles(torch.float64)), (torch.float32, make_tiles(torch.float32))):
         workspace, shape = Workspace(), (36, batch * len(lines) * across, channels)
-        spectrum = workspace.take("spectrum", shape, ways.gap, dtype)
+        spectrum = workspace.take("spectrum", shape, dtype)
         mask = other.to(dtype) if masked else None
         ways.split(image.to(dtype), mask, lines, spectrum)
         result = torch.zeros(batch, height, width, channels, dtype=dtype)
@@ -139,7 +139,7 @@ def test_compiled_transforms_keep_what_is_no_number() -> None:
     for bad in (torch.nan, torch.inf):
         image = torch.zeros(1, 4, 4, 16, dtype=torch.bfloat16)
         image[0, 1, 1, 3] = bad
-        spectrum = Workspace().take("spectrum", (36, 1, 16), ways.gap, torch.bfloat16)
+        spectrum = Workspace().take("spectrum", (36, 1, 16), torch.bfloat16)
         ways.split(image, None, range(1), spectrum)
         ways.join(spectrum, torch.zeros(16), 0.0, image, range(1))
         assert not image[0, :, :, 3].isfinite().any()
