@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from stylize_core.engine.tiles import TILE, WINDOW, CompiledTiles, make_tiles, transforms
 
-STRIP = 512
+STRIP = 256
 """Tiles at once: few enough to stay in the processor's cache between the steps, enough to use the filters well."""
 
 LEAST_CHANNELS = {torch.bfloat16: 128, torch.float32: 256}
