@@ -2,6 +2,7 @@
 
 const COLOURS = ["#3b7dd8", "#d9822b", "#2f9e78", "#c2477f", "#8a63d2", "#a98a1f", "#4f93a5", "#8c6d5a"];
 const LINES_AT_FIRST = 40;
+const BANDS = 3; // parts: more bands than that hide each other
 const FEW = 20; // jobs: fewer make no histogram
 
 let vega;
@@ -100,7 +101,7 @@ function Losses({ sets, charts }, jobs) {
 
   function parts(set) {
     const drawn = set.splits[state.split].parts.filter(({ bands }) => bands);
-    return drawn.map((part, place) => ({ ...part, colour: COLOURS[place % COLOURS.length] }));
+    return drawn.map((part, place) => ({ ...part, colour: COLOURS[place % COLOURS.length], shade: drawn.length > BANDS ? 0 : 0.16 }));
   }
 
   function legend(set) {
@@ -111,7 +112,7 @@ function Losses({ sets, charts }, jobs) {
     if (state.split === "") return [list("", [], "median, 25-75 % and 10-90 % of the jobs")];
     const drawn = parts(set);
     const all = set.splits[state.split].values;
-    const note = "median and 25-75 % of the jobs" + (all > drawn.length ? `; the ${drawn.length} values with most jobs` : "");
+    const note = (drawn.length > BANDS ? "median of the jobs" : "median and 25-75 % of the jobs") + (all > drawn.length ? `; the ${drawn.length} values with most jobs` : "");
     return [list(state.split, drawn.map(({ value, colour, jobs }) => [`${value} (${jobs.toLocaleString("en")})`, colour]), note)];
   }
 
@@ -128,7 +129,7 @@ function Losses({ sets, charts }, jobs) {
     const note = `median ${figure(last)} at the end`;
     if (state.split === "each") return chartOf(term, "", said, charts.lines, { curves: lineRows(set, term) });
     if (state.split === "") return chartOf(term, note, said, charts.bands, { bands: bandRows(set.bands[term]) });
-    const rows = parts(set).flatMap(({ value, colour, bands }) => bandRows(bands[term], { value, colour }));
+    const rows = parts(set).flatMap(({ value, colour, shade, bands }) => bandRows(bands[term], { value, colour, shade }));
     return chartOf(term, "", `${said}; by ${state.split}`, charts.split, { bands: rows });
   }
 

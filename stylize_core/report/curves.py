@@ -1,7 +1,7 @@
 """Charts as Vega-Lite specifications; the page adds the numbers and their colours.
 
 Data sets by name: `curves` (job, label, note, colour, dashed, step, value), `bands` (step, p10 ... p90, and of parts
-value and colour), `bins` (low, high, jobs) and `ranges` (value, jobs, p10 ... p90).
+value, colour and shade), `bins` (low, high, jobs) and `ranges` (value, jobs, p10 ... p90).
 """
 
 from collections.abc import Mapping, Sequence
@@ -79,7 +79,8 @@ def bands_chart() -> Spec:
 def split_chart() -> Spec:
     """Returns a chart with a median and its 25 to 75 % for each part of the jobs."""
     base = alt.Chart(alt.NamedData("bands")).encode(x=_step(), color=_own_colour(), detail="value:N")
-    inner = base.mark_area(opacity=0.14).encode(y=_loss("p25"), y2="p75:Q")
+    shade = alt.Opacity("shade:Q", scale=None, legend=None)
+    inner = base.mark_area().encode(y=_loss("p25"), y2="p75:Q", opacity=shade)
     told = [
         alt.Tooltip("value:N", title="jobs with"),
         alt.Tooltip("step:Q", format=",d"),
@@ -194,5 +195,7 @@ def _spec(chart: alt.Chart | alt.LayerChart, height: Any = HEIGHT) -> Spec:
     axis = {**quiet, "titleFontWeight": "normal", "domainColor": "currentColor", "tickColor": "currentColor"}
     grid = {"gridColor": "currentColor", "gridOpacity": 0.1, "domainOpacity": 0.4, "tickOpacity": 0.4}
     spec: Spec = chart.properties(width="container", height=height, background="transparent").to_dict()
+    if height is not HEIGHT:
+        spec["autosize"] = {"type": "fit-x", "contains": "padding"}  # the height follows from the bars
     spec["config"] = {"axis": {**axis, **grid}, "legend": quiet, "view": {"stroke": None}, "font": "inherit"}
     return spec

@@ -46,7 +46,9 @@ function Details(rows, data) {
     const job = data.jobs[id];
     const link = rows.image(place) && `../../${rows.image(place)}`;
     if (job) return h("div", { class: "strip" }, ...job.strip.map((tile, at) => tileOf(tile, at === job.strip.length - 1 ? link : "")));
-    return link ? h("div", { class: "strip" }, lazy(place, link)) : null;
+    const sides = rows.data.other ? [["B", rows.otherImage(place)], ["A", rows.image(place)]] : [["result", rows.image(place)]];
+    const found = sides.filter(([, path]) => path);
+    return found.length ? h("div", { class: "strip" }, ...found.map(([name, path]) => lazy(place, name, path))) : null;
   }
 
   function tileOf([key, caption, width, height], link) {
@@ -56,9 +58,9 @@ function Details(rows, data) {
   }
 
   // The picture itself is not on the page: it comes out of the store, where the page lies beside it.
-  function lazy(place, link) {
-    const caption = `result, from ${rows.image(place)}`;
-    const picture = h("img", { src: link, alt: `result of ${rows.label(place)}`, onerror: (event) => event.target.replaceWith(h("span", { class: "blank" }, "not reachable from here")) });
+  function lazy(place, name, path) {
+    const [link, caption] = [`../../${path}`, `${name}: ${path}`];
+    const picture = h("img", { src: link, alt: `${name} of ${rows.label(place)}`, onerror: (event) => event.target.replaceWith(h("span", { class: "blank" }, "not reachable from here")) });
     return h("figure", {}, h("a", { href: link }, picture), h("figcaption", {}, caption));
   }
 
@@ -83,7 +85,9 @@ function Details(rows, data) {
     if (!preset) return null;
     const usual = rows.data.presets[preset] ?? {};
     const own = Object.entries(rows.settings).map(([name, { word }]) => [name, word(place)]);
-    const changed = own.filter(([name, value]) => name !== "preset" && value !== "" && value !== usual[name]);
+    const size = rows.settings.size.word(place);
+    const follows = (name, value) => value === usual[name] || (name === "style_size" && value === size); // as it does unless given
+    const changed = own.filter(([name, value]) => name !== "preset" && value !== "" && !follows(name, value));
     const cells = [...inputs.filter(([, value]) => value), ["preset", preset], ...changed];
     const manifest = [0, 1].map((part) => cells.map((cell) => quoted(cell[part])).join(",")).join("\n");
     const area = h("textarea", { readonly: true, rows: 3, id: "manifest-line", spellcheck: "false" });

@@ -1,16 +1,6 @@
 // What the parts of the page share: its packed data, elements, and how figures are written.
 
-const NAMES = {
-  final_total: "total",
-  final_content: "content loss",
-  final_style: "style loss",
-  final_tv: "tv loss",
-  quality_ssim: "structure (SSIM)",
-  quality_colour: "colour distance",
-  quality_gram: "Gram distance",
-  seconds: "seconds",
-  falling: "still falling",
-};
+const NAMES = JSON.parse(document.getElementById("figures").textContent);
 
 const MEANINGS = {
   final_total: "what was minimised; compares only within one form, size, set of layers, network and weights",
@@ -23,6 +13,15 @@ const MEANINGS = {
   seconds: "device time",
   falling: "share of its total by which the job fell over the last tenth of its steps",
 };
+
+// In a comparison each figure has its value before and its change.
+for (const [name, title] of Object.entries(NAMES)) {
+  NAMES[`before_${name}`] = `${title} in B`;
+  NAMES[`change_${name}`] = `${title}, change`;
+  MEANINGS[`change_${name}`] = "from B to A, as a share of B; empty where the two do not compare";
+}
+
+const isShare = (name) => name === "falling" || name.startsWith("change_");
 
 const $ = (id) => document.getElementById(id);
 
@@ -54,7 +53,9 @@ function figure(value) {
 
 function written(name, value) {
   if (value == null) return "";
-  return name === "falling" ? `${(100 * value).toFixed(1)} %` : figure(value);
+  if (!isShare(name)) return figure(value);
+  const sign = name.startsWith("change_") && value > 0 ? "+" : "";
+  return `${sign}${(100 * value).toFixed(1)} %`;
 }
 
 const plural = (count, noun) => `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;

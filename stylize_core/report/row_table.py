@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from stylize_core.presets import PRESETS, resolve
@@ -36,7 +37,7 @@ def pack_rows(listing: Listing, jobs: pd.DataFrame, curves: TermCurves) -> tuple
         curves: of these.
     """
     falling = pd.Series(curves.falling, jobs["job_id"]).reindex(listing.rows["job_id"]).to_numpy()
-    rows = listing.rows.assign(falling=falling)
+    rows = listing.rows.assign(falling=np.where(listing.rows["status"] == "failed", np.nan, falling))
     packed = packing.pack(table(rows))
     while len(packed) > BYTES:
         rows = rows[: min(len(rows) - 1, int(0.95 * len(rows) * BYTES / len(packed)))]
@@ -53,29 +54,40 @@ def table(rows: pd.DataFrame) -> dict[str, Any]:
     the path of all others follows from the job id.
 
     Args:
-        rows: of a listing, with `falling`.
+        rows: of a listing, with `falling`; those of a comparison have figures `before_` and `change_` as well.
     """
-    texts = {name: _texts(rows[name]) for name in _TEXTS}
+    texts = {name: columns_of(rows[name]) for name in _TEXTS}
     for name in ("content", "style"):
         texts[name]["names"] = [wording.file_name(uri) for uri in texts[name]["words"]]
-    texts["error"] = _texts(rows["error"].astype("str").where(rows["error"].notna()).str.slice(0, MESSAGE))
-    texts["ending"] = _texts(pd.Series(_endings(rows), rows.index, "str"))
-    numbers = {name: _whole(rows[name]) for name in _WHOLE} | {name: _digits(rows[name]) for name in _FIGURES}
+    texts["error"] = columns_of(rows["error"].astype("str").where(rows["error"].notna()).str.slice(0, MESSAGE))
+    texts["ending"] = columns_of(endings(rows))
+    figures = [*_FIGURES, *(name for name in rows if name.startswith(("before_", "change_")))]
+    numbers = {name: _whole(rows[name]) for name in _WHOLE} | {name: _digits(rows[name]) for name in figures}
     return {
         "count": len(rows),
         "job_id": ["" if pd.isna(job) else job for job in rows["job_id"]],
         "texts": texts,
         "numbers": {name: column for name, column in numbers.items() if any(value is not None for value in column)},
-        "settings": {name: _texts(rows[name]) for name in NAMES},
-        "shown": [name for name in comparable.axes(rows) if name != "seed"][:SHOWN],
+        "settings": {name: columns_of(rows[name]) for name in NAMES},
+        "shown": [name for name in comparable.axes(rows[rows["job_id"].notna()]) if name != "seed"][:SHOWN],
         "presets": {name: _preset(name) for name in rows["preset"].dropna().unique() if name in PRESETS},
     }
 
 
-def _texts(column: "pd.Series[Any]") -> Column:
+def columns_of(column: "pd.Series[Any]") -> Column:
+    """Returns texts or settings as `words` and `codes`, see `table`."""
     codes, values = pd.factorize(column)
     is_one = len(codes) > 0 and bool((codes == codes[0]).all())
     return {"words": [_cell(value) for value in values], "codes": int(codes[0]) if is_one else codes.tolist()}
+
+
+def endings(rows: pd.DataFrame) -> "pd.Series[str]":
+    """Returns what follows the job id in the paths of images; a path that is not like others as a whole."""
+    found: list[str | None] = []
+    for job, image in zip(rows["job_id"], rows["image"], strict=True):
+        usual = f"{layout.IMAGES}/{job[:2]}/{job}" if isinstance(job, str) else "/"
+        found.append(image.removeprefix(usual) if isinstance(image, str) else None)
+    return pd.Series(found, rows.index, "str")
 
 
 def _cell(value: object) -> str:
@@ -87,15 +99,6 @@ def _cell(value: object) -> str:
 def _preset(name: str) -> dict[str, str]:
     values = resolve(name, {}).to_dict()
     return {setting: _cell(value) for setting, value in values.items() if value is not None}
-
-
-def _endings(rows: pd.DataFrame) -> list[str | None]:
-    """What follows the job id in the paths of images; a path that is not like others as a whole."""
-    endings: list[str | None] = []
-    for job, image in zip(rows["job_id"], rows["image"], strict=True):
-        usual = f"{layout.IMAGES}/{job[:2]}/{job}" if isinstance(job, str) else "/"
-        endings.append(image.removeprefix(usual) if isinstance(image, str) else None)
-    return endings
 
 
 def _whole(column: "pd.Series[Any]") -> list[int | None]:

@@ -114,16 +114,10 @@ def _bands(values: Floats, terms: Iterable[int], curves: TermCurves, names: tupl
 
 
 def _band(values: Floats, steps: npt.NDArray[np.int64], names: tuple[str, ...]) -> Bands:
-    """Quantiles at the steps that half of the jobs reached: those of a few long ones would look like progress."""
     found, counts = quantiles(values)
-    kept = counts >= max(1, np.count_nonzero(_rows(values)) / 2)
+    kept = counts > 0
     lines: Bands = {"step": steps[kept].tolist()}
     return lines | {name: [_short(value) for value in found[BANDS.index(name), kept]] for name in names}
-
-
-def _rows(values: Floats) -> npt.NDArray[np.bool_]:
-    is_there: npt.NDArray[np.bool_] = ~np.isnan(values).all(axis=1)
-    return is_there
 
 
 def _has(values: Floats) -> bool:

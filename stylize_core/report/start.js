@@ -3,7 +3,8 @@
 let openJob = () => {};
 
 async function start() {
-  const [table, jobs] = await Promise.all(["table", "jobs"].map((id) => unpack(id).then(JSON.parse)));
+  const none = { jobs: {}, pictures: {}, charts: {} };
+  const [table, jobs] = await Promise.all(["table", "jobs"].map((id) => ($(id) ? unpack(id).then(JSON.parse) : none)));
   for (const image of document.querySelectorAll("[data-same]")) {
     image.src = document.querySelector(`[data-key="${image.dataset.same}"]`).src;
   }

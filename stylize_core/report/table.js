@@ -22,13 +22,17 @@ function Rows(data) {
     return text.id.word(place) || (content || style ? `${content} × ${style}` : `row ${number("row", place)}`);
   }
 
-  function image(place) {
-    const [id, ending] = [data.job_id[place], text.ending.word(place)];
-    if (!ending) return "";
-    return encodeURI(ending.includes("/") ? ending : `images/${id.slice(0, 2)}/${id}${ending}`);
+  const imageOf = (id, ending) =>
+    encodeURI(!ending || ending.includes("/") ? ending : `images/${id.slice(0, 2)}/${id}${ending}`);
+
+  const image = (place) => imageOf(data.job_id[place], text.ending.word(place));
+
+  function otherImage(place) {
+    const ending = data.other && column(data.other, "texts", "ending").word(place);
+    return ending ? imageOf(data.other.job_id[place], ending) : "";
   }
 
-  return { data, text, settings, number, label, image, place: (id) => places.get(id) };
+  return { data, text, settings, number, label, image, otherImage, place: (id) => places.get(id) };
 }
 
 function Table(rows, open) {
@@ -40,7 +44,7 @@ function Table(rows, open) {
 
   function makeColumns() {
     const named = text.id.words.length > 0;
-    const figures = Object.keys(NAMES).filter((name) => data.numbers[name]);
+    const figures = Object.keys(NAMES).filter((name) => data.numbers[name] && !name.startsWith("before_"));
     const settingsShown = data.shown.map((name) => ({ key: name, title: name, words: settings[name] }));
     return [
       { key: "row", title: "Row", numeric: true },
@@ -102,14 +106,16 @@ function Table(rows, open) {
     const places = [];
     for (let place = 0; place < data.count; place++) {
       if (!picked.every(([name, code]) => filters[name].code(place) === code)) continue;
-      if (wanted.every((word) => haystack[place].includes(word))) places.push(place);
+      if (wanted.every((word) => haystack[place].includes(word) || isJob(place, word))) places.push(place);
     }
     return places;
   }
 
+  const isJob = (place, word) => word.length >= 6 && data.job_id[place].startsWith(word);
+
   function searched(place) {
     const names = [rows.label(place), text.content.name(place), text.style.name(place), text.status.word(place)];
-    const others = [text.error_code.word(place), text.error.word(place), data.job_id[place], ...data.shown.map((name) => settings[name].word(place))];
+    const others = [text.error_code.word(place), text.error.word(place), ...data.shown.map((name) => settings[name].word(place))];
     return [...names, ...others].join(" ").toLowerCase();
   }
 

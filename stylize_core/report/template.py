@@ -14,6 +14,19 @@ HELP = {"preset": "named settings that the others start from", **{spec.name: spe
 """What each setting means."""
 
 
+FIGURES = {
+    "final_total": "total",
+    "final_content": "content loss",
+    "final_style": "style loss",
+    "final_tv": "tv loss",
+    "quality_ssim": "structure (SSIM)",
+    "quality_colour": "colour distance",
+    "quality_gram": "Gram distance",
+    "seconds": "seconds",
+    "falling": "still falling",
+}
+"""What the pages call each figure."""
+
 _READY = 'window.vegaEmbed = vegaEmbed; window.dispatchEvent(new Event("vega"));'
 
 
@@ -37,7 +50,7 @@ def template(name: str, album: Album) -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"asset": _asset, "first": album.place, "plural": wording.plural}
+    environment.globals |= {"asset": _asset, "first": album.place, "plural": wording.plural, "figures": FIGURES}
     environment.filters |= {name: getattr(wording, name) for name in ("duration", "setting", "size")}
     environment.filters["pack"] = packing.pack
     return environment.get_template(name)

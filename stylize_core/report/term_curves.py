@@ -35,7 +35,8 @@ class TermCurves:
 
     Attributes:
         steps: the kept steps, rising.
-        values: jobs x terms x steps; NaN where a job has no such step, or its loss is not positive and finite.
+        values: jobs x terms x steps, NaN where a loss is not positive and finite. A job that has ended goes on with its
+            last losses: so every step is about the same jobs, and the last one about what they came to.
         falling: by job, the share of its last total by which it fell over the last tenth of its steps; NaN where
             that is not known.
     """
@@ -55,21 +56,27 @@ def read_term_curves(files: Files, jobs: pd.DataFrame) -> TermCurves:
     ends = jobs["updates"].fillna(0).to_numpy(np.int64)
     steps = _kept(ends)
     values = np.full((len(jobs), len(TERMS), len(steps)), np.nan, np.float32)
-    late, last = np.full((2, len(jobs)), np.nan, np.float32)
+    late, last = np.full((2, len(jobs), len(TERMS)), np.nan, np.float32)
     tails = np.minimum(np.rint(ends * (1 - TAIL)).astype(np.int64), ends - 1)
     for places, lines in _read(files, jobs):
         step = lines["step"].to_numpy()
         losses = np.stack([lines[term].to_numpy() for term in TERMS], axis=1)
-        for when, totals in ((tails, late), (ends, last)):
+        for when, then in ((tails, late), (ends, last)):
             is_then = step == when[places]
-            totals[places[is_then]] = losses[is_then, 0]
+            then[places[is_then]] = losses[is_then]
         column = np.minimum(np.searchsorted(steps, step), len(steps) - 1)
         is_kept = steps[column] == step
         values[places[is_kept], :, column[is_kept]] = losses[is_kept]
+    for column, step in enumerate(steps):
+        values[ends < step, :, column] = last[ends < step]
     values[~(np.isfinite(values) & (values > 0))] = np.nan
+    return TermCurves(steps=steps, values=values, falling=_fallen(late[:, 0], last[:, 0]))
+
+
+def _fallen(late: Floats, last: Floats) -> Floats:
     with np.errstate(all="ignore"):
-        falling = (late - last) / np.abs(last)
-    return TermCurves(steps=steps, values=values, falling=np.where(np.isfinite(falling), falling, np.nan))
+        share = (late - last) / np.abs(last)
+    return np.where(np.isfinite(share), share, np.float32(np.nan))
 
 
 def _kept(ends: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
