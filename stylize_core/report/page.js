@@ -1,7 +1,5 @@
 // What the parts of the page share: its packed data, elements, and how figures are written.
 
-const NAMES = JSON.parse(document.getElementById("figures").textContent);
-
 const MEANINGS = {
   final_total: "what was minimised; compares only within one form, size, set of layers, network and weights",
   final_content: "final content term, unweighted",
@@ -15,9 +13,9 @@ const MEANINGS = {
 };
 
 // In a comparison each figure has its value before and its change.
-for (const [name, title] of Object.entries(NAMES)) {
-  NAMES[`before_${name}`] = `${title} in B`;
-  NAMES[`change_${name}`] = `${title}, change`;
+const NAMES = {};
+for (const [name, title] of Object.entries(JSON.parse(document.getElementById("figures").textContent))) {
+  Object.assign(NAMES, { [name]: title, [`before_${name}`]: `${title} in B`, [`change_${name}`]: `${title}, change` });
   MEANINGS[`change_${name}`] = "from B to A, as a share of B; empty where the two do not compare";
 }
 

@@ -50,6 +50,7 @@ def template(name: str, album: Album) -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.policies["json.dumps_kwargs"] = {"sort_keys": False}
     environment.globals |= {"asset": _asset, "first": album.place, "plural": wording.plural, "figures": FIGURES}
     environment.filters |= {name: getattr(wording, name) for name in ("duration", "setting", "size")}
     environment.filters["pack"] = packing.pack
