@@ -3,6 +3,7 @@
 const COLOURS = ["#3b7dd8", "#d9822b", "#2f9e78", "#c2477f", "#8a63d2", "#a98a1f", "#4f93a5", "#8c6d5a"];
 const LINES_AT_FIRST = 40;
 const BANDS = 3; // parts: more bands than that hide each other
+const BAR = 20; // pixels
 const FEW = 20; // jobs: fewer make no histogram
 
 let vega;
@@ -26,14 +27,14 @@ async function draw(element, spec, datasets) {
   const dark = matchMedia("(prefers-color-scheme: dark)").matches;
   const options = { actions: false, renderer: "svg", tooltip: { theme: dark ? "dark" : "light" } };
   const { view } = await window.vegaEmbed(element, { ...spec, datasets }, options);
-  element.querySelector("svg")?.setAttribute("aria-hidden", "true"); // its label says it
   view.addEventListener("click", (_, item) => item?.datum?.job && openJob(item.datum.job));
 }
 
 function chartOf(title, note, label, spec, datasets) {
-  const chart = h("div", { class: "chart", role: "img", "aria-label": label });
+  const drawing = h("div"); // the library gives it a role and a label of its own
+  const chart = h("div", { class: "chart", role: "img", "aria-label": label }, drawing);
   const caption = h("figcaption", {}, title, note ? h("small", {}, note) : "");
-  return { node: h("figure", {}, caption, chart), draw: () => draw(chart, spec, datasets) };
+  return { node: h("figure", {}, caption, chart), draw: () => draw(drawing, spec, datasets) };
 }
 
 // A logarithm has no place for what is missing or was not positive: the line passes over it.
@@ -159,7 +160,7 @@ function Losses({ sets, charts }, jobs) {
       return five ? [{ value, jobs, p10: five[0], p25: five[1], p50: five[2], p75: five[3], p90: five[4] }] : [];
     });
     const said = `${title} at the end by ${state.split}: ` + ranges.map(({ value, p50 }) => `${value} ${figure(p50)}`).join(", ");
-    return chartOf(title, "median, 25-75 %, 10-90 %", said, charts[`ranges${kind}`], { ranges });
+    return chartOf(title, "median, 25-75 %, 10-90 %", said, { ...charts[`ranges${kind}`], height: BAR * ranges.length }, { ranges });
   }
 
   return { start };

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -60,7 +61,7 @@ def scales(jobs: pd.DataFrame, names: Sequence[str]) -> Places:
         names: `TERM_SCALE` to compare terms, `TOTAL_SCALE` to compare totals.
     """
     keys = ["network", *names]
-    return jobs.groupby(keys, observed=True, dropna=False, sort=False).ngroup().to_numpy(np.int64)
+    return np.asarray(jobs.groupby(keys, observed=True, dropna=False, sort=False).ngroup(), np.int64)
 
 
 def splits(jobs: pd.DataFrame) -> list[str]:
@@ -90,7 +91,7 @@ def parts(jobs: pd.DataFrame, name: str) -> Iterator[tuple[str, Places]]:
     if not pd.api.types.is_numeric_dtype(jobs[name]):
         values.sort(key=lambda value: -len(groups[value]))
     for value in values:
-        yield value_text(name, value), groups[value]
+        yield value_text(name, value), np.asarray(groups[value], np.int64)
 
 
 def value_text(name: str, value: object) -> str:
@@ -98,7 +99,7 @@ def value_text(name: str, value: object) -> str:
     return wording.file_name(str(value)) if name in ("content", "style") else wording.setting(value)
 
 
-def count(column: "pd.Series[object]") -> int:
+def count(column: "pd.Series[Any]") -> int:
     """Returns the number of distinct values of a column, an empty cell among them."""
     return column.nunique(dropna=False)
 
@@ -107,6 +108,6 @@ def _decides(jobs: pd.DataFrame, leader: str, name: str, values: int) -> bool:
     return not jobs.duplicated([leader]).ne(jobs.duplicated([leader, name])).any() and values > 0
 
 
-def _title(job: "pd.Series[object]", names: Sequence[str], networks: bool) -> str:
+def _title(job: "pd.Series[Any]", names: Sequence[str], networks: bool) -> str:
     words = [f"{name} {wording.setting(job[name])}" for name in names]
     return " · ".join([*words, *([f"network {str(job['network'])[:8]}"] if networks else [])])

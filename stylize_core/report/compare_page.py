@@ -122,7 +122,7 @@ def _lists(rows: pd.DataFrame, name: str, album: Album) -> dict[str, list[Pair]]
     change = rows[f"change_{name}"].dropna().sort_values(kind="stable")
     ends = {"rose": change[change > 0][::-1], "fell": change[change < 0]}
     return {
-        way: [_pair(rows.loc[place], _percent(value), album) for place, value in found[:LENGTH].items()]
+        way: [_pair(rows.iloc[place], _percent(found[place]), album) for place in found.index[:LENGTH].tolist()]
         for way, found in ends.items()
         if len(found)
     }

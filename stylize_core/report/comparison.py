@@ -1,11 +1,14 @@
 """Two runs beside each other: which of their jobs belong together, and how their figures differ."""
 
+from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from stylize_core.report.comparable import count, value_text
+from stylize_core.report.comparable import value_text
 from stylize_core.report.listing import FINALS, QUALITY
 from stylize_core.report.variation import NAMES, TERM_SCALE, TOTAL_SCALE
 
@@ -63,7 +66,7 @@ def compare(ours: pd.DataFrame, others: pd.DataFrame) -> Comparison:
     )
 
 
-def match(ours: pd.DataFrame, others: pd.DataFrame) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+def match(ours: pd.DataFrame, others: pd.DataFrame) -> npt.NDArray[np.int64]:
     """Returns for each of our jobs the number of the other run's that belongs to it, -1 where there is none."""
     found = np.full(len(ours), -1, np.int64)
     is_free = np.ones(len(others), bool)
@@ -76,9 +79,7 @@ def match(ours: pd.DataFrame, others: pd.DataFrame) -> "np.ndarray[tuple[int], n
     return found
 
 
-def _numbered(
-    jobs: pd.DataFrame, places: "np.ndarray[tuple[int], np.dtype[np.int64]]", keys: list[str]
-) -> pd.DataFrame:
+def _numbered(jobs: pd.DataFrame, places: npt.NDArray[np.int64], keys: list[str]) -> pd.DataFrame:
     """Keys as texts, with the turn of each job among those with the same; those without a key are left out."""
     table = jobs[keys].iloc[places].astype("object").assign(place=places).dropna()
     return table.assign(turn=table.groupby(keys).cumcount())
@@ -96,12 +97,14 @@ def _change(
     others: pd.DataFrame,
 ) -> "pd.Series[float]":
     keys = ["network", *scale] if scale else []
-    is_fair = np.all([[True] * len(ours), *(_equal(ours[key], others[key]) for key in keys)], axis=0)
+    is_fair = np.ones(len(ours), np.bool_)
+    for key in keys:
+        is_fair &= _equal(ours[key], others[key])
     change = (after - before) / before.abs()
     return change.where(is_fair & np.isfinite(change))
 
 
-def _equal(ours: "pd.Series[object]", others: "pd.Series[object]") -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+def _equal(ours: "pd.Series[Any]", others: "pd.Series[Any]") -> npt.NDArray[np.bool_]:
     sides = [side.astype("object").where(side.notna(), None).to_numpy() for side in (ours, others)]
     return np.array([one == other for one, other in zip(*sides, strict=True)], bool)
 
@@ -109,5 +112,5 @@ def _equal(ours: "pd.Series[object]", others: "pd.Series[object]") -> "np.ndarra
 def _settings(name: str, ours: pd.DataFrame, others: pd.DataFrame) -> dict[str, int]:
     is_other = ~_equal(ours[name], others[name])
     sides = zip(others[name][is_other], ours[name][is_other], strict=True)
-    words = pd.Series([" → ".join(value_text(name, value) for value in pair) for pair in sides], dtype="str")
-    return {} if not count(words) else {str(text): int(number) for text, number in words.value_counts().items()}
+    words = Counter(" → ".join(value_text(name, value) for value in pair) for pair in sides)
+    return dict(words.most_common())

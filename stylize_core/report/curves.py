@@ -111,6 +111,8 @@ def histogram_chart(*, log: bool) -> Spec:
 def ranges_chart(*, log: bool) -> Spec:
     """Returns a chart with a bar for each part of the jobs: 10 to 90 % thin, 25 to 75 % thick, the median marked.
 
+    Its height is to be set by their number.
+
     Args:
         log: whether the figures are losses, on a logarithmic scale.
     """
@@ -126,7 +128,7 @@ def ranges_chart(*, log: bool) -> Spec:
     outer = base.mark_rule(color=BAND, strokeWidth=2, opacity=0.5).encode(x=_figures("p10", log=log), x2="p90:Q")
     inner = base.mark_bar(color=BAND, opacity=0.5, height=9).encode(x=_figures("p25", log=log), x2="p75:Q")
     median = base.mark_tick(color="currentColor", thickness=2.5, size=13).encode(x=_figures("p50", log=log))
-    return _spec(alt.layer(outer, inner, median), height=alt.Step(20))
+    return _spec(alt.layer(outer, inner, median))
 
 
 def terms_chart() -> Spec:
@@ -189,13 +191,11 @@ def _axis(format: str, *, grid: bool = True) -> alt.Axis:
     return alt.Axis(format=format, tickCount=5, grid=grid)
 
 
-def _spec(chart: alt.Chart | alt.LayerChart, height: Any = HEIGHT) -> Spec:
+def _spec(chart: alt.Chart | alt.LayerChart, height: int = HEIGHT) -> Spec:
     """Returns the chart without colours of its own: the page's ink, on light and dark and on paper."""
     quiet = {"labelColor": "currentColor", "titleColor": "currentColor", "labelFontSize": 11, "titleFontSize": 11}
     axis = {**quiet, "titleFontWeight": "normal", "domainColor": "currentColor", "tickColor": "currentColor"}
     grid = {"gridColor": "currentColor", "gridOpacity": 0.1, "domainOpacity": 0.4, "tickOpacity": 0.4}
     spec: Spec = chart.properties(width="container", height=height, background="transparent").to_dict()
-    if height is not HEIGHT:
-        spec["autosize"] = {"type": "fit-x", "contains": "padding"}  # the height follows from the bars
     spec["config"] = {"axis": {**axis, **grid}, "legend": quiet, "view": {"stroke": None}, "font": "inherit"}
     return spec

@@ -62,5 +62,10 @@ const plural = (count, noun) => `${count.toLocaleString("en")} ${noun}${count ==
 function choice(label, options, onchange, value) {
   const select = h("select", { onchange: (event) => onchange(event.target.value) });
   select.append(...options.map(([name, text]) => h("option", { value: name, selected: name === value }, text)));
-  return h("label", { class: "control" }, h("span", {}, label), select);
+  return labelled(label, select);
+}
+
+function labelled(label, control) {
+  control.id = `control-${label.toLowerCase().replaceAll(" ", "-")}`;
+  return h("div", { class: "control" }, h("label", { for: control.id }, label), control);
 }

@@ -70,7 +70,7 @@ def _diverged(jobs: pd.DataFrame) -> Ranked:
     return Ranked(
         title="Diverged",
         note="the loss was no longer finite; in the manifest's order",
-        jobs={line.job_id: _step(line.best_step) for line in found[:LENGTH].itertuples()},
+        jobs=dict(zip(found["job_id"][:LENGTH], map(_step, found["best_step"][:LENGTH]), strict=True)),
         total=len(found),
     )
 
@@ -93,7 +93,7 @@ def _slowest(jobs: pd.DataFrame) -> Ranked:
 
 def _top(jobs: pd.DataFrame, measure: "pd.Series[float]", words: Callable[[float], str]) -> dict[str, str]:
     ordered = measure.sort_values(ascending=False, kind="stable")[:LENGTH]
-    return {str(jobs["job_id"][place]): words(value) for place, value in ordered.items()}
+    return dict(zip(jobs["job_id"].loc[ordered.index], map(words, ordered), strict=True))
 
 
 def _step(best: float) -> str:

@@ -61,7 +61,7 @@ def table(rows: pd.DataFrame) -> dict[str, Any]:
         texts[name]["names"] = [wording.file_name(uri) for uri in texts[name]["words"]]
     texts["error"] = columns_of(rows["error"].astype("str").where(rows["error"].notna()).str.slice(0, MESSAGE))
     texts["ending"] = columns_of(endings(rows))
-    figures = [*_FIGURES, *(name for name in rows if name.startswith(("before_", "change_")))]
+    figures = [*_FIGURES, *(name for name in map(str, rows) if name.startswith(("before_", "change_")))]
     numbers = {name: _whole(rows[name]) for name in _WHOLE} | {name: _digits(rows[name]) for name in figures}
     return {
         "count": len(rows),

@@ -72,7 +72,7 @@ function Table(rows, open) {
       return choice(capital(name), [["", "all"], ...options], (code) => pick(name, code), "");
     });
     const clear = h("button", { type: "reset", class: "plain" }, "Clear");
-    $("filters").append(h("label", { class: "control" }, h("span", {}, "Search"), search), ...boxes, clear);
+    $("filters").append(labelled("Search", search), ...boxes, clear);
     $("filters").addEventListener("submit", (event) => event.preventDefault());
     $("filters").addEventListener("reset", () => set({ words: "", picked: {} }));
     $("rows-head").append(h("tr", {}, ...columns.map(head)));

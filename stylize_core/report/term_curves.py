@@ -88,7 +88,7 @@ def _kept(ends: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 def _read(files: Files, jobs: pd.DataFrame) -> Iterator[tuple[npt.NDArray[np.int64], pa.Table]]:
     """Yields the lines that count of each commit, each with the number of its job."""
-    places = jobs.groupby("commit", observed=True).indices
+    places = {str(commit): found for commit, found in jobs.groupby("commit", observed=True).indices.items()}
     there = {entry.path for entry in files.list(layout.METRICS)}
     commits = [commit for commit in sorted(places) if layout.metrics(commit) in there]
     tables = map_tables(lambda table: table, files, map(layout.metrics, commits), _SCHEMA)
