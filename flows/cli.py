@@ -141,14 +141,20 @@ def report(
     /,
     *,
     run: Annotated[str | None, Parameter(help="Name of the run; the newest unless given.", show_default=False)] = None,
+    compare: Annotated[
+        str | None,
+        Parameter(help="Name of another run: write a page that compares the two instead.", show_default=False),
+    ] = None,
 ) -> int:
-    """Draw the contact sheets and the report of a run again."""
+    """Draw the contact sheets and the report of a run again, or compare it with another run."""
+    from stylize_core.report.compare_page import write_comparison
     from stylize_core.report.page import write_report
     from stylize_core.report.rows import latest_run
     from stylize_core.store.store import open_store
 
     files = open_store(store, create=False)
-    path = write_report(files, run or latest_run(files))
+    name = run or latest_run(files)
+    path = write_comparison(files, name, compare) if compare else write_report(files, name)
     out.print(f"report: {files.public_uri}/{path}", markup=False, soft_wrap=True)
     return 0
 
