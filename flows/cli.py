@@ -141,14 +141,23 @@ def report(
     /,
     *,
     run: Annotated[str | None, Parameter(help="Name of the run; the newest unless given.", show_default=False)] = None,
+    sheets: Annotated[
+        str | None,
+        Parameter(
+            help="Pages of each contact sheet: a number, or all; 60 within a minute unless given.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> int:
     """Draw the contact sheets and the report of a run again."""
     from stylize_core.report.page import write_report
     from stylize_core.report.rows import latest_run
+    from stylize_core.report.sheets import limits_of
     from stylize_core.store.store import open_store
 
+    limits = limits_of(sheets)
     files = open_store(store, create=False)
-    path = write_report(files, run or latest_run(files))
+    path = write_report(files, run or latest_run(files), limits)
     out.print(f"report: {files.public_uri}/{path}", markup=False, soft_wrap=True)
     return 0
 

@@ -119,7 +119,7 @@ class Canvas:
         while True:
             for quality, subsampling in QUALITIES:
                 sink = io.BytesIO()
-                image.save(sink, "JPEG", quality=quality, subsampling=subsampling, optimize=True)
+                image.save(sink, "JPEG", quality=quality, subsampling=subsampling)  # `optimize` fails on noise
                 if sink.tell() <= PAGE_BYTES:
                     return sink.getvalue()
             image = image.resize((round(image.width * SHRINK), round(image.height * SHRINK)), Image.Resampling.LANCZOS)
@@ -133,7 +133,7 @@ class Canvas:
         part = self.image.crop((0, 0, self.image.width, min(self.image.height, self.image.width * 3 // 2)))
         part.thumbnail((width, 2 * width), Image.Resampling.LANCZOS, reducing_gap=2.0)
         sink = io.BytesIO()
-        part.save(sink, "JPEG", quality=75, optimize=True)
+        part.save(sink, "JPEG", quality=75)
         return sink.getvalue()
 
 

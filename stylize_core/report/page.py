@@ -18,7 +18,7 @@ from stylize_core.report.overview import CurveGroup
 from stylize_core.report.pictures import Pictures, data_uri
 from stylize_core.report.record import RunRecord
 from stylize_core.report.selection import select
-from stylize_core.report.sheets import SheetFile, Sheets, write_sheets
+from stylize_core.report.sheets import NIGHTLY, Limits, SheetFile, Sheets, write_sheets
 from stylize_core.settings import LAYERS, SPECS
 from stylize_core.store import layout
 from stylize_core.store.files import Files
@@ -39,12 +39,13 @@ PREVIEW_EDGE = 420
 """Contact sheets shown small, the others only as links; pixels."""
 
 
-def write_report(files: Files, run: str) -> str:
+def write_report(files: Files, run: str, limits: Limits = NIGHTLY) -> str:
     """Draws the contact sheets of a run and writes its report; both can be made again at any time.
 
     Args:
         files: the store.
         run: the run's name; see `latest_run`.
+        limits: of the contact sheets.
 
     Returns:
         The report's path in the store.
@@ -55,7 +56,7 @@ def write_report(files: Files, run: str) -> str:
     """
     record = read_record(files, run)
     pictures = Pictures(files)
-    sheets = write_sheets(files, record, pictures)
+    sheets = write_sheets(files, record, pictures, limits)
     path = layout.run(run, NAME)
     files.publish(path, render_page(files, record, sheets, pictures).encode("utf-8"))
     return path

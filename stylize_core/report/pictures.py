@@ -16,8 +16,8 @@ CACHED = 512
 """Thumbnails kept in memory, about 100 MB: a run's inputs come back with every job."""
 
 EDGES = (168, 256)
-"""Smaller thumbnails are made from those of the next of these edges: a result comes back on other sheets, where it is of
-another size, and to open it again in full takes thirty times as long."""
+"""Smaller thumbnails are made from those of the next of these edges: a result comes back on other sheets, in another
+size, and to open it again in full takes thirty times as long."""
 
 PACKED_BYTES = 96_000_000
 """Thumbnails of these edges that stay in memory as JPEG where there are more: some 10,000 of the smaller ones."""

@@ -141,6 +141,8 @@ def _beside(page: SectionPage, stretch: Stretch, frame: SectionFrame) -> Stretch
 
 def _rows(stretch: Stretch, frame: SectionFrame) -> Iterator[Row]:
     tiles, room = stretch.section.tiles, frame.across - 1
+    whole = room - room % stretch.section.step
+    room = whole if 3 * whole >= 2 * room else room
     for start in range(0, max(1, len(tiles)), room):
         part = replace(stretch.section, tiles=tiles[start : start + room])
         yield [replace(stretch, section=part, leads=start == 0)]

@@ -18,10 +18,12 @@ class Section:
     Attributes:
         lead: the input.
         tiles: its results.
+        step: results with each partner, where it has as many with all of them: rows are not cut between these. Else 1.
     """
 
     lead: Tile
     tiles: tuple[Tile, ...]
+    step: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +53,14 @@ def by_content(jobs: Sequence[Laid]) -> Sections:
 
 def _sections(kind: str, jobs: Sequence[Laid], lead: Source, other: Source) -> Sections:
     names = variation.axes(jobs) if jobs else ()
-    groups = group_by(jobs, lead)
-    parts = [
-        Section(input_tile(source), tuple(job_tile(job, other(job).name, brief.describe(job, names)) for job in group))
-        for source, group in zip((lead(group[0]) for group in groups.values()), groups.values(), strict=True)
-    ]
+    parts = [_section(group, lead, other, names) for group in group_by(jobs, lead).values()]
     note = f"each result is named after its {'content' if kind == 'style' else 'style'}"
     return Sections(kind, " · ".join(filter(None, [note, brief.legend(names)])), tuple(parts))
+
+
+def _section(jobs: Sequence[Laid], lead: Source, other: Source, names: Sequence[str]) -> Section:
+    partners = group_by(jobs, other)
+    counts = {len(group) for group in partners.values()}
+    ordered = [job for group in partners.values() for job in group]
+    tiles = [job_tile(job, other(job).name, brief.describe(job, names)) for job in ordered]
+    return Section(input_tile(lead(jobs[0])), tuple(tiles), counts.pop() if len(counts) == 1 else 1)

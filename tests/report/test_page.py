@@ -6,11 +6,12 @@ from html.parser import HTMLParser
 
 import pytest
 
-from stylize_core.report import publish_rows, selection, sheets, wording, write_report
+from stylize_core.report import publish_rows, selection, wording, write_report
 from stylize_core.report.gallery import RESULT_EDGES, make_cards, picture_edge
 from stylize_core.report.joining import read_record
 from stylize_core.report.pictures import Pictures
 from stylize_core.report.selection import select
+from stylize_core.report.sheets import Limits
 from stylize_core.store import layout
 
 LIMIT = 10_000_000
@@ -158,16 +159,15 @@ def test_large_runs_show_a_selection(pages):
 def test_a_very_large_run_is_shown_in_part(stores, run, monkeypatch):
     """Beyond some hundred jobs the report is about some of them: it says of how many, and counts all."""
     monkeypatch.setattr(selection, "DRAWN", 200)
-    monkeypatch.setattr(sheets, "PAGES", 1)
     files = stores(210)
     record = read_record(files, run)
     assert (len(record.jobs), record.totals.jobs, record.totals.made) == (200, 210, 208)
     assert record.totals.bytes == sum(len(files.read(entry.path)) for entry in files.list("images"))
-    page = Page(files.read(write_report(files, run)).decode())
+    page = Page(files.read(write_report(files, run, Limits(pages=1, seconds=None))).decode())
     assert "210 rows: 208 done" in page.text
     assert "of 210 jobs: the lowest" in page.text
     assert "are about 200 of 210 jobs" in page.text
-    assert "further pages of them are not drawn" in page.text
+    assert "1 further page is not drawn" in page.text
     monkeypatch.undo()
     write_report(files, run)
 
