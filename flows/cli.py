@@ -119,6 +119,8 @@ def status(
     /,
     *,
     verify: Annotated[bool, Parameter(help="Read every image and compare it with its record.", negative="")] = False,
+    watch: Annotated[bool, Parameter(help="Show the newest run until it ends.", negative="")] = False,
+    every: Annotated[float, Parameter(help="Seconds between two looks of --watch.")] = 5.0,
 ) -> int:
     """Show what a store holds: jobs by status, errors, runs, and who is writing to it."""
     from stylize_core.store.status import summary
@@ -126,6 +128,10 @@ def status(
     from stylize_core.store.verify import verify as faults_of
 
     files = open_store(store, create=False)
+    if watch:
+        from flows.live import watch as watch_run
+
+        return watch_run(files, max(every, 0.1))
     show_status(summary(files))
     faults = faults_of(files) if verify else []
     for fault in faults:

@@ -17,6 +17,9 @@ FOLDER = "contact-sheets"
 INDEX = f"{FOLDER}/index.html"
 SMALL = "small"
 
+LOOKED_AT = ("matrix", "trade-off", "sweep", "style", "content", "strips")
+"""Which sheet is looked at first."""
+
 SMALL_WIDTH = 320
 """Of the small picture of a page in the index, pixels."""
 
@@ -96,6 +99,15 @@ def write_sheets(files: Files, record: RunRecord, pictures: Pictures, limits: Li
     published = [_sheet_file(sheet, place) for sheet in sheets for place in range(len(sheet.pages))]
     published = [file for file in published if file.name in drawn]
     return Sheets(tuple(published), sum(len(sheet.pages) for sheet in sheets) - len(published))
+
+
+def first_sheet(files: Files, run: str) -> str | None:
+    """Returns the name, within the run's folder, of the sheet to look at first; None where none is drawn."""
+    folder = layout.run(run, FOLDER)
+    names = [entry.path.removeprefix(f"{folder}/") for entry in files.list(folder, recursive=False)]
+    pages = sorted(name for name in names if name.endswith(".jpg"))
+    ranked = sorted(pages, key=lambda name: next((n for n, kind in enumerate(LOOKED_AT) if name.startswith(kind)), 9))
+    return f"{FOLDER}/{ranked[0]}" if ranked else None
 
 
 def _chosen(sheets: Sequence[Sheet], limits: Limits) -> list[tuple[str, Page]]:
