@@ -26,6 +26,11 @@ def describe(job: Configured, names: Sequence[str]) -> str:
     return " · ".join(f"{SHORT.get(name, name)} {value(job.settings[name])}" for name in names)
 
 
+def spell(job: Configured, names: Sequence[str]) -> str:
+    """Writes the same with whole names: `style_weight 1e6 · seed 3`."""
+    return " · ".join(f"{name} {value(job.settings[name])}" for name in names)
+
+
 def legend(names: Sequence[str]) -> str:
     """Says what short names mean: `sw = style_weight`."""
     return " · ".join(f"{SHORT[name]} = {name}" for name in names if name in SHORT)

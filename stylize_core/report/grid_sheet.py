@@ -86,24 +86,24 @@ def _frame(grid: Grid, cell: tuple[int, int], scale: float) -> Frame:
     )
 
 
+def count_pages(grid: Grid, cell: tuple[int, int]) -> int:
+    """Returns how many pages a grid takes; arguments as of `frame_grid`."""
+    down, across = frame_grid(grid, cell).capacity
+    return -(-len(grid.rows) // down) * -(-len(grid.columns) // across)
+
+
 def split_grid(grid: Grid, frame: Frame) -> list[Grid]:
     """Cuts a grid into grids that fit one page each."""
     down, across = frame.capacity
     corners = [(r, c) for r in range(0, len(grid.rows), down) for c in range(0, len(grid.columns), across)]
-    return [_part(grid, range(r, r + down), range(c, c + across)) for r, c in corners]
-
-
-def _part(grid: Grid, rows: range, columns: range) -> Grid:
-    return replace(
-        grid,
-        rows=grid.rows[rows.start : rows.stop],
-        columns=grid.columns[columns.start : columns.stop],
-        cells={
-            (r - rows.start, c - columns.start): tile
-            for (r, c), tile in grid.cells.items()
-            if r in rows and c in columns
-        },
-    )
+    cells: dict[tuple[int, int], dict[tuple[int, int], Tile]] = {corner: {} for corner in corners}
+    for (row, column), tile in grid.cells.items():
+        r, c = row % down, column % across
+        cells[row - r, column - c][r, c] = tile
+    return [
+        replace(grid, rows=grid.rows[r : r + down], columns=grid.columns[c : c + across], cells=cells[r, c])
+        for r, c in corners
+    ]
 
 
 def draw_grid(grid: Grid, frame: Frame, pictures: Pictures) -> Canvas:

@@ -1,5 +1,6 @@
 """Jobs laid out in rows and columns: the content x style matrix, and sweeps along one or two settings."""
 
+import itertools
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -79,7 +80,7 @@ def trade_offs(jobs: Sequence[Laid]) -> list[Grid]:
         names = variation.axes(pair)
         others = [name for name in names if name not in WEIGHTS]
         planes = [group for group in _alike(pair, others) if _spans(group, *WEIGHTS)]
-        grids += [_plane(group, *WEIGHTS, others=variation.describe(group[0], others)) for group in planes]
+        grids += [_plane(group, *WEIGHTS, others=brief.spell(group[0], others)) for group in planes]
     return grids
 
 
@@ -102,8 +103,8 @@ def sweeps(jobs: Sequence[Laid]) -> dict[str, list[Grid]]:
             continue
         for name in names:
             lines.setdefault(name, []).extend(_lines(pair, name))
-    rows = {name: [_stack(found, name)] for name, found in lines.items() if found}
-    return rows | grids
+    swept = {name: found for name, found in lines.items() if 0 < _count(itertools.chain(*found), name) <= VALUES}
+    return {name: [_stack(found, name)] for name, found in swept.items()} | grids
 
 
 def pairs(jobs: Iterable[J]) -> list[list[J]]:
@@ -140,7 +141,7 @@ def _matrix(jobs: Sequence[Laid], names: Sequence[str]) -> Grid:
     styles = _places(_style(job) for job in jobs)
     return Grid(
         title=f"{wording.plural(len(contents), 'content')} × {wording.plural(len(styles), 'style')}",
-        name=variation.describe(jobs[0], names),
+        name=brief.spell(jobs[0], names),
         note="contents down, styles across",
         columns=tuple(map(input_tile, styles)),
         rows=tuple((input_tile(content),) for content in contents),
@@ -191,7 +192,7 @@ def _spans(jobs: Sequence[Laid], *names: str) -> bool:
     return min(counts) > 1 and max(counts) <= VALUES and counts[0] * counts[1] <= 2 * len(jobs)
 
 
-def _count(jobs: Sequence[Laid], name: str) -> int:
+def _count(jobs: Iterable[Laid], name: str) -> int:
     return len({job.settings[name] for job in jobs})
 
 

@@ -1,5 +1,6 @@
 """The results of every style, or of every content, one input after the other: how a large run is browsed."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -33,7 +34,7 @@ class Sections:
     Attributes:
         kind: `style` or `content`: of the inputs that lead.
         note: how to read it.
-        parts: one for each input, in the manifest's order.
+        parts: one for each input, by name.
     """
 
     kind: str
@@ -54,6 +55,7 @@ def by_content(jobs: Sequence[Laid]) -> Sections:
 def _sections(kind: str, jobs: Sequence[Laid], lead: Source, other: Source) -> Sections:
     names = variation.axes(jobs) if jobs else ()
     parts = [_section(group, lead, other, names) for group in group_by(jobs, lead).values()]
+    parts.sort(key=lambda part: _in_order(part.lead.caption))
     note = f"each result is named after its {'content' if kind == 'style' else 'style'}"
     return Sections(kind, " · ".join(filter(None, [note, brief.legend(names)])), tuple(parts))
 
@@ -64,3 +66,8 @@ def _section(jobs: Sequence[Laid], lead: Source, other: Source, names: Sequence[
     ordered = [job for group in partners.values() for job in group]
     tiles = [job_tile(job, other(job).name, brief.describe(job, names)) for job in ordered]
     return Section(input_tile(lead(jobs[0])), tuple(tiles), counts.pop() if len(counts) == 1 else 1)
+
+
+def _in_order(name: str) -> list[str | int]:
+    """Returns a key by which `waves 2` comes before `waves 10`."""
+    return [int(part) if place % 2 else part for place, part in enumerate(re.split(r"([0-9]+)", name.casefold()))]

@@ -11,7 +11,7 @@ from functools import partial
 
 from stylize_core.report import variation
 from stylize_core.report.canvas import Canvas
-from stylize_core.report.grid_sheet import draw_grid, frame_grid, split_grid
+from stylize_core.report.grid_sheet import count_pages, draw_grid, frame_grid, split_grid
 from stylize_core.report.grids import Grid, matrices, sweeps, trade_offs
 from stylize_core.report.pictures import Pictures
 from stylize_core.report.record import JobRecord
@@ -42,7 +42,7 @@ class Page:
 
     Attributes:
         title: what it shows.
-        names: of the inputs on it, where it is about some.
+        names: of the inputs that its rows or sections are about.
         rank: pages of a lower rank are drawn first.
         draw: draws it.
     """
@@ -85,14 +85,15 @@ def sheets_of(jobs: Sequence[Laid], finished: Sequence[JobRecord], pictures: Pic
         pictures: of the store.
     """
     cell = cell_size(finished, LARGE_EDGES if len(jobs) > FEW else CELL_EDGES)
-    grids = [grid for grid in matrices(jobs) if len(split_grid(grid, frame_grid(grid, cell))) <= MATRIX_PAGES]
+    grids = [grid for grid in matrices(jobs) if count_pages(grid, cell) <= MATRIX_PAGES]
     found = [("matrix", "Contents × styles", grid_pages(grids, cell, pictures))]
     found.append(("trade-off", "Trade-off of content and style", grid_pages(trade_offs(jobs), cell, pictures)))
     for names, swept in sweeps(jobs).items():
         found.append((f"sweep-{names}", swept[0].title, grid_pages(swept, cell, pictures)))
     for sections in _sections(jobs, has_matrix=bool(grids)):
         found.append((sections.kind, f"By {sections.kind}", section_pages(sections, cell, pictures)))
-    title = "All jobs" if len(finished) == len(jobs) else "Single jobs"
+    is_whole = len(finished) == len(jobs)
+    title = "All jobs" if is_whole else "Single jobs: lowest and highest totals, failed ones, a sample"
     found.append(("strips", title, strip_pages(finished, cell, title, pictures)))
     return [Sheet(name, title, tuple(pages)) for name, title, pages in found if pages]
 
@@ -121,9 +122,9 @@ def grid_pages(grids: Sequence[Grid], cell: tuple[int, int], pictures: Pictures)
         frame = frame_grid(grid, cell)
         title = ": ".join(filter(None, [grid.title, grid.name]))
         for number, part in enumerate(split_grid(grid, frame), 1):
-            pages.append(
-                Page(title=_numbered(title, number), rank=number, draw=partial(draw_grid, part, frame, pictures))
-            )
+            names = tuple(dict.fromkeys(row[0].caption for row in part.rows if row[0].path))
+            draw = partial(draw_grid, part, frame, pictures)
+            pages.append(Page(title=_numbered(title, number), names=names, rank=number, draw=draw))
     return pages
 
 

@@ -67,6 +67,12 @@ def test_sections_by_style_and_by_content():
     assert styles.note == "each result is named after its content"
 
 
+def test_inputs_are_found_by_their_names():
+    """Inputs come by name, numbers by their value, whatever the manifest's order was."""
+    captions = [part.lead.caption for part in by_style([_job(0, style) for style in (10, 2, 33, 1)]).parts]
+    assert captions == ["style 1", "style 2", "style 10", "style 33"]
+
+
 def test_results_are_told_apart_by_what_varies():
     """Varying settings stand beneath in few letters, which the page explains; results of a partner stay together."""
     jobs = [_job(content, 0, style_weight=weight) for weight in (1e4, 1e6) for content in range(3)]
@@ -147,6 +153,8 @@ def test_a_large_run_is_browsed(tmp_path):
 def test_a_seed_for_every_job_is_no_sweep(tmp_path):
     """Hundreds of values are not laid out side by side: they are the results of their style."""
     assert _names_of(_sheets(tmp_path, [_job(0, 0, seed=seed) for seed in range(600)])) == ["style"]
+    pairs = [_job(number, 0, seed=10 * number + seed) for number in range(300) for seed in range(2)]
+    assert _names_of(_sheets(tmp_path, pairs)) == ["style"]
     assert _names_of(_sheets(tmp_path, [_job(0, 0, seed=seed) for seed in range(5)])) == ["sweep-seed"]
 
 
