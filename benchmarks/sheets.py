@@ -9,6 +9,7 @@ all the same. The stores stay in the output's folder, to be looked at. Writes sh
 
 import argparse
 import functools
+import hashlib
 import io
 import itertools
 import json
@@ -68,7 +69,7 @@ class Made:
     def job_id(self) -> str:
         """Like a real one."""
         text = f"{self.content}-{self.style}-{self.content_weight}-{self.style_weight}"
-        return f"{hash(text) % 16**12:012x}{self.content:06x}{self.style:06x}"
+        return hashlib.sha256(text.encode()).hexdigest()[:24]
 
     @property
     def names(self) -> tuple[str, str]:
