@@ -119,6 +119,8 @@ def status(
     /,
     *,
     verify: Annotated[bool, Parameter(help="Read every image and compare it with its record.", negative="")] = False,
+    watch: Annotated[bool, Parameter(help="Show the newest run until it ends.", negative="")] = False,
+    every: Annotated[float, Parameter(help="Seconds between two looks of --watch.")] = 5.0,
 ) -> int:
     """Show what a store holds: jobs by status, errors, runs, and who is writing to it."""
     from stylize_core.store.status import summary
@@ -126,6 +128,10 @@ def status(
     from stylize_core.store.verify import verify as faults_of
 
     files = open_store(store, create=False)
+    if watch:
+        from flows.live import watch as watch_run
+
+        return watch_run(files, max(every, 0.1))
     show_status(summary(files))
     faults = faults_of(files) if verify else []
     for fault in faults:
@@ -145,16 +151,25 @@ def report(
         str | None,
         Parameter(help="Name of another run: write a page that compares the two instead.", show_default=False),
     ] = None,
+    sheets: Annotated[
+        str | None,
+        Parameter(
+            help="Pages of each contact sheet: a number, or all; 60 within a minute unless given.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> int:
     """Draw the contact sheets and the report of a run again, or compare it with another run."""
     from stylize_core.report.compare_page import write_comparison
     from stylize_core.report.page import write_report
     from stylize_core.report.rows import latest_run
+    from stylize_core.report.sheets import limits_of
     from stylize_core.store.store import open_store
 
+    limits = limits_of(sheets)
     files = open_store(store, create=False)
     name = run or latest_run(files)
-    path = write_comparison(files, name, compare) if compare else write_report(files, name)
+    path = write_comparison(files, name, compare) if compare else write_report(files, name, limits)
     out.print(f"report: {files.public_uri}/{path}", markup=False, soft_wrap=True)
     return 0
 

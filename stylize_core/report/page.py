@@ -19,7 +19,7 @@ from stylize_core.report.ranking import Ranked, rank
 from stylize_core.report.record import RunRecord
 from stylize_core.report.row_table import pack_rows
 from stylize_core.report.selection import select
-from stylize_core.report.sheets import FOLDER, SheetFile, Sheets, write_sheets
+from stylize_core.report.sheets import FOLDER, NIGHTLY, Limits, SheetFile, Sheets, write_sheets
 from stylize_core.report.spreads import spread
 from stylize_core.report.template import HELP, template, vega
 from stylize_core.report.term_curves import TermCurves, read_term_curves
@@ -65,12 +65,13 @@ class Findings:
         return {job_id for one in self.ranked for job_id in one.jobs}
 
 
-def write_report(files: Files, run: str) -> str:
+def write_report(files: Files, run: str, limits: Limits = NIGHTLY) -> str:
     """Draws the contact sheets of a run and writes its report; both can be made again at any time.
 
     Args:
         files: the store.
         run: the run's name; see `latest_run`.
+        limits: of the contact sheets.
 
     Returns:
         The report's path in the store.
@@ -81,7 +82,7 @@ def write_report(files: Files, run: str) -> str:
     """
     findings = read_findings(files, run)
     pictures = Pictures(files)
-    sheets = write_sheets(files, findings.record, pictures)
+    sheets = write_sheets(files, findings.record, pictures, limits)
     path = layout.run(run, NAME)
     files.publish(path, render_page(files, findings, sheets, pictures).encode("utf-8"))
     return path

@@ -8,12 +8,13 @@ from html.parser import HTMLParser
 
 import pytest
 
-from stylize_core.report import listing, publish_rows, row_table, selection, sheets, wording, write_report
+from stylize_core.report import listing, publish_rows, row_table, selection, wording, write_report
 from stylize_core.report.album import Album
 from stylize_core.report.gallery import RESULT_EDGES, make_cards, picture_edge
 from stylize_core.report.joining import read_record
 from stylize_core.report.page import read_findings
 from stylize_core.report.pictures import Pictures
+from stylize_core.report.sheets import Limits
 from stylize_core.report.variation import axes
 from stylize_core.store import layout
 
@@ -187,15 +188,15 @@ def test_a_very_large_run_is_shown_in_part(stores, run, monkeypatch):
     """Beyond the rows that a page holds, it says of how many it is, and counts all."""
     monkeypatch.setattr(selection, "DRAWN", 200)
     monkeypatch.setattr(listing, "LISTED", 100)
-    monkeypatch.setattr(sheets, "PAGES", 1)
     files = stores(210)
     findings = read_findings(files, run)
     assert findings.record.totals.jobs == 210
     assert findings.listing.rows["row"].iloc[[0, -1]].tolist() == [1, 210], "evenly spread, both ends among them"
     assert findings.record.totals.bytes == sum(len(files.read(entry.path)) for entry in files.list("images"))
-    page = Page(files.read(write_report(files, run)).decode())
+    page = Page(files.read(write_report(files, run, Limits(pages=1, seconds=None))).decode())
     assert "210 rows: 208 done" in page.text
     assert "about 100 of 210 rows" in page.text
+    assert "1 further page is not drawn" in page.text
     monkeypatch.undo()
     write_report(files, run)
 
