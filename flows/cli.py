@@ -3,10 +3,10 @@
 import os
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, CycloptsError, Parameter
 
@@ -16,6 +16,9 @@ from flows.request import Request
 from flows.stop import end_stopped, sigint_blocked
 from stylize_core.errors import EngineError, Stopped, StoreError, StylizeError, UsageError
 from stylize_core.options import Options
+
+if TYPE_CHECKING:
+    from stylize_core.store.files import Files
 
 EXIT_UNEXPECTED, EXIT_NOT_STARTED, EXIT_FAILED_ROWS = 1, 2, 3
 
@@ -158,8 +161,18 @@ def report(
             show_default=False,
         ),
     ] = None,
+    tensorboard: Annotated[
+        Path | None,
+        Parameter(
+            help="Folder for TensorBoard; the run's figures are written into a folder in it.", show_default=False
+        ),
+    ] = None,
+    wandb: Annotated[
+        str | None,
+        Parameter(help="Project of Weights & Biases that gets the run's figures.", show_default=False),
+    ] = None,
 ) -> int:
-    """Draw the contact sheets and the report of a run again, or compare it with another run."""
+    """Draw the sheets and the report of a run again, compare it with another, hand its figures to trackers."""
     from stylize_core.report.compare_page import write_comparison
     from stylize_core.report.page import write_report
     from stylize_core.report.rows import latest_run
@@ -169,9 +182,24 @@ def report(
     limits = limits_of(sheets)
     files = open_store(store, create=False)
     name = run or latest_run(files)
+    for line in _track(files, name, tensorboard, wandb):
+        out.print(line, markup=False, soft_wrap=True)
     path = write_comparison(files, name, compare) if compare else write_report(files, name, limits)
     out.print(f"report: {files.public_uri}/{path}", markup=False, soft_wrap=True)
     return 0
+
+
+def _track(files: "Files", run: str, tensorboard: Path | None, wandb: str | None) -> Iterator[str]:
+    """Writes a run's figures where they are asked for, and yields a line on each place."""
+    if tensorboard is None and wandb is None:
+        return
+    from stylize_core.trackers import read_figures, write_tensorboard, write_wandb
+
+    figures = read_figures(files, run)
+    if tensorboard is not None:
+        yield f"tensorboard: {write_tensorboard(figures, tensorboard)}"
+    if wandb is not None:
+        yield f"wandb: {write_wandb(figures, wandb)}"
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -17,7 +17,7 @@ from stylize_core.engine.engine import Engine
 from stylize_core.engine.optimise import Optimised
 from stylize_core.errors import Diverged, OutOfMemory, StylizeError
 from stylize_core.job import NUMERICS_VERSION, Job, public_uri
-from stylize_core.store.records import METRICS, TERMS, Outcome, Result
+from stylize_core.store.records import METRICS, QUALITY, TERMS, Outcome, Result
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +81,8 @@ def outcome(finished: Finished, origin: Origin) -> Outcome:
     result.seconds = float(optimised.seconds[-1]) / optimised.batch
     for term, value in zip(TERMS, optimised.final.tolist(), strict=False):
         setattr(result, f"final_{term}", value)
+    for figure in QUALITY:
+        setattr(result, f"quality_{figure}", getattr(optimised.quality, figure))
     settings = job.settings
     return Outcome(
         result=result,

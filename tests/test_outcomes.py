@@ -50,6 +50,9 @@ def test_a_done_job(job: Any, origin: Origin, optimised: Optimised) -> None:
     assert json.loads(result.versions) == versions()
     assert result.final_total == pytest.approx(optimised.final[0].item())
     assert result.final_style == pytest.approx(optimised.final[2].item())
+    figures = (result.quality_ssim, result.quality_colour, result.quality_gram)
+    assert figures == (optimised.quality.ssim, optimised.quality.colour, optimised.quality.gram)
+    assert None not in figures
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(kept.image or b""))), optimised.image.permute(1, 2, 0))
     assert sorted(kept.snapshots) == [2, 4]
 
@@ -90,6 +93,7 @@ def test_a_diverged_job_keeps_its_best_image(job: Any, origin: Origin, optimised
     assert (kept.result.status, kept.result.error_code) == ("failed", "diverged")
     assert kept.image
     assert kept.metrics is not None
+    assert kept.result.quality_ssim is not None
 
 
 @pytest.mark.parametrize(
@@ -104,6 +108,7 @@ def test_a_failed_job(error: Any, code: str, retryable: bool, job: Any, origin: 
     assert result.error == str(error)
     assert (kept.image, kept.metrics, kept.snapshots) == (None, None, {})
     assert result.final_total is None
+    assert (result.quality_ssim, result.quality_colour, result.quality_gram) == (None, None, None)
 
 
 @pytest.mark.parametrize("format", ["png", "jpeg", "webp"])

@@ -1,7 +1,7 @@
 """An engine: one device with the network loaded, ready for batches of jobs of one group."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from traceback import clear_frames
 
 import torch
@@ -18,6 +18,7 @@ from stylize_core.engine.memory import MEMORY_SHARE, Fit, available_memory, fit,
 from stylize_core.engine.network import Vgg19
 from stylize_core.engine.objective import Objective, content_targets, layers_in_use, style_targets
 from stylize_core.engine.optimise import OnStep, Optimised, optimise
+from stylize_core.engine.quality import Judge
 from stylize_core.engine.starts import start_image
 from stylize_core.engine.weights import Weights
 from stylize_core.errors import DeviceLost, OutOfMemory, StylizeError
@@ -62,6 +63,7 @@ class Engine:
             keep_freed_memory()
         self._networks: dict[tuple[str, tuple[str, ...]], Vgg19] = {}
         self._style_targets: dict[object, dict[str, Tensor]] = {}
+        self._judge = Judge(weights, device)
 
     def network(self, settings: Settings) -> Vgg19:
         """Returns the network, cut and pooled as the settings say; made once."""
@@ -97,7 +99,7 @@ class Engine:
         on_step: OnStep = lambda step, totals: None,
         should_stop: Callable[[], bool] = lambda: False,
     ) -> list[Optimised]:
-        """Optimises jobs of one group together; see `optimise.optimise`.
+        """Optimises jobs of one group together, and finds the quality of the results; see `optimise.optimise`.
 
         A single job that does not fit is tried again with `recompute`.
 
@@ -110,14 +112,14 @@ class Engine:
         if self.device.type == "cpu" and self._peak_bytes(pairs, recompute=recompute) > self.memory:
             raise self._too_large(pairs[0])  # Linux would rather kill a process than refuse it memory
         try:
-            return self._attempt(pairs, recompute, on_step, should_stop)
+            return self._judged(pairs, self._attempt(pairs, recompute, on_step, should_stop))
         except OutOfMemory:
             if recompute or len(pairs) > 1:
                 raise
         finally:
             if self.device.type == "cpu":
                 give_back_freed_memory()
-        return self._attempt(pairs, True, on_step, should_stop)
+        return self._judged(pairs, self._attempt(pairs, True, on_step, should_stop))
 
     def _attempt(
         self, pairs: Sequence[Pair], recompute: bool, on_step: OnStep, should_stop: Callable[[], bool]
@@ -141,6 +143,13 @@ class Engine:
                 raise DeviceLost(f"the device stopped working: {reason}", where=str(self.device)) from problem
             raise
 
+    def _judged(self, pairs: Sequence[Pair], results: list[Optimised]) -> list[Optimised]:
+        """Returns the results with their quality; here, since no other thread may use the device."""
+        return [
+            replace(result, quality=self._judge.judge(result.image, pair.content, pair.style, pair.style_key))
+            for pair, result in zip(pairs, results, strict=True)
+        ]
+
     def _peak_bytes(self, pairs: Sequence[Pair], *, recompute: bool) -> int:
         settings, (height, width) = pairs[0].settings, pairs[0].content.shape[1:]
         room = (settings, height, width, self.precision, self.device)
@@ -156,8 +165,9 @@ class Engine:
         )
 
     def forget_styles(self) -> None:
-        """Drops the style targets; to be called between chunks, so that a long run's memory stays flat."""
+        """Drops what is kept of styles; to be called between chunks, so that a long run's memory stays flat."""
         self._style_targets.clear()
+        self._judge.forget_styles()
 
     def _batch(self, images: Sequence[Tensor]) -> Tensor:
         return torch.stack(list(images)).to(self.device)

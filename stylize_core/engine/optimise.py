@@ -1,7 +1,7 @@
 """The optimisation of a batch to its number of steps, and what comes of each sample."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -10,6 +10,7 @@ from stylize_core.engine.clock import Clock
 from stylize_core.engine.descent import Descent
 from stylize_core.engine.encode import to_8bit
 from stylize_core.engine.objective import Objective
+from stylize_core.engine.quality import Quality
 from stylize_core.errors import Stopped
 from stylize_core.settings import Settings
 
@@ -34,6 +35,7 @@ class Optimised:
         batch: number of samples that were optimised together.
         final: (4 + layers) like `losses`, of the clamped 8-bit image.
         snapshots: (3, H, W) uint8 by step.
+        quality: figures of the image; none unless somebody judged it.
     """
 
     image: Tensor
@@ -45,6 +47,7 @@ class Optimised:
     batch: int
     final: Tensor
     snapshots: dict[int, Tensor]
+    quality: Quality = field(default_factory=Quality)
 
 
 def optimise(

@@ -11,6 +11,13 @@ _TEXT, _INT, _LONG, _FLOAT = pa.string(), pa.int32(), pa.int64(), pa.float32()
 
 TERMS = ("total", "content", "style", "tv")
 
+QUALITY = ("ssim", "colour", "gram")
+"""How near a result is to its content (ssim) and its style; defined in `engine.quality` and docs/quality.md."""
+
+ADDED = tuple(f"quality_{figure}" for figure in QUALITY)
+"""Columns that files of earlier releases lack: they are read as null. A column that may be null can be added without
+another schema version, because a release that does not know it does not read it."""
+
 RESULTS = pa.schema(
     [
         ("job_id", _TEXT),
@@ -32,6 +39,7 @@ RESULTS = pa.schema(
         ("steps", _INT),  # updates done
         ("best_step", _INT),  # step with the lowest total
         *((f"final_{term}", _FLOAT) for term in TERMS),  # of the clamped 8-bit image
+        *((name, _FLOAT) for name in ADDED),  # of the same image; null without one
         ("seconds", pa.float64()),  # wall, of the job's batch, divided by its jobs
         ("device", _TEXT),
         ("precision", _TEXT),
@@ -81,6 +89,7 @@ ROWS = pa.schema(  # runs/<run>/results.parquet and .csv: a line per manifest ro
         ("image", _TEXT),
         ("seconds", pa.float64()),
         *((f"final_{term}", _FLOAT) for term in TERMS),
+        *((name, _FLOAT) for name in ADDED),
         ("error_code", _TEXT),
         ("error", _TEXT),
     ]
@@ -115,6 +124,9 @@ class Result:
     final_content: float | None = None
     final_style: float | None = None
     final_tv: float | None = None
+    quality_ssim: float | None = None
+    quality_colour: float | None = None
+    quality_gram: float | None = None
     seconds: float | None = None
     device: str
     precision: str

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from stylize_core.errors import StoreError
 from stylize_core.store.files import Files
+from stylize_core.store.records import ADDED
 
 _THREADS = 8  # small files: the time goes into waiting for the disk or the network
 
@@ -91,6 +92,10 @@ def _parquet(data: pa.NativeFile) -> pq.ParquetFile:
 
 
 def _typed(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Returns the columns of a schema; of those in `ADDED`, nulls where the file is older than they are."""
+    for column in schema:
+        if column.name in ADDED and column.name not in table.column_names:
+            table = table.append_column(column, pa.nulls(table.num_rows, column.type))
     return table.select(schema.names).cast(schema)
 
 

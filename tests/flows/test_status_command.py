@@ -1,5 +1,6 @@
 """`stylize status` and `stylize report`: what a store holds, and a run's page drawn again."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -82,3 +83,22 @@ def test_report_of_an_unknown_run(filled: Path, stylize: Callable[..., Any], ref
     """A run that does not exist is refused, and the existing ones are named."""
     assert "there is no run 'yesterday'" in refused(stylize("report", str(filled), "--run", "yesterday"))
     assert "there is no run 'yesterday'" in refused(stylize("report", str(filled), "--compare", "yesterday"))
+
+
+def test_a_run_is_handed_to_tensorboard(filled: Path, stylize: Callable[..., Any], store: Any, tmp_path: Path) -> None:
+    """`report --tensorboard DIR` writes the run into a folder of its name, says where, and draws the report."""
+    ended = stylize("report", str(filled), "--tensorboard", str(tmp_path / "board"))
+    assert ended.code == 0
+    own = tmp_path / "board" / store.runs[0]
+    assert ended.out == f"tensorboard: {own}\nreport: {filled}/runs/{store.runs[0]}/report.html\n"
+    assert [path.suffix for path in own.iterdir()] == [".stylize"]
+
+
+def test_a_missing_extra_is_named(
+    filled: Path, stylize: Callable[..., Any], refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`report --wandb PROJECT` without the library ends with what to install."""
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    said = refused(stylize("report", str(filled), "--wandb", "project"))
+    assert "Weights & Biases is not installed" in said
+    assert "pip install 'stylize[wandb]'" in said

@@ -15,10 +15,11 @@ from stylize_core.manifest import Manifest, Row
 from stylize_core.report import collect_rows, latest_run, publish_rows
 from stylize_core.report import rows as joined
 from stylize_core.report.failed import harmless
+from stylize_core.report.rows import read_rows
 from stylize_core.store import layout
 from stylize_core.store.files import Files
-from stylize_core.store.records import ROWS, STATUSES
-from stylize_core.store.tables import read_table
+from stylize_core.store.records import ADDED, ROWS, STATUSES
+from stylize_core.store.tables import publish_table, read_table
 
 
 def _frame(tables):
@@ -161,6 +162,17 @@ def test_an_unknown_run_names_the_known(stores, run):
     with pytest.raises(UsageError) as caught:
         collect_rows(stores(1), "yesterday")
     assert run in caught.value.todo
+
+
+def test_an_older_record_is_read(stores, run):
+    """A run that an earlier release recorded lacks the figures of quality: they are read as null."""
+    files, path = stores(12), layout.run(run, "results.parquet")
+    publish_rows(files, run)
+    rows = read_table(files, path, ROWS)
+    publish_table(files, path, rows.drop_columns(list(ADDED)))
+    (read,) = read_rows(files, run)
+    pd.testing.assert_frame_equal(read.to_pandas(), rows.to_pandas())
+    assert read["quality_ssim"].null_count == 12
 
 
 @pytest.mark.parametrize("lines", [1, 5])

@@ -1,0 +1,69 @@
+"""Prints the figures of quality of every job of a store, those of its content as it was, and what judging costs.
+
+    python -m benchmarks.quality STORE --weights builtin
+
+A content that nothing was done to shows what is far: its structure is 1, its palette and texture are its own. The last
+two columns are a judgement's milliseconds, with the style's half known, and its share of the job's seconds.
+"""
+
+import argparse
+import json
+import time
+
+import pandas as pd
+import pyarrow as pa
+import torch
+
+from stylize_core.engine.decode import decode
+from stylize_core.engine.encode import to_8bit
+from stylize_core.engine.quality import Judge
+from stylize_core.engine.resize import content_tensor, style_tensor
+from stylize_core.engine.weights import load_weights
+from stylize_core.report.rows import latest_run, read_plan
+from stylize_core.settings import Settings
+from stylize_core.store.files import Files
+from stylize_core.store.inputs import read_input
+from stylize_core.store.ledger import live_results
+from stylize_core.store.records import QUALITY
+from stylize_core.store.store import open_store
+
+
+def judged(files: Files, judge: Judge) -> pd.DataFrame:
+    """Returns a line a job of the newest run, in the manifest's order."""
+    plan = pa.concat_tables(read_plan(files, latest_run(files), ["id", "job_id", "content", "style"])).to_pandas()
+    lines = live_results(files).to_pandas().set_index("job_id")
+    found = []
+    for row in plan.dropna(subset=["job_id"]).drop_duplicates("job_id").itertuples():
+        line = lines.loc[row.job_id]
+        settings, shape = Settings.from_dict(json.loads(line["settings"])), (int(line["height"]), int(line["width"]))
+        content, style = (decode(read_input(uri), uri) for uri in (row.content, row.style))
+        image = content_tensor(content, *shape, settings.fit)
+        seen = style_tensor(style, settings.style_size or settings.size, settings.style_fit, *shape)
+        judge.judge(to_8bit(image), image, seen, row.job_id)  # the style's half
+        began = time.perf_counter()
+        before = judge.judge(to_8bit(image), image, seen, row.job_id)
+        seconds = time.perf_counter() - began
+        found.append(
+            {
+                "id": row.id,
+                **{figure: line[f"quality_{figure}"] for figure in QUALITY},
+                **{f"content's {figure}": getattr(before, figure) for figure in QUALITY},
+                "ms": 1e3 * seconds,
+                "% of the job": 100 * seconds / line["seconds"],
+            }
+        )
+    return pd.DataFrame(found)
+
+
+def main() -> None:
+    """Prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("store")
+    parser.add_argument("--weights", default="builtin")
+    arguments = parser.parse_args()
+    judge = Judge(load_weights(arguments.weights), torch.device("cpu"))
+    print(judged(open_store(arguments.store, create=False), judge).to_string(index=False, float_format="{:.3f}".format))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""A run in TensorBoard, read back with TensorBoard's own reader."""
+
+import dataclasses
+import io
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from stylize_core.errors import UsageError
+from stylize_core.trackers import write_tensorboard
+from stylize_core.trackers.figures import RunFigures
+
+
+def read(folder: Path) -> Any:
+    """Everything that TensorBoard finds in a folder."""
+    events = EventAccumulator(str(folder), size_guidance={"scalars": 0, "images": 0, "histograms": 0, "tensors": 0})
+    events.Reload()
+    return events
+
+
+def test_bands_are_scalars_by_step(figures: RunFigures, tmp_path: Path) -> None:
+    """A series for each group, term and quantile, with a value at each step."""
+    events = read(write_tensorboard(figures, tmp_path))
+    bands = {f"{t}/{g.name}/{b}" for g in figures.groups for t, table in g.bands.items() for b in table.columns[1:]}
+    medians = {"median/quality/ssim", "median/quality/colour", "median/quality/gram"}
+    assert set(events.Tags()["scalars"]) == bands | medians
+    table = figures.groups[0].bands["style"]
+    found = {event.step: event.value for event in events.Scalars("style/mean-32px/p25")}
+    assert found == pytest.approx(dict(zip(table["step"], table["p25"], strict=True)))
+
+
+def test_distributions_are_histograms(figures: RunFigures, tmp_path: Path) -> None:
+    """A histogram for each group and figure, of as many values as there are jobs."""
+    events = read(write_tensorboard(figures, tmp_path))
+    values = figures.groups[0].distributions["quality/colour"]
+    (event,) = events.Histograms("quality/colour/mean-32px")
+    found = event.histogram_value
+    assert (found.num, found.min, found.max) == pytest.approx((6, values.min(), values.max()))
+    assert len(events.Tags()["histograms"]) == sum(len(group.distributions) for group in figures.groups)
+
+
+def test_strips_are_images(figures: RunFigures, tmp_path: Path) -> None:
+    """The strips can be seen, pixel by pixel."""
+    events = read(write_tensorboard(figures, tmp_path))
+    (event,) = events.Images("results/row-0")
+    shown = Image.open(io.BytesIO(event.encoded_image_string))
+    assert np.array_equal(np.asarray(shown), np.asarray(figures.strips["row-0"]))
+    assert len(events.Tags()["images"]) == 8
+
+
+def test_settings_and_counts_are_there(figures: RunFigures, tmp_path: Path) -> None:
+    """As tables of text, and as a line of hyperparameters; medians in their bands are laid out as charts."""
+    events = read(write_tensorboard(figures, tmp_path))
+    tags = [tag for tag in events.Tags()["tensors"] if tag.endswith("/text_summary")]
+    texts = {tag: events.Tensors(tag)[0].tensor_proto.string_val[0].decode() for tag in tags}
+    assert "| rows_done | `9` |" in texts["run/text_summary"]
+    assert "| style_weight | `2 values` |" in texts["settings/text_summary"]
+    assert "| jobs in bands | `6` |" in texts["group/mean-32px/text_summary"]
+    content = {tag: metadata.plugin_data.plugin_name for tag, metadata in events.summary_metadata.items()}
+    assert "hparams" in content.values()
+    assert content["custom_scalars__config__"] == "custom_scalars"
+
+
+def test_writing_again_replaces(figures: RunFigures, tmp_path: Path) -> None:
+    """Of two writings the last is left, in one folder a run; files of others are not touched."""
+    own = write_tensorboard(figures, tmp_path)
+    other = own / "events.out.tfevents.1.elsewhere"
+    other.touch()
+    write_tensorboard(dataclasses.replace(figures, medians={"quality/ssim": 0.5}), tmp_path)
+    assert own == tmp_path / figures.run
+    assert other in own.iterdir()
+    assert len(list(own.iterdir())) == 2
+    events = read(own)
+    assert [event.value for event in events.Scalars("median/quality/ssim")] == [0.5]
+    assert "median/quality/gram" not in events.Tags()["scalars"]
+
+
+def test_a_run_without_a_done_job_is_written(figures: RunFigures, tmp_path: Path) -> None:
+    """Without groups and pictures there are still its counts."""
+    nothing = dataclasses.replace(figures, groups=(), strips={}, medians={})
+    assert "run/text_summary" in read(write_tensorboard(nothing, tmp_path)).Tags()["tensors"]
+
+
+def test_the_extra_is_named(figures: RunFigures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where TensorBoard is not installed, the error says how to install it, and nothing is written."""
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(UsageError, match=r"not installed .*--tensorboard.* pip install 'stylize\[tensorboard\]'"):
+        write_tensorboard(figures, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_folder_that_cannot_be_written(figures: RunFigures, tmp_path: Path) -> None:
+    """A file where the folder should be is named."""
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="cannot be written: Not a directory"):
+        write_tensorboard(figures, tmp_path / "file")
