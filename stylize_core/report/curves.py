@@ -128,7 +128,7 @@ def ranges_chart(*, log: bool) -> Spec:
     outer = base.mark_rule(color=BAND, strokeWidth=2, opacity=0.5).encode(x=_figures("p10", log=log), x2="p90:Q")
     inner = base.mark_bar(color=BAND, opacity=0.5, height=9).encode(x=_figures("p25", log=log), x2="p75:Q")
     median = base.mark_tick(color="currentColor", thickness=2.5, size=13).encode(x=_figures("p50", log=log))
-    return _spec(alt.layer(outer, inner, median))
+    return _spec(alt.layer(outer, inner, median)) | {"padding": {"left": 14, "right": 8, "top": 5, "bottom": 5}}
 
 
 def terms_chart() -> Spec:
@@ -144,7 +144,9 @@ def layers_chart(layers: Sequence[str]) -> Spec:
 def _series_chart(colours: Mapping[str, str]) -> Spec:
     """A chart of one job with a line per series, to be picked in the legend."""
     picked = alt.selection_point(name="picked", fields=["series"], bind="legend")
-    legend = alt.Legend(orient="bottom", title=None, columns=3, symbolType="stroke", symbolStrokeWidth=3)
+    legend = alt.Legend(
+        orient="bottom", title=None, columns=4 if len(colours) <= 4 else 3, symbolType="stroke", symbolStrokeWidth=3
+    )
     scale = alt.Scale(domain=list(colours), range=list(colours.values()))
     chart = (
         alt.Chart(alt.NamedData("curves"))
