@@ -103,7 +103,8 @@ def picture(view: View, now: float) -> RenderableType:
         codes = ", ".join(f"{code} {count:,}" for code, count in list(view.errors.items())[:ERRORS])
         parts.append(Text(f"{view.failed:,} failed: {codes}", "red"))
     parts.append(Text(f"{counted(sum(view.planned.values()), 'row')}: {planned}", "dim"))
-    parts += [Text(" · ".join([*_holder(view), *_silence(view)]), "dim")]
+    if view.holder:
+        parts.append(Text(" · ".join([*_holder(view), *_silence(view)]), "dim"))
     return Group(*parts)
 
 
