@@ -30,6 +30,7 @@ class Vgg19(nn.Module):
         pooling: `max`, as trained, or `average` as in Gatys, Ecker, Bethge, CVPR 2016, section 2.
         device: where the network computes.
         dtype: in which the network computes: float32, bfloat16 or float64.
+        lean: holds the weights alone; without filters made ready for speed it takes a fifth of the memory on a CPU.
 
     Raises:
         KeyError: a layer is unknown, or has no tensors; see `weights.require_layers`.
@@ -51,6 +52,7 @@ class Vgg19(nn.Module):
         pooling: str,
         device: torch.device,
         dtype: torch.dtype,
+        lean: bool = False,
     ) -> None:
         super().__init__()
         features = _definition()
@@ -71,7 +73,8 @@ class Vgg19(nn.Module):
         self._blocks = [range(*pair) for pair in pairwise(ends)]  # each ends in its pooling
         self.to(memory_format=torch.channels_last)
         self.requires_grad_(False).eval()
-        self._speed_up(device)
+        if not lean:
+            self._speed_up(device)
 
     def _speed_up(self, device: torch.device) -> None:
         workspace = Workspace()

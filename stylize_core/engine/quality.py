@@ -29,9 +29,9 @@ log = logging.getLogger(__name__)
 GRAM_LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 """Those of Gatys, Ecker, Bethge, CVPR 2016; of them, the ones that the weights hold."""
 
-GRAM_EDGE = 256
-"""Long edge in pixels at which Gram matrices are compared: a pass of the network costs no more than that, and results
-of any larger size can be compared. Nothing is enlarged to it."""
+GRAM_EDGE = 224
+"""Long edge in pixels at which Gram matrices are compared, that of the pictures that VGG-19 is trained on: a pass of
+the network costs no more than that, and results of any larger size can be compared. Nothing is enlarged to it."""
 
 BINS = 8
 """Of each channel of a histogram."""
@@ -112,7 +112,12 @@ class Judge:
     def _grams(self, image: Tensor) -> Mapping[str, Tensor]:
         if self._network is None:
             self._network = Vgg19(
-                self._weights.tensors, layers=self._layers, pooling="max", device=self._device, dtype=torch.float32
+                self._weights.tensors,
+                layers=self._layers,
+                pooling="max",
+                device=self._device,
+                dtype=torch.float32,
+                lean=True,  # one pass a job is not worth 400 MB
             )
         grams: Mapping[str, Tensor] = self._network(image[None], lambda _, features: gram(features, "mean"))
         return grams

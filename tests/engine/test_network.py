@@ -8,6 +8,7 @@ from torchvision.models import vgg19
 from torchvision.models.vgg import cfgs, make_layers
 
 from stylize_core.engine.network import Vgg19, least_edge, parameter_shapes
+from stylize_core.engine.winograd import WinogradConv2d
 from stylize_core.settings import LAYERS
 
 CPU = torch.device("cpu")
@@ -219,3 +220,14 @@ def test_torchvision_stays_as_it_is(tensors: dict[str, Tensor]) -> None:
     with torch.device("meta"):
         poolings = [m for m in vgg19(weights=None).features if isinstance(m, nn.MaxPool2d | nn.AvgPool2d)]
     assert [type(m) for m in poolings] == [nn.MaxPool2d] * 5
+
+
+def test_a_lean_network_sees_the_same(tensors: dict[str, Tensor]) -> None:
+    """Without filters made ready for speed the activations differ by rounding alone."""
+    layers, image = ("conv1_1", "conv4_2"), images(1, 3, 40, 48, dtype=torch.float32)
+    options = {"layers": layers, "pooling": "max", "device": CPU, "dtype": torch.float32}
+    fast, lean = (Vgg19(tensors, **options, lean=lean) for lean in (False, True))
+    assert not any(isinstance(module, WinogradConv2d) for module in lean.modules())
+    for layer, activation in fast(image).items():
+        scale = activation.abs().max()
+        torch.testing.assert_close(lean(image)[layer] / scale, activation / scale, rtol=0, atol=1e-4)

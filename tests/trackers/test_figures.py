@@ -1,6 +1,7 @@
 """What trackers get of a run: the numbers are those of the store, and do not grow with it."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -132,3 +133,13 @@ def test_a_run_without_a_done_job(run_loop: Callable[..., Any], manifests: Any, 
     found = read_figures(files, latest_run(files))
     assert found.counts["failed"] == 1
     assert (found.groups, found.strips, found.medians) == ((), {}, {})
+
+
+def test_a_run_that_has_not_ended(folder: Path, figures: RunFigures, tmp_path: Path) -> None:
+    """Before its rows are published, its figures are those of what is committed."""
+    copy = tmp_path / "store"
+    shutil.copytree(folder, copy)
+    (copy / "runs" / figures.run / "results.parquet").unlink()
+    found = read_figures(open_store(str(copy), create=False), figures.run)
+    assert found.counts == figures.counts
+    assert [group.jobs for group in found.groups] == [6, 2]
