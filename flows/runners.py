@@ -5,7 +5,7 @@ from collections.abc import Callable
 from flows.stop import StopFlag
 from flows.watcher import Watcher, watcher
 from stylize_core.chunk import Chunk, run_chunk
-from stylize_core.errors import EngineError, Stopped, StylizeError
+from stylize_core.errors import DeviceLost, EngineError, Stopped, StylizeError
 from stylize_core.options import Options
 from stylize_core.run import Run, open_run
 
@@ -58,6 +58,11 @@ def loop(options: Options) -> Run:
     return carry_out(options, Run.prepare, _compute_in_loop, Run.finish)
 
 
+def may_pass_here(error: object) -> bool:
+    """Returns whether trying again in this process may help; after a lost device only another process can go on."""
+    return isinstance(error, StylizeError) and error.retryable and not isinstance(error, DeviceLost)
+
+
 def _compute_in_loop(run: Run, stop: StopFlag) -> None:
     for chunk in run.chunks:
         if stop():
@@ -71,7 +76,7 @@ def _run_with_retries(chunk: Chunk, run: Run, stop: StopFlag) -> None:
             run_chunk(chunk, run.bench)
             return
         except StylizeError as error:
-            if not error.retryable:
+            if not may_pass_here(error):
                 raise
             if stop.wait(pause):
                 raise Stopped("the run was stopped") from error

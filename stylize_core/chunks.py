@@ -1,6 +1,7 @@
 """The jobs to run, shared out to chunks of one group each; a chunk's jobs are read when it is asked for."""
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -13,7 +14,8 @@ from stylize_core.planned_rows import Kind, PlannedRows
 from stylize_core.spool import JobSpool
 
 MAX_CHUNKS = 2000
-"""Upper bound of chunks of one run: an orchestrator pays some 20 ms and 20 kB for each."""
+"""Upper bound of chunks of one flow run, where groups and `rows_per_task` allow it: an orchestrator pays some 20 ms
+and 20 kB for each."""
 
 CHUNK_SECONDS = 30.0
 """Chunks are made at least this long where the rows allow it."""
@@ -111,11 +113,21 @@ def _starts(sizes: Numbers, kinds: list[Kind], rate: Rate, rows_per_task: int | 
         rows_per_task: jobs of a chunk, None to choose.
     """
     first_kinds = {kind.group: kind for kind in reversed(kinds)}
-    fewest = math.ceil(sizes.sum() / MAX_CHUNKS)
+    seconds = [job_seconds(first_kinds[group], rate) for group in range(len(sizes))]
+    long_enough = np.array([math.ceil(CHUNK_SECONDS / max(one, 1e-9)) for one in seconds], np.int64)
+    jobs = np.maximum(long_enough, _fewest(sizes, long_enough))
     starts: list[int] = []
     end = 0
-    for group, size in enumerate(sizes.tolist()):
-        long_enough = math.ceil(CHUNK_SECONDS / max(job_seconds(first_kinds[group], rate), 1e-9))
-        starts += range(end, end + size, rows_per_task or max(long_enough, fewest))
+    for size, each in zip(sizes.tolist(), jobs.tolist(), strict=True):
+        starts += range(end, end + size, rows_per_task or each)
         end += size
     return np.array([*starts, end], np.int64)
+
+
+def _fewest(sizes: Numbers, long_enough: Numbers) -> int:
+    """Returns the fewest jobs of a chunk with which there are no more than `MAX_CHUNKS`, or one for each group."""
+
+    def fits(jobs: int) -> bool:
+        return int(np.ceil(sizes / np.maximum(long_enough, jobs)).sum()) <= max(MAX_CHUNKS, len(sizes))
+
+    return 1 + bisect_left(range(1, int(sizes.max(initial=1))), True, key=fits)
