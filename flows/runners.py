@@ -8,12 +8,16 @@ from stylize_core.chunk import Chunk, run_chunk
 from stylize_core.errors import DeviceLost, EngineError, Stopped, StylizeError
 from stylize_core.options import Options
 from stylize_core.run import Run, open_run
+from stylize_core.work import Work
 
 RETRY_SECONDS = (1.0, 5.0, 15.0)
 """Pauses before a chunk is tried again after an error that may pass, such as a store that does not answer."""
 
 Compute = Callable[[Run, StopFlag], None]
 """Runs the chunks of a prepared run; raises Stopped where it is asked to stop."""
+
+FanOut = Callable[[Work, StopFlag], None]
+"""Runs chunks as Prefect tasks of the flow run that calls it; raises Stopped where it is asked to stop."""
 
 
 def carry_out(

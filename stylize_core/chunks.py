@@ -33,13 +33,39 @@ class Chunks:
         jobs: where the jobs are.
         places: of the jobs there, chunk by chunk; none unless given.
         attempts: at the jobs so far.
-        starts: of each chunk among the jobs, and their number.
+        starts: of each chunk among the jobs, and where the last one ends.
+        numbers: of the chunks; from 1 unless given.
     """
 
     def __init__(
-        self, jobs: JobSpool, places: Numbers = _NO_JOBS, attempts: Numbers = _NO_JOBS, starts: Numbers = _NO_CHUNKS
+        self,
+        jobs: JobSpool,
+        places: Numbers = _NO_JOBS,
+        attempts: Numbers = _NO_JOBS,
+        starts: Numbers = _NO_CHUNKS,
+        numbers: Numbers | None = None,
     ) -> None:
         self._jobs, self._places, self._attempts, self._starts = jobs, places, attempts, starts
+        self._numbers = np.arange(1, len(starts)) if numbers is None else numbers
+
+    @property
+    def jobs(self) -> int:
+        """Number of jobs in all chunks."""
+        return int(self._starts[-1] - self._starts[0])
+
+    def parts(self, count: int) -> list["Chunks"]:
+        """Returns the chunks as parts of so many each, the last one of what is left; their numbers stay."""
+        slices = [slice(start, start + count) for start in range(0, len(self), count)]
+        return [
+            Chunks(
+                self._jobs,
+                self._places,
+                self._attempts,
+                self._starts[part.start : part.stop + 1],
+                self._numbers[part],
+            )
+            for part in slices
+        ]
 
     def __len__(self) -> int:
         """Number of chunks."""
@@ -61,7 +87,7 @@ class Chunks:
         jobs = tuple(self._jobs.read(place) for place in self._places[part].tolist())
         tried = self._attempts[part].tolist()
         attempts = {job.job_id: count + 1 for job, count in zip(jobs, tried, strict=True)}
-        return Chunk(number=index + 1, jobs=jobs, attempts=attempts)
+        return Chunk(number=int(self._numbers[index]), jobs=jobs, attempts=attempts)
 
 
 class Share(NamedTuple):

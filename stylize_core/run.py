@@ -36,6 +36,7 @@ from stylize_core.store.records import PLAN
 from stylize_core.store.store import open_store
 from stylize_core.store.sweep import sweep
 from stylize_core.store.tables import publish_batches
+from stylize_core.work import Work
 
 
 @dataclass(slots=True, kw_only=True)
@@ -67,6 +68,14 @@ class Run:
         """The work of a prepared run."""
         assert self.plan is not None, "a prepared run has a plan"
         return self.plan.chunks
+
+    @property
+    def work(self) -> Work:
+        """The same with what is needed for it."""
+        chunks = self.chunks
+        return Work(
+            name=self.name, options=self.options, bench=self.bench, chunks=chunks, jobs=chunks.jobs, log=self.log
+        )
 
     @property
     def report_uri(self) -> str:

@@ -22,8 +22,9 @@ FLOORS = (
     {"committing", "environment", "planned_rows"},
     {"chunk", "plan_rows"},
     {"chunks", "preparing"},
-    {"plan"},
+    {"plan", "work"},
     {"run"},
+    {"partition"},
     {"flows"},
 )
 """Parts of the house, lowest first; a part uses only those on floors below."""

@@ -207,7 +207,7 @@ def test_the_same_chunk_twice_at_once(
         post = Post(
             run="run",
             store=files.uri,
-            lease=holder.token,
+            lease=holder,
             weights="builtin",
             weights_sha256=load_weights("builtin").sha256,
             device="cpu",

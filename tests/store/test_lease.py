@@ -20,8 +20,8 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from stylize_core.errors import Stopped, StoreDenied, StoreFull, StoreLocked, StoreUnusable
 from stylize_core.store.files import Files
-from stylize_core.store.holder import Holder, newest_holder
-from stylize_core.store.lease import Lease, check_held
+from stylize_core.store.holder import Holder, check_held, newest_holder
+from stylize_core.store.lease import Lease
 from stylize_core.store.store import open_store
 
 RENEW_S = 0.05
