@@ -122,6 +122,7 @@ class _Partitions:
 
     def _go_out(self, deployment: Deployment) -> None:
         """Sends partitions out until all are back, or no worker takes them any more."""
+        self.run.bench.engine.forget_networks()  # the plan's probe made one; the partitions have their own
         at_once = min(self.run.options.partitions_at_once, deployment.room or self.count)
         has_place = True
         while self.out or (self.waiting and has_place):

@@ -25,7 +25,6 @@ from stylize_core.manifest.public import public_copy
 from stylize_core.options import Options
 from stylize_core.plan import Plan, make_plan
 from stylize_core.preparing import check_startable, manifest_file, rows_of
-from stylize_core.report.page import write_report
 from stylize_core.report.publish import publish_rows
 from stylize_core.store import layout
 from stylize_core.store.compact import compact
@@ -143,6 +142,8 @@ class Run:
         self._publish_environment()
         files.publish(layout.run(self.name, "log.txt"), "".join(f"{line}\n" for line in self.log).encode())
         if with_report:
+            from stylize_core.report.page import write_report  # here: its packages take 70 MB, which no worker needs
+
             write_report(files, self.name)
 
     def _publish_environment(self) -> None:

@@ -81,6 +81,7 @@ def fan_out(work: Work, stop: StopFlag) -> None:
     """
     if not work.chunks:
         return
+    work.bench.engine.forget_networks()  # the plan's probe made one; the workers have their own
     with _one_server(), task_runner(work.options) as runner:
         _FanOut(work, stop, runner).go()
 

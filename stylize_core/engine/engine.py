@@ -159,6 +159,13 @@ class Engine:
         """Drops the style targets; to be called between chunks, so that a long run's memory stays flat."""
         self._style_targets.clear()
 
+    def forget_networks(self) -> None:
+        """Gives back the memory of networks made so far; to be called where others compute from now on."""
+        self._networks.clear()
+        self._style_targets.clear()
+        if self.device.type == "cpu":
+            give_back_freed_memory()
+
     def _batch(self, images: Sequence[Tensor]) -> Tensor:
         return torch.stack(list(images)).to(self.device)
 
