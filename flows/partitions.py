@@ -14,6 +14,7 @@ from uuid import UUID
 
 from prefect import flow
 from prefect.client.schemas.objects import State
+from prefect.exceptions import TerminationSignal
 from prefect.states import Cancelled, Completed, Failed
 
 from flows import here
@@ -204,7 +205,8 @@ class _Partitions:
         )
         def stylize_partition(run: str, number: int) -> State[Any]:
             try:
-                self.fan_out(work, self.stop)
+                with self.stop:  # Prefect takes over the signals for every flow run
+                    self.fan_out(work, self.stop)
             except Stopped as error:
                 return Cancelled(message=str(error))
             except StylizeError as error:
@@ -213,7 +215,11 @@ class _Partitions:
                 self.committed |= bench.committed
             return Completed(message=f"partition {number} of run {run} is done")
 
-        state = stylize_partition(self.run.name, part.number, return_state=True)
+        try:
+            state = stylize_partition(self.run.name, part.number, return_state=True)
+        except TerminationSignal as signal:  # it came while they were Prefect's
+            self.stop.ask()
+            raise Stopped("the run was stopped") from signal
         if state.is_cancelled():
             raise Stopped("the run was stopped")
         state.result()

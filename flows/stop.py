@@ -48,11 +48,14 @@ def sigint_blocked() -> Iterator[None]:
 
 
 class StopFlag:
-    """Set by SIGINT or SIGTERM while it is entered, or by `ask`; calling it tells whether to stop."""
+    """Set by SIGINT or SIGTERM while it is entered, or by `ask`; calling it tells whether to stop.
+
+    It may be entered again inside: where Prefect has taken over the signals for a flow run within the flow run.
+    """
 
     def __init__(self) -> None:
         self._asked = threading.Event()
-        self._previous: dict[int, Any] = {}
+        self._previous: list[dict[int, Any]] = []
 
     def __call__(self) -> bool:
         """Whether the run is asked to stop."""
@@ -71,14 +74,14 @@ class StopFlag:
 
     def __enter__(self) -> "StopFlag":
         """Takes over the signals; only the main thread can."""
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._previous[number] = signal.signal(number, self._on_signal)
+        is_main = threading.current_thread() is threading.main_thread()
+        numbers = (signal.SIGINT, signal.SIGTERM) if is_main else ()
+        self._previous.append({number: signal.signal(number, self._on_signal) for number in numbers})
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         """Gives the signals back."""
-        for number, handler in self._previous.items():
+        for number, handler in self._previous.pop().items():
             signal.signal(number, handler)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
