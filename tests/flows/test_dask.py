@@ -18,7 +18,7 @@ import dask
 import pytest
 from distributed import Client, LocalCluster
 
-from flows.dask_runner.cluster import DEVICE
+from flows.dask_runner.cluster import DEVICE, SETTINGS
 from flows.dask_runner.worker import Post, compute, release
 from stylize_core.engine.weights import load_weights
 from stylize_core.store.holder import newest_holder
@@ -64,7 +64,8 @@ class Journal:
 def orders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The file in which workers that are started from now on look for what they are told."""
     path = tmp_path_factory.mktemp("orders") / "orders.json"
-    with pytest.MonkeyPatch.context() as patch, dask.config.set({"distributed.worker.preload": [PRELOAD]}):
+    settings = {**SETTINGS, "distributed.worker.preload": [PRELOAD]}
+    with pytest.MonkeyPatch.context() as patch, dask.config.set(settings):
         patch.setenv("STYLIZE_WORKER_FAULTS", str(path))
         yield path
 
@@ -91,8 +92,8 @@ def cluster(orders: Path) -> Iterator[LocalCluster]:
         threads_per_worker=1,
         memory_limit=0,
         resources={DEVICE: 1},
-        dashboard_address=None,
-        scheduler_kwargs={"allowed_failures": 0},
+        dashboard_address="127.0.0.1:0",
+        scheduler_kwargs={"allowed_failures": 0, "dashboard": False},
     ) as started:
         yield started
 
@@ -289,7 +290,7 @@ def test_workers_that_cannot_be_used(
     manifest = manifests.write(manifests.rows(1))
     error = refused(stylize(*_run(manifest, store.folder, "--dask-address", "tcp://127.0.0.1:9")))
     assert "no Dask scheduler answers" in error
-    with LocalCluster(n_workers=1, processes=False, dashboard_address=None) as cluster:
+    with LocalCluster(n_workers=1, processes=False, dashboard_address="127.0.0.1:0") as cluster:
         error = refused(stylize(*_run(manifest, store.folder, "--dask-address", cluster.scheduler_address)))
     assert "none of the cluster's 1 workers can take a chunk" in error
     assert f'--resources "{DEVICE}=1"' in error
