@@ -38,11 +38,13 @@ class Deployment:
         limits = [limit - 1 for limit in _limits(identity) if limit is not None]
         return cls(identity, min(limits, default=None))
 
-    def start(self, parameters: Mapping[str, Any]) -> UUID:
-        """Asks for a flow run, as a part of this one; returns its id."""
-        flow_run: Any = run_deployment(self.id, parameters=dict(parameters), timeout=0)  # waits for nothing
-        identity: UUID = flow_run.id
-        return identity
+    def start(self, parameters: Mapping[str, Any]) -> UUID | None:
+        """Asks for a flow run, as a part of this one; returns its id, or None where the server does not answer."""
+        with suppress(*_AWAY):
+            flow_run: Any = run_deployment(self.id, parameters=dict(parameters), timeout=0)  # waits for nothing
+            identity: UUID = flow_run.id
+            return identity
+        return None
 
 
 def state_of(flow_run: UUID) -> State[Any] | None:

@@ -24,7 +24,7 @@ from flows.runners import Compute, FanOut
 from flows.stop import StopFlag
 from stylize_core.chunk import Chunk, Progress
 from stylize_core.chunks import Chunks
-from stylize_core.errors import PartitionLost, Stopped, StylizeError
+from stylize_core.errors import PartitionLost, Stopped, StoreError, StylizeError
 from stylize_core.partition import publish_partition
 from stylize_core.run import Run
 from stylize_core.store import layout
@@ -41,6 +41,9 @@ END_SECONDS = 30.0
 
 LOOK_SECONDS = 2.0
 """Pause between two looks at the flow runs and at what they committed."""
+
+OUTAGE_SECONDS = 60.0
+"""Time in which the store may not answer while partitions are out; they try again by themselves, too."""
 
 RECALL_SECONDS = 2.0
 """Time for partitions that are to stop to commit what they have finished."""
@@ -92,6 +95,7 @@ class _Partitions:
         self.committed = run.bench.committed
         self.follower = Follower(run.bench.files, run.name)
         self.progress = ProgressArtifact(run.work)
+        self.looked = time.monotonic()
 
     def go(self) -> None:
         """Computes all partitions.
@@ -127,19 +131,26 @@ class _Partitions:
         at_once = min(self.run.options.partitions_at_once, deployment.room or self.count)
         has_place = True
         while self.out or (self.waiting and has_place):
-            while self.waiting and has_place and len(self.out) < at_once:
-                self._send(self.waiting.popleft(), deployment)
             if self.stop.wait(LOOK_SECONDS):
                 raise Stopped("the run was stopped")
-            self.run.bench.before_commit()
-            has_place &= self._look()
+            try:
+                if self.waiting and has_place and len(self.out) < at_once:
+                    self._send(self.waiting[0], deployment)
+                self.run.bench.before_commit()
+                has_place &= self._look()
+                self.looked = time.monotonic()
+            except StoreError as error:
+                if not error.retryable or time.monotonic() - self.looked > OUTAGE_SECONDS:
+                    raise
 
     def _send(self, part: Part, deployment: Deployment) -> None:
+        """Asks for the flow run of the first partition that waits; where no server answers, it waits on."""
         partition = publish_partition(self.run, part.number, self._left(part))
         options = replace(self.run.options, precision=self.run.bench.engine.precision)
         part.flow_run = deployment.start({**asdict(options), "partition": asdict(partition)})
-        part.attempts, part.asked = part.attempts + 1, time.monotonic()
-        self.out.append(part)
+        if part.flow_run:
+            part.attempts, part.asked = part.attempts + 1, time.monotonic()
+            self.out.append(self.waiting.popleft())
 
     def _look(self) -> bool:
         """Takes in what has come back; returns whether workers still take flow runs."""

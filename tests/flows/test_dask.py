@@ -1,6 +1,7 @@
 """Runner dask, with real workers in processes of their own: they die, hang, are stopped, and nothing is lost."""
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -85,7 +86,7 @@ def faults(orders: Path, tmp_path: Path) -> Callable[..., Journal]:
 
 
 @pytest.fixture(scope="module")
-def cluster(orders: Path) -> Iterator[LocalCluster]:
+def standing_cluster(orders: Path) -> Iterator[LocalCluster]:
     """A cluster of two workers as an operator would start it; it serves many runs."""
     with LocalCluster(
         n_workers=2,
@@ -94,8 +95,17 @@ def cluster(orders: Path) -> Iterator[LocalCluster]:
         resources={DEVICE: 1},
         dashboard_address="127.0.0.1:0",
         scheduler_kwargs={"allowed_failures": 0, "dashboard": False},
+        silence_logs=logging.CRITICAL,
     ) as started:
         yield started
+
+
+@pytest.fixture
+def cluster(standing_cluster: LocalCluster) -> LocalCluster:
+    """The same with both workers there: one that a test killed comes back after a while."""
+    with Client(standing_cluster, set_as_default=False) as client:
+        client.wait_for_workers(2, timeout=120)
+    return standing_cluster
 
 
 def _run(manifest: str, store: Path, *options: str) -> tuple[str, ...]:
@@ -113,6 +123,19 @@ def _processes(mark: str) -> list[int]:
         if is_ours and int(path.name) != os.getpid():
             found.append(int(path.name))
     return found
+
+
+def test_workers_that_cannot_be_used(
+    manifests: Any, store: Any, stylize: Callable[..., Any], refused: Callable[..., str]
+) -> None:
+    """No scheduler at the address, or workers without a device, are refused with what to start."""
+    manifest = manifests.write(manifests.rows(1))
+    error = refused(stylize(*_run(manifest, store.folder, "--dask-address", "tcp://127.0.0.1:9")))
+    assert "no Dask scheduler answers" in error
+    with LocalCluster(n_workers=1, processes=False, dashboard_address="127.0.0.1:0") as cluster:
+        error = refused(stylize(*_run(manifest, store.folder, "--dask-address", cluster.scheduler_address)))
+    assert "none of the cluster's 1 workers can take a chunk" in error
+    assert f'--resources "{DEVICE}=1"' in error
 
 
 def test_two_workers(manifests: Any, store: Any, stylize: Callable[..., Any], faults: Callable[..., Journal]) -> None:
@@ -281,16 +304,3 @@ def test_a_stopped_run(
     assert again.code == 0, again.err
     assert Counter(store.statuses()) == {"skipped": statuses["done"], "done": statuses["stopped"]}
     assert store.lines["job_id"].is_unique
-
-
-def test_workers_that_cannot_be_used(
-    manifests: Any, store: Any, stylize: Callable[..., Any], refused: Callable[..., str]
-) -> None:
-    """No scheduler at the address, or workers without a device, are refused with what to start."""
-    manifest = manifests.write(manifests.rows(1))
-    error = refused(stylize(*_run(manifest, store.folder, "--dask-address", "tcp://127.0.0.1:9")))
-    assert "no Dask scheduler answers" in error
-    with LocalCluster(n_workers=1, processes=False, dashboard_address="127.0.0.1:0") as cluster:
-        error = refused(stylize(*_run(manifest, store.folder, "--dask-address", cluster.scheduler_address)))
-    assert "none of the cluster's 1 workers can take a chunk" in error
-    assert f'--resources "{DEVICE}=1"' in error
