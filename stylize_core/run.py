@@ -18,14 +18,16 @@ from stylize_core.engine.device import resolve_device, resolve_precision
 from stylize_core.engine.engine import Engine
 from stylize_core.engine.weights import load_weights
 from stylize_core.environment import environment, logged
-from stylize_core.forecast import probe
+from stylize_core.forecast import Rate, probe
 from stylize_core.history import History
 from stylize_core.manifest.manifest import Manifest
 from stylize_core.manifest.public import public_copy
 from stylize_core.options import Options
 from stylize_core.plan import Plan, make_plan
 from stylize_core.preparing import check_startable, manifest_file, rows_of
+from stylize_core.rates import known_rate
 from stylize_core.report.publish import publish_rows
+from stylize_core.settings import Settings
 from stylize_core.store import layout
 from stylize_core.store.compact import compact
 from stylize_core.store.files import Files
@@ -118,7 +120,8 @@ class Run:
         sweep(files)
         known.save(files)
         del known  # the device is measured next, and both take memory
-        self.plan = make_plan(rows, measure=partial(probe, engine), rows_per_task=self.options.rows_per_task)
+        rate = known_rate(files, engine)
+        self.plan = make_plan(rows, measure=partial(_measured, engine, rate), rows_per_task=self.options.rows_per_task)
         self.manifest.seek(0)
         files.publish(
             layout.run(self.name, f"manifest.{manifest.format}"), public_copy(self.manifest.read(), manifest.format)
@@ -173,13 +176,13 @@ def look_ahead(options: Options) -> Plan:
     """Returns the plan of a run that is not made: all that can be known before; writes nothing."""
     with manifest_file(options.manifest) as file:
         manifest, engine = Manifest(file, options.manifest), load_engine(options)
-        known, history = Fingerprints(), History()
+        known, history, rate = Fingerprints(), History(), None
         if Files(options.store).exists(layout.STORE):  # where there is no store yet, everything is to be done
             files = open_store(options.store, create=False)
-            known, history = Fingerprints.load(files), History.read(files)
+            known, history, rate = Fingerprints.load(files), History.read(files), known_rate(files, engine)
         rows = rows_of(manifest, options, engine, fingerprints=known, history=history, remember=known.settle)
     del known, history  # the device is measured next, and all of them take memory
-    return make_plan(rows, measure=partial(probe, engine), rows_per_task=options.rows_per_task)
+    return make_plan(rows, measure=partial(_measured, engine, rate), rows_per_task=options.rows_per_task)
 
 
 @contextmanager
@@ -218,6 +221,10 @@ def open_run(
                 log=log,
             )
             yield run
+
+
+def _measured(engine: Engine, known: Rate | None, settings: Settings) -> Rate:
+    return known or probe(engine, settings)
 
 
 def _json(value: Mapping[str, object]) -> bytes:
