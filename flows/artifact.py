@@ -20,6 +20,7 @@ from prefect.artifacts import (
 from stylize_core.report.failures import first_failures
 from stylize_core.report.sheets import INDEX, first_sheet
 from stylize_core.run import Run
+from stylize_core.work import Work
 
 PROGRESS_SECONDS = 5.0
 """Pause between two updates."""
@@ -32,17 +33,16 @@ ARTIFACT_BYTES = 90_000
 
 
 class ProgressArtifact:
-    """The progress bar of a run that is prepared and has jobs.
+    """The progress bar of work that has jobs.
 
     Args:
-        run: whose committed jobs are counted.
+        work: whose committed jobs are counted.
     """
 
-    def __init__(self, run: Run) -> None:
-        assert run.plan is not None, "a prepared run has a plan"
-        self._committed, self._jobs = run.bench.committed, run.plan.forecast.jobs
+    def __init__(self, work: Work) -> None:
+        self._committed, self._jobs = work.bench.committed, work.jobs
         self._shown, self._looked = 0.0, time.monotonic()
-        artifact = create_progress_artifact(progress=0.0, key="stylize-progress", description=f"Run {run.name}")
+        artifact = create_progress_artifact(progress=0.0, key="stylize-progress", description=f"Run {work.name}")
         self._update = partial(
             update_progress_artifact, artifact if isinstance(artifact, UUID) else UUID(str(artifact))
         )

@@ -13,7 +13,7 @@ from cyclopts import App, CycloptsError, Parameter
 from flows import making
 from flows.console import counted, out, show_error, show_outcome, show_plan, show_rejected, show_status
 from flows.request import Request
-from flows.stop import end_stopped, sigint_blocked
+from flows.stop import end_stopped
 from stylize_core.errors import EngineError, Stopped, StoreError, StylizeError, UsageError
 from stylize_core.options import Options
 
@@ -86,13 +86,12 @@ def _loop(options: Options) -> None:
 def _flow(options: Options) -> None:
     for name, value in PREFECT.items():
         os.environ.setdefault(name, value)
-    from prefect.client.orchestration import get_client
     from prefect.exceptions import FailedRun
 
+    from flows.server import start_server
     from flows.stylize_manifest import stylize_manifest
 
-    with sigint_blocked():
-        get_client(sync_client=True)  # starts the temporary server, if there is no other; a stop needs it to the end
+    start_server()
     state = stylize_manifest(**asdict(options), return_state=True)
     error = state.result(raise_on_failure=False)
     if state.is_cancelled():

@@ -13,7 +13,7 @@ from prefect.runtime import task_run
 from prefect.states import Cancelled, Completed, Failed
 
 from flows.artifact import show_outcome
-from flows.runners import RETRY_SECONDS
+from flows.runners import RETRY_SECONDS, may_pass_here
 from stylize_core.chunk import Chunk
 from stylize_core.errors import Stopped, StylizeError
 from stylize_core.run import Run
@@ -54,8 +54,7 @@ def _jobs(count: int) -> str:
 
 
 def _may_pass(_: object, __: TaskRun, state: State[Any]) -> bool:
-    error = state.result(raise_on_failure=False)
-    return isinstance(error, StylizeError) and error.retryable
+    return may_pass_here(state.result(raise_on_failure=False))
 
 
 @task(
