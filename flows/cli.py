@@ -10,7 +10,7 @@ from typing import Annotated
 
 from cyclopts import App, CycloptsError, Parameter
 
-from flows import making
+from flows import exporting, making
 from flows.console import counted, out, show_error, show_outcome, show_plan, show_rejected, show_status
 from flows.request import Request
 from flows.stop import end_stopped, sigint_blocked
@@ -41,6 +41,7 @@ app = App(
     help_format="plaintext",
 )
 app.command(making.app, name="weights")
+app.command(exporting.export)
 app.command(making.cross)
 app.command(making.presets)
 
