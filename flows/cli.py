@@ -10,7 +10,7 @@ from typing import Annotated
 
 from cyclopts import App, CycloptsError, Parameter
 
-from flows import exporting, making
+from flows import crossing, exporting, making
 from flows.console import counted, out, show_error, show_outcome, show_plan, show_rejected, show_status
 from flows.request import Request
 from flows.stop import end_stopped, sigint_blocked
@@ -42,7 +42,7 @@ app = App(
 )
 app.command(making.app, name="weights")
 app.command(exporting.export)
-app.command(making.cross)
+app.command(crossing.cross)
 app.command(making.presets)
 
 Manifest = Annotated[

@@ -10,14 +10,8 @@ from urllib.parse import unquote
 import numpy as np
 import numpy.typing as npt
 
+from stylize_core.manifest.listing import SPLITS
 from stylize_core.report.wording import file_name
-
-SPLITS = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
-    **dict.fromkeys(("test", "testing"), "test"),
-}
-"""Splits by the names that they go by; other names are splits of their own."""
 
 _LONGEST = 150
 """Characters of a name, and of a class; leaves room for what makes it unique, and for the ending."""
