@@ -29,6 +29,9 @@ GATHERED = pa.schema(
 )
 """A line for each row that has an image."""
 
+_AT_ONCE = 1000
+"""Rows that are in memory as lines: each takes some kilobytes."""
+
 Line = dict[str, Any]
 
 
@@ -47,14 +50,15 @@ def gather(files: Files, run: str, left_out: Counter[str], *, dots: bool) -> Ite
     """
     found, places = _results(files, run)
     start = 0
-    for planned in read_plan(files, run, _PLANNED):
-        ended = found.take(places.slice(start, len(planned)))
-        start += len(planned)
-        status = _status(planned, ended)
-        left_out.update(word for word in status.to_pylist() if word)
-        has_image = pc.is_null(status)
-        lines = zip(planned.filter(has_image).to_pylist(), ended.filter(has_image).to_pylist(), strict=True)
-        yield [_line(*both, dots=dots) for both in lines]
+    for table in read_plan(files, run, _PLANNED):
+        for planned in (table.slice(first, _AT_ONCE) for first in range(0, len(table), _AT_ONCE)):
+            ended = found.take(places.slice(start, len(planned)))
+            start += len(planned)
+            status = _status(planned, ended)
+            left_out.update(word for word in status.to_pylist() if word)
+            has_image = pc.is_null(status)
+            lines = zip(planned.filter(has_image).to_pylist(), ended.filter(has_image).to_pylist(), strict=True)
+            yield [_line(*both, dots=dots) for both in lines]
 
 
 def suffix_of(image: str) -> str:
