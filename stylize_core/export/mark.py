@@ -30,10 +30,10 @@ class Mark:
     def __init__(self, output: Files, identity: Mapping[str, object]) -> None:
         self._output = output
         self._header = {"product": _PRODUCT, "version": _VERSION, **identity}
-        self._lines = self._read()
-        self._sizes = self._listed() if self._lines is not None else {}
-        if self._lines is None:
-            self._lines = {}
+        found = self._read()
+        self._lines = found or {}
+        self._sizes = self._listed()
+        if found is None:
             self._publish(complete=False)
 
     def holds(self, files: Mapping[str, int]) -> bool:
@@ -42,22 +42,17 @@ class Mark:
 
     def line(self, shard: str) -> Line:
         """Returns what is known of a finished shard; empty where it is not finished."""
-        return self._known.get(shard, {})
+        return self._lines.get(shard, {})
 
     def add(self, line: Line) -> None:
         """Adds a finished shard."""
-        self._known[line["shard"]] = line
+        self._lines[line["shard"]] = line
         self._publish(complete=False)
 
     def complete(self, shards: Sequence[str]) -> None:
         """Makes the mark the index of these shards, in this order: with it, the export is whole."""
-        self._lines = {shard: self._known[shard] for shard in shards}
+        self._lines = {shard: self._lines[shard] for shard in shards}
         self._publish(complete=True)
-
-    @property
-    def _known(self) -> dict[str, Line]:
-        assert self._lines is not None, "set when the mark was made"
-        return self._lines
 
     def _read(self) -> dict[str, Line] | None:
         """Returns the lines of an earlier try, None where the folder is new."""
@@ -86,7 +81,7 @@ class Mark:
         return {entry.path: entry.size for entry in entries}
 
     def _publish(self, *, complete: bool) -> None:
-        index = {**self._header, "complete": complete, "shards": list(self._known.values())}
+        index = {**self._header, "complete": complete, "shards": list(self._lines.values())}
         self._output.publish(NAME, (json.dumps(index, indent=1) + "\n").encode())
 
     @property

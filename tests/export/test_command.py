@@ -13,7 +13,7 @@ FORMATS = ("imagefolder", "webdataset", "parquet")
 
 
 def test_what_it_says(made: Path, stylize: Callable[..., Any], tmp_path: Path) -> None:
-    """How many images, in which splits and classes, what was left out, and where they are; a second time, what was there."""
+    """How many images, in which splits and classes, what was left out, and where; a second time, what was there."""
     command = ("export", str(made), "--format", "parquet", "--output", f"{tmp_path}/out")
     ended = stylize(*command)
     assert ended.code == 0
