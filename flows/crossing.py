@@ -33,11 +33,11 @@ class Draw:
     ] = None
     disjoint_styles: Annotated[
         float | None,
-        Parameter(help="The same by the seed: this share of --style, such as 0.1.", show_default=False),
+        Parameter(help="Instead of --val-style: so large a share of --style (0.1 is a tenth).", show_default=False),
     ] = None
     split: Annotated[
         float | None,
-        Parameter(help="This share of each class, such as 0.1, becomes the validation split.", show_default=False),
+        Parameter(help="So large a share of each class becomes the validation split.", show_default=False),
     ] = None
 
 

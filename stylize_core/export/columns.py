@@ -69,7 +69,7 @@ def _type(spec: Spec) -> pa.DataType:
     return {int: pa.int64(), float: pa.float64()}.get(spec.type, _TEXT)
 
 
-@functools.lru_cache(4096)
+@functools.lru_cache(256)
 def _settings(text: str) -> dict[str, Any]:
     settings: dict[str, Any] = json.loads(text)
     settings["style_size"] = settings["style_size"] or settings["size"]  # what it is where it is not given

@@ -119,7 +119,7 @@ def test_classes_and_ids_of_a_tree() -> None:
 
 def test_the_same_style_on_both_sides() -> None:
     """A style of training cannot be one of validation too."""
-    with pytest.raises(UsageError, match="/s/a.png is a style of training and of validation"):
+    with pytest.raises(UsageError, match=r"/s/a\.png is a style of training and of validation"):
         crossed(SPLIT_TREE, val_styles=["/s/a.png", "/s/z.png"])
 
 
