@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, CycloptsError, Parameter
 
-from flows import making
+from flows import crossing, exporting, making
 from flows.console import counted, out, show_error, show_outcome, show_plan, show_rejected, show_status
 from flows.request import Request
 from flows.stop import end_stopped
@@ -44,7 +44,8 @@ app = App(
     help_format="plaintext",
 )
 app.command(making.app, name="weights")
-app.command(making.cross)
+app.command(exporting.export)
+app.command(crossing.cross)
 app.command(making.presets)
 
 Manifest = Annotated[

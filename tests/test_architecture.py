@@ -19,7 +19,7 @@ FLOORS = (
     {"presets", "job"},
     {"manifest", "engine", "store"},
     {"report", "loading", "outcomes", "pipeline", "forecast", "history", "jobs", "sources", "spool"},
-    {"committing", "environment", "planned_rows", "rates", "trackers"},
+    {"committing", "environment", "export", "planned_rows", "rates", "trackers"},
     {"chunk", "plan_rows"},
     {"chunks", "preparing"},
     {"plan", "work"},
