@@ -79,3 +79,10 @@ def resident_bytes(field: str) -> int:
     found = re.search(rf"^{field}:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
     assert found, "Linux has this field"
     return int(found[1]) * 1024
+
+
+def anonymous_bytes() -> int:
+    """Returns the resident memory that no file backs: what the process itself has made, without its libraries."""
+    found = re.search(r"^Anonymous:\s+(\d+) kB", Path("/proc/self/smaps_rollup").read_text(), re.MULTILINE)
+    assert found, "Linux has this field"
+    return int(found[1]) * 1024

@@ -9,7 +9,7 @@ from typing import Any
 
 import stylize_core.committing
 import stylize_core.store.commits
-from benchmarks.memory import reset_peak, resident_bytes
+from benchmarks.memory import anonymous_bytes, reset_peak, resident_bytes
 from stylize_core.committing import Committer
 from stylize_core.run import Run
 from stylize_core.store.files import Files
@@ -30,6 +30,7 @@ class Meter:
         self._phase, self._since = "start", time.perf_counter()
         self._seconds: dict[str, float] = defaultdict(float)
         self._bytes = {"start": resident_bytes("VmRSS"), "half": 0, "end": 0}
+        self._anonymous = {"start": anonymous_bytes(), "half": 0, "end": 0}
         self._open = threading.local()
         self._replace(Run, "prepare", self._phased("plan", "run"))
         self._replace(Run, "finish", self._phased("finish", "end"))
@@ -53,6 +54,7 @@ class Meter:
             **{f"{name}_ms": 1e3 * seconds / self._rows for name, seconds in milliseconds.items()},
             **{f"{phase}_peak_bytes": self._bytes[phase] for phase in phases},
             **{f"{moment}_bytes": self._bytes[moment] for moment in ("start", "half", "end")},
+            **{f"{moment}_anonymous_bytes": count for moment, count in self._anonymous.items()},
         }
 
     @staticmethod
@@ -105,6 +107,6 @@ class Meter:
 
     def _committed(self, jobs: int) -> None:
         self._jobs += jobs
-        self._bytes["end"] = resident_bytes("VmRSS")
+        self._bytes["end"], self._anonymous["end"] = resident_bytes("VmRSS"), anonymous_bytes()
         if not self._bytes["half"] and 2 * self._jobs >= self._rows:
-            self._bytes["half"] = self._bytes["end"]
+            self._bytes["half"], self._anonymous["half"] = self._bytes["end"], self._anonymous["end"]

@@ -59,7 +59,7 @@ def prepare(manifest, store):
         print(f"{len(run.plan.rows):,} rows: {run.plan.forecast.jobs:,} jobs in {len(run.chunks):,} chunks")
 
 {"plan": plan, "prepare": prepare}[sys.argv[1]](*sys.argv[2:])
-print(Path("/proc/self/status").read_text())
+print(Path("/proc/self/status").read_text() + Path("/proc/self/smaps_rollup").read_text())
 """
 
 
@@ -69,11 +69,13 @@ class Measured(NamedTuple):
     Attributes:
         seconds: wall, from its start to its end.
         peak_mb: of its resident memory, 10^6 bytes.
+        anonymous_mb: of its resident memory at the end, what no file backs.
         said: its first line.
     """
 
     seconds: float
     peak_mb: float
+    anonymous_mb: float
     said: str
 
 
@@ -83,9 +85,9 @@ def measure(command: str, manifest: Path, store: Path) -> Measured:
     arguments = [sys.executable, "-c", MEASURED, command, str(manifest), str(store)]
     done = subprocess.run(arguments, stdout=subprocess.PIPE, text=True, check=True)
     seconds = time.perf_counter() - began
-    peak = re.search(r"^VmHWM:\s+(\d+) kB", done.stdout, re.MULTILINE)
-    assert peak, "Linux has this field"
-    return Measured(seconds, int(peak[1]) * 1024 / 1e6, done.stdout.partition("\n")[0])
+    found = dict(re.findall(r"^(VmHWM|Anonymous):\s+(\d+) kB", done.stdout, re.MULTILINE))
+    peak, anonymous = (int(found[field]) * 1024 / 1e6 for field in ("VmHWM", "Anonymous"))
+    return Measured(seconds, peak, anonymous, done.stdout.partition("\n")[0])
 
 
 def make_inputs(folder: Path, count: int, names: int = 1) -> list[str]:
@@ -178,7 +180,9 @@ def main(arguments: list[str] | None = None) -> None:
                 store = folder / f"{form}-{command}"
                 shutil.copytree(folder / "store", store)
                 found = measure(command, manifests[form], store)
-                figures = f"{found.seconds:8.1f} s{found.peak_mb:8.0f} MB"
+                figures = (
+                    f"{found.seconds:8.1f} s{found.peak_mb:8.0f} MB{found.anonymous_mb:8.0f} MB anonymous at the end"
+                )
                 print(f"{case:8}{form:9}{command:9}{figures}   {found.said}", flush=True)
 
 

@@ -5,7 +5,8 @@
 The whole command runs, each time in a fresh process and into a new store; a stub stands in for `Engine.optimise` and
 `Engine.fit` alone: images of 16 px, made at once, in batches of 64, a batch a chunk as long as that makes no more than
 2,000 chunks. The orchestration is the time of all chunks, less what the commits spend on encoding and on writing (with
-fsync). Memory is the resident set of the command's own process, half is at half of the rows. Writes scale.csv and
+fsync). Memory is the resident set of the command's own process, half is at half of the rows; anonymous is what of it
+no file backs: a CUDA build of torch maps hundreds of MB of libraries. Writes scale.csv and
 scale.png.
 """
 
@@ -166,6 +167,7 @@ def shown(frame: pd.DataFrame) -> pd.DataFrame:
             "writing": frame.write_ms,
             "MB plan / run / finish": megabytes("plan_peak_bytes", "run_peak_bytes", "finish_peak_bytes"),
             "MB start / half / end": megabytes("start_bytes", "half_bytes", "end_bytes"),
+            "of these anonymous": megabytes("start_anonymous_bytes", "half_anonymous_bytes", "end_anonymous_bytes"),
             "task runs": frame.task_runs,
             "objects": frame.store_objects,
             "store MB": frame.store_bytes / 1e6,

@@ -1,31 +1,48 @@
-"""The share of committed jobs, as a progress bar in Prefect's interface."""
+"""A run in Prefect's interface: the share of committed jobs while it goes; rows, failures and links at its end.
 
+An artifact stays under 100 kB: it lies in Prefect's database, and every page that shows it loads the whole.
+"""
+
+import json
 import time
 from contextlib import suppress
 from functools import partial
 from uuid import UUID
 
 import httpx
-from prefect.artifacts import create_progress_artifact, update_progress_artifact
+from prefect.artifacts import (
+    create_markdown_artifact,
+    create_progress_artifact,
+    create_table_artifact,
+    update_progress_artifact,
+)
 
+from stylize_core.report.failures import first_failures
+from stylize_core.report.sheets import INDEX, first_sheet
 from stylize_core.run import Run
+from stylize_core.work import Work
 
 PROGRESS_SECONDS = 5.0
 """Pause between two updates."""
 
+FAILURES, LETTERS = 50, 300
+"""Failed and rejected rows in the table, at most, and letters of an id or a message."""
+
+ARTIFACT_BYTES = 90_000
+"""Of the table as JSON, at most."""
+
 
 class ProgressArtifact:
-    """The progress bar of a run that is prepared and has jobs.
+    """The progress bar of work that has jobs.
 
     Args:
-        run: whose committed jobs are counted.
+        work: whose committed jobs are counted.
     """
 
-    def __init__(self, run: Run) -> None:
-        assert run.plan is not None, "a prepared run has a plan"
-        self._committed, self._jobs = run.bench.committed, run.plan.forecast.jobs
+    def __init__(self, work: Work) -> None:
+        self._committed, self._jobs = work.bench.committed, work.jobs
         self._shown, self._looked = 0.0, time.monotonic()
-        artifact = create_progress_artifact(progress=0.0, key="stylize-progress", description=f"Run {run.name}")
+        artifact = create_progress_artifact(progress=0.0, key="stylize-progress", description=f"Run {work.name}")
         self._update = partial(
             update_progress_artifact, artifact if isinstance(artifact, UUID) else UUID(str(artifact))
         )
@@ -44,3 +61,42 @@ class ProgressArtifact:
             with suppress(httpx.HTTPError):  # a server that is away for a while does not end the run
                 self._update(progress=share)
                 self._shown = share
+
+
+def show_outcome(run: Run) -> None:
+    """Shows what became of a finished run: rows by status, the first failures, where report and sheets are."""
+    description = f"Run {run.name}: {run.summary}"
+    table = [{"status": status, "rows": count} for status, count in run.outcome.items()]
+    create_table_artifact(key="stylize-rows", table=table, description=description)
+    create_markdown_artifact(key="stylize-report", markdown=_where_to_look(run), description=description)
+    if count := run.outcome["failed"] + run.outcome["rejected"]:
+        failures = fitting(first_failures(run.bench.files, run.name, FAILURES, LETTERS))
+        shown = f"the first {len(failures)} of " if len(failures) < count else ""
+        description = f"Run {run.name}: {shown}{count:,} failed or rejected rows; failed.csv has all of them"
+        create_table_artifact(key="stylize-failures", table=failures, description=description)
+
+
+def fitting(lines: list[dict[str, int | str]]) -> list[dict[str, int | str]]:
+    """Returns as many of the first lines as together stay within `ARTIFACT_BYTES` of JSON."""
+    size, kept = 0, []
+    for line in lines:
+        size += len(json.dumps(line)) + 2  # as Prefect stores it: letters beyond ASCII take six bytes and more
+        if size > ARTIFACT_BYTES:
+            break
+        kept.append(line)
+    return kept
+
+
+def _where_to_look(run: Run) -> str:
+    """Returns the outcome with places spelt out: browsers do not follow a web page's link to a file."""
+    folder = run.report_uri.removesuffix("report.html")
+    lines = [f"**{run.summary}**", f"Report: {_link(run.report_uri)}"]
+    if sheet := first_sheet(run.bench.files, run.name):
+        lines += [f"Newest contact sheet: {_link(folder + sheet)}", f"All contact sheets: {_link(folder + INDEX)}"]
+    if run.outcome["failed"] + run.outcome["rejected"]:
+        lines.append(f"Rows to mend and run again: `{folder}failed.csv`")
+    return "\n\n".join(lines)
+
+
+def _link(uri: str) -> str:
+    return f"[{uri}]({uri if '://' in uri else f'file://{uri}'})"

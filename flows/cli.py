@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, CycloptsError, Parameter
 
-from flows import making
+from flows import crossing, exporting, making
 from flows.console import counted, out, show_error, show_outcome, show_plan, show_rejected, show_status
 from flows.request import Request
-from flows.stop import end_stopped, sigint_blocked
+from flows.stop import end_stopped
 from stylize_core.errors import EngineError, Stopped, StoreError, StylizeError, UsageError
 from stylize_core.options import Options
 
@@ -44,7 +44,8 @@ app = App(
     help_format="plaintext",
 )
 app.command(making.app, name="weights")
-app.command(making.cross)
+app.command(exporting.export)
+app.command(crossing.cross)
 app.command(making.presets)
 
 Manifest = Annotated[
@@ -86,13 +87,12 @@ def _loop(options: Options) -> None:
 def _flow(options: Options) -> None:
     for name, value in PREFECT.items():
         os.environ.setdefault(name, value)
-    from prefect.client.orchestration import get_client
     from prefect.exceptions import FailedRun
 
+    from flows.server import start_server
     from flows.stylize_manifest import stylize_manifest
 
-    with sigint_blocked():
-        get_client(sync_client=True)  # starts the temporary server, if there is no other; a stop needs it to the end
+    start_server()
     state = stylize_manifest(**asdict(options), return_state=True)
     error = state.result(raise_on_failure=False)
     if state.is_cancelled():
@@ -122,6 +122,8 @@ def status(
     /,
     *,
     verify: Annotated[bool, Parameter(help="Read every image and compare it with its record.", negative="")] = False,
+    watch: Annotated[bool, Parameter(help="Show the newest run until it ends.", negative="")] = False,
+    every: Annotated[float, Parameter(help="Seconds between two looks of --watch.")] = 5.0,
 ) -> int:
     """Show what a store holds: jobs by status, errors, runs, and who is writing to it."""
     from stylize_core.store.status import summary
@@ -129,6 +131,10 @@ def status(
     from stylize_core.store.verify import verify as faults_of
 
     files = open_store(store, create=False)
+    if watch:
+        from flows.live import watch as watch_run
+
+        return watch_run(files, max(every, 0.1))
     show_status(summary(files))
     faults = faults_of(files) if verify else []
     for fault in faults:
@@ -144,6 +150,17 @@ def report(
     /,
     *,
     run: Annotated[str | None, Parameter(help="Name of the run; the newest unless given.", show_default=False)] = None,
+    compare: Annotated[
+        str | None,
+        Parameter(help="Name of another run: write a page that compares the two instead.", show_default=False),
+    ] = None,
+    sheets: Annotated[
+        str | None,
+        Parameter(
+            help="Pages of each contact sheet: a number, or all; 60 within a minute unless given.",
+            show_default=False,
+        ),
+    ] = None,
     tensorboard: Annotated[
         Path | None,
         Parameter(
@@ -155,16 +172,19 @@ def report(
         Parameter(help="Project of Weights & Biases that gets the run's figures.", show_default=False),
     ] = None,
 ) -> int:
-    """Draw the contact sheets and the report of a run again; hand its figures to trackers."""
+    """Draw the sheets and the report of a run again, compare it with another, hand its figures to trackers."""
+    from stylize_core.report.compare_page import write_comparison
     from stylize_core.report.page import write_report
     from stylize_core.report.rows import latest_run
+    from stylize_core.report.sheets import limits_of
     from stylize_core.store.store import open_store
 
+    limits = limits_of(sheets)
     files = open_store(store, create=False)
     name = run or latest_run(files)
     for line in _track(files, name, tensorboard, wandb):
         out.print(line, markup=False, soft_wrap=True)
-    path = write_report(files, name)
+    path = write_comparison(files, name, compare) if compare else write_report(files, name, limits)
     out.print(f"report: {files.public_uri}/{path}", markup=False, soft_wrap=True)
     return 0
 

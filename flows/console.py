@@ -53,7 +53,7 @@ def show_rejected(plan: Plan) -> None:
 
 def forecast_line(forecast: Forecast) -> str:
     """Returns a forecast in words."""
-    basis = "probed on this device" if forecast.probed else "not probed, a guess"
+    basis = "measured on this device" if forecast.probed else "not measured, a guess"
     return (
         f"forecast: {duration(forecast.seconds)} on one device ({basis}), "
         f"{size(forecast.peak_memory_bytes)} of memory for the largest batch, {size(forecast.store_bytes)} in the store"

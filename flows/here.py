@@ -14,7 +14,7 @@ from flows.stop import StopFlag
 from flows.tasks import Sealed
 from stylize_core.chunk import Chunk, run_chunk
 from stylize_core.errors import Stopped
-from stylize_core.run import Run
+from stylize_core.work import Work
 
 IN_FLIGHT = 2
 """Chunks submitted at a time: one that runs and one that waits. A chunk in flight costs Prefect memory."""
@@ -22,19 +22,19 @@ IN_FLIGHT = 2
 ONE_DEVICE: Any = ThreadPoolTaskRunner(max_workers=1)  # `Any`: by its types, a flow takes none of Prefect's runners
 
 
-def fan_out(run: Run, stop: StopFlag) -> None:
-    """Computes the chunks of a run, one after another, on the runner `ONE_DEVICE` of the flow.
+def fan_out(work: Work, stop: StopFlag) -> None:
+    """Computes chunks, one after another, on the runner `ONE_DEVICE` of the flow.
 
     Raises:
         Stopped: by a signal; what was finished is committed.
         StoreError: the store cannot be written, or the lease is lost.
     """
-    if not run.chunks:
+    if not work.chunks:
         return  # an empty bar would stay at 0 % for ever
-    progress = ProgressArtifact(run)
-    compute: Sealed[Callable[[Chunk], int]] = Sealed(partial(run_chunk, bench=run.bench))
+    progress = ProgressArtifact(work)
+    compute: Sealed[Callable[[Chunk], int]] = Sealed(partial(run_chunk, bench=work.bench))
     in_flight: deque[Any] = deque()  # of the futures that `ONE_DEVICE` makes
-    for chunk in run.chunks:
+    for chunk in work.chunks:
         if stop():
             break
         in_flight.append(tasks.stylise_chunk.submit(Sealed(chunk), compute))

@@ -41,6 +41,9 @@ class Request:
         Parameter(help="Scheduler of a Dask cluster in place of those: tcp://HOST:PORT.", show_default=False),
     ] = None
     rows_per_task: Annotated[str, Parameter(help="Jobs of one Prefect task: auto or a number.")] = "auto"
+    chunks_per_flow_run: Annotated[
+        int, Parameter(help="Prefect tasks of one flow run at most; more are shared out to flow runs of their own.")
+    ] = 2000
     max_failed: Annotated[str, Parameter(help="Failed and rejected rows for which the exit code stays 0: N or P%.")] = (
         "0"
     )
@@ -71,6 +74,7 @@ class Request:
                 workers=self.workers,
                 dask_address=self.dask_address,
                 rows_per_task=_rows_per_task(self.rows_per_task),
+                chunks_per_flow_run=self.chunks_per_flow_run,
                 max_failed=self.max_failed,
                 retry_failed=self.retry_failed,
                 strict=self.strict,

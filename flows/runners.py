@@ -5,15 +5,19 @@ from collections.abc import Callable
 from flows.stop import StopFlag
 from flows.watcher import Watcher, watcher
 from stylize_core.chunk import Chunk, run_chunk
-from stylize_core.errors import EngineError, Stopped, StylizeError
+from stylize_core.errors import DeviceLost, EngineError, Stopped, StylizeError
 from stylize_core.options import Options
 from stylize_core.run import Run, open_run
+from stylize_core.work import Work
 
 RETRY_SECONDS = (1.0, 5.0, 15.0)
 """Pauses before a chunk is tried again after an error that may pass, such as a store that does not answer."""
 
 Compute = Callable[[Run, StopFlag], None]
 """Runs the chunks of a prepared run; raises Stopped where it is asked to stop."""
+
+FanOut = Callable[[Work, StopFlag], None]
+"""Runs chunks as Prefect tasks of the flow run that calls it; raises Stopped where it is asked to stop."""
 
 
 def carry_out(
@@ -58,6 +62,11 @@ def loop(options: Options) -> Run:
     return carry_out(options, Run.prepare, _compute_in_loop, Run.finish)
 
 
+def may_pass_here(error: object) -> bool:
+    """Returns whether trying again in this process may help; after a lost device only another process can go on."""
+    return isinstance(error, StylizeError) and error.retryable and not isinstance(error, DeviceLost)
+
+
 def _compute_in_loop(run: Run, stop: StopFlag) -> None:
     for chunk in run.chunks:
         if stop():
@@ -71,7 +80,7 @@ def _run_with_retries(chunk: Chunk, run: Run, stop: StopFlag) -> None:
             run_chunk(chunk, run.bench)
             return
         except StylizeError as error:
-            if not error.retryable:
+            if not may_pass_here(error):
                 raise
             if stop.wait(pause):
                 raise Stopped("the run was stopped") from error

@@ -22,15 +22,19 @@ GRACE_SECONDS = 4.0
 def end_stopped() -> NoReturn:
     """Says that the run was stopped and how to go on, and ends the process without the interpreter's slow end."""
     show_error(Stopped("stopped", todo="run the same command again to go on: everything committed is kept"))
-    for child in _children():  # Prefect's temporary server would live on
+    for child in children():  # Prefect's temporary server would live on
         with suppress(ProcessLookupError):
             os.kill(child, signal.SIGTERM)
     os._exit(EXIT_STOPPED)
 
 
-def _children() -> list[int]:
+def children() -> list[int]:
     """Returns the process numbers of this process's children, as Linux tells them; elsewhere none."""
-    return [int(pid) for path in Path("/proc/self/task").glob("*/children") for pid in path.read_text().split()]
+    found = []
+    for path in Path("/proc/self/task").glob("*/children"):
+        with suppress(OSError):  # a thread that has just ended
+            found += [int(pid) for pid in path.read_text().split()]
+    return found
 
 
 @contextmanager
@@ -44,11 +48,14 @@ def sigint_blocked() -> Iterator[None]:
 
 
 class StopFlag:
-    """Set by SIGINT or SIGTERM while it is entered; calling it tells whether to stop."""
+    """Set by SIGINT or SIGTERM while it is entered, or by `ask`; calling it tells whether to stop.
+
+    It may be entered again inside: where Prefect has taken over the signals for a flow run within the flow run.
+    """
 
     def __init__(self) -> None:
         self._asked = threading.Event()
-        self._previous: dict[int, Any] = {}
+        self._previous: list[dict[int, Any]] = []
 
     def __call__(self) -> bool:
         """Whether the run is asked to stop."""
@@ -58,22 +65,26 @@ class StopFlag:
         """Pauses for so long, or until the run is asked to stop; returns whether it is."""
         return self._asked.wait(seconds)
 
+    def ask(self) -> None:
+        """Asks the run to stop; if it does not listen, the process ends all the same."""
+        self._asked.set()
+        last = threading.Timer(GRACE_SECONDS, end_stopped)
+        last.daemon = True
+        last.start()
+
     def __enter__(self) -> "StopFlag":
         """Takes over the signals; only the main thread can."""
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._previous[number] = signal.signal(number, self._on_signal)
+        is_main = threading.current_thread() is threading.main_thread()
+        numbers = (signal.SIGINT, signal.SIGTERM) if is_main else ()
+        self._previous.append({number: signal.signal(number, self._on_signal) for number in numbers})
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         """Gives the signals back."""
-        for number, handler in self._previous.items():
+        for number, handler in self._previous.pop().items():
             signal.signal(number, handler)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if self._asked.is_set():  # asked twice: at once
             end_stopped()
-        self._asked.set()
-        last = threading.Timer(GRACE_SECONDS, end_stopped)
-        last.daemon = True
-        last.start()
+        self.ask()

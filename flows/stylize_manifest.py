@@ -8,18 +8,21 @@ from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 
 from flows import here, tasks
-from flows.runners import Compute, carry_out
+from flows.partition import carry_out_partition
+from flows.partitions import in_partitions
+from flows.runners import FanOut, carry_out
 from flows.tasks import Sealed
 from stylize_core.errors import Stopped, StylizeError, UsageError
 from stylize_core.options import Options
+from stylize_core.partition import Partition
 from stylize_core.run import Run
 
 
 def _flow_run_name() -> str:
     parameters = flow_run.parameters
-    return (
-        f"{str(parameters['manifest']).rsplit('/', 1)[-1]} to {str(parameters['store']).rstrip('/').rsplit('/', 1)[-1]}"
-    )
+    manifest, store = (str(parameters[name]).rstrip("/").rsplit("/", 1)[-1] for name in ("manifest", "store"))
+    partition = parameters.get("partition")
+    return f"partition {partition['number']} of {manifest} to {store}" if partition else f"{manifest} to {store}"
 
 
 @flow(
@@ -38,21 +41,30 @@ def stylize_manifest(
     workers: int | None = None,
     dask_address: str | None = None,
     rows_per_task: int | None = None,
+    chunks_per_flow_run: int = 2000,
+    partitions_at_once: int = 1,
     max_failed: str = "0",
     retry_failed: str = "transient",
     strict: bool = False,
     wait: bool = False,
     job_timeout: float | None = None,
+    partition: dict[str, str | int] | None = None,
 ) -> State[Any]:
     """Stylises every row of a manifest into a store.
 
-    The parameters are those of `stylize_core.options.Options`. The flow's final state says what became of the rows:
-    Completed, Failed (more failed or rejected rows than `max_failed`, or nothing could be started) or Cancelled.
+    The parameters are those of `stylize_core.options.Options`; `partition` is for the flow runs that a run makes of
+    its own deployment (see `flows.partitions`), and nobody else sets it. The flow's final state says what became of
+    the rows: Completed, Failed (more failed or rejected rows than `max_failed`, or nothing could be started) or
+    Cancelled.
     """
     parameters = dict(locals())
+    del parameters["partition"]
     try:
         options = Options(**parameters)
-        run = carry_out(options, _prepare, _fan_out(options), _collect)
+        fan_out = _fan_out(options)
+        if partition:
+            return carry_out_partition(options, Partition(**partition), fan_out)  # type: ignore[arg-type]
+        run = carry_out(options, _prepare, in_partitions(fan_out), _collect)
     except Stopped as error:
         return Cancelled(message=str(error))
     except StylizeError as error:
@@ -68,7 +80,7 @@ def _collect(run: Run) -> None:
     tasks.collect(Sealed(run), return_state=True).result()
 
 
-def _fan_out(options: Options) -> Compute:
+def _fan_out(options: Options) -> FanOut:
     """Returns what computes the chunks where the options say."""
     if options.runner != "dask":
         return here.fan_out

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from prefect import task
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.runtime import task_run
 from prefect.states import Cancelled, Completed, Failed
 
-from flows.runners import RETRY_SECONDS
+from flows.artifact import show_outcome
+from flows.runners import RETRY_SECONDS, may_pass_here
 from stylize_core.chunk import Chunk
 from stylize_core.errors import Stopped, StylizeError
 from stylize_core.run import Run
@@ -54,8 +54,7 @@ def _jobs(count: int) -> str:
 
 
 def _may_pass(_: object, __: TaskRun, state: State[Any]) -> bool:
-    error = state.result(raise_on_failure=False)
-    return isinstance(error, StylizeError) and error.retryable
+    return may_pass_here(state.result(raise_on_failure=False))
 
 
 @task(
@@ -80,21 +79,5 @@ def collect(run: Sealed[Run]) -> State[Any]:
     """Publishes rows, sheets and report, and shows them in Prefect's interface."""
     done = run.value
     done.finish()
-    create_table_artifact(
-        key="stylize-rows",
-        table=[{"status": status, "rows": count} for status, count in done.outcome.items()],
-        description=f"Run {done.name}: {done.summary}",
-    )
-    create_markdown_artifact(
-        key="stylize-report", markdown=_where_to_look(done), description=f"Run {done.name}: {done.summary}"
-    )
+    show_outcome(done)
     return Completed(message=done.summary)
-
-
-def _where_to_look(run: Run) -> str:
-    """Returns the outcome with the report's place spelt out: browsers do not follow a web page's link to a file."""
-    link = run.report_uri if "://" in run.report_uri else f"file://{run.report_uri}"
-    lines = [f"**{run.summary}**", f"Report: [{run.report_uri}]({link})"]
-    if run.outcome["failed"] + run.outcome["rejected"]:
-        lines.append(f"Rows to mend and run again: `{run.report_uri.removesuffix('report.html')}failed.csv`")
-    return "\n\n".join(lines)

@@ -1,6 +1,7 @@
 """The jobs to run, shared out to chunks of one group each; a chunk's jobs are read when it is asked for."""
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -13,7 +14,8 @@ from stylize_core.planned_rows import Kind, PlannedRows
 from stylize_core.spool import JobSpool
 
 MAX_CHUNKS = 2000
-"""Upper bound of chunks of one run: an orchestrator pays some 20 ms and 20 kB for each."""
+"""Upper bound of chunks of one flow run, where groups and `rows_per_task` allow it: an orchestrator pays some 20 ms
+and 20 kB for each."""
 
 CHUNK_SECONDS = 30.0
 """Chunks are made at least this long where the rows allow it."""
@@ -31,13 +33,39 @@ class Chunks:
         jobs: where the jobs are.
         places: of the jobs there, chunk by chunk; none unless given.
         attempts: at the jobs so far.
-        starts: of each chunk among the jobs, and their number.
+        starts: of each chunk among the jobs, and where the last one ends.
+        numbers: of the chunks; from 1 unless given.
     """
 
     def __init__(
-        self, jobs: JobSpool, places: Numbers = _NO_JOBS, attempts: Numbers = _NO_JOBS, starts: Numbers = _NO_CHUNKS
+        self,
+        jobs: JobSpool,
+        places: Numbers = _NO_JOBS,
+        attempts: Numbers = _NO_JOBS,
+        starts: Numbers = _NO_CHUNKS,
+        numbers: Numbers | None = None,
     ) -> None:
         self._jobs, self._places, self._attempts, self._starts = jobs, places, attempts, starts
+        self._numbers = np.arange(1, len(starts)) if numbers is None else numbers
+
+    @property
+    def jobs(self) -> int:
+        """Number of jobs in all chunks."""
+        return int(self._starts[-1] - self._starts[0])
+
+    def parts(self, count: int) -> list["Chunks"]:
+        """Returns the chunks as parts of so many each, the last one of what is left; their numbers stay."""
+        slices = [slice(start, start + count) for start in range(0, len(self), count)]
+        return [
+            Chunks(
+                self._jobs,
+                self._places,
+                self._attempts,
+                self._starts[part.start : part.stop + 1],
+                self._numbers[part],
+            )
+            for part in slices
+        ]
 
     def __len__(self) -> int:
         """Number of chunks."""
@@ -59,7 +87,7 @@ class Chunks:
         jobs = tuple(self._jobs.read(place) for place in self._places[part].tolist())
         tried = self._attempts[part].tolist()
         attempts = {job.job_id: count + 1 for job, count in zip(jobs, tried, strict=True)}
-        return Chunk(number=index + 1, jobs=jobs, attempts=attempts)
+        return Chunk(number=int(self._numbers[index]), jobs=jobs, attempts=attempts)
 
 
 class Share(NamedTuple):
@@ -111,11 +139,21 @@ def _starts(sizes: Numbers, kinds: list[Kind], rate: Rate, rows_per_task: int | 
         rows_per_task: jobs of a chunk, None to choose.
     """
     first_kinds = {kind.group: kind for kind in reversed(kinds)}
-    fewest = math.ceil(sizes.sum() / MAX_CHUNKS)
+    seconds = [job_seconds(first_kinds[group], rate) for group in range(len(sizes))]
+    long_enough = np.array([math.ceil(CHUNK_SECONDS / max(one, 1e-9)) for one in seconds], np.int64)
+    jobs = np.maximum(long_enough, _fewest(sizes, long_enough))
     starts: list[int] = []
     end = 0
-    for group, size in enumerate(sizes.tolist()):
-        long_enough = math.ceil(CHUNK_SECONDS / max(job_seconds(first_kinds[group], rate), 1e-9))
-        starts += range(end, end + size, rows_per_task or max(long_enough, fewest))
+    for size, each in zip(sizes.tolist(), jobs.tolist(), strict=True):
+        starts += range(end, end + size, rows_per_task or each)
         end += size
     return np.array([*starts, end], np.int64)
+
+
+def _fewest(sizes: Numbers, long_enough: Numbers) -> int:
+    """Returns the fewest jobs of a chunk with which there are no more than `MAX_CHUNKS`, or one for each group."""
+
+    def fits(jobs: int) -> bool:
+        return int(np.ceil(sizes / np.maximum(long_enough, jobs)).sum()) <= max(MAX_CHUNKS, len(sizes))
+
+    return 1 + bisect_left(range(1, int(sizes.max(initial=1))), True, key=fits)

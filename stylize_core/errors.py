@@ -9,7 +9,7 @@ StylizeError
 ├── InputError            ├── InputMissing  InputUnreadable  InputIsFolder  InputChanged
 │                         └── ImageEmpty  ImageUnknown  ImageTruncated  ImageTooLarge  ImageTooSmall  ImageProfile
 ├── StoreError            ├── StoreUnusable (OutputRefused  StoreDenied)  StoreFull  StoreSchema  StoreLocked
-├── EngineError           ├── Diverged  OutOfMemory  JobTimeout  DeviceLost  WorkerLost
+├── EngineError           ├── Diverged  OutOfMemory  JobTimeout  DeviceLost  WorkerLost  PartitionLost
 └── Stopped
 
 Every error carries three parts (what, where, what to do), a stable `code` that ends up in results, and whether
@@ -268,6 +268,13 @@ class WorkerLost(EngineError):
     code = "worker_lost"
     retryable = True
     advice = "look into the worker's and the machine's log, often for want of memory: lower size, or use another device"
+
+
+class PartitionLost(EngineError):
+    """Flow runs that a run sent out ended again and again before they were through."""
+
+    code = "partition_lost"
+    advice = "look at these flow runs and the worker's log, then run the same command again: finished jobs are kept"
 
 
 class Stopped(StylizeError):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from stylize_core.settings import Settings
 
-NUMERICS_VERSION = 2
+NUMERICS_VERSION = 3
 """Raised only when the same job would give other pixels; part of every job id."""
 
 

@@ -23,6 +23,8 @@ class Options:
         workers: of a Dask cluster made for the run: one per GPU, or one on the CPU, where None.
         dask_address: of the scheduler of a Dask cluster that is there already, such as `tcp://host:8786`.
         rows_per_task: jobs of a chunk, None to choose.
+        chunks_per_flow_run: at most; more make partitions, each a flow run of its own.
+        partitions_at_once: of a run that a deployment made, where its work pool has room for them.
         max_failed: failed and rejected rows that a good run may have: a number, or a share such as `5%`.
         retry_failed: which jobs that failed before run again.
         strict: do nothing where any row is rejected.
@@ -39,6 +41,8 @@ class Options:
     workers: int | None = None
     dask_address: str | None = None
     rows_per_task: int | None = None
+    chunks_per_flow_run: int = 2000
+    partitions_at_once: int = 1
     max_failed: str = "0"
     retry_failed: str = "transient"
     strict: bool = False
@@ -60,6 +64,12 @@ class Options:
             raise UsageError(
                 f"{self.rows_per_task} rows make no task", where="--rows-per-task", todo="use auto or 1, 2 …"
             )
+        for where, value in (
+            ("--chunks-per-flow-run", self.chunks_per_flow_run),
+            ("partitions_at_once", self.partitions_at_once),
+        ):
+            if value < 1:
+                raise UsageError(f"{value} is too few", where=where, todo="use 1, 2 …")
         if self.job_timeout is not None and not self.job_timeout > 0:
             raise UsageError(
                 f"{self.job_timeout:g} seconds are no limit", where="--job-timeout", todo="write for instance 600"

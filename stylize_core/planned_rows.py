@@ -92,6 +92,7 @@ class PlannedRows:
         rejected: the first `LISTED` of the rejected rows.
         jobs: of the rows to run.
         kinds: of these jobs, in order of appearance.
+        has_secrets: whether the URI of one of their inputs holds credentials, or anything that is left out with them.
     """
 
     def __init__(self, weights_sha256: str) -> None:
@@ -100,6 +101,7 @@ class PlannedRows:
         self.rejected: list[Planned] = []
         self.jobs = JobSpool()
         self.kinds: list[Kind] = []
+        self.has_secrets = False
         self._lines = TableSpool(_LINES)
         self._to_run: list[ToRun] = []
         self._groups: dict[object, int] = {}
@@ -150,6 +152,7 @@ class PlannedRows:
             attempts=np.array([one.attempts for one, _ in jobs], np.int32),
         )
         self._to_run.append(to_run)
+        self.has_secrets = self.has_secrets or any(public_uri(uri) != uri for _, job in jobs for uri in _uris(job))
 
     def _kind(self, one: Planned, job: Job) -> int:
         key = (one.graph, job.settings.format, job.height, job.width)
@@ -185,6 +188,10 @@ class PlannedRows:
             error.code if error else None,
             str(error) if error else None,
         )
+
+
+def _uris(job: Job) -> list[str]:
+    return [source.uri for source in (job.content, *(style for style, _ in job.styles), job.init) if source]
 
 
 def _cells_json(cells: dict[str, str]) -> str:

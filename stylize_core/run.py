@@ -18,15 +18,16 @@ from stylize_core.engine.device import resolve_device, resolve_precision
 from stylize_core.engine.engine import Engine
 from stylize_core.engine.weights import load_weights
 from stylize_core.environment import environment, logged
-from stylize_core.forecast import probe
+from stylize_core.forecast import Rate, probe
 from stylize_core.history import History
 from stylize_core.manifest.manifest import Manifest
 from stylize_core.manifest.public import public_copy
 from stylize_core.options import Options
 from stylize_core.plan import Plan, make_plan
 from stylize_core.preparing import check_startable, manifest_file, rows_of
-from stylize_core.report.page import write_report
+from stylize_core.rates import known_rate
 from stylize_core.report.publish import publish_rows
+from stylize_core.settings import Settings
 from stylize_core.store import layout
 from stylize_core.store.compact import compact
 from stylize_core.store.files import Files
@@ -36,6 +37,7 @@ from stylize_core.store.records import PLAN
 from stylize_core.store.store import open_store
 from stylize_core.store.sweep import sweep
 from stylize_core.store.tables import publish_batches
+from stylize_core.work import Work
 
 
 @dataclass(slots=True, kw_only=True)
@@ -67,6 +69,14 @@ class Run:
         """The work of a prepared run."""
         assert self.plan is not None, "a prepared run has a plan"
         return self.plan.chunks
+
+    @property
+    def work(self) -> Work:
+        """The same with what is needed for it."""
+        chunks = self.chunks
+        return Work(
+            name=self.name, options=self.options, bench=self.bench, chunks=chunks, jobs=chunks.jobs, log=self.log
+        )
 
     @property
     def report_uri(self) -> str:
@@ -110,7 +120,8 @@ class Run:
         sweep(files)
         known.save(files)
         del known  # the device is measured next, and both take memory
-        self.plan = make_plan(rows, measure=partial(probe, engine), rows_per_task=self.options.rows_per_task)
+        rate = known_rate(files, engine)
+        self.plan = make_plan(rows, measure=partial(_measured, engine, rate), rows_per_task=self.options.rows_per_task)
         self.manifest.seek(0)
         files.publish(
             layout.run(self.name, f"manifest.{manifest.format}"), public_copy(self.manifest.read(), manifest.format)
@@ -134,6 +145,8 @@ class Run:
         self._publish_environment()
         files.publish(layout.run(self.name, "log.txt"), "".join(f"{line}\n" for line in self.log).encode())
         if with_report:
+            from stylize_core.report.page import write_report  # here: its packages take 70 MB, which no worker needs
+
             write_report(files, self.name)
 
     def _publish_environment(self) -> None:
@@ -163,13 +176,13 @@ def look_ahead(options: Options) -> Plan:
     """Returns the plan of a run that is not made: all that can be known before; writes nothing."""
     with manifest_file(options.manifest) as file:
         manifest, engine = Manifest(file, options.manifest), load_engine(options)
-        known, history = Fingerprints(), History()
+        known, history, rate = Fingerprints(), History(), None
         if Files(options.store).exists(layout.STORE):  # where there is no store yet, everything is to be done
             files = open_store(options.store, create=False)
-            known, history = Fingerprints.load(files), History.read(files)
+            known, history, rate = Fingerprints.load(files), History.read(files), known_rate(files, engine)
         rows = rows_of(manifest, options, engine, fingerprints=known, history=history, remember=known.settle)
     del known, history  # the device is measured next, and all of them take memory
-    return make_plan(rows, measure=partial(probe, engine), rows_per_task=options.rows_per_task)
+    return make_plan(rows, measure=partial(_measured, engine, rate), rows_per_task=options.rows_per_task)
 
 
 @contextmanager
@@ -208,6 +221,10 @@ def open_run(
                 log=log,
             )
             yield run
+
+
+def _measured(engine: Engine, known: Rate | None, settings: Settings) -> Rate:
+    return known or probe(engine, settings)
 
 
 def _json(value: Mapping[str, object]) -> bytes:

@@ -272,6 +272,10 @@ class Driven:
         assert self.process.exitcode is not None, "the process does not end"
         return self.process.exitcode
 
+    def wait_for_other(self, program: str) -> None:
+        """Waits until it has started a program, known by a word of its command line."""
+        self._wait_until(lambda: any(program in _command_line(pid) for pid in self._left_over()))
+
     def wait_for_left_over(self, seconds: float = 10) -> None:
         """Waits for the end of whatever else it started, which has to end by itself."""
         self._wait_until(lambda: not self._left_over(), seconds)
@@ -292,6 +296,12 @@ class Driven:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.wait()
+
+
+def _command_line(pid: int) -> str:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    return ""
 
 
 @pytest.fixture(scope="session")

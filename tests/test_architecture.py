@@ -19,11 +19,12 @@ FLOORS = (
     {"presets", "job"},
     {"manifest", "engine", "store"},
     {"report", "loading", "outcomes", "pipeline", "forecast", "history", "jobs", "sources", "spool"},
-    {"committing", "environment", "planned_rows", "trackers"},
+    {"committing", "environment", "export", "planned_rows", "rates", "trackers"},
     {"chunk", "plan_rows"},
     {"chunks", "preparing"},
-    {"plan"},
+    {"plan", "work"},
     {"run"},
+    {"partition"},
     {"flows"},
 )
 """Parts of the house, lowest first; a part uses only those on floors below."""

@@ -129,10 +129,16 @@ def test_ids_stay_what_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
     ],
 )
-def test_ids_of_the_first_release(
-    preset: str, given: dict[str, object], init: str | None, precision: str, expected: str
+def test_ids_of_a_known_version(
+    preset: str,
+    given: dict[str, object],
+    init: str | None,
+    precision: str,
+    expected: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Stores have these ids; with another text they would compute every job again."""
+    """Stores have these ids, of numerics 2; with another text they would compute every job again."""
+    monkeypatch.setattr("stylize_core.job.NUMERICS_VERSION", 2)
     found = id_of(
         settings=settings_json(resolve(preset, given)), init=source(init) if init else None, precision=precision
     )

@@ -5,13 +5,15 @@ import math
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import patch
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stylize_core.chunks import CHUNK_SECONDS, MAX_CHUNKS
+from stylize_core.chunks import CHUNK_SECONDS, MAX_CHUNKS, _fewest
 from stylize_core.forecast import NOTHING, evaluation_flops
 from stylize_core.history import History, condensed
 from stylize_core.store.records import PLAN, RESULTS
@@ -117,11 +119,28 @@ def test_a_chunk_is_long_enough(plan: Callable[..., Any], manifests: Any) -> Non
 
 
 def test_there_are_never_too_many_chunks(plan: Callable[..., Any], manifests: Any) -> None:
-    """However slow the device: at most 2,000 chunks, and one more for each group but the first."""
+    """However slow the device: at most 2,000 chunks, of several groups too, and as many as that allows."""
     rows = [*manifests.rows(4001), *manifests.rows(3, steps="1")]
     made = plan(rows, flops=1.0)
-    assert math.ceil(4004 / MAX_CHUNKS) == 3
-    assert len(made.chunks) == math.ceil(4001 / 3) + 1 <= MAX_CHUNKS + 1
+    assert len(made.chunks) == math.ceil(4001 / 3) + 1
+    rows = [*manifests.rows(1999), *manifests.rows(2, steps="1")]
+    assert len(plan(rows, flops=1.0).chunks) == math.ceil(1999 / 2) + 1
+    assert MAX_CHUNKS == 2000
+
+
+@given(
+    sizes=st.lists(st.integers(1, 40), min_size=1, max_size=8), limit=st.integers(1, 30), long_enough=st.integers(1, 9)
+)
+def test_the_fewest_jobs_of_a_chunk(sizes: list[int], limit: int, long_enough: int) -> None:
+    """It is the first number of jobs with which the chunks of all groups, counted singly, are no more than allowed."""
+
+    def chunks(jobs: int) -> int:
+        return sum(len(range(0, size, max(jobs, long_enough))) for size in sizes)
+
+    with patch("stylize_core.chunks.MAX_CHUNKS", limit):
+        fewest = _fewest(np.array(sizes), np.full(len(sizes), long_enough))
+    allowed = max(limit, len(sizes))
+    assert fewest == next(jobs for jobs in range(1, max(sizes) + 1) if chunks(jobs) <= allowed)
 
 
 def test_attempts_go_on_from_the_store(plan: Callable[..., Any], manifests: Any) -> None:

@@ -34,8 +34,8 @@ from stylize_core.chunk import Chunk, Progress
 from stylize_core.committing import Committer
 from stylize_core.errors import JobTimeout, Stopped, StylizeError
 from stylize_core.outcomes import Finished, Origin
-from stylize_core.run import Run
 from stylize_core.store.holder import newest_holder
+from stylize_core.work import Work
 
 IN_FLIGHT = 2
 """Chunks per worker that are submitted: one that is computed and one that waits."""
@@ -71,18 +71,19 @@ class Flight:
     hung: bool = False
 
 
-def fan_out(run: Run, stop: StopFlag) -> None:
-    """Computes the chunks of a run on a Dask cluster.
+def fan_out(work: Work, stop: StopFlag) -> None:
+    """Computes chunks on a Dask cluster.
 
     Raises:
         UsageError: there is no such cluster, or its workers cannot be used.
         Stopped: by a signal; what was finished is committed.
         StoreError: the store cannot be written, or the lease is lost.
     """
-    if not run.chunks:
+    if not work.chunks:
         return
-    with _one_server(), task_runner(run.options) as runner:
-        _FanOut(run, stop, runner).go()
+    work.bench.engine.forget_networks()  # the plan's probe made one; the workers have their own
+    with _one_server(), task_runner(work.options) as runner:
+        _FanOut(work, stop, runner).go()
 
 
 @contextmanager
@@ -93,17 +94,17 @@ def _one_server() -> Iterator[None]:
 
 
 class _FanOut:
-    def __init__(self, run: Run, stop: StopFlag, runner: DaskTaskRunner) -> None:
-        self.run, self.stop, self.runner = run, stop, runner
+    def __init__(self, work: Work, stop: StopFlag, runner: DaskTaskRunner) -> None:
+        self.work, self.stop, self.runner = work, stop, runner
         self.client: Client = runner.client
-        self.post = _post(run, self.client)
-        self.pieces = (Piece(chunk=chunk) for chunk in run.chunks)
+        self.post = _post(work, self.client)
+        self.pieces = (Piece(chunk=chunk) for chunk in work.chunks)
         self.returned: deque[Piece] = deque()
         self.flights: dict[str, Flight] = {}
         self.numbers = count(1)
         self.told: SimpleQueue[dict[str, Any]] = SimpleQueue()
         self.client.subscribe_topic(self.post.topic, self._hear)  # type: ignore[no-untyped-call]
-        self.progress = ProgressArtifact(run)
+        self.progress = ProgressArtifact(work)
 
     def _hear(self, event: tuple[float, dict[str, Any]]) -> None:
         self.told.put(event[1])
@@ -149,7 +150,7 @@ class _FanOut:
             if state.is_cancelled():
                 raise Stopped("the run was stopped")
             state.result()
-            self.run.bench.committed.update(job.job_id for job in flight.piece.chunk.jobs)
+            self.work.bench.committed.update(job.job_id for job in flight.piece.chunk.jobs)
 
     def _listen(self) -> None:
         """Takes in what the workers told."""
@@ -162,17 +163,17 @@ class _FanOut:
                 flight.heard = time.monotonic()
                 flight.worker = message.get("worker", flight.worker)
                 flight.jobs = message.get("jobs", flight.jobs)
-                self.run.log += message.get("log", [])
+                self.work.log.extend(message.get("log", []))
                 if finished := tuple(message.get("finished", ())):
-                    self.run.bench.on_progress(Progress(finished=finished, failed=tuple(message["failed"])))
+                    self.work.bench.on_progress(Progress(finished=finished, failed=tuple(message["failed"])))
 
     def _lost(self, flight: Flight) -> None:
         """Sends what is left of a piece whose worker is gone, or gives up the job that is to blame."""
         self._mark_crashed(flight)
-        done = committed(self.run.bench.files, self.run.name)
-        self.run.bench.committed |= done
+        done = committed(self.work.bench.files, self.work.name)
+        self.work.bench.committed |= done
         for piece in flight.piece.after_loss(done, is_begun=bool(flight.worker)):
-            error = _timed_out(self.run) if flight.hung and piece.deaths else piece.error
+            error = _timed_out(self.work) if flight.hung and piece.deaths else piece.error
             if error:
                 self._give_up(piece.chunk, error)
             else:
@@ -180,7 +181,7 @@ class _FanOut:
 
     def _give_up(self, chunk: Chunk, error: StylizeError) -> None:
         """Commits a job as failed."""
-        bench, (job,) = self.run.bench, chunk.jobs
+        bench, (job,) = self.work.bench, chunk.jobs
         origin = Origin(run=bench.run, attempts=chunk.attempts, engine=bench.engine)
         committer = Committer(
             bench.files,
@@ -204,7 +205,7 @@ class _FanOut:
 
     def _end_hung(self) -> None:
         """Kills workers that are silent for longer than their batch may take."""
-        if not (limit := self.run.bench.job_timeout):
+        if not (limit := self.work.bench.job_timeout):
             return
         for flight in self.flights.values():
             silence = time.monotonic() - flight.heard
@@ -218,22 +219,22 @@ class _FanOut:
             if not flight.worker:
                 flight.future.wrapped_future.cancel()
         if self.flights:
-            self.client.run(stop_worker, self.run.name, on_error="ignore")
+            self.client.run(stop_worker, self.work.name, on_error="ignore")
         deadline = time.monotonic() + RECALL_SECONDS
         while time.monotonic() < deadline and not all(f.future.wrapped_future.done() for f in self.flights.values()):
             time.sleep(LOOK_SECONDS)
 
 
-def _post(run: Run, client: Client) -> Post:
-    options, engine, bench = run.options, run.bench.engine, run.bench
+def _post(work: Work, client: Client) -> Post:
+    options, engine, bench = work.options, work.bench.engine, work.bench
     bench.before_commit()
     holder = newest_holder(bench.files)
     assert holder, "a run holds the lease"
     share = most_workers_of_a_machine(client)
     return Post(
-        run=run.name,
+        run=work.name,
         store=bench.files.uri,
-        lease=holder.token,
+        lease=holder,
         weights=options.weights,
         weights_sha256=engine.weights.sha256,
         device=options.device,
@@ -254,5 +255,5 @@ def _state(future: PrefectDaskFuture[Any]) -> State[Any] | None:
     return state
 
 
-def _timed_out(run: Run) -> JobTimeout:
-    return JobTimeout(f"the job took longer than {run.bench.job_timeout:g} s, and its worker did not answer any more")
+def _timed_out(work: Work) -> JobTimeout:
+    return JobTimeout(f"the job took longer than {work.bench.job_timeout:g} s, and its worker did not answer any more")

@@ -20,9 +20,8 @@ from stylize_core.engine.device import resolve_device
 from stylize_core.engine.engine import Engine
 from stylize_core.engine.weights import load_weights
 from stylize_core.environment import logged
-from stylize_core.errors import DeviceLost, StoreLocked, UsageError, WeightsError
-from stylize_core.store.files import Files
-from stylize_core.store.holder import newest_holder
+from stylize_core.errors import DeviceLost, UsageError, WeightsError
+from stylize_core.store.holder import Holder, check_held
 from stylize_core.store.store import open_store
 
 SIGN_SECONDS = 1.0
@@ -38,7 +37,7 @@ class Post:
     Attributes:
         run: name of the run.
         store: URL of its store, which every worker reaches.
-        lease: token of the lease that the run holds.
+        lease: who holds the store for the run.
         weights: `imagenet`, `builtin` or a path.
         weights_sha256: that they must have.
         device: auto, cpu or cuda.
@@ -51,7 +50,7 @@ class Post:
 
     run: str
     store: str
-    lease: str
+    lease: Holder
     weights: str
     weights_sha256: str
     device: str
@@ -147,7 +146,7 @@ def _bench(post: Post) -> Bench:
         engine=_engine(post.weights, post.weights_sha256, post.device, post.precision, post.threads, post.share),
         files=files,
         run=post.run,
-        before_commit=partial(_check_lease, files, post.lease),
+        before_commit=partial(check_held, files, post.lease),
         should_stop=lambda: post.run in _stopped,
         job_timeout=post.job_timeout,
     )
@@ -166,10 +165,3 @@ def _engine(name: str, sha256: str, device: str, precision: str, threads: int | 
     if engine.device.type == "cpu":
         engine.memory //= share
     return engine
-
-
-def _check_lease(files: Files, token: str) -> None:
-    """Raises StoreLocked where the run's lease is given back or taken over."""
-    newest = newest_holder(files)
-    if newest is None or newest.token != token or newest.released:
-        raise StoreLocked("the run of this worker does not hold the store any more", where=files.public_uri)

@@ -169,6 +169,13 @@ class Engine:
         self._style_targets.clear()
         self._judge.forget_styles()
 
+    def forget_networks(self) -> None:
+        """Gives back the memory of networks made so far; to be called where others compute from now on."""
+        self._networks.clear()
+        self._style_targets.clear()
+        if self.device.type == "cpu":
+            give_back_freed_memory()
+
     def _batch(self, images: Sequence[Tensor]) -> Tensor:
         return torch.stack(list(images)).to(self.device)
 

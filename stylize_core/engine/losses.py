@@ -78,8 +78,8 @@ def content_loss(features: Tensor, target: Tensor, form: str) -> Tensor:
         target: P, same shape.
         form: `paper` or `mean`.
     """
-    square = (accurate(features) - accurate(target)).square().flatten(1)  # (B, N·M)
-    return square.sum(1) / 2 if form == "paper" else square.mean(1)
+    square = (accurate(features) - accurate(target)).square()  # not flattened: that would copy channels-last features
+    return square.sum((1, 2, 3)) / 2 if form == "paper" else square.mean((1, 2, 3))
 
 
 def style_loss(grams: Tensor, targets: Tensor, form: str) -> Tensor:

@@ -1,6 +1,6 @@
 """VGG-19 as a fixed extractor of features (Simonyan and Zisserman, arXiv 1409.1556, configuration E).
 
-The definition and the key names of its tensors are torchvision's; nothing in torchvision is changed.
+The definition and the key names of its tensors are torchvision's.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -10,12 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
-from torchvision.models import vgg19
 
 from stylize_core.engine.winograd import WinogradConv2d, Workspace, pays
 from stylize_core.settings import LAYERS
 
 Shapes = dict[str, dict[str, torch.Size]]
+
+BLOCKS = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))
+"""Channels and number of the convolutions of each block; a pooling ends it."""
 
 
 class Vgg19(nn.Module):
@@ -81,6 +83,7 @@ class Vgg19(nn.Module):
         for index, module in enumerate(self.features):
             if isinstance(module, nn.Conv2d) and pays(module, device, self._dtype):
                 self.features[index] = WinogradConv2d(module, workspace)
+                self.features[index + 1] = nn.Identity()  # its ReLU
 
     def forward(
         self,
@@ -136,11 +139,19 @@ def parameter_shapes() -> Shapes:
 
 
 def _definition() -> nn.Sequential:
+    """Returns the modules of torchvision's `vgg19().features`, in their order; a test compares them.
+
+    torchvision itself is not asked: importing it takes seconds and 180 MB in every process of a run.
+    """
+    modules: list[nn.Module] = []
+    inputs = 3
     with torch.device("meta"):  # shapes alone: no memory, no random numbers drawn
-        features = vgg19(weights=None).features
-    if not isinstance(features, nn.Sequential):
-        raise TypeError("torchvision's VGG-19 is no longer one sequence of modules")
-    return features
+        for outputs, convolutions in BLOCKS:
+            for _ in range(convolutions):
+                modules += [nn.Conv2d(inputs, outputs, kernel_size=3, padding=1), nn.ReLU(inplace=True)]
+                inputs = outputs
+            modules.append(nn.MaxPool2d(kernel_size=2, stride=2))
+    return nn.Sequential(*modules)
 
 
 def _convolutions(features: nn.Sequential) -> dict[str, int]:

@@ -14,12 +14,13 @@ from urllib.parse import urlsplit
 
 import torch
 from torch import Tensor
-from torchvision.models import VGG19_Weights
 
 from stylize_core.engine.network import parameter_shapes
 from stylize_core.errors import WeightsCorrupt, WeightsError, WeightsIncomplete, WeightsUnavailable
 
-IMAGENET_URL: str = VGG19_Weights.IMAGENET1K_V1.url
+IMAGENET_URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
+"""Of torchvision's `VGG19_Weights.IMAGENET1K_V1`; a test compares it."""
+
 STALL_SECONDS = 60.0
 BUILTIN = Path(__file__).parents[1] / "weights" / "vgg19-builtin.safetensors"
 

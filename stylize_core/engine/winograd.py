@@ -1,39 +1,32 @@
 """Winograd's minimal filtering: 3 x 3 convolutions with a quarter of the multiplications.
 
-Lavin, Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016, equation 8: an output tile of 4 x 4 pixels
-is Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A with g the filter and d the 6 x 6 input pixels around the tile. The products ⊙, summed over
-input channels, are 36 matrix products; the plain way multiplies 144 times.
-
-Deviation: the matrices belong to the interpolation points 0, ±5/8, ±3/2 and infinity, whose rounding error is half that
-of the usual 0, ±1, ±2 (on the choice of points: Barabasz et al., ACM TOMS 46:4, 2020).
+Between the transforms of `tiles.py` the products ⊙, summed over input channels, are 36 matrix products; the plain way
+multiplies 144 times.
 """
 
 from collections.abc import Sequence
-from math import prod
+from math import inf, prod
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-TILE, WINDOW = 4, 6
-"""Edge of an output tile, and of the input pixels that it needs."""
+from stylize_core.engine.tiles import TILE, WINDOW, CompiledTiles, make_tiles, transforms
 
-POINTS = (0.0, 0.625, -0.625, 1.5, -1.5)
-"""Of interpolation; the sixth is infinity."""
-
-STRIP_BYTES = 8 << 20
-"""Of transformed pixels at once, so that they stay in the processor's cache."""
+STRIP = 256
+"""Tiles at once: few enough to stay in the processor's cache between the steps, enough to use the filters well."""
 
 LEAST_CHANNELS = {torch.bfloat16: 128, torch.float32: 256}
 """With fewer, the transforms cost more than the multiplications they save (benchmarks/README.md)."""
+LEAST_COMPILED = 64
+"""The same where the transforms are compiled."""
 
 
 def pays(convolution: nn.Conv2d, device: torch.device, dtype: torch.dtype) -> bool:
     """Whether a convolution is faster this way: on CPUs without matrix units (AMX), for wide layers."""
-    least = LEAST_CHANNELS.get(dtype)
-    if least is None or device.type != "cpu" or torch.cpu._is_amx_tile_supported():
+    if dtype not in LEAST_CHANNELS or device.type != "cpu" or torch.cpu._is_amx_tile_supported():
         return False
+    least = LEAST_COMPILED if isinstance(make_tiles(dtype), CompiledTiles) else LEAST_CHANNELS[dtype]
     return min(convolution.in_channels, convolution.out_channels) >= least
 
 
@@ -52,7 +45,7 @@ class Workspace:
 
 
 class WinogradConv2d(nn.Module):
-    """A 3 x 3 convolution with padding 1 on channels-last tensors, and its gradient by the input.
+    """A 3 x 3 convolution with padding 1 and the ReLU after it, and their gradient by the input.
 
     Args:
         convolution: whose weight (K, C, 3, 3) and bias (K,) it takes over; they are frozen.
@@ -65,11 +58,11 @@ class WinogradConv2d(nn.Module):
         self.weight, self.bias = convolution.weight, convolution.bias
         weight = self.weight.detach()
         rotated = weight.flip(2, 3).transpose(0, 1)  # convolving with it gives the gradient by the input
-        self._forwards = _Filters(weight, self.bias.detach(), workspace)
-        self._backwards = _Filters(rotated, weight.new_zeros(len(rotated)), workspace)
+        self._forwards = _Filters(weight, self.bias.detach(), 0.0, workspace)
+        self._backwards = _Filters(rotated, weight.new_zeros(len(rotated)), -inf, workspace)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Returns (B, K, H, W) of (B, C, H, W)."""
+        """Returns (B, K, H, W), channels-last and not negative, of (B, C, H, W)."""
         y: Tensor = _Convolution.apply(x, self._forwards, self._backwards)
         return y
 
@@ -77,94 +70,54 @@ class WinogradConv2d(nn.Module):
 class _Convolution(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, forwards: "_Filters", backwards: "_Filters") -> Tensor:
-        ctx.backwards = backwards
-        return forwards(x)
+        ctx.backwards, y = backwards, forwards(x)
+        ctx.save_for_backward(y)
+        return y
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        return ctx.backwards(gradient), None, None
+        return ctx.backwards(gradient, mask=ctx.saved_tensors[0]), None, None
 
 
 class _Filters:
     """A bank of transformed filters, (36, C, K)."""
 
-    def __init__(self, weight: Tensor, bias: Tensor, workspace: Workspace) -> None:
-        a, g, b = transforms()
-        self.bias, self.workspace, dtype = bias, workspace, weight.dtype
-        self.filters = torch.einsum("ia,jb,kcab->ijck", g, g, weight.double()).flatten(0, 1).to(dtype).contiguous()
-        self.inputs, self.outputs = torch.kron(b, b).to(dtype), torch.kron(a, a).to(dtype)  # (36, 36), (16, 36)
+    def __init__(self, weight: Tensor, bias: Tensor, least: float, workspace: Workspace) -> None:
+        _, g, _ = transforms()
+        self.dtype, self.least, self.workspace = weight.dtype, least, workspace
+        self.filters = torch.einsum("ia,jb,kcab->ijck", g, g, weight.double()).flatten(0, 1).to(self.dtype).contiguous()
+        self.bias = bias.to(torch.promote_types(self.dtype, torch.float32))
+        self.tiles = make_tiles(self.dtype)
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """Returns (B, K, H, W), channels-last, of (B, C, H, W)."""
-        batch, channels, height, width = x.shape
+    def __call__(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Returns (B, K, H, W), channels-last, of (B, C, H, W); see `Tiles.split` for the mask, of the shape of `x`."""
+        batch, _, height, width = x.shape
         shape = (batch, len(self.bias), height, width)
         y = torch.empty(shape, dtype=x.dtype, memory_format=torch.channels_last)
-        source, target = x.permute(0, 2, 3, 1).contiguous(), y.permute(0, 2, 3, 1)  # (B, H, W, C), (B, H, W, K)
+        source, target = _lines(x), y.permute(0, 2, 3, 1)  # (B, H, W, C), (B, H, W, K)
+        masks = None if mask is None else _lines(mask)
         down, across = -(-height // TILE), -(-width // TILE)  # in tiles
-        row_bytes = WINDOW**2 * across * channels * x.element_size()
-        rows = max(1, min(down, STRIP_BYTES // row_bytes))
-        samples = max(1, min(batch, STRIP_BYTES // (row_bytes * rows)))
+        step = max(1, min(down, STRIP // across))
+        samples = max(1, min(batch, STRIP // (step * across)))
         for b in range(0, batch, samples):
-            for row in range(0, down, rows):
-                top, bottom = row * TILE, min((row + rows) * TILE, height)
-                self._strip(source[b : b + samples], target[b : b + samples, top:bottom], top, bottom)
+            some = slice(b, b + samples)
+            for line in range(0, down, step):
+                lines = range(line, min(line + step, down))
+                self._strip(source[some], None if masks is None else masks[some], target[some], lines)
         return y
 
-    def _strip(self, source: Tensor, target: Tensor, top: int, bottom: int) -> None:
-        """Computes lines top..bottom of an image of (B, H, W, C) into (B, bottom - top, W, K)."""
-        tiles = self._tiles(source, top, bottom)  # (6, 6, B, down, across, C)
-        batch, down, across, channels = tiles.shape[2:]
-        positions, kernels = batch * down * across, len(self.bias)
-        gathered = self._take("gathered", tiles.shape).copy_(tiles)
-        spectrum = self._take("spectrum", (36, positions, channels))
-        torch.mm(self.inputs, gathered.view(36, -1), out=spectrum.view(36, -1))
-        products = self._take("products", (36, positions, kernels))
-        torch.bmm(spectrum, self.filters, out=products)
-        outputs = self._take("outputs", (TILE, TILE, batch, down, across, kernels))
-        torch.mm(self.outputs, products.view(36, -1), out=outputs.view(TILE**2, -1))
-        image = outputs.permute(2, 3, 0, 4, 1, 5)  # (B, down, 4, across, 4, K)
-        lines, width = target.shape[1:3]
-        if (lines, width) == (down * TILE, across * TILE):
-            torch.add(image, self.bias, out=target.view(image.shape))
-        else:  # the last tiles reach over the edge
-            image = image.reshape(batch, down * TILE, across * TILE, kernels)
-            torch.add(image[:, :lines, :width], self.bias, out=target)
+    def _strip(self, source: Tensor, mask: Tensor | None, target: Tensor, lines: range) -> None:
+        """Computes some lines of tiles of (B, H, W, C) into (B, H, W, K)."""
+        count, (channels, kernels) = len(source) * len(lines) * -(-source.shape[2] // TILE), self.filters.shape[1:]
+        spectrum = self._take("spectrum", count, channels)
+        self.tiles.split(source, mask, lines, spectrum)
+        products = torch.bmm(spectrum, self.filters, out=self._take("products", count, kernels))
+        self.tiles.join(products, self.bias, self.least, target, lines)
 
-    def _tiles(self, source: Tensor, top: int, bottom: int) -> Tensor:
-        """Returns the overlapping windows of some lines as a view, (6, 6, B, down, across, C)."""
-        batch, height, width, channels = source.shape
-        down, across = -(-(bottom - top) // TILE), -(-width // TILE)
-        first, last = top - 1, top + down * TILE + 1  # zeros stand in for what lies outside
-        around = (0, 0, 1, across * TILE + 1 - width, max(0, -first), max(0, last - height))
-        padded = functional.pad(source[:, max(0, first) : last], around)
-        sample, line, column, channel = padded.stride()
-        shape = (WINDOW, WINDOW, batch, down, across, channels)
-        return padded.as_strided(shape, (line, column, sample, TILE * line, TILE * column, channel))
-
-    def _take(self, name: str, shape: Sequence[int]) -> Tensor:
-        return self.workspace.take(name, shape, self.filters.dtype)
+    def _take(self, name: str, count: int, channels: int) -> Tensor:
+        return self.workspace.take(name, (WINDOW**2, count, channels), self.dtype)
 
 
-def transforms() -> tuple[Tensor, Tensor, Tensor]:
-    """Returns Aᵀ (4, 6), G (6, 3) and Bᵀ (6, 6) in float64, by the method of Toom and Cook."""
-    a, g, b = (torch.zeros(shape, dtype=torch.float64) for shape in ((TILE, WINDOW), (WINDOW, 3), (WINDOW, WINDOW)))
-    for row, point in enumerate(POINTS):
-        rest = [other for other in POINTS if other != point]
-        a[:, row] = _powers(point, TILE)
-        g[row] = _powers(point, 3) / prod(point - other for other in rest)
-        b[row, : WINDOW - 1] = _polynomial(rest)
-    a[-1, -1] = g[-1, -1] = 1
-    b[-1] = _polynomial(POINTS)
-    return a, g, b
-
-
-def _powers(point: float, count: int) -> Tensor:
-    return torch.tensor([point**i for i in range(count)], dtype=torch.float64)
-
-
-def _polynomial(roots: Sequence[float]) -> Tensor:
-    """Returns the coefficients of Π(x − root), from the constant upwards."""
-    coefficients = torch.ones(1, dtype=torch.float64)
-    for root in roots:
-        coefficients = functional.pad(coefficients, (1, 0)) - root * functional.pad(coefficients, (0, 1))
-    return coefficients
+def _lines(image: Tensor) -> Tensor:
+    """Returns (B, H, W, C), contiguous, of (B, C, H, W)."""
+    return image.permute(0, 2, 3, 1).contiguous()

@@ -5,9 +5,11 @@ import random
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
+from typing import NamedTuple, TypeVar
 
 from stylize_core.errors import UsageError
 from stylize_core.manifest.header import COLUMNS, EXTRA_PREFIX, REQUIRED
+from stylize_core.manifest.listing import Content
 from stylize_core.manifest.problems import did_you_mean
 from stylize_core.manifest.raw_row import RawRow
 from stylize_core.manifest.row import validate_row
@@ -16,61 +18,95 @@ _FIXABLE = tuple(column for column in COLUMNS if column not in (*REQUIRED, "id")
 """Columns that `cross` can fill with one value; the others differ from row to row."""
 
 _MAX_ID_LENGTH = 180
-"""Leaves room for a number below the 200 characters that an id may have."""
+"""Leaves room for a number below the 200 characters that an id may have between slashes."""
+
+T = TypeVar("T")
 
 
 def cross(
-    contents: Sequence[str],
+    contents: Sequence[Content],
     styles: Sequence[str],
     *,
     styles_per_content: int | None,
     seed: int,
     sweeps: Mapping[str, Sequence[str]],
     columns: Mapping[str, str],
+    val_styles: Sequence[str] = (),
 ) -> list[dict[str, str]]:
     """Returns the rows of a new manifest, each with a readable id.
 
     Args:
-        contents: paths or URLs.
+        contents: images; class and split become columns `x_class` and `x_split`.
         styles: paths or URLs.
         styles_per_content: each content gets so many different random styles; None gives it every style.
         seed: of the random styles. A content's styles depend on the seed and its name and folder alone, so they
             stay when other contents are added.
         sweeps: values by setting; each pair is repeated for every combination.
         columns: text by column, the same in every row.
+        val_styles: paths or URLs; where given, contents of other splits than `train` get these and no others.
 
     Raises:
-        UsageError: an unknown column, a value that is not allowed, or more styles per content than there are.
+        UsageError: an unknown column, a value that is not allowed, more styles per content than there are, or styles
+            of their own for splits that there are not.
     """
     _check_columns(sweeps, columns)
     combinations = itertools.product(*map(_unique, sweeps.values()))
     swept = [{**columns, **dict(zip(sweeps, values, strict=True))} for values in combinations]
     for cells in swept:
         _check_values(cells)
-    drawn = _pairs(_unique(contents), _unique(styles), styles_per_content, seed)
-    rows = [
-        {"content": content, "style": style, **cells} for (content, style), cells in itertools.product(drawn, swept)
-    ]
-    names = (_name(row["content"], row["style"], {key: row[key] for key in sweeps}) for row in rows)
+    pools = _Pools(_unique(styles), _unique(val_styles))
+    pools.check(contents, styles_per_content)
+    names, rows = [], []
+    is_named_alone = styles_per_content == 1 and not sweeps  # in a tree: a data set keeps the names of its photographs
+    for content in _unique(contents):
+        for style in pools.draw(content, styles_per_content, seed):
+            for cells in swept:
+                rows.append(_row(content, style, cells))
+                names.append(_name(content, style, {key: cells[key] for key in sweeps}, is_named_alone))
     return [{"id": name, **row} for name, row in zip(_numbered(names), rows, strict=True)]
 
 
-def _pairs(
-    contents: Sequence[str], styles: Sequence[str], styles_per_content: int | None, seed: int
-) -> Iterator[tuple[str, str]]:
-    if styles_per_content is None:
-        return itertools.product(contents, styles)
-    if not 1 <= styles_per_content <= len(styles):
-        raise UsageError(
-            f"cannot draw {styles_per_content} different styles per content from {len(styles)}",
-            where="styles per content",
-            todo=f"use a number from 1 to {len(styles)}",
-        )
-    return (
-        (content, style)
-        for content in contents
-        for style in _generator(content, seed).sample(styles, styles_per_content)
-    )
+class _Pools(NamedTuple):
+    """Styles to draw from.
+
+    Attributes:
+        train: for contents of split `train` or none; for all where `val` is empty.
+        val: for those of other splits.
+    """
+
+    train: list[str]
+    val: list[str]
+
+    def check(self, contents: Sequence[Content], styles_per_content: int | None) -> None:
+        """Raises UsageError where styles cannot be dealt out to contents."""
+        if self.val and all(self.of(content) is self.train for content in contents):
+            what = "styles are kept for validation, and there is no validation split"
+            raise UsageError(what, where="stylize cross", todo="add --split 0.1, or give contents as SPLIT/CLASS/FILE")
+        if shared := set(self.train) & set(self.val):
+            what = f"{min(shared)} is a style of training and of validation"
+            raise UsageError(what, where="--val-style", todo="give folders that share no file")
+        fewest = min(len(pool) for pool in self if pool)
+        if styles_per_content is not None and not 1 <= styles_per_content <= fewest:
+            raise UsageError(
+                f"cannot draw {styles_per_content} different styles per content from {fewest}",
+                where="styles per content",
+                todo=f"use a number from 1 to {fewest}",
+            )
+
+    def of(self, content: Content) -> list[str]:
+        """Returns the styles that a content may get."""
+        return self.val if self.val and content.split not in ("", "train") else self.train
+
+    def draw(self, content: Content, styles_per_content: int | None, seed: int) -> list[str]:
+        """Returns the styles that a content gets."""
+        pool = self.of(content)
+        return pool if styles_per_content is None else _generator(content.path, seed).sample(pool, styles_per_content)
+
+
+def _row(content: Content, style: str, cells: Mapping[str, str]) -> dict[str, str]:
+    known = {"x_class": content.class_name, "x_split": content.split}
+    placed = {column: text for column, text in known.items() if text}
+    return {"content": content.path, "style": style, **placed, **cells}
 
 
 def _generator(content: str, seed: int) -> random.Random:
@@ -102,10 +138,12 @@ def _check_values(cells: Mapping[str, str]) -> None:
         raise UsageError(what, where=where, todo="mend this first: no row would be accepted")
 
 
-def _name(content: str, style: str, values: Mapping[str, str]) -> str:
-    parts = [PurePosixPath(content).stem, PurePosixPath(style).stem]
-    parts += [f"{setting}-{value}" for setting, value in values.items()]
-    return "--".join(map(_clean, parts))[:_MAX_ID_LENGTH]
+def _name(content: Content, style: str, values: Mapping[str, str], is_named_alone: bool) -> str:
+    parts = [PurePosixPath(content.path).stem]
+    if not (is_named_alone and content.folder):
+        parts += [PurePosixPath(style).stem, *(f"{setting}-{value}" for setting, value in values.items())]
+    folders = [_clean(part)[:_MAX_ID_LENGTH] for part in content.folder.split("/") if part]
+    return "/".join([*folders, "--".join(map(_clean, parts))[:_MAX_ID_LENGTH]])
 
 
 def _clean(text: str) -> str:
@@ -126,5 +164,5 @@ def _numbered(names: Iterable[str]) -> Iterator[str]:
         yield unique
 
 
-def _unique(values: Iterable[str]) -> list[str]:
+def _unique(values: Iterable[T]) -> list[T]:
     return list(dict.fromkeys(values))

@@ -10,9 +10,18 @@ from stylize_core.report import lettering
 PAGE_LIMIT = 4000
 """The longest edge of a page in pixels: every viewer opens it."""
 
+PAGE_BYTES = 3_000_000
+"""Of a page as a file, at most: it is sent by mail and opened on a phone."""
+
+QUALITIES = ((88, 0), (80, 0), (72, 2), (60, 2))
+"""JPEG's quality and subsampling of colours, without which type is sharp: the first with which a page is no larger."""
+
+SHRINK = 3 / 4
+"""Of a page that none of them makes small enough."""
+
 MARGIN = 56
 GAP = 16
-TITLE, TEXT, SMALL = 34, 20, 17
+TITLE, TEXT, SMALL, NOTE = 34, 20, 17, 15
 """Sizes of type in pixels."""
 
 PAPER = "#fcfcfa"
@@ -59,8 +68,8 @@ class Canvas:
 
     def text(
         self, x: int, y: int, text: str, limit: int, *, size: int = TEXT, colour: str = INK, anchor: str = "la"
-    ) -> None:
-        """Writes one line, shortened to `limit` pixels.
+    ) -> int:
+        """Writes one line, shortened to `limit` pixels; returns how wide it is.
 
         Args:
             x: of the anchor.
@@ -73,6 +82,11 @@ class Canvas:
         """
         line = lettering.shorten(text, size, limit)
         self._draw.text((x, y), line, fill=colour, font=lettering.font(size), anchor=anchor)
+        return lettering.width(line, size)
+
+    def rule(self, x: int, y: int, width: int) -> None:
+        """Draws a line from left to right."""
+        self._draw.rectangle((x, y, x + width - 1, y + 1), fill=INK)
 
     def picture(self, box: Box, image: Image.Image) -> Box:
         """Puts a picture at the foot of a box, scaled down where it is larger; returns the place that it takes."""
@@ -85,8 +99,11 @@ class Canvas:
     def well(self, box: Box, text: str, *, alarm: bool = False) -> None:
         """Fills a box where there is no picture, and says why."""
         self._draw.rectangle(box.corners, fill=ALARM_WELL if alarm else WELL)
-        middle = box.x + box.width // 2, box.y + box.height // 2
-        self.text(*middle, text, box.width - GAP, colour=ALARM if alarm else QUIET, anchor="mm", size=SMALL)
+        x, y, room = box.x + box.width // 2, box.y + box.height // 2, box.width - GAP
+        lines = lettering.wrap(text, SMALL, room)
+        for place, line in enumerate(lines):
+            offset = (2 * place - len(lines) + 1) * (SMALL + 5) // 2
+            self.text(x, y + offset, line, room, colour=ALARM if alarm else QUIET, anchor="mm", size=SMALL)
 
     def flag(self, box: Box, text: str) -> None:
         """Frames a box in red, with a word across its foot."""
@@ -97,9 +114,26 @@ class Canvas:
         self.text(*middle, text, foot.width - GAP, colour="#ffffff", anchor="mm", size=SMALL)
 
     def jpeg(self) -> bytes:
-        """Returns the page as a JPEG with its full colour resolution, so that type stays sharp."""
+        """Returns the page as a JPEG of at most `PAGE_BYTES`."""
+        image = self.image
+        while True:
+            for quality, subsampling in QUALITIES:
+                sink = io.BytesIO()
+                image.save(sink, "JPEG", quality=quality, subsampling=subsampling)  # `optimize` fails on noise
+                if sink.tell() <= PAGE_BYTES:
+                    return sink.getvalue()
+            image = image.resize((round(image.width * SHRINK), round(image.height * SHRINK)), Image.Resampling.LANCZOS)
+
+    def small(self, width: int) -> bytes:
+        """Returns the upper part of the page as a small JPEG, at most half as tall again as it is wide.
+
+        Args:
+            width: pixels.
+        """
+        part = self.image.crop((0, 0, self.image.width, min(self.image.height, self.image.width * 3 // 2)))
+        part.thumbnail((width, 2 * width), Image.Resampling.LANCZOS, reducing_gap=2.0)
         sink = io.BytesIO()
-        self.image.save(sink, "JPEG", quality=88, subsampling=0, optimize=True)
+        part.save(sink, "JPEG", quality=75)
         return sink.getvalue()
 
 

@@ -1,11 +1,11 @@
 """Draws a grid of jobs as pages of a contact sheet, headers repeated on every page."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from PIL import Image
 
-from stylize_core.report.canvas import GAP, INK, MARGIN, PAGE_LIMIT, QUIET, SMALL, TEXT, TITLE, Box, Canvas
+from stylize_core.report.canvas import GAP, INK, MARGIN, NOTE, PAGE_LIMIT, QUIET, SMALL, TEXT, TITLE, Box, Canvas
 from stylize_core.report.grids import Grid, Tile
 from stylize_core.report.pictures import Pictures
 
@@ -19,7 +19,7 @@ HEAD = MARGIN + TITLE + TEXT + 44
 CAPTION = 46
 """From the foot of a picture to the next picture below, with its caption between."""
 
-WORDS_WIDTH, WORDS_HEIGHT = 240, 44
+WORDS_WIDTH, WORDS_HEIGHT = 180, 64
 """Room for headers that are words alone."""
 
 
@@ -86,28 +86,30 @@ def _frame(grid: Grid, cell: tuple[int, int], scale: float) -> Frame:
     )
 
 
+def count_pages(grid: Grid, cell: tuple[int, int]) -> int:
+    """Returns how many pages a grid takes; arguments as of `frame_grid`."""
+    down, across = frame_grid(grid, cell).capacity
+    return -(-len(grid.rows) // down) * -(-len(grid.columns) // across)
+
+
 def split_grid(grid: Grid, frame: Frame) -> list[Grid]:
     """Cuts a grid into grids that fit one page each."""
     down, across = frame.capacity
     corners = [(r, c) for r in range(0, len(grid.rows), down) for c in range(0, len(grid.columns), across)]
-    return [_part(grid, range(r, r + down), range(c, c + across)) for r, c in corners]
-
-
-def _part(grid: Grid, rows: range, columns: range) -> Grid:
-    return replace(
-        grid,
-        rows=grid.rows[rows.start : rows.stop],
-        columns=grid.columns[columns.start : columns.stop],
-        cells={
-            (r - rows.start, c - columns.start): tile
-            for (r, c), tile in grid.cells.items()
-            if r in rows and c in columns
-        },
-    )
+    cells: dict[tuple[int, int], dict[tuple[int, int], Tile]] = {corner: {} for corner in corners}
+    for (row, column), tile in grid.cells.items():
+        r, c = row % down, column % across
+        cells[row - r, column - c][r, c] = tile
+    return [
+        replace(grid, rows=grid.rows[r : r + down], columns=grid.columns[c : c + across], cells=cells[r, c])
+        for r, c in corners
+    ]
 
 
 def draw_grid(grid: Grid, frame: Frame, pictures: Pictures) -> Canvas:
     """Returns a page with a grid that fits it."""
+    all_tiles = [*grid.inputs, *grid.columns, *(tile for row in grid.rows for tile in row), *grid.cells.values()]
+    pictures.prepare(picture_keys(all_tiles, frame.width, frame.height))
     canvas = Canvas(*frame.page_size(grid))
     _heading(canvas, grid)
     for place, tile in enumerate(grid.inputs):
@@ -125,7 +127,7 @@ def draw_grid(grid: Grid, frame: Frame, pictures: Pictures) -> Canvas:
 def _heading(canvas: Canvas, grid: Grid) -> None:
     limit = canvas.image.width - 2 * MARGIN
     canvas.text(MARGIN, MARGIN, grid.title, limit, size=TITLE)
-    canvas.text(MARGIN, MARGIN + TITLE + 14, grid.note, limit, colour=QUIET)
+    canvas.text(MARGIN, MARGIN + TITLE + 14, " · ".join(filter(None, [grid.name, grid.note])), limit, colour=QUIET)
 
 
 def _column_header(canvas: Canvas, frame: Frame, column: int, tile: Tile, pictures: Pictures) -> None:
@@ -135,7 +137,8 @@ def _column_header(canvas: Canvas, frame: Frame, column: int, tile: Tile, pictur
         draw_tile(canvas, box, tile, pictures, colour=INK)
     else:
         middle = cell.x + cell.width // 2
-        canvas.text(middle, cell.y - WORDS_HEIGHT + 6, tile.caption, cell.width, anchor="ma")
+        canvas.text(middle, cell.y - WORDS_HEIGHT + 4, tile.note, cell.width, size=SMALL, colour=QUIET, anchor="ma")
+        canvas.text(middle, cell.y - WORDS_HEIGHT + 28, tile.caption, cell.width, anchor="ma")
 
 
 def _row_header(canvas: Canvas, frame: Frame, row: int, tiles: Sequence[Tile], pictures: Pictures) -> None:
@@ -145,7 +148,9 @@ def _row_header(canvas: Canvas, frame: Frame, row: int, tiles: Sequence[Tile], p
             box = Box(MARGIN + place * (frame.width + GAP), cell.y, frame.width, frame.height)
             draw_tile(canvas, box, tile, pictures, colour=INK)
         else:
-            canvas.text(MARGIN, cell.y + cell.height // 2, tile.caption, WORDS_WIDTH, anchor="lm")
+            middle = cell.y + cell.height // 2
+            canvas.text(MARGIN, middle - 14, tile.note, WORDS_WIDTH, size=SMALL, colour=QUIET, anchor="lm")
+            canvas.text(MARGIN, middle + 12, tile.caption, WORDS_WIDTH, anchor="lm")
 
 
 def draw_tile(canvas: Canvas, box: Box, tile: Tile | None, pictures: Pictures, *, colour: str = QUIET) -> None:
@@ -160,8 +165,15 @@ def draw_tile(canvas: Canvas, box: Box, tile: Tile | None, pictures: Pictures, *
         place = canvas.picture(box, image)
         if tile.mark:
             canvas.flag(place, tile.mark)
-    middle = box.x + box.width // 2
-    canvas.text(middle, box.y + box.height + 8, tile.caption, box.width, size=SMALL, colour=colour, anchor="ma")
+    middle, foot = box.x + box.width // 2, box.y + box.height + 8
+    canvas.text(middle, foot, tile.caption, box.width, size=SMALL, colour=colour, anchor="ma")
+    if tile.note:
+        canvas.text(middle, foot + SMALL + 4, tile.note, box.width, size=NOTE, colour=QUIET, anchor="ma")
+
+
+def picture_keys(tiles: Iterable[Tile], width: int, height: int) -> Iterator[tuple[str, int]]:
+    """Yields path and edge of the pictures with which tiles are drawn; see `Pictures.prepare`."""
+    return ((tile.path, max(width, height)) for tile in tiles if tile.path)
 
 
 def _image(tile: Tile, box: Box, pictures: Pictures) -> Image.Image | None:

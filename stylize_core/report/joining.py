@@ -3,7 +3,7 @@
 import functools
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,11 +35,17 @@ _LINE = (
 Parse = Callable[[str], dict[str, Any]]
 
 
-def read_record(files: Files, run: str) -> RunRecord:
-    """Returns what the store records of a run, losses and pictures excepted; of a large run, some of its jobs."""
+def read_record(files: Files, run: str, wanted: Collection[str] = ()) -> RunRecord:
+    """Returns what the store records of a run, losses and pictures excepted; of a large run, some of its jobs.
+
+    Args:
+        files: the store.
+        run: the run's name.
+        wanted: ids of jobs that have to be among them.
+    """
     rows = pa.concat_tables([table.select(_ENDED) for table in read_rows(files, run)])
     jobs = _distinct(rows)
-    drawn = draw(jobs, functools.partial(_scales, files, run), run)
+    drawn = _with(draw(jobs, functools.partial(_scales, files, run), run), jobs["job_id"], wanted)
     results, size = _results(files, jobs["job_id"], drawn)
     counts = _counts(rows["status"])
     return RunRecord(
@@ -53,6 +59,12 @@ def read_record(files: Files, run: str) -> RunRecord:
         environment=_json(files, layout.run(run, "environment.json")),
         forecast=_json(files, layout.run(run, "plan.json")).get("forecast") or {},
     )
+
+
+def _with(drawn: pa.Array, jobs: pa.ChunkedArray, wanted: Collection[str]) -> pa.Array:
+    """Returns the drawn and the wanted jobs in their order."""
+    either = pa.concat_arrays([drawn, pa.array(wanted, pa.string())])
+    return jobs.filter(pc.is_in(jobs, value_set=either)).combine_chunks()
 
 
 def _distinct(rows: pa.Table) -> pa.Table:

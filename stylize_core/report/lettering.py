@@ -62,6 +62,15 @@ def shorten(text: str, size: int, limit: int) -> str:
     return _cut(text, low)
 
 
+def wrap(text: str, size: int, limit: int) -> list[str]:
+    """Returns text as one line, or as two where it is wider than `limit` pixels and has a space or an underscore."""
+    breaks = [place + 1 for place, letter in enumerate(text) if letter in " _"]
+    if not breaks or width(drawable(text), size) <= limit:
+        return [text]
+    middle = min(breaks, key=lambda place: abs(2 * place - len(text)))
+    return [text[:middle].rstrip(), text[middle:]]
+
+
 def _cut(text: str, kept: int) -> str:
     tail = kept // 2
     return text[: kept - tail].rstrip() + ELLIPSIS + (text[-tail:].lstrip() if tail else "")

@@ -61,15 +61,15 @@ def read_losses(files: Files, record: RunRecord, shown: Collection[str]) -> Loss
     return Losses(curves=curves, terms=pd.concat(terms))
 
 
-def kept_steps(last: int) -> Steps:
-    """Returns the steps of a thinned curve, from 0 to `last`, both among them.
+def kept_steps(last: int, points: int = POINTS) -> Steps:
+    """Returns the steps of a thinned curve, from 0 to `last`, both among them, and about `points` at most.
 
     Half of them lie evenly, half geometrically, so that neither the steep start nor the long end is lost.
     """
-    if last < POINTS:
+    if last < points:
         return np.arange(last + 1)
-    even = np.linspace(0, last, POINTS // 2)
-    early = np.geomspace(1, last, POINTS // 2)
+    even = np.linspace(0, last, points // 2)
+    early = np.geomspace(1, last, points // 2)
     return np.unique(np.rint(np.concatenate([even, early])).astype(int))
 
 

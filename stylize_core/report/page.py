@@ -1,50 +1,77 @@
 """The report of a run: one HTML file with everything in it, made from the store alone."""
 
-import functools
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from typing import Any
 
-import jinja2
-import vl_convert
+import pandas as pd
 
-from stylize_core.report import curves, headline, overview, variation, wording
-from stylize_core.report.gallery import Thumb, make_cards
+from stylize_core.report import comparable, curves, headline, variation
+from stylize_core.report.album import Album, Thumb
+from stylize_core.report.details import details
+from stylize_core.report.gallery import BYTES, Card, make_cards
 from stylize_core.report.joining import read_record
-from stylize_core.report.losses import CURVES, Losses, read_losses
-from stylize_core.report.overview import CurveGroup
-from stylize_core.report.pictures import Pictures, data_uri
+from stylize_core.report.listing import Listing, read_listing
+from stylize_core.report.losses import read_losses
+from stylize_core.report.overview import job_lines
+from stylize_core.report.pictures import Pictures
+from stylize_core.report.ranking import Ranked, rank
 from stylize_core.report.record import RunRecord
+from stylize_core.report.row_table import pack_rows
 from stylize_core.report.selection import select
-from stylize_core.report.sheets import SheetFile, Sheets, write_sheets
-from stylize_core.settings import LAYERS, SPECS
+from stylize_core.report.sheets import FOLDER, NIGHTLY, Limits, SheetFile, Sheets, write_sheets
+from stylize_core.report.spreads import spread
+from stylize_core.report.template import HELP, template, vega
+from stylize_core.report.term_curves import TermCurves, read_term_curves
 from stylize_core.store import layout
 from stylize_core.store.files import Files
 
 NAME = "report.html"
 
-SHELVES: Mapping[str, str] = {
-    "": "",
-    "worst": "Highest totals",
-    "failed": "Failed",
-    "best": "Lowest totals",
-    "sample": "Random sample",
-}
-"""Headings over the results, by why a large run shows them."""
-
 PREVIEWS = 12
 PREVIEW_EDGE = 420
 """Contact sheets shown small, the others only as links; pixels."""
 
+ROOM = 7_500_000
+"""Bytes of table and pictures together, about: with scripts and previews the page stays under 10 MB."""
 
-def write_report(files: Files, run: str) -> str:
+PROBLEMS = 12
+"""Failed and rejected rows listed above the table, which has all."""
+
+INDEX = f"{FOLDER}/index.html"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What is known of a run.
+
+    Attributes:
+        record: the run, with some of its jobs.
+        listing: its rows.
+        jobs: the finished ones of these.
+        curves: their losses.
+        ranked: lists of jobs that deserve a look.
+    """
+
+    record: RunRecord
+    listing: Listing
+    jobs: pd.DataFrame
+    curves: TermCurves
+    ranked: Sequence[Ranked]
+
+    @property
+    def remarkable(self) -> set[str]:
+        """Ids of the jobs in the ranked lists."""
+        return {job_id for one in self.ranked for job_id in one.jobs}
+
+
+def write_report(files: Files, run: str, limits: Limits = NIGHTLY) -> str:
     """Draws the contact sheets of a run and writes its report; both can be made again at any time.
 
     Args:
         files: the store.
         run: the run's name; see `latest_run`.
+        limits: of the contact sheets.
 
     Returns:
         The report's path in the store.
@@ -53,75 +80,84 @@ def write_report(files: Files, run: str) -> str:
         UsageError: there is no such run.
         StoreError: the store cannot be read or written.
     """
-    record = read_record(files, run)
+    findings = read_findings(files, run)
     pictures = Pictures(files)
-    sheets = write_sheets(files, record, pictures)
+    sheets = write_sheets(files, findings.record, pictures, limits)
     path = layout.run(run, NAME)
-    files.publish(path, render_page(files, record, sheets, pictures).encode("utf-8"))
+    files.publish(path, render_page(files, findings, sheets, pictures).encode("utf-8"))
     return path
 
 
-def render_page(files: Files, record: RunRecord, sheets: Sheets, pictures: Pictures) -> str:
+def read_findings(files: Files, run: str) -> Findings:
+    """Returns what the store knows of a run; raises as `write_report` does."""
+    listing = read_listing(files, run)
+    jobs = listing.jobs()
+    term_curves = read_term_curves(files, jobs)
+    ranked = rank(jobs, term_curves)
+    record = read_record(files, run, {job_id for one in ranked for job_id in one.jobs})
+    return Findings(record=record, listing=listing, jobs=jobs, curves=term_curves, ranked=ranked)
+
+
+def render_page(files: Files, findings: Findings, sheets: Sheets, pictures: Pictures) -> str:
     """Returns the page as HTML."""
-    why = select(record.finished, record.run)
-    losses = read_losses(files, record, why)
-    groups = overview.curve_groups(record.finished, losses, why)
-    cards = make_cards(record.finished, why, pictures)
-    return _template().render(
+    record, album = findings.record, Album(pictures)
+    gallery, shown = select(record.finished, record.run, findings.remarkable)
+    rows, listed = pack_rows(findings.listing, findings.jobs, findings.curves)
+    cards = _cards(record, shown, album, max(BYTES // 3, min(BYTES, ROOM - len(rows))))
+    losses = read_losses(files, record, shown)
+    return template("report.html.j2", album).render(
         record=record,
         meaning=headline.MEANING,
         sentence=headline.sentence(record),
         period=headline.period(record),
         tiles=headline.tiles(record),
-        groups=groups,
+        problems=record.problems[:PROBLEMS],
+        ranked=findings.ranked,
         cards=cards,
-        shelves=SHELVES,
-        single=len(cards) == 1,
-        edge=max((max(card.result.width, card.result.height) for card in cards), default=0),
-        sheets=_previews(sheets.files, record.run, pictures),
+        gallery=[cards[job_id] for job_id in gallery],
+        single=len(findings.listing.rows) == len(gallery) == 1,
+        edge=max((max(card.result.width, card.result.height) for card in cards.values()), default=0),
+        previews=_previews(sheets.files, record.run, album),
         undrawn=sheets.undrawn,
-        common=variation.common(record.jobs) if record.jobs else {},
-        varying=_varying(record),
+        index=INDEX if files.exists(layout.run(record.run, INDEX)) else "",
+        settings=_settings(findings.listing.rows),
         environment=headline.environment(record),
-        help={"preset": "named settings that the others start from", **{spec.name: spec.help for spec in SPECS}},
-        data=page_data(groups, losses, why),
-        vega=_vega(),
+        help=HELP,
+        rows=rows,
+        listed=listed,
+        total=findings.listing.total,
+        sets=_sets(findings, [card.job for card in cards.values()]),
+        charts=curves.charts(),
+        details=lambda: details(cards, losses, album),
+        vega=vega(),
     )
 
 
-def page_data(groups: Sequence[CurveGroup], losses: Losses, why: Mapping[str, str]) -> dict[str, Any]:
-    """Returns what the page's script draws: curves by job id, charts by group, and the charts of a single job."""
-    jobs = {job_id: curve for group in groups for job_id, curve in _group_curves(group, losses, why).items()}
+def _cards(record: RunRecord, shown: Collection[str], album: Album, room: int) -> dict[str, Card]:
+    jobs = {job.job_id: job for job in record.finished}
+    return make_cards([jobs[job_id] for job_id in shown], variation.axes(record.finished), album, room)
+
+
+def _sets(findings: Findings, shown: Sequence[Any]) -> list[dict[str, Any]]:
+    """What the page draws of each set of comparable jobs; of a small run also a line for each job."""
+    is_whole = len(shown) == len(findings.jobs)
+    found = []
+    for one in comparable.comparable_sets(findings.jobs):
+        ids = set(findings.jobs["job_id"][one.places])
+        lines = job_lines(shown, ids) if is_whole else None
+        found.append({**spread(one, findings.jobs, findings.curves), "lines": lines})
+    return [one for one in found if one["bands"]]
+
+
+def _settings(rows: pd.DataFrame) -> dict[str, dict[str, int]]:
+    """The values of each setting with the number of their rows, the most frequent first."""
+    asked = rows[rows["job_id"].notna()]
+    counts = {name: asked[name].value_counts(dropna=False) for name in variation.NAMES}
     return {
-        "jobs": jobs,
-        "groups": [
-            {"jobs": [job.job_id for job in group.jobs if job.job_id in jobs], "charts": group.charts}
-            for group in groups
-        ],
-        "single": {"terms": curves.terms_chart(), **_layer_charts(losses)},
+        name: {comparable.value_text(name, value): int(count) for value, count in found.items() if count}
+        for name, found in counts.items()
+        if len(asked)
     }
-
-
-def _group_curves(group: CurveGroup, losses: Losses, why: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    names = variation.axes(group.jobs)
-    return {
-        job.job_id: {
-            "label": job.label,
-            "note": variation.describe(job, names),
-            "hue": overview.hue(job, group.legend, why),
-            "dashed": job.status == "failed",
-            **overview.curve_data(losses.curves[job.job_id]),
-        }
-        for job in group.jobs
-        if job.job_id in losses.curves
-    }
-
-
-def _layer_charts(losses: Losses) -> dict[str, curves.Spec]:
-    """Charts by layer of the terms that have several layers; of a single layer the term says it all."""
-    used = {name for frame in losses.curves.values() for name in CURVES if frame[name].notna().any()}
-    layers = {term: [layer for layer in LAYERS if f"{term}_{layer}" in used] for term in ("style", "content")}
-    return {term: curves.layers_chart(names) for term, names in layers.items() if len(names) > 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,45 +173,12 @@ class Preview:
     thumb: Thumb | None
 
 
-def _previews(sheets: Sequence[SheetFile], run: str, pictures: Pictures) -> list[Preview]:
+def _previews(sheets: Sequence[SheetFile], run: str, album: Album) -> list[Preview]:
     return [
-        Preview(sheet, _preview(sheet, run, pictures) if place < PREVIEWS else None)
-        for place, sheet in enumerate(sheets)
+        Preview(sheet, _preview(sheet, run, album) if place < PREVIEWS else None) for place, sheet in enumerate(sheets)
     ]
 
 
-def _preview(sheet: SheetFile, run: str, pictures: Pictures) -> Thumb | None:
-    image = pictures.thumbnail(layout.run(run, sheet.name), PREVIEW_EDGE)
-    if image is None:
-        return None
-    return Thumb(caption=sheet.title, uri=data_uri(image), width=image.width, height=image.height)
-
-
-def _varying(record: RunRecord) -> dict[str, Counter[str]]:
-    names = variation.varying(record.jobs)
-    return {name: Counter(wording.setting(job.settings[name]) for job in record.jobs) for name in names}
-
-
-def _template() -> jinja2.Template:
-    """The page's template; file names are the users' data, so everything is escaped."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("stylize_core.report", ""),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals["asset"] = _asset
-    environment.filters |= {name: getattr(wording, name) for name in ("duration", "setting", "size")}
-    return environment.get_template("report.html.j2")
-
-
-@functools.cache
-def _vega() -> str:
-    """Vega, Vega-Lite and Vega-Embed as one script; bundling takes a second or two."""
-    script: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
-    return script
-
-
-def _asset(name: str) -> str:
-    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+def _preview(sheet: SheetFile, run: str, album: Album) -> Thumb | None:
+    thumb = album.thumb(sheet.title, layout.run(run, sheet.name), PREVIEW_EDGE)
+    return thumb if thumb.key else None

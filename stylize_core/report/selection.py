@@ -1,12 +1,11 @@
 """Which jobs a report is about, and which of them a page shows one by one.
 
-A small run is shown whole. Of a large one the report draws some hundred jobs, and the page shows the best, the worst,
-failed ones and a sample of these.
+A small run is shown whole. Of a large one the sheets draw some hundred jobs, and the page shows the ranked ones and a
+sample of these one by one; its table, bands and ranks are about all.
 """
 
 import random
-import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +13,6 @@ import pandas as pd
 import pyarrow as pa
 
 from stylize_core.report.record import FINISHED, JobRecord
-from stylize_core.report.variation import scale
 
 DRAWN = 500
 """Jobs that a report is about, at most."""
@@ -47,34 +45,20 @@ def draw(jobs: pa.Table, scales: Callable[[], npt.NDArray[np.int64]], seed: str)
     return jobs["job_id"].take(pa.array(sorted(chosen), pa.int64())).combine_chunks()
 
 
-def select(jobs: Sequence[JobRecord], seed: str) -> dict[str, str]:
-    """Returns the shown jobs' ids, in the order of `jobs`, with why: `best`, `worst`, `failed`, `sample` or ``.
+def select(jobs: Sequence[JobRecord], seed: str, ranked: Collection[str]) -> tuple[list[str], list[str]]:
+    """Returns the ids of the jobs that the page shows in its gallery, and of those with all their curves and pictures.
+
+    Both are all jobs of a small run. Of a large one the gallery has a sample; the ranked jobs have curves as well.
 
     Args:
         jobs: the finished jobs.
         seed: fixes the sample.
+        ranked: ids of the jobs in ranked lists.
     """
-    if len(jobs) <= SHOW_ALL:
-        return {job.job_id: "" for job in jobs}
-    failed = [job for job in jobs if job.status == "failed"][:FAILED]
-    ranked = rank([job for job in jobs if job.status != "failed"])
-    middle = ranked[RANKED:-RANKED]
-    chosen = {job.job_id: "sample" for job in random.Random(seed).sample(middle, min(SAMPLE, len(middle)))}
-    chosen |= {job.job_id: "best" for job in ranked[:RANKED]}
-    chosen |= {job.job_id: "worst" for job in ranked[-RANKED:]}
-    chosen |= {job.job_id: "failed" for job in failed}
-    return {job.job_id: chosen[job.job_id] for job in jobs if job.job_id in chosen}
-
-
-def rank(jobs: Sequence[JobRecord]) -> list[JobRecord]:
-    """Returns the jobs that have a final total, lowest first.
-
-    A total is measured against the median of those it compares with, so that jobs of another form, network, size or
-    other weights can stand in one list.
-    """
-    totals: dict[tuple[object, ...], list[float]] = {}
-    judged = [job for job in jobs if "total" in job.finals]
-    for job in judged:
-        totals.setdefault(scale(job), []).append(job.finals["total"])
-    medians = {key: statistics.median(values) or 1.0 for key, values in totals.items()}
-    return sorted(judged, key=lambda job: job.finals["total"] / medians[scale(job)])
+    ids = [job.job_id for job in jobs]
+    if len(ids) <= SHOW_ALL:
+        return ids, ids
+    sound = [job.job_id for job in jobs if job.image and job.status != "failed" and job.job_id not in ranked]
+    sample = set(random.Random(seed).sample(sound, min(SAMPLE, len(sound))))
+    gallery = [job_id for job_id in ids if job_id in sample]
+    return gallery, [job_id for job_id in ids if job_id in sample or job_id in ranked]

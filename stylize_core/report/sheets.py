@@ -1,27 +1,44 @@
-"""Contact sheets of a run: matrix, sweeps and strips, as JPEG pages in its folder."""
+"""Contact sheets of a run: the pages that are drawn, as JPEG files with an index in the run's folder."""
 
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
-from operator import itemgetter
 
-from stylize_core.report import variation
-from stylize_core.report.canvas import Canvas
-from stylize_core.report.grid_sheet import draw_grid, frame_grid, split_grid
-from stylize_core.report.grids import Grid, matrices, sweeps
+from stylize_core.errors import UsageError
 from stylize_core.report.pictures import Pictures
-from stylize_core.report.record import JobRecord, RunRecord
-from stylize_core.report.strip_sheet import StripFrame, draw_strips, make_strip
+from stylize_core.report.record import RunRecord
+from stylize_core.report.sheet_index import IndexEntry, IndexPart, render_index
+from stylize_core.report.sheet_jobs import sheet_jobs
+from stylize_core.report.sheet_pages import Page, Sheet, sheets_of
 from stylize_core.store import layout
 from stylize_core.store.files import Files
 
 FOLDER = "contact-sheets"
+INDEX = f"{FOLDER}/index.html"
+SMALL = "small"
 
-PAGES = 20
-"""Drawn at most: each takes up to a second, and nobody looks at more."""
+LOOKED_AT = ("matrix", "trade-off", "sweep", "style", "content", "strips")
+"""Which sheet is looked at first."""
 
-CELL_EDGES = (128, 256)
-"""Long edge of the pictures, pixels: that of the results within these bounds, so that none is blown up."""
+SMALL_WIDTH = 320
+"""Of the small picture of a page in the index, pixels."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much is drawn.
+
+    Attributes:
+        pages: of each sheet, None for all.
+        seconds: after which no further page is begun, None for as long as it takes.
+    """
+
+    pages: int | None
+    seconds: float | None
+
+
+NIGHTLY = Limits(pages=60, seconds=60.0)
+"""At the end of a run. Time goes into opening the results: one of 384 px takes a core some 5 ms."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,95 +60,102 @@ class Sheets:
 
     Attributes:
         files: the published pages in their order.
-        undrawn: number of further pages, beyond `PAGES`.
+        undrawn: number of further pages, beyond the limits.
     """
 
     files: tuple[SheetFile, ...]
     undrawn: int
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A page to be drawn.
+def limits_of(sheets: str | None) -> Limits:
+    """Returns the limits that an option asks for: a number of pages of each sheet, `all`, or None for a night's.
 
-    Attributes:
-        title: what it shows.
-        draw: draws it.
+    Raises:
+        UsageError: it is something else.
     """
-
-    title: str
-    draw: Callable[[], Canvas]
-
-
-def write_sheets(files: Files, record: RunRecord, pictures: Pictures) -> Sheets:
-    """Draws the contact sheets of a run and publishes them, one page at a time; pages of an earlier drawing go."""
-    cell = cell_size(record.finished)
-    sheets = {"matrix": grid_pages(matrices(record.jobs), cell, pictures)}
-    for names, grids in sweeps(record.jobs).items():
-        sheets[f"sweep-{names}"] = grid_pages(grids, cell, pictures)
-    sheets["strips"] = strip_pages(record.finished, cell, pictures)
-    pages = [(number, *page) for name, parts in sheets.items() for number, page in enumerate(_named(name, parts))]
-    drawn = {name for _, name, _ in sorted(pages, key=itemgetter(0))[:PAGES]}  # the first of each, the second ...
-    published = [_publish(files, record.run, name, page) for _, name, page in pages if name in drawn]
-    _delete_others(files, record.run, published)
-    return Sheets(tuple(published), len(pages) - len(published))
+    if sheets is None:
+        return NIGHTLY
+    if sheets == "all":
+        return Limits(pages=None, seconds=None)
+    if not sheets.isdecimal() or int(sheets) < 1:
+        raise UsageError(f"{sheets!r} is no number of pages", where="--sheets", todo="a number from 1, or all")
+    return Limits(pages=int(sheets), seconds=None)
 
 
-def cell_size(jobs: Sequence[JobRecord]) -> tuple[int, int]:
-    """Returns width and height in pixels of the box into which the results fit, scaled to the same long edge."""
-    sizes = [(job.width, job.height) for job in jobs if job.width and job.height]
-    if not sizes:
-        return CELL_EDGES[1], CELL_EDGES[1]
-    low, high = CELL_EDGES
-    edge = min(high, max(low, *(max(size) for size in sizes)))
-    width = max(width / max(width, height) for width, height in sizes)
-    height = max(height / max(width, height) for width, height in sizes)
-    return round(edge * max(width, 1 / 2)), round(edge * max(height, 1 / 2))
+def write_sheets(files: Files, record: RunRecord, pictures: Pictures, limits: Limits = NIGHTLY) -> Sheets:
+    """Draws the contact sheets of a run and publishes them with an index; pages of an earlier drawing go.
+
+    The first page of each sheet comes before the second of any, and so on until a limit is reached.
+
+    Raises:
+        StoreError: the store cannot be read or written.
+    """
+    jobs = sheet_jobs(files, record)
+    sheets = sheets_of(jobs, record.finished, pictures)
+    drawn = _draw(files, record.run, _chosen(sheets, limits), limits)
+    parts = [_index_part(sheet, drawn) for sheet in sheets]
+    files.publish(layout.run(record.run, INDEX), render_index(record, len(jobs), parts).encode("utf-8"))
+    _delete_others(files, record.run, drawn)
+    published = [_sheet_file(sheet, place) for sheet in sheets for place in range(len(sheet.pages))]
+    published = [file for file in published if file.name in drawn]
+    return Sheets(tuple(published), sum(len(sheet.pages) for sheet in sheets) - len(published))
 
 
-def grid_pages(grids: Sequence[Grid], cell: tuple[int, int], pictures: Pictures) -> list[Page]:
-    """Returns the pages of grids, each of which starts a new one."""
+def first_sheet(files: Files, run: str) -> str | None:
+    """Returns the name, within the run's folder, of the sheet to look at first; None where none is drawn."""
+    folder = layout.run(run, FOLDER)
+    names = [entry.path.removeprefix(f"{folder}/") for entry in files.list(folder, recursive=False)]
+    pages = sorted(name for name in names if name.endswith(".jpg"))
+    ranked = sorted(pages, key=lambda name: next((n for n, kind in enumerate(LOOKED_AT) if name.startswith(kind)), 9))
+    return f"{FOLDER}/{ranked[0]}" if ranked else None
+
+
+def _chosen(sheets: Sequence[Sheet], limits: Limits) -> list[tuple[str, Page]]:
+    """Returns the pages within the limit with the names of their files, in the order in which they are drawn."""
     pages = []
-    for grid in grids:
-        frame = frame_grid(grid, cell)
-        title = grid.title if len(grids) == 1 else f"{grid.title}: {grid.note}"
-        parts = split_grid(grid, frame)
-        titles = [title, *(f"{title}, page {number}" for number in range(2, len(parts) + 1))]
-        pages += [
-            Page(name, partial(draw_grid, part, frame, pictures)) for name, part in zip(titles, parts, strict=True)
-        ]
-    return pages
+    for number, sheet in enumerate(sheets):
+        ranked = sorted(range(len(sheet.pages)), key=lambda place: (sheet.pages[place].rank, place))
+        for turn, place in enumerate(ranked[: limits.pages]):
+            pages.append((turn, number, f"{FOLDER}/{sheet.file_name(place)}", sheet.pages[place]))
+    return [(name, page) for _, _, name, page in sorted(pages, key=lambda one: one[:2])]
 
 
-def strip_pages(jobs: Sequence[JobRecord], cell: tuple[int, int], pictures: Pictures) -> list[Page]:
-    """Returns the pages with a strip for each job."""
-    if not jobs:
-        return []
-    names = variation.axes(jobs)
-    strips = [make_strip(job, names) for job in jobs]
-    frame = StripFrame(*cell, tiles=max(len(strip.tiles) for strip in strips))
-    across, down = frame.capacity
-    per_page = across * down
-    parts = [strips[start : start + per_page] for start in range(0, len(strips), per_page)]
-    titles = ["All jobs"] if len(parts) == 1 else [f"Jobs, page {number}" for number in range(1, len(parts) + 1)]
-    return [
-        Page(title, partial(draw_strips, part, frame, title, pictures))
-        for title, part in zip(titles, parts, strict=True)
+def _draw(files: Files, run: str, pages: Sequence[tuple[str, Page]], limits: Limits) -> set[str]:
+    """Publishes pages until the time is over, one of them at least; returns the names of their files."""
+    began, drawn = time.monotonic(), set[str]()
+    for name, page in pages:
+        if drawn and limits.seconds is not None and time.monotonic() - began > limits.seconds:
+            break
+        canvas = page.draw()
+        files.publish(layout.run(run, name), canvas.jpeg())
+        files.publish(layout.run(run, _small(name)), canvas.small(SMALL_WIDTH))
+        drawn.add(name)
+    return drawn
+
+
+def _index_part(sheet: Sheet, drawn: set[str]) -> IndexPart:
+    names = [f"{FOLDER}/{sheet.file_name(place)}" for place in range(len(sheet.pages))]
+    entries = [
+        IndexEntry(
+            link=name.removeprefix(f"{FOLDER}/"),
+            picture=_small(name).removeprefix(f"{FOLDER}/"),
+            title=page.title,
+            names=page.names,
+        )
+        for name, page in zip(names, sheet.pages, strict=True)
+        if name in drawn
     ]
+    return IndexPart(name=sheet.name, title=sheet.title, entries=entries, pages=len(sheet.pages))
 
 
-def _named(name: str, pages: Sequence[Page]) -> Iterator[tuple[str, Page]]:
-    """Yields a sheet's pages with the names of their files."""
-    numbered = len(pages) > 1 or name == "strips"
-    for number, page in enumerate(pages, 1):
-        yield f"{FOLDER}/{name}-{number:03d}.jpg" if numbered else f"{FOLDER}/{name}.jpg", page
+def _sheet_file(sheet: Sheet, place: int) -> SheetFile:
+    return SheetFile(name=f"{FOLDER}/{sheet.file_name(place)}", title=sheet.pages[place].title)
 
 
-def _publish(files: Files, run: str, name: str, page: Page) -> SheetFile:
-    files.publish(layout.run(run, name), page.draw().jpeg())
-    return SheetFile(name=name, title=page.title)
+def _small(name: str) -> str:
+    return name.replace(f"{FOLDER}/", f"{FOLDER}/{SMALL}/")
 
 
-def _delete_others(files: Files, run: str, published: Sequence[SheetFile]) -> None:
-    kept = {layout.run(run, sheet.name) for sheet in published}
+def _delete_others(files: Files, run: str, drawn: set[str]) -> None:
+    kept = {layout.run(run, name) for name in (INDEX, *drawn, *map(_small, drawn))}
     files.delete([entry.path for entry in files.list(layout.run(run, FOLDER)) if entry.path not in kept])

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stylize_core.report import variation, wording
+from stylize_core.report import brief, wording
 from stylize_core.report.canvas import GAP, MARGIN, PAGE_LIMIT, QUIET, SMALL, TEXT, TITLE, Box, Canvas
-from stylize_core.report.grid_sheet import CAPTION, HEAD, draw_tile
+from stylize_core.report.grid_sheet import CAPTION, HEAD, draw_tile, picture_keys
 from stylize_core.report.grids import Tile, input_tile, job_tile
 from stylize_core.report.pictures import Pictures
 from stylize_core.report.record import JobRecord
@@ -42,7 +42,7 @@ def make_strip(job: JobRecord, names: Sequence[str]) -> Strip:
         names: the settings to tell it by.
     """
     losses = [f"{term} {wording.number(value)}" for term, value in job.finals.items() if value]
-    parts = [variation.describe(job, ["preset", *(name for name in names if name != "preset")]), *losses]
+    parts = [brief.spell(job, ["preset", *(name for name in names if name != "preset")]), *losses]
     steps = [Tile(caption=f"step {step:,}", path=path) for step, path in snapshots(job, SNAPSHOTS)]
     result = job_tile(job, f"step {job.steps:,}" if job.image else "no result")
     return Strip(
@@ -102,6 +102,7 @@ class StripFrame:
 
 def draw_strips(strips: Sequence[Strip], frame: StripFrame, title: str, pictures: Pictures) -> Canvas:
     """Returns a page with strips that fit it, read column by column."""
+    pictures.prepare(picture_keys((tile for strip in strips for tile in strip.tiles), frame.width, frame.height))
     columns = frame.columns(len(strips))
     rows = -(-len(strips) // columns)
     across, down = frame.pitch

@@ -1,6 +1,7 @@
 """Which settings vary in a run, along which few of them its jobs are laid out, and whose losses compare."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from stylize_core.report import wording
 from stylize_core.report.record import JobRecord
@@ -15,17 +16,25 @@ TOTAL_SCALE = (*TERM_SCALE, "content_weight", "style_weight", "tv_weight")
 """Settings within which a total is comparable; the network counts as well."""
 
 
-def common(jobs: Sequence[JobRecord]) -> dict[str, object]:
+class Configured(Protocol):
+    """Whatever has a job's settings."""
+
+    @property
+    def settings(self) -> Mapping[str, object]:
+        """`preset` and every setting, layers as text."""
+
+
+def common(jobs: Sequence[Configured]) -> dict[str, object]:
     """Returns the settings, `preset` among them, that all jobs share."""
     return {name: jobs[0].settings[name] for name in NAMES if _count(jobs, name) == 1}
 
 
-def varying(jobs: Sequence[JobRecord]) -> tuple[str, ...]:
+def varying(jobs: Sequence[Configured]) -> tuple[str, ...]:
     """Returns the settings that jobs do not share."""
     return tuple(name for name in NAMES if _count(jobs, name) > 1)
 
 
-def axes(jobs: Sequence[JobRecord]) -> tuple[str, ...]:
+def axes(jobs: Sequence[Configured]) -> tuple[str, ...]:
     """Returns the varying settings that none of the others decides, the one with the most values first.
 
     Sweeping `size` changes `style_size` as well, and changing `preset` much else: one axis each. Seeds come last,
@@ -39,7 +48,7 @@ def axes(jobs: Sequence[JobRecord]) -> tuple[str, ...]:
     return tuple(leaders)
 
 
-def describe(job: JobRecord, names: Sequence[str]) -> str:
+def describe(job: Configured, names: Sequence[str]) -> str:
     """Writes some settings of a job: `style_weight 1e+06 · start noise`."""
     return " · ".join(f"{name} {wording.setting(job.settings[name])}" for name in names)
 
@@ -54,9 +63,9 @@ def scale(job: JobRecord, names: Sequence[str] = TOTAL_SCALE) -> tuple[object, .
     return (job.network, *(job.settings[name] for name in names))
 
 
-def _count(jobs: Sequence[JobRecord], name: str) -> int:
+def _count(jobs: Sequence[Configured], name: str) -> int:
     return len({job.settings[name] for job in jobs})
 
 
-def _decides(jobs: Sequence[JobRecord], leader: str, name: str) -> bool:
+def _decides(jobs: Sequence[Configured], leader: str, name: str) -> bool:
     return len({(job.settings[leader], job.settings[name]) for job in jobs}) == _count(jobs, leader)

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from stylize_core.errors import StoreUnusable
+from stylize_core.errors import StoreLocked, StoreUnusable
 from stylize_core.store import layout
 from stylize_core.store.files import Files
 
@@ -106,6 +106,36 @@ def newest_holder(files: Files) -> Holder | None:
                 todo="delete this file if no run is writing to the store",
             ) from error
     raise StoreUnusable("the leases change faster than they can be read", where=files.public_uri)
+
+
+def check_held(files: Files, holder: Holder) -> None:
+    """Makes sure that a holder's lease still counts; asked by whoever commits for it, on whichever machine.
+
+    Args:
+        files: of the store.
+        holder: from `Lease.holder`, or as it was found when the work for it began.
+
+    Raises:
+        StoreLocked: another process took over, because the holder did not show for a while; or the holder is gone, or
+            has given the lease back.
+        StoreError: the store cannot be read; that says nothing of the lease.
+    """
+    newest = newest_holder(files)
+    if newest is None or newest.n < holder.n:  # somebody deleted lease files: that takes the store from nobody
+        return
+    if newest.token != holder.token:
+        raise locked(files, newest)
+    if not newest.may_be_alive():
+        what = f"the run that held this store is over: process {newest.pid} on {newest.host} since {newest.since}"
+        raise StoreLocked(what, where=files.public_uri, todo="run the same command again: finished jobs are kept")
+
+
+def locked(files: Files, holder: Holder) -> StoreLocked:
+    """Returns the error that another process is writing to a store."""
+    return StoreLocked(
+        f"another run is writing to this store: process {holder.pid} on {holder.host} since {holder.since}",
+        where=files.public_uri,
+    )
 
 
 def lease_numbers(files: Files) -> list[int]:

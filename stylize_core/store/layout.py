@@ -46,6 +46,11 @@ def run(run: str, name: str) -> str:
     return f"{RUNS}/{run}/{name}"
 
 
+def partition(run: str, number: int) -> str:
+    """Returns the path of the jobs of a partition of a run."""
+    return f"{RUNS}/{run}/partitions/{number:05d}.parquet"
+
+
 def lease(n: int) -> str:
     """Returns the path of the n-th holder of the store."""
     return f"{LEASE}/{n:08d}.json"

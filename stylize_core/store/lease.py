@@ -15,10 +15,10 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from stylize_core.errors import Stopped, StoreDenied, StoreError, StoreLocked
+from stylize_core.errors import Stopped, StoreDenied, StoreError
 from stylize_core.store import layout
 from stylize_core.store.files import Files
-from stylize_core.store.holder import Holder, newest_holder
+from stylize_core.store.holder import Holder, check_held, locked, newest_holder
 
 PATIENCE_S = 30.0
 RENEW_S = 5.0
@@ -68,7 +68,7 @@ class Lease:
             StoreError: the store cannot be read or written.
             Stopped: `stop` returned True.
         """
-        watch = _Watch(patience_s)
+        watch = Watch(patience_s)
         while not stop():
             newest = newest_holder(files)
             if newest is None or watch.is_free(newest):
@@ -77,7 +77,7 @@ class Lease:
                     return cls(files, mine, renew_s)
                 continue  # another one was faster
             if watch.has_seen_life and not wait:
-                raise _locked(files, newest)
+                raise locked(files, newest)
             time.sleep(renew_s / 5)
         raise Stopped("stopped while waiting for the store", where=files.public_uri)
 
@@ -111,26 +111,14 @@ class Lease:
             _log.warning("the lease could not be renewed: %s", error)
 
 
-def check_held(files: Files, holder: Holder) -> None:
-    """Makes sure that a holder's lease is the newest; asked by whoever commits for it, on whichever machine.
+class Watch:
+    """What one observer saw of the holders, timed by its own clock.
 
     Args:
-        files: of the store.
-        holder: from `Lease.holder`.
-
-    Raises:
-        StoreLocked: another process took over, because the holder did not show for a while.
-        StoreError: the store cannot be read; that says nothing of the lease.
+        patience_s: seconds without a change after which a holder on another machine counts as dead.
     """
-    newest = newest_holder(files)
-    if newest and newest.token != holder.token and newest.n >= holder.n:
-        raise _locked(files, newest)
 
-
-class _Watch:
-    """What one observer saw of the holders, timed by its own clock."""
-
-    def __init__(self, patience_s: float) -> None:
+    def __init__(self, patience_s: float = PATIENCE_S) -> None:
         self._patience_s = patience_s
         self._seen: Holder | None = None
         self._looked_at = self._changed_at = 0.0
@@ -176,10 +164,3 @@ def _forget(files: Files, last: int) -> None:
     """Deletes the leases up to a number, with whatever a kill left of them."""
     entries = files.list(layout.LEASE)
     files.delete([entry.path for entry in entries if entry.path < layout.lease(last + 1)])
-
-
-def _locked(files: Files, holder: Holder) -> StoreLocked:
-    return StoreLocked(
-        f"another run is writing to this store: process {holder.pid} on {holder.host} since {holder.since}",
-        where=files.public_uri,
-    )

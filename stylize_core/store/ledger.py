@@ -2,11 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stylize_core.errors import StoreUnusable
 from stylize_core.store import layout
 from stylize_core.store.files import Files
 from stylize_core.store.records import METRICS, RESULTS
@@ -14,6 +16,8 @@ from stylize_core.store.tables import map_tables, read_batches, read_tables
 
 T = TypeVar("T")
 
+LISTINGS = 5
+"""Times that a store is listed to read it as a whole; one compaction costs one."""
 LINES = 50_000
 """Lines of losses in memory at once, beside those that are asked for."""
 
@@ -22,9 +26,24 @@ def read_results(files: Files) -> pa.Table:
     """Returns every committed line, with schema `RESULTS`, in the order of the commits' names.
 
     Raises:
+        StoreUnusable: the store is compacted again and again.
         StoreError: a results file is damaged; it is named.
     """
-    return read_tables(files, results_paths(files), RESULTS)
+    return read_listed(files, lambda paths: read_tables(files, paths, RESULTS))
+
+
+def read_listed(files: Files, read: Callable[[list[str]], T]) -> T:
+    """Returns what is read from all results files; where one has gone since they were listed, lists them again.
+
+    A run compacts its store at its end; on object stores the last requests of a killed one may arrive after its end.
+
+    Raises:
+        StoreUnusable: the store is compacted again and again.
+    """
+    for _ in range(LISTINGS):
+        with suppress(FileNotFoundError):
+            return read(results_paths(files))
+    raise StoreUnusable("the store is compacted while it is read", where=files.public_uri, todo="try again")
 
 
 def map_results(function: Callable[[pa.Table], T], files: Files, columns: list[str]) -> Iterator[T]:

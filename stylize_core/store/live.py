@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from stylize_core.errors import StoreUnusable
 from stylize_core.store.files import Files
-from stylize_core.store.ledger import live, results_paths
+from stylize_core.store.ledger import live, read_listed
 from stylize_core.store.records import RESULTS
 from stylize_core.store.tables import map_tables
 
@@ -27,11 +27,14 @@ def live_lines(files: Files, columns: Sequence[str]) -> Iterator[pa.Table]:
         StoreUnusable: the store was compacted while it was read; trying again helps.
         StoreError: a results file is damaged; it is named.
     """
-    paths = results_paths(files)
-    counts, is_live = _live(files, paths)
+    paths, counts, is_live = read_listed(files, lambda paths: (paths, *_live(files, paths)))
     starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     for first, last in _stretches(starts):
-        table = pa.concat_tables(_read(files, paths[first:last], columns))
+        try:
+            table = pa.concat_tables(_read(files, paths[first:last], columns))
+        except FileNotFoundError as error:
+            what = "the store was compacted while it was read"
+            raise StoreUnusable(what, where=files.public_uri, todo="try again") from error
         yield table.filter(pa.array(is_live[starts[first] : starts[last]]))
 
 
@@ -67,11 +70,7 @@ def _stretches(starts: npt.NDArray[np.int64]) -> Iterator[tuple[int, int]]:
 
 
 def _read(files: Files, paths: Sequence[str], columns: Sequence[str]) -> list[pa.Table]:
-    try:
-        return list(map_tables(lambda table: table, files, paths, _schema(columns)))
-    except FileNotFoundError as error:
-        what = "the store was compacted while it was read"
-        raise StoreUnusable(what, where=files.public_uri, todo="try again") from error
+    return list(map_tables(lambda table: table, files, paths, _schema(columns)))
 
 
 def _schema(columns: Sequence[str]) -> pa.Schema:

@@ -80,6 +80,23 @@ PLAN = pa.schema(  # runs/<run>/plan.parquet: a line per manifest row, in its or
     ]
 )
 
+_SOURCE = pa.struct([("uri", _TEXT), ("sha256", _TEXT), ("width", _INT), ("height", _INT)])
+
+PARTITION = pa.schema(  # runs/<run>/partitions/<number>.parquet: a line per job of some chunks, in their order
+    [
+        ("chunk", _INT),
+        ("job_id", _TEXT),
+        ("attempt", _INT),  # that the run makes
+        ("content", _SOURCE),
+        ("style", _SOURCE),
+        ("style_weight", pa.float64()),
+        ("init", _SOURCE),  # null where there is none
+        ("settings", _TEXT),  # JSON of Settings.to_dict()
+        ("height", _INT),  # of the target, pixels
+        ("width", _INT),
+    ]
+)
+
 ROWS = pa.schema(  # runs/<run>/results.parquet and .csv: a line per manifest row, in its order
     [
         ("row", _INT),

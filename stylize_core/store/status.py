@@ -91,11 +91,16 @@ def _listed(files: Files) -> tuple[int, int, dict[str, Span]]:
     return count, size, runs
 
 
-def _run(files: Files, run: str, times: Span) -> RunSummary:
+def rows_by_status(files: Files, run: str) -> dict[str, int] | None:
+    """Returns the number of a run's manifest rows by status; None as long as the run has not ended."""
     rows = Counter[str]()
     try:
         for table in read_batches(files, layout.run(run, "results.parquet"), _STATUS, LINES):
             rows.update(table["status"].to_pylist())
     except FileNotFoundError:
-        return RunSummary(run=run, first_written=times[0], last_written=times[1], rows=None)
-    return RunSummary(run=run, first_written=times[0], last_written=times[1], rows=dict(sorted(rows.items())))
+        return None
+    return dict(sorted(rows.items()))
+
+
+def _run(files: Files, run: str, times: Span) -> RunSummary:
+    return RunSummary(run=run, first_written=times[0], last_written=times[1], rows=rows_by_status(files, run))

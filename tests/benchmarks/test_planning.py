@@ -13,7 +13,10 @@ def test_planning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A line for each command: its seconds, its peak, and what it planned; nothing is left behind."""
     planning.main(["--rows", "30", "--cases", "known", "--formats", "parquet", "--folder", str(tmp_path)])
     lines = capsys.readouterr().out.splitlines()
-    found = [re.fullmatch(r"(\w+) +(\w+) +(\w+) +([\d.]+) s +(\d+) MB   30 rows: (.*)", line) for line in lines]
+    found = [
+        re.fullmatch(r"(\w+) +(\w+) +(\w+) +([\d.]+) s +(\d+) MB +\d+ MB anonymous at the end   30 rows: (.*)", line)
+        for line in lines
+    ]
     assert [match.group(1, 2, 3, 6) for match in found if match] == [
         ("known", "parquet", "plan", "30 to compute"),
         ("known", "parquet", "prepare", "30 jobs in 3 chunks"),  # a job each: three sizes, so three groups

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from benchmarks import ablations, convergence, engine
+from benchmarks import ablations, convergence, engine, sheets
 from benchmarks.convergence import reached_of, with_precision_cost
 from benchmarks.pairs import find_pairs, name_of
 
@@ -99,3 +99,13 @@ def test_ablations(tmp_path: Path, pictures: Path, capsys: pytest.CaptureFixture
     different = losses[losses[11] != own[11]].index
     assert set(ablations.CONTENDERS) - set(different) == {"plbfgs", "history of 20"}  # 11 steps have 10 pairs
     assert "plbfgs" in capsys.readouterr().out
+
+
+def test_sheets(tmp_path: Path, pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Stores with drawn sheets, and a line for each."""
+    sheets.main(["--jobs", "1", "7", "--edge", "64", "--images", str(pictures), "--output", str(tmp_path)])
+    frame = pd.read_csv(tmp_path / "sheets.csv")
+    assert frame[["jobs", "pages", "undrawn"]].to_numpy().tolist() == [[1, 1, 0], [7, 2, 0]]
+    assert (frame[["seconds", "peak_mb", "largest_mb", "longest_px"]] > 0).all(axis=None)
+    assert len(list((tmp_path / "7").rglob("contact-sheets/*.jpg"))) == 2
+    assert "longest_px" in capsys.readouterr().out

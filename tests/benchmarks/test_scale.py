@@ -27,6 +27,7 @@ def test_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str], runner: str
     assert 0 < line.write_ms < line.row_ms
     assert 1e8 < line.start_bytes <= line.run_peak_bytes
     assert line.half_bytes <= line.run_peak_bytes
+    assert 1e7 < line.half_anonymous_bytes < line.half_bytes
     store = open_store(str(tmp_path / "stores" / f"70-{runner}"), create=False)
     lines = live_results(store)
     assert lines["status"].to_pylist() == ["done"] * 70

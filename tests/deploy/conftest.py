@@ -59,6 +59,11 @@ class StandingPrefect:
         assert answer.is_success, answer.text
         return answer.json() if answer.content else None
 
+    def patch(self, path: str, body: object) -> None:
+        """Changes something on the server."""
+        answer = httpx.patch(f"http://127.0.0.1:{self.port}/api{path}", json=body, timeout=60)
+        assert answer.is_success, answer.text
+
     def wait_for(self, look: Callable[[], Any], seconds: float = 90) -> Any:
         """Waits until a look sees something and returns that."""
         deadline = time.monotonic() + seconds
@@ -79,15 +84,15 @@ class StandingPrefect:
         deployment: dict[str, Any] = self.call("/deployments/name/stylize%20manifest/nightly")
         return deployment
 
-    def run_nightly(self, **parameters: str) -> str:
+    def run_nightly(self, **parameters: Any) -> str:
         """Asks for a run with the small network and returns its id."""
         body = {"parameters": {"weights": "builtin", **parameters}, "state": {"type": "SCHEDULED"}}
         return str(self.call(f"/deployments/{self.nightly['id']}/create_flow_run", body)["id"])
 
-    def ended(self, run: str) -> dict[str, Any]:
+    def ended(self, run: str, seconds: float = 90) -> dict[str, Any]:
         """Waits for the end of a run and returns it."""
         final = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
-        self.wait_for(lambda: self.call(f"/flow_runs/{run}")["state_type"] in final)
+        self.wait_for(lambda: self.call(f"/flow_runs/{run}")["state_type"] in final, seconds)
         flow_run: dict[str, Any] = self.call(f"/flow_runs/{run}")
         return flow_run
 
@@ -95,6 +100,21 @@ class StandingPrefect:
         """Returns name and state of the tasks of a run, in the order of their starts."""
         query = {"flow_runs": {"id": {"any_": [run]}}, "sort": "EXPECTED_START_TIME_ASC"}
         return {task["name"]: task["state_name"] for task in self.call("/task_runs/filter", query)}
+
+    def all_parts(self, run: str) -> list[dict[str, Any]]:
+        """Returns the flow runs that a run made, in the order of their starts."""
+        query = {"flow_runs": {"parent_flow_run_id": {"any_": [run]}}, "sort": "EXPECTED_START_TIME_ASC"}
+        found: list[dict[str, Any]] = self.call("/flow_runs/filter", query)
+        return found
+
+    def parts(self, run: str) -> dict[str, dict[str, Any]]:
+        """Returns the same by name; of those of one name, the last."""
+        return {part["name"]: part for part in self.all_parts(run)}
+
+    def processes(self, run: str) -> list[int]:
+        """Returns the processes of a flow run."""
+        mark = f"PREFECT__FLOW_RUN_ID={run}\0".encode()
+        return [int(path.name) for path in Path("/proc").glob("[0-9]*") if mark in _environ(path)]
 
     def left_over(self) -> list[int]:
         """Returns the processes of this Prefect that run, those of runs among them."""

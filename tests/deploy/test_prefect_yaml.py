@@ -53,8 +53,9 @@ def test_schedule_is_a_cron_one_in_a_time_zone(nightly: Any) -> None:
 
 
 def test_nights_do_not_overlap(nightly: Any) -> None:
-    """A run that lasts into the next one makes it wait."""
-    assert nightly["concurrency_limit"] == {"limit": 1, "collision_strategy": "ENQUEUE"}
+    """A run that lasts into the next one makes it wait; beside it there is room for one of its partitions."""
+    assert nightly["parameters"]["wait"] is True
+    assert nightly["concurrency_limit"] == {"limit": 2, "collision_strategy": "ENQUEUE"}
 
 
 def test_runs_send_no_telemetry(nightly: Any) -> None:

@@ -54,10 +54,11 @@ class Alive(TorchDispatchMode):
         self.most, self._sizes = 0, dict[int, int]()
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = {storage._cdata for storage in _storages((args, kwargs))}  # counted already, or older than this
         result = function(*args, **(kwargs or {}))
-        for tensor in tree_leaves(result):
-            if isinstance(tensor, Tensor):
-                self._count(tensor.untyped_storage())
+        for storage in _storages(result):
+            if storage._cdata not in given:
+                self._count(storage)
         return result
 
     def _count(self, storage: torch.UntypedStorage) -> None:
@@ -66,6 +67,10 @@ class Alive(TorchDispatchMode):
             self._sizes[place] = storage.nbytes()
             weakref.finalize(storage, self._sizes.pop, place)
             self.most = max(self.most, sum(self._sizes.values()))
+
+
+def _storages(tree: Any) -> list[torch.UntypedStorage]:
+    return [leaf.untyped_storage() for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
 
 
 def alive_bytes(weights: Weights, settings: Settings, edge: int, precision: str, *, recompute: bool) -> int:

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 from torch import Tensor
+from torchvision.models import VGG19_Weights
 from torchvision.models.vgg import cfgs, make_layers
 
 from stylize_core.engine.weights import BUILTIN, IMAGENET_URL, Weights, load_weights, require_layers
@@ -338,7 +339,7 @@ def assert_unavailable(url: str, cached: Path, *reasons: str) -> None:
 
 def test_imagenet_is_torchvisions_official_file() -> None:
     """Imagenet means the URL that torchvision names, whose name carries a hash."""
-    assert IMAGENET_URL == "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
+    assert IMAGENET_URL == VGG19_Weights.IMAGENET1K_V1.url == "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
 
 
 def test_imagenet_is_downloaded_once(

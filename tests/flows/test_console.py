@@ -52,10 +52,10 @@ def test_a_forecast_says_what_it_rests_on() -> None:
     """A probed forecast and a guess cannot be taken for each other."""
     guess = Forecast(jobs=1, seconds=90, peak_memory_bytes=10**9, store_bytes=10**6, probed=False)
     assert forecast_line(guess) == (
-        "forecast: 1 min 30 s on one device (not probed, a guess), "
+        "forecast: 1 min 30 s on one device (not measured, a guess), "
         "1.0 GB of memory for the largest batch, 1.0 MB in the store"
     )
-    assert "(probed on this device)" in forecast_line(NOTHING)
+    assert "(measured on this device)" in forecast_line(NOTHING)
 
 
 @pytest.fixture

@@ -109,3 +109,54 @@ def test_bad_cross(
     ended = cross(*options)
     assert words in refused(ended)
     assert ended.out == ""
+
+
+@pytest.fixture
+def tree(draw: Callable[..., Path], tmp_path: Path) -> Path:
+    """Two classes of four pictures."""
+    for number in range(8):
+        draw(tmp_path / f"tree/{('cats', 'dogs')[number % 2]}/{number}.png", number)
+    return tmp_path / "tree"
+
+
+def test_a_data_set_of_a_tree(stylize: Callable[..., Any], tree: Path, pictures: Path) -> None:
+    """Classes come from folders, a quarter of each is validation, and the sides share no style; the seed decides."""
+    command = ("cross", "--content", str(tree), "--style", f"{pictures}/*.png", "--styles-per-content", "1")
+    draws = {
+        seed: stylize(*command, "--split", "0.25", "--disjoint-styles", "0.5", "--seed", seed).out for seed in "0123"
+    }
+    assert len(set(draws.values())) > 1
+    for text in draws.values():
+        rows = _rows(text)
+        assert sorted(row["id"] for row in rows) == sorted(
+            str(path.relative_to(tree).with_suffix("")) for path in tree.rglob("*.png")
+        )
+        assert all(row["x_class"] == Path(row["content"]).parent.name for row in rows)
+        assert sorted(row["x_class"] for row in rows if row["x_split"] == "val") == ["cats", "dogs"]
+        styles = [{row["style"] for row in rows if row["x_split"] == split} for split in ("train", "val")]
+        assert not styles[0] & styles[1]
+
+
+def test_styles_of_validation_are_named(stylize: Callable[..., Any], tree: Path, pictures: Path) -> None:
+    """--val-style gives the styles of the validation split, and of nothing else."""
+    styles = ("--style", f"{pictures}/style-0.png", "--val-style", f"{pictures}/style-1.png")
+    rows = _rows(stylize("cross", "--content", str(tree), *styles, "--split", "0.5").out)
+    assert {(row["x_split"], Path(row["style"]).name) for row in rows} == {
+        ("train", "style-0.png"),
+        ("val", "style-1.png"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--split", "2"), "2.0 is no share"),
+        (("--disjoint-styles", "0.5"), "there is no validation split"),
+        (("--split", "0.5", "--disjoint-styles", "0.5", "--val-style", "s.png"), "no images are found"),
+    ],
+)
+def test_bad_splits(
+    options: tuple[str, ...], words: str, cross: Callable[..., Any], refused: Callable[..., str]
+) -> None:
+    """Splits that cannot be made are refused."""
+    assert words in refused(cross(*options))

@@ -1,6 +1,7 @@
 """The flow as Prefect shows it: final states with counts, names of runs, artifacts."""
 
 import asyncio
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import State
 
+from flows.artifact import LETTERS, fitting
 from flows.cli import main
 from flows.stylize_manifest import stylize_manifest
 from stylize_core.errors import ManifestError, StoreFull
@@ -79,7 +81,39 @@ def test_a_completed_flow(flow: Callable[..., State[Any]], manifests: Any, store
     artifacts = asyncio.run(_artifacts(_flow_run_id(state)))
     assert artifacts["stylize-progress"].data == 100.0
     assert '"status": "done", "rows": 3' in artifacts["stylize-rows"].data
-    assert f"file://{store.folder}/runs/{store.runs[0]}/report.html" in artifacts["stylize-report"].data
+    folder = f"file://{store.folder}/runs/{store.runs[0]}"
+    for name in ("report.html", "contact-sheets/index.html", "contact-sheets/sweep-seed.jpg"):
+        assert f"({folder}/{name})" in artifacts["stylize-report"].data
+        assert Path(f"{folder}/{name}".removeprefix("file://")).exists()
+    assert "stylize-failures" not in artifacts
+
+
+def test_failures_in_prefect(flow: Callable[..., State[Any]], manifests: Any) -> None:
+    """The first failed and rejected rows with row, id, code and message, however many and long: under 100 kB."""
+    rows = [{**row, "id": f"{number}-{'x' * 150}"} for number, row in enumerate(manifests.rows(120))]
+    for row in rows[1:]:
+        row["content"] = f"nowhere/{'😀' * 50}.png"
+    state = flow(rows, max_failed="100%")
+    artifact = asyncio.run(_artifacts(_flow_run_id(state)))["stylize-failures"]
+    assert len(json.dumps(artifact.data)) < 100_000
+    table = json.loads(artifact.data)
+    assert "of 119 failed or rejected rows" in artifact.description
+    assert 10 <= len(table) <= 50
+    assert list(table[0]) == ["row", "id", "code", "message"]
+    assert (table[0]["row"], table[0]["code"]) == (2, "input_missing")
+    assert table[0]["id"].startswith("1-x")
+
+
+@pytest.mark.parametrize("letter", ["x", '"', "ü", "😀", "\x00"])
+def test_failures_fit_an_artifact(letter: str) -> None:
+    """Whatever they are made of: the table stays under 100 kB of JSON, and begins with the first failure."""
+    lines = [
+        {"row": n, "id": letter * LETTERS, "code": letter * LETTERS, "message": letter * LETTERS} for n in range(50)
+    ]
+    kept = fitting(lines)
+    assert len(json.dumps(kept)) < 100_000
+    assert kept == lines[: len(kept)]
+    assert len(kept) >= 8
 
 
 def test_the_name_of_a_flow_run(flow: Callable[..., State[Any]], manifests: Any) -> None:

@@ -70,9 +70,19 @@ def test_report_is_drawn_again(filled: Path, stylize: Callable[..., Any], store:
     assert page.exists()
 
 
+def test_runs_are_compared(filled: Path, stylize: Callable[..., Any], store: Any) -> None:
+    """`--compare` writes a page beside the report, about the newest run unless another is named."""
+    run = store.runs[0]
+    page = filled / "runs" / run / f"compare-{run}.html"
+    ended = stylize("report", str(filled), "--compare", run)
+    assert ended.out == f"report: {page}\n"
+    assert "the same job in both" in page.read_text()
+
+
 def test_report_of_an_unknown_run(filled: Path, stylize: Callable[..., Any], refused: Callable[..., str]) -> None:
     """A run that does not exist is refused, and the existing ones are named."""
     assert "there is no run 'yesterday'" in refused(stylize("report", str(filled), "--run", "yesterday"))
+    assert "there is no run 'yesterday'" in refused(stylize("report", str(filled), "--compare", "yesterday"))
 
 
 def test_a_run_is_handed_to_tensorboard(filled: Path, stylize: Callable[..., Any], store: Any, tmp_path: Path) -> None:

@@ -91,3 +91,18 @@ def test_a_waiting_run_can_be_stopped(manifests: Any, drive: Callable[..., Any],
     assert second.wait() == 130
     assert first.wait() == 0
     assert store.statuses() == ["done", "done"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", ["starting", "computing"])
+def test_a_killed_run_leaves_no_process(moment: str, manifests: Any, drive: Callable[..., Any], store: Any) -> None:
+    """Whatever kills the command from outside, Prefect's temporary server ends by itself, even one that just starts."""
+    run = drive(*_arguments(manifests.write(manifests.rows(2)), store.folder, "local"), step_seconds=60, fresh=True)
+    if moment == "starting":
+        run.wait_for_other("uvicorn")
+        time.sleep(0.3)  # the command looks for its server's process every few hundredths of a second
+    else:
+        run.wait_for_step()
+    run.signal(signal.SIGKILL)
+    assert run.wait() == -signal.SIGKILL
+    run.wait_for_left_over()

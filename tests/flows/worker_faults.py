@@ -2,6 +2,7 @@
 
 Every job is a batch and a commit of its own. The journal gets `PID load` when the network is loaded and `PID SEED` when
 a job is begun. A job whose seed is among `kill` kills its worker, one of `hang` never comes back and does not listen.
+What is told lies in a file that is read for each batch: a cluster serves many tests.
 """
 
 import json
@@ -9,6 +10,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,16 +22,20 @@ from stylize_core.engine.memory import Fit
 from stylize_core.engine.optimise import Optimised
 from stylize_core.engine.weights import Weights
 
-CONFIG: dict[str, Any] = json.loads(os.environ["STYLIZE_WORKER_FAULTS"])
-
-journal = os.open(CONFIG["journal"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 originals = vars(Engine).get("originals") or (Engine.optimise, flows.dask_runner.worker.load_weights)
 optimise, load_weights = originals  # Dask loads a module twice
 
 
+def told() -> dict[str, Any]:
+    """Returns what the test wants."""
+    config: dict[str, Any] = json.loads(Path(os.environ["STYLIZE_WORKER_FAULTS"]).read_text())
+    return config
+
+
 def note(what: object) -> None:
     """Writes a line into the journal."""
-    os.write(journal, f"{os.getpid()} {what}\n".encode())
+    with Path(told()["journal"]).open("a") as journal:
+        journal.write(f"{os.getpid()} {what}\n")
 
 
 def load_and_note(name: str) -> Weights:
@@ -43,15 +49,16 @@ def optimise_or_fail(
 ) -> list[Optimised]:
     """Stands in for `Engine.optimise`."""
     (seed,) = (pair.settings.seed for pair in pairs)
+    config = told()
     note(seed)
-    if seed in CONFIG["kill"]:
+    if seed in config["kill"]:
         os.kill(os.getpid(), signal.SIGKILL)
-    if seed in CONFIG["hang"]:
+    if seed in config["hang"]:
         time.sleep(3600)
 
     def step_slowly(step: int, totals: torch.Tensor) -> None:
         on_step(step, totals)
-        time.sleep(CONFIG["step_seconds"])
+        time.sleep(config["step_seconds"])
 
     return optimise(engine, pairs, on_step=step_slowly, **others)
 

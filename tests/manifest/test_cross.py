@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stylize_core.errors import UsageError
-from stylize_core.manifest import cross, write_manifest
+from stylize_core.manifest import Content, cross, write_manifest
 
 
 def build(
@@ -21,7 +21,8 @@ def build(
     columns: Mapping[str, str] | None = None,
 ) -> list[dict[str, str]]:
     """Crosses two contents with two styles unless told otherwise."""
-    return cross(contents, styles, styles_per_content=k, seed=seed, sweeps=sweeps or {}, columns=columns or {})
+    given = [Content(path) for path in contents]
+    return cross(given, styles, styles_per_content=k, seed=seed, sweeps=sweeps or {}, columns=columns or {})
 
 
 def styles_by_content(rows: Sequence[Mapping[str, str]]) -> dict[str, list[str]]:

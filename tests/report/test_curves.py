@@ -1,4 +1,4 @@
-"""Loss curves: thinned, grouped by what compares, drawn on a logarithmic scale."""
+"""Loss curves: thinned, of many jobs and of one, drawn on a logarithmic scale."""
 
 import numpy as np
 import pandas as pd
@@ -6,17 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stylize_core.report.curves import bands_chart, curves_chart, layers_chart, sample_colours, terms_chart
+from stylize_core.report import curves
 from stylize_core.report.joining import read_record
 from stylize_core.report.losses import POINTS, bands, kept_steps, read_losses
-from stylize_core.report.overview import curve_data, curve_groups
-from stylize_core.report.selection import FAILED, RANKED, SAMPLE, rank, select
-
-RUN = "20261120-103200"
-
-
-def _marks(spec):
-    return [layer["mark"]["type"] for layer in spec.get("layer", [spec])]
+from stylize_core.report.overview import curve_data, job_lines
 
 
 @given(st.integers(0, 1_000_000))
@@ -77,108 +70,60 @@ def test_quantiles_by_step():
     assert table[["p25", "p50", "p75"]].to_numpy().tolist() == [[2, 3, 4]] * 2
 
 
-def test_what_does_not_compare_is_not_overlaid(builder):
-    """A chart holds one form, size and set of layers."""
+def test_a_line_for_each_job_that_compares(stores, run):
+    """The jobs of the set and the failed one of their kind, which is dashed; coloured by what is swept."""
+    jobs = read_record(stores(12), run).finished
+    sound = {job.job_id for job in jobs if job.status != "failed"}
+    found = job_lines(jobs, sound)
+    assert [line["job"] for line in found["lines"]] == [job.job_id for job in jobs]
+    assert {line["job"] for line in found["lines"] if line["dashed"]} == {
+        job.job_id for job in jobs if job.status == "failed"
+    }
+    assert found["legend"]["title"] == "style_weight"
+    assert list(found["legend"]["colours"]) == ["100000", "2e+07"]
+    assert {line["colour"] for line in found["lines"]} == set(found["legend"]["colours"].values())
+
+
+def test_a_line_is_of_one_kind_only(builder, run):
+    """A job of another form has no line beside the others."""
     content, style = builder.source("content", 0), builder.source("style", 0)
-    for settings in ({}, {"seed": 1}, {"form": "paper"}, {"size": 64}, {"style_layers": "conv1_1"}):
-        builder.outcome(builder.row(content, style, **settings))
-    files = builder.publish()
-    record = read_record(files, RUN)
-    why = select(record.finished, RUN)
-    groups = curve_groups(record.finished, read_losses(files, record, why), why)
-    assert [len(group.jobs) for group in groups] == [2, 1, 1, 1]
-    assert len({group.title for group in groups}) == 4
+    mean, paper = (builder.row(content, style, form=form) for form in ("mean", "paper"))
+    for job in (mean, paper):
+        builder.outcome(job)
+    jobs = read_record(builder.publish(), run).finished
+    assert [line["job"] for line in job_lines(jobs, {mean})["lines"]] == [mean]
+    assert job_lines(jobs, set()) is None
 
 
-def test_totals_of_other_weights_are_not_overlaid(stores, run):
-    """A sweep of style_weight shows its terms in one chart each, and no total."""
-    files = stores(12)
-    record = read_record(files, run)
-    why = select(record.finished, run)
-    (group,) = curve_groups(record.finished, read_losses(files, record, why), why)
-    assert list(group.charts) == ["content", "style", "tv"]
-    assert group.legend.title == "style_weight"
-    assert list(group.legend.colours) == ["100000", "2e+07"]
-
-
-def test_a_diverged_job_does_not_flatten_the_others(stores, run):
-    """The scale fits the jobs that did not fail: 1e-3 at most, not the 1e3 of the explosion."""
-    files = stores(12)
-    record = read_record(files, run)
-    why = select(record.finished, run)
-    (group,) = curve_groups(record.finished, read_losses(files, record, why), why)
-    low, high = group.charts["style"]["spec"]["encoding"]["y"]["scale"]["domain"]
-    assert 0 < low < high < 3e-3
-
-
-def test_large_runs_get_bands(stores, run):
-    """Beyond 200 jobs: quantile bands under the lines of some jobs."""
-    files = stores(210)
-    record = read_record(files, run)
-    why = select(record.finished, run)
-    (group,) = curve_groups(record.finished, read_losses(files, record, why), why)
-    chart = group.charts["style"]
-    assert _marks(chart["spec"]) == ["area", "area", "line", "line"]
-    lines = chart["bands"]
-    assert all(low < middle < high for low, middle, high in zip(lines["p5"], lines["p50"], lines["p95"], strict=True))
-
-
-@pytest.mark.parametrize(
-    "spec",
-    [
-        curves_chart({"a": "#000000"}, (1e-3, 1.0)),
-        bands_chart({"a": "#000000"}, None),
-        terms_chart(),
-        layers_chart(["conv1_1", "conv5_1"]),
-    ],
-)
-def test_losses_are_logarithmic_and_steps_linear(spec):
+@pytest.mark.parametrize("name", ["lines", "bands", "split"])
+def test_losses_are_logarithmic_and_steps_linear(name):
     """Every layer of every chart: y logarithmic, x linear (step 0 is shown)."""
+    spec = curves.charts()[name]
     for layer in spec.get("layer", [spec]):
         assert layer["encoding"]["y"]["scale"]["type"] == "log"
         assert "type" not in layer["encoding"]["x"]["scale"]
 
 
+@pytest.mark.parametrize("spec", [curves.terms_chart(), curves.layers_chart(["conv1_1", "conv5_1"])])
+def test_a_job_is_drawn_in_the_same_way(spec):
+    """The chart of one job: y logarithmic, a line per series."""
+    assert spec["encoding"]["y"]["scale"]["type"] == "log"
+    assert spec["mark"]["type"] == "line"
+
+
+def test_quality_is_not_logarithmic():
+    """Losses lie on a logarithmic scale at the end as well, figures of quality do not."""
+    charts = curves.charts()
+    assert charts["histogram"]["encoding"]["x"]["scale"]["type"] == "log"
+    assert "type" not in charts["histogram-linear"]["encoding"]["x"]["scale"]
+    assert charts["ranges"]["layer"][0]["encoding"]["x"]["scale"]["type"] == "log"
+    assert "type" not in charts["ranges-linear"]["layer"][0]["encoding"]["x"]["scale"]
+
+
 def test_colours_of_an_order_run_from_end_to_end():
     """Two values get the scale's ends; more lie between."""
-    assert len(set(sample_colours(2))) == 2
-    assert sample_colours(5)[0] == sample_colours(2)[0]
-    assert sample_colours(5)[-1] == sample_colours(2)[-1]
-    assert sample_colours(0) == []
-
-
-def test_small_runs_show_every_job(stores, run):
-    """Up to 200 jobs there is nothing to choose."""
-    jobs = read_record(stores(12), run).finished
-    assert select(jobs, run) == {job.job_id: "" for job in jobs}
-
-
-def test_large_runs_show_the_ends_and_a_sample(stores, run):
-    """The lowest and highest totals, every failed job up to a limit, and the same sample each time."""
-    jobs = read_record(stores(210), run).finished
-    why = select(jobs, run)
-    reasons = list(why.values())
-    assert {reason: reasons.count(reason) for reason in ("best", "worst", "failed", "sample")} == {
-        "best": RANKED,
-        "worst": RANKED,
-        "failed": 2,
-        "sample": SAMPLE,
-    }
-    assert why == select(jobs, run)
-    assert why != select(jobs, "another run")
-    totals = {job.job_id: job.finals.get("total", 0) for job in jobs}
-    best = [totals[job] for job, reason in why.items() if reason == "best"]
-    worst = [totals[job] for job, reason in why.items() if reason == "worst"]
-    assert max(best) < min(worst)
-    assert reasons.count("failed") <= FAILED
-
-
-def test_ranking_is_fair_across_scales(builder):
-    """A total counts against the median of its like: tenfold weights do not make a job the worst."""
-    content = builder.source("content", 0)
-    for weight in (1e5, 1e6):
-        for number in range(3):
-            builder.outcome(builder.row(content, builder.source("style", number), style_weight=weight))
-    ranked = rank(read_record(builder.publish(), RUN).finished)
-    weights = [job.settings["style_weight"] for job in ranked]
-    assert set(weights[:3]) == {1e5, 1e6}
+    sample = curves.sample_colours
+    assert len(set(sample(2))) == 2
+    assert sample(5)[0] == sample(2)[0]
+    assert sample(5)[-1] == sample(2)[-1]
+    assert sample(0) == []

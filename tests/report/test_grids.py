@@ -35,7 +35,8 @@ def test_one_setting_is_laid_out_in_a_row(builder):
         for weight in weights:
             builder.row(builder.source("content", 0), style, style_weight=weight)
     (grid,) = sweeps(_jobs_of(builder))["style_weight"]
-    assert _captions(grid.columns) == [f"style_weight {value}" for value in (1, 10, 100, 1000)]
+    assert _captions(grid.columns) == ["1", "10", "100", "1,000"]
+    assert {tile.note for tile in grid.columns} == {"style_weight"}
     assert sorted(grid.cells) == [(0, 0), (0, 1), (0, 2), (1, 1), (1, 3)]
 
 
@@ -49,7 +50,7 @@ def test_two_settings_span_a_grid(builder):
                 )
     grids = sweeps(_jobs_of(builder))["style_weight-start"]
     assert len(grids) == 2
-    assert [row[0].caption for row in grids[0].rows] == ["start noise", "start content"]
+    assert [row[0].caption for row in grids[0].rows] == ["noise", "content"]
     assert len(grids[0].cells) == 6
     assert _captions(grids[1].inputs) == ["content 1", "style 0"]
 

@@ -1,16 +1,21 @@
 """The page: complete, self-contained, inert."""
 
+import base64
+import gzip
 import json
 import re
 from html.parser import HTMLParser
 
 import pytest
 
-from stylize_core.report import publish_rows, selection, sheets, wording, write_report
+from stylize_core.report import listing, publish_rows, row_table, selection, wording, write_report
+from stylize_core.report.album import Album
 from stylize_core.report.gallery import RESULT_EDGES, make_cards, picture_edge
 from stylize_core.report.joining import read_record
+from stylize_core.report.page import read_findings
 from stylize_core.report.pictures import Pictures
-from stylize_core.report.selection import select
+from stylize_core.report.sheets import Limits
+from stylize_core.report.variation import axes
 from stylize_core.store import layout
 
 LIMIT = 10_000_000
@@ -21,21 +26,21 @@ class Page(HTMLParser):
 
     Attributes:
         tags: every start tag with its attributes.
-        scripts: what the script elements hold.
+        scripts: by id, what the script elements hold.
         text: what is read.
     """
 
     def __init__(self, html):
         super().__init__()
-        self.tags, self.scripts, self.text = [], [], ""
-        self._inside = None
+        self.tags, self.scripts, self.text = [], {}, ""
+        self._inside, self._script = None, ""
         self.feed(html)
 
     def handle_starttag(self, tag, attrs):
         """Notes a tag."""
         self.tags.append((tag, dict(attrs)))
         if tag in ("script", "style"):
-            self._inside = tag
+            self._inside, self._script = tag, dict(attrs).get("id", "")
 
     def handle_endtag(self, tag):
         """Leaves a script or style."""
@@ -45,13 +50,17 @@ class Page(HTMLParser):
     def handle_data(self, data):
         """Sorts text from scripts."""
         if self._inside == "script":
-            self.scripts.append(data)
+            self.scripts[self._script] = self.scripts.get(self._script, "") + data
         elif self._inside is None:
             self.text += data
 
     def all(self, tag):
         """The attributes of every such tag."""
         return [attrs for name, attrs in self.tags if name == tag]
+
+    def packed(self, name):
+        """What a packed script holds."""
+        return json.loads(gzip.decompress(base64.b64decode(self.scripts[name])))
 
 
 @pytest.fixture(scope="module")
@@ -70,16 +79,16 @@ def pages(stores, run):
     return page
 
 
-def _data_of(page):
-    return json.loads(next(text for text in page.scripts if text.lstrip().startswith('{"groups"')))
-
-
 @pytest.mark.parametrize("rows", [1, 12, 210])
 def test_the_page_is_small_and_needs_no_network(pages, rows):
-    """Under 10 MB; nothing is loaded from anywhere: pictures are embedded, links are relative."""
+    """Under 10 MB; nothing is loaded from anywhere: each picture is embedded once, links are relative."""
     page, data = pages(rows)
     assert len(data) < LIMIT
-    assert all(attrs["src"].startswith("data:image/jpeg;base64,") for attrs in page.all("img"))
+    embedded = [attrs for attrs in page.all("img") if "src" in attrs]
+    assert all(attrs["src"].startswith("data:image/jpeg;base64,") for attrs in embedded)
+    keys = [attrs["data-key"] for attrs in embedded]
+    assert len(set(keys)) == len(keys)
+    assert {attrs["data-same"] for attrs in page.all("img") if "src" not in attrs} <= set(keys)
     assert not any("src" in attrs for attrs in page.all("script"))
     assert page.all("link") == []
     assert not any(re.match("[a-z]+:|/", attrs["href"]) for attrs in page.all("a"))
@@ -97,6 +106,18 @@ def test_links_lead_somewhere(pages, stores, run, rows):
             assert stores(rows).exists(href.removeprefix("../../"))
         else:
             assert stores(rows).exists(layout.run(run, href))
+
+
+def test_the_index_of_the_sheets_is_linked_where_there_is_one(builder, run):
+    """A store whose sheets have an index page: the report leads there."""
+    builder.outcome(builder.row(builder.source("content", 1), builder.source("style", 1)))
+    files = builder.publish()
+    write_report(files, run)
+    index = layout.run(run, "contact-sheets/index.html")
+    linked = "contact-sheets/index.html" in {
+        attrs["href"] for attrs in Page(files.read(f"runs/{run}/report.html").decode()).all("a")
+    }
+    assert linked == files.exists(index)
 
 
 def test_the_headline_counts_every_row(pages):
@@ -119,17 +140,21 @@ def test_file_names_are_inert(pages):
     assert "<script>alert(1)<!--" in page.text
     assert b"<script>alert" not in data
     assert b"<b>no</b>" not in data
-    assert len(page.all("script")) == 3
-    assert any(job["label"].startswith("<script>alert(1)<!--") for job in _data_of(page)["jobs"].values())
+    assert len(page.all("script")) == 6
+    assert any(job["label"].startswith("<script>alert(1)<!--") for job in page.packed("jobs")["jobs"].values())
 
 
 def test_every_picture_says_what_it_shows(pages):
-    """Images have alternative text, charts a label."""
+    """Images have alternative text."""
     page, _ = pages(12)
     assert all(attrs["alt"] for attrs in page.all("img"))
-    charts = [attrs for attrs in page.all("div") if attrs.get("class") == "chart"]
-    assert charts
-    assert all(attrs["role"] == "img" and attrs["aria-label"] for attrs in charts)
+
+
+def test_every_row_is_in_the_table(pages):
+    """All 210 rows, whatever is shown one by one."""
+    table = pages(210)[0].packed("table")
+    assert table["count"] == len(table["job_id"]) == 210
+    assert table["numbers"]["row"] == list(range(1, 211))
 
 
 def test_every_finished_job_has_a_card_and_its_curve(pages, stores, run):
@@ -138,36 +163,52 @@ def test_every_finished_job_has_a_card_and_its_curve(pages, stores, run):
     finished = read_record(stores(12), run).finished
     cards = [attrs["id"] for attrs in page.all("article")]
     assert cards == [f"job-{job.job_id}" for job in finished]
-    assert set(_data_of(page)["jobs"]) == {job.job_id for job in finished if job.image}
+    jobs = page.packed("jobs")["jobs"]
+    assert {job_id for job_id, job in jobs.items() if job["curve"]} == {job.job_id for job in finished if job.image}
 
 
 def test_a_single_job_is_shown_open(pages):
-    """One row: its curves are there at once, without an overview of one line."""
+    """One row: its curves are there at once, without an overview of one line or a table of one row."""
     page, _ = pages(1)
-    assert any("open" in attrs for attrs in page.all("details"))
-    assert not any(attrs.get("id") == "losses" for _, attrs in page.tags)
+    assert any("data-curves" in attrs for attrs in page.all("div"))
+    sections = {attrs.get("id"): attrs for attrs in page.all("section")}
+    assert "losses" not in sections
+    assert "hidden" in sections["rows"]
 
 
-def test_large_runs_show_a_selection(pages):
-    """210 jobs: some of them, and the way to all rows."""
+def test_large_runs_show_a_sample_and_ranks(pages):
+    """210 jobs: cards of some of them, and lists of those that deserve a look."""
     page, _ = pages(210)
-    assert len(page.all("article")) == 50
-    assert "50 of 210 jobs" in page.text
+    assert len(page.all("article")) == selection.SAMPLE
+    for words in ("24 of 210 finished jobs", "Highest style loss", "Diverged", "Not converged", "Slowest"):
+        assert words in page.text
 
 
 def test_a_very_large_run_is_shown_in_part(stores, run, monkeypatch):
-    """Beyond some hundred jobs the report is about some of them: it says of how many, and counts all."""
+    """Beyond the rows that a page holds, it says of how many it is, and counts all."""
     monkeypatch.setattr(selection, "DRAWN", 200)
-    monkeypatch.setattr(sheets, "PAGES", 1)
+    monkeypatch.setattr(listing, "LISTED", 100)
     files = stores(210)
-    record = read_record(files, run)
-    assert (len(record.jobs), record.totals.jobs, record.totals.made) == (200, 210, 208)
-    assert record.totals.bytes == sum(len(files.read(entry.path)) for entry in files.list("images"))
-    page = Page(files.read(write_report(files, run)).decode())
+    findings = read_findings(files, run)
+    assert findings.record.totals.jobs == 210
+    assert findings.listing.rows["row"].iloc[[0, -1]].tolist() == [1, 210], "evenly spread, both ends among them"
+    assert findings.record.totals.bytes == sum(len(files.read(entry.path)) for entry in files.list("images"))
+    page = Page(files.read(write_report(files, run, Limits(pages=1, seconds=None))).decode())
     assert "210 rows: 208 done" in page.text
-    assert "of 210 jobs: the lowest" in page.text
-    assert "are about 200 of 210 jobs" in page.text
-    assert "further pages of them are not drawn" in page.text
+    assert "about 100 of 210 rows" in page.text
+    assert "1 further page is not drawn" in page.text
+    monkeypatch.undo()
+    write_report(files, run)
+
+
+def test_a_table_that_is_too_large_is_cut(stores, run, monkeypatch):
+    """Rows that do not fit into the table's bytes are left out, and the page says so."""
+    monkeypatch.setattr(row_table, "BYTES", 4000)
+    files = stores(210)
+    page = Page(files.read(write_report(files, run)).decode())
+    assert len(page.scripts["table"]) <= 4000
+    assert 0 < page.packed("table")["count"] < 210
+    assert f"{page.packed('table')['count']} of 210 rows" in page.text
     monkeypatch.undo()
     write_report(files, run)
 
@@ -196,16 +237,28 @@ def test_pictures_share_their_room(stores, run):
     few, many = ([*read_record(stores(rows), run).finished] for rows in (1, 210))
     assert picture_edge(few, 8) == RESULT_EDGES[1]
     assert picture_edge(many, 8) < picture_edge(many[:50], 8)
+    assert picture_edge(many, 8, 10_000) == RESULT_EDGES[0]
 
 
 def test_cards_tell_jobs_apart(stores, run):
     """The settings that vary are on the card, the others are not; equal rows share one card."""
-    record = read_record(stores(12), run)
-    cards = make_cards(record.finished, select(record.finished, run), Pictures(stores(12)))
+    jobs = read_record(stores(12), run).finished
+    cards = [*make_cards(jobs, axes(jobs), Album(Pictures(stores(12)))).values()]
     assert cards[6].facts == {"style_weight": "100000", "seed": "0"}
     assert cards[6].job.label == "faint"
     assert cards[0].job.rows == (1, 7)
     assert cards[0].job.label == "Tübingen × style 0"
+
+
+def test_a_picture_is_embedded_once(stores, run):
+    """The same input of two jobs is one picture; what the page shows nowhere goes into its data."""
+    first, second = read_record(stores(12), run).finished[:2]
+    album = Album(Pictures(stores(12)))
+    cards = make_cards([first, second], [], album)
+    contents = [cards[job.job_id].steps[0] for job in (first, second)]
+    assert contents[0].key == contents[1].key
+    assert [album.place(thumb) for thumb in contents] == [True, False]
+    assert list(album.unplaced([*contents, cards[first.job_id].result])) == [cards[first.job_id].result.key]
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,18 @@
-"""The page in a real browser, without a network."""
+"""The pages in a real browser, without a network."""
 
+import csv
+import io
 import shutil
 
 import pytest
 
-from stylize_core.report import write_report
+from stylize_core.manifest import Manifest, Row
+from stylize_core.report import publish_rows, write_report
+from stylize_core.report.compare_page import write_comparison
 
 pytestmark = pytest.mark.slow
+
+SCHEMES = ["light", "dark"]
 
 
 @pytest.fixture(scope="module")
@@ -21,31 +27,202 @@ def browser():
         yield starter.chromium.launch(executable_path=chromium, args=arguments)
 
 
+@pytest.fixture(scope="module")
+def published(stores, run):
+    """Returns a function: number of rows -> the path of the report of a store with so many."""
+    made = {}
+
+    def path(rows):
+        if rows not in made:
+            publish_rows(stores(rows), run)
+            made[rows] = stores(rows).local_path(write_report(stores(rows), run))
+        return made[rows]
+
+    return path
+
+
+@pytest.fixture
+def opened(browser):
+    """Returns a function that opens a page; in the end nobody may have complained and nothing have been fetched."""
+    complaints, fetched, contexts, pages = [], [], [], []
+
+    def open_page(path, *, width=1280, scheme="light"):
+        context = browser.new_context(offline=True, viewport={"width": width, "height": 900}, color_scheme=scheme)
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("dialog", lambda dialog: complaints.append(f"a script ran: {dialog.message}"))
+        page.on("request", lambda request: fetched.append(request.url))
+        page.goto(path.as_uri())
+        page.locator("[data-ready=all]").wait_for()
+        contexts.append(context)
+        pages.append(path)
+        return page
+
+    yield open_page
+    roots = tuple(path.parents[2].as_uri() for path in pages)
+    for context in contexts:
+        context.close()
+    assert complaints == []
+    assert [url for url in fetched if not url.startswith(("data:", "blob:", *roots))] == []
+
+
+def _shown(page, column):
+    """The cells of a column of the table, from its first row."""
+    heads = page.locator("#rows-head th").evaluate_all("cells => cells.map((cell) => cell.dataset.key)")
+    return page.locator(f"#rows-body tr > :nth-child({heads.index(column) + 1})").all_inner_texts()
+
+
 @pytest.mark.parametrize("rows", [1, 12, 210])
-def test_the_page_renders(browser, stores, run, rows):
-    """Every visible chart is drawn, nothing is fetched, nothing is complained of, nothing is wider than a phone."""
-    files = stores(rows)
-    path = files.local_path(write_report(files, run))
-    context = browser.new_context(offline=True, viewport={"width": 390, "height": 800})
-    page = context.new_page()
-    complaints, fetched = [], []
-    page.on("console", lambda message: complaints.append(message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("request", lambda request: fetched.append(request.url))
-    page.goto(path.as_uri())
+def test_the_page_renders(opened, published, rows):
+    """Every visible chart is drawn, nothing is wider than a phone, and the page alone is read."""
+    page = opened(published(rows), width=390)
     page.locator(".chart svg").first.wait_for()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    assert complaints == []
-    assert [url for url in fetched if not url.startswith("data:")] == [path.as_uri()]
+    assert page.evaluate("[...document.images].every((image) => image.src && image.complete && image.naturalWidth)")
 
 
-def test_a_card_opens_with_its_curves(browser, stores, run):
-    """By keyboard: the summary is reached, opened, and draws terms and layers."""
-    files = stores(12)
-    page = browser.new_context(offline=True).new_page()
-    page.goto(files.local_path(write_report(files, run)).as_uri())
-    card = page.locator("article").first
-    card.locator("summary").focus()
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("rows", [1, 12, 210])
+def test_there_are_no_barriers(opened, published, rows, scheme):
+    """The checker axe finds nothing serious: on the page, and in an opened row."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    page = opened(published(rows), scheme=scheme)
+    page.locator(".chart svg").first.wait_for()
+    _assert_no_barriers(axe, page)
+    page.locator("[data-open]").first.click()
+    page.locator("dialog .chart svg").first.wait_for()
+    _assert_no_barriers(axe, page)
+
+
+def _assert_no_barriers(axe, page):
+    found = axe.run(page).response["violations"]
+    serious = [one for one in found if one["impact"] in ("serious", "critical")]
+    assert [(one["id"], one["nodes"][0]["html"]) for one in serious] == []
+
+
+def test_rows_are_filtered(opened, published):
+    """By words and by choice; the number of rows found is said, and cleared again."""
+    page = opened(published(12))
+    assert page.locator("#found").inner_text() == "12 rows"
+    page.get_by_label("Search").fill("style SCRIPT")
+    assert page.locator("#found").inner_text() == "5 of 12 rows"
+    page.get_by_label("Status", exact=True).select_option(label="failed")
+    assert _shown(page, "row") == ["6", "10"]
+    page.get_by_label("Search").fill("nothing like it")
+    assert page.locator("#rows-body tr").count() == 0
+    page.get_by_role("button", name="Clear").click()
+    assert page.locator("#found").inner_text() == "12 rows"
+
+
+def test_rows_are_sorted(opened, published):
+    """A column head sorts by its figures, the highest first, and turns; rows without one come last."""
+    page = opened(published(12))
+    head = page.locator("th[data-key=final_style]")
+    for order, way in (("descending", -1), ("ascending", 1)):
+        head.get_by_role("button").click()
+        assert head.get_attribute("aria-sort") == order
+        cells = _shown(page, "final_style")
+        figures = [float(cell) for cell in cells if cell]
+        assert figures == sorted(figures, key=lambda value: way * value)
+        assert cells[len(figures) :] == [""] * (12 - len(figures))
+    page.locator("th[data-key=style] button").click()
+    names = _shown(page, "style")
+    assert names == sorted(names)
+
+
+def test_pages_are_turned(opened, published):
+    """50 rows at a time; whoever turns pages by keyboard stays on the button."""
+    page = opened(published(210))
+    assert _shown(page, "row") == [str(row) for row in range(1, 51)]
+    page.get_by_role("button", name="Next").focus()
     page.keyboard.press("Enter")
-    card.locator(".chart svg").nth(1).wait_for()
-    assert card.locator(".chart svg").count() == 2
+    page.keyboard.press("Enter")
+    assert _shown(page, "row")[0] == "101"
+    page.get_by_role("button", name="Last").click()
+    assert _shown(page, "row") == [str(row) for row in range(201, 211)]
+
+
+def test_a_row_opens_by_keyboard(opened, published):
+    """Its strip, curves by term and layer, figures; Escape closes it and gives the focus back."""
+    page = opened(published(12))
+    row = page.get_by_role("button", name="open row 1:")
+    row.focus()
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog")
+    dialog.locator(".chart svg").nth(1).wait_for()
+    assert dialog.get_by_role("heading").first.inner_text() == "Tübingen × style 0"
+    assert dialog.locator(".strip img").count() == 3
+    assert "348.5" in dialog.inner_text()
+    page.keyboard.press("Escape")
+    assert not dialog.is_visible()
+    assert row.evaluate("element => element === document.activeElement")
+
+
+def test_a_row_is_left_for_the_next(opened, published):
+    """In the table's order; a failed one tells its error, with a script as mere text."""
+    page = opened(published(12))
+    page.get_by_label("Status", exact=True).select_option(label="failed")
+    page.get_by_role("button", name="open row 6:").click()
+    dialog = page.get_by_role("dialog")
+    assert "it is diverged · =cmd() is <b>no</b> advice" in dialog.inner_text()
+    dialog.get_by_role("button", name="Next").click()
+    assert dialog.get_by_role("heading").first.inner_text() == "<script>alert(1)<!-- × style 2"
+    assert "image_truncated" in dialog.inner_text()
+    dialog.get_by_role("button", name="Close").click()
+
+
+def test_a_row_without_pictures_on_the_page_shows_the_stores(opened, published):
+    """Of a large run most images are not embedded: they come from the store beside the page."""
+    page = opened(published(210))
+    page.locator("#rows-body button").nth(30).click()
+    image = page.locator("dialog .strip img").last
+    image.wait_for()
+    assert image.evaluate("image => image.decode().then(() => image.naturalWidth)") == 96
+
+
+def test_a_row_is_a_manifest(opened, published, stores, run):
+    """The line to copy loads as a manifest row that asks for the same job."""
+    page = opened(published(12))
+    page.get_by_role("button", name="open row 8:").click()
+    text = page.get_by_label("As a manifest").input_value()
+    (line,) = csv.DictReader(io.StringIO(text))
+    assert (line["id"], line["preset"], line["style_weight"]) == ("faint", "default", "100000")
+    assert (line["size"], line["steps"]) == ("96", "40")
+    (row,) = Manifest(io.BytesIO(text.encode()), "/elsewhere/line.csv")
+    assert isinstance(row, Row)
+    page.get_by_role("button", name="Copy").click()
+    page.get_by_text("copied").wait_for()
+
+
+def test_losses_are_split(opened, published):
+    """By style: a legend of eight, medians by step, and a bar for each of the 15 styles at the end."""
+    page = opened(published(210))
+    page.get_by_label("Show").select_option("style")
+    page.locator("#at-the-end .chart svg").nth(3).wait_for()
+    assert page.locator("#losses-legend i").count() == 8
+    assert page.get_by_label("style loss at the end by style").count() == 1
+    assert page.get_by_label("Show").evaluate("element => element === document.activeElement")
+
+
+def test_the_page_prints(opened, published):
+    """On paper: pictures, charts and the table, without controls."""
+    page = opened(published(12))
+    page.locator(".chart svg").first.wait_for()
+    page.emulate_media(media="print")
+    assert not page.locator("#filters").is_visible()
+    assert page.locator(".chart svg").first.is_visible()
+    assert len(page.pdf()) > 50_000
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_two_runs_compared(opened, published, stores, run, scheme):
+    """The page renders, a pair opens with both images, and there are no barriers."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    published(12)
+    page = opened(stores(12).local_path(write_comparison(stores(12), run, run)), scheme=scheme)
+    _assert_no_barriers(axe, page)
+    assert _shown(page, "change_final_style")[0] == "0.0 %"
+    page.locator("#rows-body button").first.click()
+    assert page.locator("dialog .strip img").count() == 2
+    _assert_no_barriers(axe, page)

@@ -5,7 +5,9 @@ import pyarrow as pa
 import pytest
 
 from stylize_core.report import selection
-from stylize_core.report.selection import FAILED, RANKED, draw
+from stylize_core.report.joining import read_record
+from stylize_core.report.listing import read_listing
+from stylize_core.report.selection import FAILED, RANKED, draw, select
 
 
 def _jobs(count, **columns):
@@ -69,3 +71,34 @@ def test_a_large_run_without_a_result(status):
     """Nothing can be ranked: there is no error."""
     drawn = _drawn(_jobs(600, status=[status] * 600, final_total=pa.nulls(600, pa.float32())))
     assert len(drawn) == (selection.DRAWN if status == "failed" else 0)
+
+
+def test_small_runs_show_every_job(stores, run):
+    """Up to 200 jobs there is nothing to choose."""
+    jobs = read_record(stores(12), run).finished
+    ids = [job.job_id for job in jobs]
+    assert select(jobs, run, set()) == (ids, ids)
+
+
+def test_large_runs_show_a_sample_and_the_ranked_jobs(stores, run):
+    """The sample is of sound jobs with a picture, the same each time; ranked jobs are shown beside it."""
+    jobs = read_record(stores(210), run).finished
+    ranked = {jobs[0].job_id, jobs[-1].job_id}
+    gallery, shown = select(jobs, run, ranked)
+    assert len(gallery) == selection.SAMPLE
+    assert set(shown) == {*gallery, *ranked}
+    assert ranked.isdisjoint(gallery)
+    order = [job.job_id for job in jobs]
+    assert shown == sorted(shown, key=order.index)
+    assert (gallery, shown) == select(jobs, run, ranked)
+    assert gallery != select(jobs, "another run", ranked)[0]
+    assert not {job.job_id for job in jobs if job.status == "failed"} & set(gallery)
+
+
+def test_wanted_jobs_are_drawn(stores, run, monkeypatch):
+    """Whatever is drawn of a large run, jobs that are asked for are among them, in the manifest's order."""
+    monkeypatch.setattr(selection, "DRAWN", 80)
+    order = [job.job_id for job in read_record(stores(210), run, ()).jobs]
+    left = sorted({line["job_id"] for line in read_listing(stores(210), run).rows.to_dict("records")} - set(order))[:3]
+    jobs = [job.job_id for job in read_record(stores(210), run, left).jobs]
+    assert set(jobs) == {*order, *left}

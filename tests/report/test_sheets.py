@@ -2,16 +2,18 @@
 
 import io
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from stylize_core.report import sheets
-from stylize_core.report.canvas import ALARM, PAGE_LIMIT, PAPER, Box, Canvas
+from stylize_core.errors import UsageError
+from stylize_core.report.canvas import ALARM, PAGE_BYTES, PAGE_LIMIT, PAPER, Box, Canvas
 from stylize_core.report.grid_sheet import draw_grid, frame_grid, split_grid
 from stylize_core.report.grids import Grid, Tile
 from stylize_core.report.joining import read_record
 from stylize_core.report.pictures import Pictures
-from stylize_core.report.sheets import cell_size, strip_pages, write_sheets
+from stylize_core.report.sheet_pages import cell_size, strip_pages
+from stylize_core.report.sheets import NIGHTLY, Limits, limits_of, write_sheets
 from stylize_core.report.strip_sheet import make_strip, snapshots
 from stylize_core.store import layout
 from stylize_core.store.files import Files
@@ -30,8 +32,8 @@ def _large_grid(rows, columns):
 @pytest.mark.parametrize(
     ("rows", "names"),
     [
-        (1, ["strips-001.jpg"]),
-        (12, ["matrix.jpg", "sweep-style_weight.jpg", "sweep-seed.jpg", "strips-001.jpg"]),
+        (1, ["strips.jpg"]),
+        (12, ["matrix.jpg", "sweep-style_weight.jpg", "sweep-seed.jpg", "strips.jpg"]),
         (210, ["matrix.jpg", "strips-001.jpg", "strips-002.jpg"]),
     ],
 )
@@ -117,7 +119,7 @@ def test_strips_of_many_jobs_fill_several_pages(stores, run):
     """Each finished job has its strip, on pages within the limit."""
     files = stores(210)
     jobs = read_record(files, run).finished
-    pages = strip_pages(jobs, (256, 256), Pictures(files))
+    pages = strip_pages(jobs, (256, 256), "All jobs", Pictures(files))
     assert len(pages) > 4
     assert max(pages[0].draw().image.size) <= PAGE_LIMIT
 
@@ -147,19 +149,53 @@ def test_a_damaged_picture_counts_as_missing(tmp_path):
     assert Pictures(files).thumbnail("images/aa/b.png", 8) is None
 
 
-def test_pages_are_bounded(stores, run, monkeypatch):
+def test_pages_are_bounded(stores, run):
     """The first page of each sheet before the second of any; what is not drawn is counted, and old pages go."""
     files = stores(210)
-    before = write_sheets(files, read_record(files, run), Pictures(files))
+    record = read_record(files, run)
+    before = write_sheets(files, record, Pictures(files))
     assert before.undrawn == 0
     files.publish(layout.run(run, "contact-sheets/sweep-of-old-001.jpg"), b"")
-    monkeypatch.setattr(sheets, "PAGES", 2)
-    drawn = write_sheets(files, read_record(files, run), Pictures(files))
+    drawn = write_sheets(files, record, Pictures(files), Limits(pages=1, seconds=None))
     names = [sheet.name for sheet in drawn.files]
     assert names == ["contact-sheets/matrix.jpg", "contact-sheets/strips-001.jpg"]
     assert drawn.undrawn == len(before.files) - 2
-    assert [entry.path for entry in files.list(layout.run(run, "contact-sheets"))] == [
-        layout.run(run, name) for name in names
-    ]
-    monkeypatch.undo()
-    write_sheets(files, read_record(files, run), Pictures(files))
+    others = ["contact-sheets/index.html", *(name.replace("/", "/small/") for name in names)]
+    listed = [entry.path for entry in files.list(layout.run(run, "contact-sheets"))]
+    assert listed == sorted(layout.run(run, name) for name in [*names, *others])
+    write_sheets(files, record, Pictures(files))
+
+
+def test_time_is_bounded(stores, run):
+    """When the time is over no further page is begun; one is drawn in any case."""
+    files = stores(210)
+    drawn = write_sheets(files, read_record(files, run), Pictures(files), Limits(pages=60, seconds=0.0))
+    assert [sheet.name for sheet in drawn.files] == ["contact-sheets/matrix.jpg"]
+    assert drawn.undrawn == 2
+
+
+def test_limits_as_an_option():
+    """A number of pages, or all of them, takes as long as it takes; anything else is refused."""
+    assert limits_of(None) == NIGHTLY
+    assert limits_of("7") == Limits(pages=7, seconds=None)
+    assert limits_of("all") == Limits(pages=None, seconds=None)
+    for given in ("0", "-1", "many", ""):
+        with pytest.raises(UsageError, match="no number of pages"):
+            limits_of(given)
+
+
+def test_the_bytes_of_a_page_are_bounded():
+    """Noise, which no JPEG makes small, loses quality and then size, until it is within the limit."""
+    canvas = Canvas(3000, 3000)
+    noise = np.random.default_rng(0).integers(0, 256, (3000, 3000, 3), dtype=np.uint8)
+    canvas.image.paste(Image.fromarray(noise))
+    data = canvas.jpeg()
+    assert len(data) <= PAGE_BYTES
+    assert 1000 < Image.open(io.BytesIO(data)).width < 3000
+
+
+def test_a_plain_page_keeps_its_quality():
+    """Where it is small anyway a page is neither scaled nor loses colours."""
+    image = Image.open(io.BytesIO(Canvas(3000, 3000).jpeg()))
+    assert image.size == (3000, 3000)
+    assert {component[1:3] for component in image.layer} == {(1, 1)}

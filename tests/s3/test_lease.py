@@ -14,8 +14,8 @@ import pytest
 from stylize_core.errors import StoreLocked, StoreUnusable
 from stylize_core.store import layout
 from stylize_core.store.files import Files
-from stylize_core.store.holder import Holder, newest_holder
-from stylize_core.store.lease import Lease, check_held
+from stylize_core.store.holder import Holder, check_held, newest_holder
+from stylize_core.store.lease import Lease
 
 pytestmark = pytest.mark.slow
 

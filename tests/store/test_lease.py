@@ -20,8 +20,8 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from stylize_core.errors import Stopped, StoreDenied, StoreFull, StoreLocked, StoreUnusable
 from stylize_core.store.files import Files
-from stylize_core.store.holder import Holder, newest_holder
-from stylize_core.store.lease import Lease, check_held
+from stylize_core.store.holder import Holder, check_held, newest_holder
+from stylize_core.store.lease import Lease
 from stylize_core.store.store import open_store
 
 RENEW_S = 0.05
@@ -169,6 +169,10 @@ def test_a_killed_holder_is_replaced_at_once(local: Files) -> None:
         Lease.acquire(local)
     holder.send_signal(signal.SIGKILL)
     os.waitid(os.P_PID, holder.pid, os.WEXITED | os.WNOWAIT)
+    left = newest_holder(local)
+    assert left is not None
+    with pytest.raises(StoreLocked, match=f"the run that held this store is over: process {holder.pid}"):
+        check_held(local, left)  # as a worker of its run would
     start = time.monotonic()
     with Lease.acquire(local):
         assert time.monotonic() - start < 1
@@ -287,6 +291,15 @@ def test_a_worker_asks_with_the_holder(files: Files) -> None:
         files.publish("lease/00000002.json", elsewhere(2).to_json())
         with pytest.raises(StoreLocked, match="on elsewhere"):
             check_held(files, holder)
+
+
+def test_nobody_works_for_a_run_that_is_over(local: Files) -> None:
+    """What a run's workers have finished when it gives the lease back, they may not commit any more."""
+    with acquire(local) as lease:
+        holder = lease.holder
+        check_held(local, holder)
+    with pytest.raises(StoreLocked, match="is over"):
+        check_held(local, holder)
 
 
 class Careless(MemoryFileSystem):

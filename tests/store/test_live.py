@@ -4,15 +4,17 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stylize_core.errors import StoreUnusable
+from stylize_core.store import ledger
 from stylize_core.store import live as reading
 from stylize_core.store.commits import publish_commit
 from stylize_core.store.files import Files
-from stylize_core.store.ledger import live_results
+from stylize_core.store.ledger import live_results, read_results
 from stylize_core.store.live import live_lines, live_table
 from stylize_core.store.records import RESULTS, Outcome
 
@@ -50,13 +52,29 @@ def test_memory_holds_some_at_a_time(files: Files, outcome: MakeOutcome, monkeyp
 
 
 def test_a_store_that_is_compacted_meanwhile(files: Files, outcome: MakeOutcome) -> None:
-    """A file that is gone since it was listed is an error that passes, not a job forgotten."""
+    """A file that goes between the two readings is an error that passes, not a job forgotten."""
     for n in range(3):
         publish_commit(files, f"c{n}", [outcome(f"aa{n}")])
-    lines = live_lines(files, ["job_id"])
-    reading_paths = reading.results_paths(files)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reading, "results_paths", lambda _: [*reading_paths, "results/gone.parquet"])
+        patch.setattr(reading, "LINES", 1)
+        lines = live_lines(files, ["job_id"])
+        next(lines)
+        files.delete(["results/c1.parquet"])
         with pytest.raises(StoreUnusable, match="compacted while it was read") as raised:
             next(lines)
     assert raised.value.retryable
+
+
+@pytest.mark.parametrize("read", [read_results, lambda files: live_table(files, RESULTS.names)])
+def test_files_that_go_while_they_are_read_are_listed_again(
+    files: Files, outcome: MakeOutcome, read: Callable[[Files], pa.Table], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader that listed a store before it was compacted lists it again; one that never keeps up gives up."""
+    publish_commit(files, "c1", [outcome("aa01")])
+    listings, stale = iter(range(100)), ["results/gone.parquet"]
+    listed = ledger.results_paths
+    monkeypatch.setattr(ledger, "results_paths", lambda files: listed(files) + (stale if next(listings) < 2 else []))
+    assert read(files)["job_id"].to_pylist() == ["aa01"]
+    monkeypatch.setattr(ledger, "results_paths", lambda files: listed(files) + stale)
+    with pytest.raises(StoreUnusable, match="try again"):
+        read(files)

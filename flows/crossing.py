@@ -1,0 +1,145 @@
+"""`stylize cross`: manifests from folders, class trees and sweeps, or from a result."""
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from flows.console import counted, out
+from flows.pair import SetOption, values
+from stylize_core.errors import InputError, UsageError
+from stylize_core.job import public_uri
+
+
+def _images(help: str) -> Parameter:
+    return Parameter(help=help, consume_multiple=True, negative="", show_default=False)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draw:
+    """What the seed decides; each says its meaning in the help."""
+
+    styles_per_content: Annotated[
+        int | None,
+        Parameter(help="So many random styles for each content; every style unless given.", show_default=False),
+    ] = None
+    seed: Annotated[int, Parameter(help="Of all that is drawn: styles and splits.")] = 0
+    val_style: Annotated[
+        list[str] | None, _images("Styles that validation and test contents get, and training contents never.")
+    ] = None
+    disjoint_styles: Annotated[
+        float | None,
+        Parameter(help="Instead of --val-style: so large a share of --style (0.1 is a tenth).", show_default=False),
+    ] = None
+    split: Annotated[
+        float | None,
+        Parameter(help="So large a share of each class becomes the validation split.", show_default=False),
+    ] = None
+
+
+ALL = Draw()
+"""Every style for each content, and no splits but those that folders make."""
+
+
+def cross(
+    *,
+    content: Annotated[
+        list[str] | None,
+        _images("Images, folders, quoted patterns, or class trees: CLASS/FILE or SPLIT/CLASS/FILE."),
+    ] = None,
+    style: Annotated[list[str] | None, _images("Images, folders or quoted patterns.")] = None,
+    draw: Draw = ALL,
+    sweep: Annotated[
+        list[str] | None,
+        Parameter(
+            help="Values to try, such as: --sweep style_weight=1e5,1e6 steps=100,300; several settings make a grid.",
+            consume_multiple=True,
+            negative="",
+            show_default=False,
+        ),
+    ] = None,
+    set: SetOption = None,
+    from_image: Annotated[
+        str | None,
+        Parameter(help="Write the row that makes this result image again, in place of a cross.", show_default=False),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        Parameter(name=["--output", "-o"], help="The manifest to write; printed unless given.", show_default=False),
+    ] = None,
+) -> int:
+    """Write a manifest: every pair of contents and styles, random pairs, or sweeps over settings."""
+    from stylize_core.manifest import folder_of, write_manifest
+
+    if from_image:
+        rows = [_row_of(from_image)]
+    elif content and style:
+        rows = _crossed(
+            content,
+            style,
+            draw,
+            {name: tried.split(",") for name, tried in values(sweep, "--sweep").items()},
+            values(set, "--set"),
+        )
+    else:
+        what = "a cross needs contents and styles"
+        raise UsageError(what, where="stylize cross", todo="give --content and --style, or --from-image FILE")
+    if output is None:
+        sys.stdout.write(write_manifest(rows, None).decode())
+        return 0
+    try:
+        output.write_bytes(write_manifest(rows, folder_of(str(output))))
+    except OSError as error:
+        what = f"the manifest cannot be written: {error.strerror}"
+        raise UsageError(what, where=str(output), todo="name a file in a folder that you may write") from error
+    out.print(f"{counted(len(rows), 'row')}: {output}", markup=False, soft_wrap=True)
+    return 0
+
+
+def _crossed(
+    content: list[str], style: list[str], draw: Draw, sweeps: dict[str, list[str]], columns: dict[str, str]
+) -> list[dict[str, str]]:
+    from stylize_core.manifest import contents_in, images_in, part_styles, split_off
+    from stylize_core.manifest import cross as make_cross
+
+    contents = [one for name in content for one in contents_in(name)]
+    styles, val_styles = (
+        [path for name in names for path in images_in(name)] for names in (style, draw.val_style or [])
+    )
+    if draw.split is not None:
+        contents = split_off(contents, draw.split, draw.seed)
+    if draw.disjoint_styles is not None and val_styles:
+        what = "styles of validation are given and drawn"
+        raise UsageError(what, where="--val-style, --disjoint-styles", todo="give one of the two")
+    if draw.disjoint_styles is not None:
+        styles, val_styles = part_styles(styles, draw.disjoint_styles, draw.seed)
+    return make_cross(
+        contents,
+        styles,
+        val_styles=val_styles,
+        styles_per_content=draw.styles_per_content,
+        seed=draw.seed,
+        sweeps=sweeps,
+        columns=columns,
+    )
+
+
+def _row_of(image: str) -> dict[str, str]:
+    from stylize_core.engine.encode import read_metadata
+    from stylize_core.manifest import row_from_settings
+    from stylize_core.settings import Settings
+    from stylize_core.store.inputs import read_input
+
+    advice = "name a result of a store, as it was written there"
+    try:
+        record = read_metadata(read_input(image)).get("stylize")
+    except InputError as error:
+        raise UsageError(error.what, where=public_uri(image), todo=advice) from error
+    if record is None:
+        raise UsageError("the image holds no settings", where=public_uri(image), todo=advice)
+    made = json.loads(record)
+    return row_from_settings(made["content"], made["style"], made["init"], Settings.from_dict(made["settings"]))

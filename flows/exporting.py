@@ -1,0 +1,125 @@
+"""`stylize export`: a run's images as a data set."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from flows.console import counted, err, out, show_error, size, words
+from flows.stop import StopFlag
+from stylize_core.errors import StoreError, UsageError
+
+if TYPE_CHECKING:
+    from stylize_core.export import Exported
+
+EXIT_FAILED = 1
+
+LINE_SECONDS = 10.0
+"""Pause between two lines where there is no terminal."""
+
+
+def export(
+    store: Annotated[str, Parameter(help="The store.")],
+    /,
+    *,
+    format: Annotated[
+        Literal["imagefolder", "webdataset", "parquet"],
+        Parameter(help="imagefolder: split/class/name.png; webdataset: tar shards; parquet: images inside."),
+    ],
+    output: Annotated[
+        str, Parameter(name=["--output", "-o"], help="Folder or fsspec URL: new, empty, or with the same export in it.")
+    ],
+    run: Annotated[str | None, Parameter(help="Name of the run; the newest unless given.", show_default=False)] = None,
+    shard_size: Annotated[
+        str | None,
+        Parameter(
+            help="Of tar and Parquet files: images, such as 1000, or bytes, such as 500MB; 128MB unless given.",
+            show_default=False,
+        ),
+    ] = None,
+) -> int:
+    """Write a run's images as a data set, with what made each: classes, splits, style, settings, your own columns.
+
+    Run the same command again to go on after a stop: the data set's bytes are the same.
+    """
+    from stylize_core.export import ShardSize, Watch
+    from stylize_core.export import export as write_export
+    from stylize_core.report.rows import latest_run
+    from stylize_core.store.files import Files
+    from stylize_core.store.store import open_store
+
+    if shard_size and format == "imagefolder":
+        raise UsageError("a class tree has no shards", where="--shard-size", todo="leave it out, or use another format")
+    shards = ShardSize.parse(shard_size) if shard_size else ShardSize()
+    files, target = open_store(store, create=False), Files(output)
+    with StopFlag() as stop, _Progress() as look:
+        try:
+            watch = Watch(begun=look.begun, progressed=look.progressed, should_stop=stop)
+            exported = write_export(files, run or latest_run(files), target, format, shards, watch)
+        except StoreError as error:
+            if not look.images:
+                raise
+            show_error(error)  # in the middle of it
+            return EXIT_FAILED
+    _show(exported, target.public_uri)
+    return 0
+
+
+def _show(exported: Exported, uri: str) -> None:
+    splits = words(exported.splits)
+    kept = f"; {exported.kept:,} of them were there already" if exported.kept else ""
+    classes = f"{exported.classes:,} class{'' if exported.classes == 1 else 'es'}"
+    out.print(
+        f"{counted(exported.images, 'image')} ({size(exported.bytes)}) in {classes}: {splits}{kept}", soft_wrap=True
+    )
+    if exported.left_out:
+        out.print(f"left out, because they have no image: {words(exported.left_out)}", soft_wrap=True)
+    out.print(f"data set: {uri}", markup=False, soft_wrap=True)
+
+
+class _Progress:
+    """A bar on a terminal, plain lines now and then elsewhere.
+
+    Attributes:
+        images: in all; 0 before the first may be written.
+    """
+
+    def __init__(self) -> None:
+        self.images = 0
+        self._told = time.monotonic()
+        self._task: TaskID | None = None
+        self._bar = Bar(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=err,
+            disable=not err.is_terminal,
+        )
+
+    def __enter__(self) -> _Progress:
+        """Shows nothing yet."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Ends the bar."""
+        self._bar.stop()
+
+    def begun(self, images: int) -> None:
+        """Starts the bar."""
+        self.images = images
+        self._bar.start()
+        self._task = self._bar.add_task("images", total=images)
+
+    def progressed(self, images: int) -> None:
+        """Moves the bar, or writes a line now and then."""
+        if self._task is not None:
+            self._bar.update(self._task, completed=images)
+        if not err.is_terminal and time.monotonic() - self._told > LINE_SECONDS:
+            self._told = time.monotonic()
+            print(f"{images}/{self.images} images", file=sys.stderr, flush=True)  # noqa: T201

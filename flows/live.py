@@ -1,0 +1,133 @@
+"""`stylize status --watch`: a run as its store shows it, until it ends. Reads the store alone."""
+
+import time
+from collections.abc import Iterator
+
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from flows.console import counted, duration, out, words
+from flows.stop import EXIT_STOPPED
+from stylize_core.store.files import Files
+from stylize_core.store.following import Follower, View
+from stylize_core.store.lease import PATIENCE_S
+
+EXIT_ENDED, EXIT_GONE = 0, 1
+
+ACTIONS = {"run": "to compute", "skip": "done before", "keep_failed": "failed before, kept", "reject": "rejected"}
+
+UNITS = ((1, "a second"), (60, "a minute"), (3600, "an hour"))
+
+ERRORS = 5
+"""Error codes told, at most."""
+
+
+def watch(files: Files, every: float) -> int:
+    """Shows the newest run until it ends; returns the exit code: 0, 1 where its process is gone, 130 after Ctrl-C.
+
+    Args:
+        files: of the store.
+        every: seconds between two looks.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    follower = Follower(files)
+    try:
+        return (_on_terminal if out.is_terminal else _as_lines)(follower, every)
+    except KeyboardInterrupt:
+        return EXIT_STOPPED
+
+
+def _on_terminal(follower: Follower, every: float) -> int:
+    with Live(console=out, auto_refresh=False) as live:
+        for view in _views(follower, every):
+            live.update(picture(view, time.time()), refresh=True)
+    return _end(view)
+
+
+def _as_lines(follower: Follower, every: float) -> int:
+    for view in _views(follower, every):
+        out.print(f"{time.strftime('%H:%M:%S')} {line(view, time.time())}", markup=False, soft_wrap=True)
+    return _end(view)
+
+
+def _views(follower: Follower, every: float) -> Iterator[View]:
+    """Yields looks; the last one is of a run that has ended, or that nobody carries out."""
+    while True:
+        view = follower.look()
+        yield view
+        if view.holder is None or (view.rows is not None and view.has_begun):
+            return
+        time.sleep(every)
+
+
+def _end(view: View) -> int:
+    """Says how the run ended."""
+    if not view.run:
+        out.print("no run, and nobody writes to this store")
+    elif view.rows is not None:
+        out.print(f"run {view.run} has ended: {words(view.rows)}", soft_wrap=True)
+    else:
+        out.print(f"run {view.run} was cut off, and nobody writes to this store: run it again", soft_wrap=True)
+        return EXIT_GONE
+    return EXIT_ENDED
+
+
+def line(view: View, now: float) -> str:
+    """Returns a look as one line."""
+    if not view.has_begun:
+        return " · ".join(["a run is being planned, or its report drawn", *_holder(view)])
+    failed = [f"{view.failed:,} failed"] if view.failed else []
+    return " · ".join([f"{view.committed:,}/{view.jobs:,} jobs", *failed, *_pace(view, now), *_silence(view)])
+
+
+def picture(view: View, now: float) -> RenderableType:
+    """Returns a look as some lines with a bar."""
+    if not view.has_begun:
+        return Text(line(view, now))
+    bar = Table.grid(padding=(0, 1))
+    share = f"{100 * view.committed / max(view.jobs, 1):.0f} %"
+    progress = f"{view.committed:,} of {counted(view.jobs, 'job')}"
+    bar.add_row(ProgressBar(total=max(view.jobs, 1), completed=view.committed, width=40), share, progress)
+    actions = ((view.planned.get(action, 0), word) for action, word in ACTIONS.items())
+    planned = ", ".join(f"{count:,} {word}" for count, word in actions if count)
+    parts: list[RenderableType] = [Text(f"run {view.run}", "bold"), bar, Text(" · ".join(_pace(view, now)))]
+    if view.medians:
+        finals = ", ".join(f"{term} {value:.4g}" for term, value in view.medians.items())
+        parts.append(Text(f"last commit, medians: {finals}"))
+    if view.failed:
+        codes = ", ".join(f"{code} {count:,}" for code, count in list(view.errors.items())[:ERRORS])
+        parts.append(Text(f"{view.failed:,} failed: {codes}", "red"))
+    parts.append(Text(f"{counted(sum(view.planned.values()), 'row')}: {planned}", "dim"))
+    if view.holder:
+        parts.append(Text(" · ".join([*_holder(view), *_silence(view)]), "dim"))
+    return Group(*parts)
+
+
+def _pace(view: View, now: float) -> list[str]:
+    if not view.last_commit:
+        return ["nothing committed yet"]
+    left = view.seconds_left(now)
+    age = f"last commit {duration(max(0.0, now - view.last_commit))} ago"
+    return [*([_rate(view.rate)] if view.rate else []), *([f"{duration(left)} left"] if left is not None else []), age]
+
+
+def _rate(rate: float) -> str:
+    """Writes jobs a second in the unit in which they are a number to read."""
+    seconds, unit = next((one for one in UNITS if rate * one[0] >= 1), UNITS[-1])
+    return f"{rate * seconds:.3g} jobs {unit}"
+
+
+def _holder(view: View) -> list[str]:
+    holder = view.holder
+    return [f"process {holder.pid} on {holder.host} since {holder.since}"] if holder else []
+
+
+def _silence(view: View) -> list[str]:
+    """Says that the process does not show any more, which may mean that its machine is gone."""
+    is_silent = view.holder is not None and view.silent_seconds > PATIENCE_S
+    return [f"it has not shown for {duration(view.silent_seconds)}"] if is_silent else []

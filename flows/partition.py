@@ -1,0 +1,61 @@
+"""A partition in its own flow run, made by the same deployment: its chunks, under the lease of the run it is of."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from prefect.client.schemas.objects import State
+from prefect.states import Cancelled, Completed, Failed
+
+from flows.runners import FanOut
+from flows.stop import StopFlag
+from stylize_core.errors import Stopped, StoreError, StylizeError
+from stylize_core.options import Options
+from stylize_core.partition import Partition, open_partition
+from stylize_core.store.files import Files
+from stylize_core.store.holder import Holder, newest_holder
+from stylize_core.store.lease import Watch
+
+LOOK_SECONDS = 1.0
+"""Pause between two looks whether the run that sent the partition out is still there."""
+
+
+def carry_out_partition(options: Options, partition: Partition, fan_out: FanOut) -> State[Any]:
+    """Computes a partition and returns the final state of its flow run; what it means, the store tells."""
+    try:
+        with (
+            StopFlag() as stop,
+            open_partition(options, partition, should_stop=stop) as (work, holder),
+            _ends_with(work.bench.files, holder, stop),
+        ):
+            fan_out(work, stop)
+    except Stopped as error:
+        return Cancelled(message=str(error))
+    except StylizeError as error:
+        return Failed(message=str(error), data=error)
+    return Completed(message=f"{len(work.bench.committed)} of {work.jobs} jobs committed")
+
+
+@contextmanager
+def _ends_with(files: Files, holder: Holder, stop: StopFlag) -> Iterator[None]:
+    """A block that is asked to stop as soon as a holder has not the lease any more."""
+    ended = threading.Event()
+    thread = threading.Thread(target=_watch, args=(files, holder, stop, ended), name="run", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+
+
+def _watch(files: Files, holder: Holder, stop: StopFlag, ended: threading.Event) -> None:
+    watch = Watch()
+    while not ended.wait(LOOK_SECONDS):
+        try:
+            newest = newest_holder(files)
+        except StoreError:
+            continue  # that says nothing of the holder
+        if newest and (newest.token != holder.token or watch.is_free(newest)):
+            stop.ask()
+            return

@@ -1,0 +1,261 @@
+"""More chunks than one flow run bears: partitions of a run, each a flow run of its own under the run's lease.
+
+Where a deployment made the run and has room for more flow runs, it makes those of the partitions too, each in a
+process of its own, on whichever machine its worker finds. Else, and where an input's URL holds credentials, which must
+not lie in the store, partitions are flow runs in this process, one after another. What is done, the store tells.
+"""
+
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.exceptions import TerminationSignal
+from prefect.states import Cancelled, Completed, Failed
+
+from flows import here
+from flows.artifact import ProgressArtifact
+from flows.deployment import Deployment, cancel, state_of
+from flows.runners import Compute, FanOut
+from flows.stop import StopFlag
+from stylize_core.chunk import Chunk, Progress
+from stylize_core.chunks import Chunks
+from stylize_core.errors import PartitionLost, Stopped, StoreError, StylizeError
+from stylize_core.partition import publish_partition
+from stylize_core.run import Run
+from stylize_core.store import layout
+from stylize_core.store.follower import Follower
+
+ATTEMPTS = 3
+"""Flow runs that a partition may cost: one that was killed is made again."""
+
+START_SECONDS = 90.0
+"""Time in which a worker has to take a flow run; after that, what is left is computed in this process."""
+
+END_SECONDS = 30.0
+"""Time in which a flow run has to end after the last of its jobs is committed."""
+
+LOOK_SECONDS = 2.0
+"""Pause between two looks at the flow runs and at what they committed."""
+
+OUTAGE_SECONDS = 60.0
+"""Time in which the store may not answer while partitions are out; they try again by themselves, too."""
+
+RECALL_SECONDS = 2.0
+"""Time for partitions that are to stop to commit what they have finished."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Part:
+    """A partition, and how it goes.
+
+    Attributes:
+        number: from 1.
+        chunks: of the partition.
+        attempts: flow runs made for it.
+        flow_run: the last one of them.
+        asked: when that one was asked for, by this process's monotonic clock.
+        done: number of chunks, from the first one, that are seen to be committed.
+        seen_done: when all of them were, by the same clock.
+    """
+
+    number: int
+    chunks: Chunks
+    attempts: int = 0
+    flow_run: UUID | None = None
+    asked: float = 0.0
+    done: int = 0
+    seen_done: float = 0.0
+
+
+def in_partitions(fan_out: FanOut) -> Compute:
+    """Returns what computes the chunks of a run, in partitions where there are too many for one flow run."""
+
+    def compute(run: Run, stop: StopFlag) -> None:
+        if len(run.chunks) <= run.options.chunks_per_flow_run:
+            fan_out(run.work, stop)
+        else:
+            _Partitions(run, stop, fan_out).go()
+
+    return compute
+
+
+class _Partitions:
+    def __init__(self, run: Run, stop: StopFlag, fan_out: FanOut) -> None:
+        self.run, self.stop, self.fan_out = run, stop, fan_out
+        parts = run.chunks.parts(run.options.chunks_per_flow_run)
+        self.count = len(parts)
+        self.waiting = deque(Part(number=number, chunks=part) for number, part in enumerate(parts, 1))
+        self.out: list[Part] = []
+        self.lost: list[str] = []
+        self.committed = run.bench.committed
+        self.follower = Follower(run.bench.files, run.name)
+        self.progress = ProgressArtifact(run.work)
+        self.looked = time.monotonic()
+
+    def go(self) -> None:
+        """Computes all partitions.
+
+        Raises:
+            Stopped: by a signal; what was finished is committed.
+            PartitionLost: some are not done, because their flow runs ended; all others are.
+            StoreError: the store cannot be written, or the lease is lost.
+        """
+        deployment = self._deployment()
+        if deployment:
+            try:
+                self._go_out(deployment)
+            finally:
+                self._recall()
+        while self.waiting:
+            self._compute_here(self.waiting.popleft())
+        self.progress.show(at_once=True)
+        if self.lost:
+            raise PartitionLost("; ".join(self.lost))
+
+    def _deployment(self) -> Deployment | None:
+        """Returns the deployment that is to make the partitions' flow runs; None where it cannot."""
+        assert self.run.plan, "a prepared run has a plan"
+        if self.run.plan.rows.has_secrets:
+            return None
+        deployment = Deployment.of_this_flow_run()
+        return None if deployment is None or deployment.room == 0 else deployment
+
+    def _go_out(self, deployment: Deployment) -> None:
+        """Sends partitions out until all are back, or no worker takes them any more."""
+        self.run.bench.engine.forget_networks()  # the plan's probe made one; the partitions have their own
+        at_once = min(self.run.options.partitions_at_once, deployment.room or self.count)
+        has_place = True
+        while self.out or (self.waiting and has_place):
+            if self.stop.wait(LOOK_SECONDS):
+                raise Stopped("the run was stopped")
+            try:
+                if self.waiting and has_place and len(self.out) < at_once:
+                    self._send(self.waiting[0], deployment)
+                self.run.bench.before_commit()
+                has_place &= self._look()
+                self.looked = time.monotonic()
+            except StoreError as error:
+                if not error.retryable or time.monotonic() - self.looked > OUTAGE_SECONDS:
+                    raise
+
+    def _send(self, part: Part, deployment: Deployment) -> None:
+        """Asks for the flow run of the first partition that waits; where no server answers, it waits on."""
+        partition = publish_partition(self.run, part.number, self._left(part))
+        options = replace(self.run.options, precision=self.run.bench.engine.precision)
+        part.flow_run = deployment.start({**asdict(options), "partition": asdict(partition)})
+        if part.flow_run:
+            part.attempts, part.asked = part.attempts + 1, time.monotonic()
+            self.out.append(self.waiting.popleft())
+
+    def _look(self) -> bool:
+        """Takes in what has come back; returns whether workers still take flow runs."""
+        states = {part.number: state_of(part.flow_run) for part in self.out if part.flow_run}
+        self._follow()  # what was committed before these states
+        for part in list(self.out):
+            state, now = states[part.number], time.monotonic()
+            is_final = state is not None and state.is_final()
+            if self._is_done(part):
+                part.seen_done = part.seen_done or now
+                if is_final or now - part.seen_done > END_SECONDS:
+                    self._take_back(part)
+            elif state is not None and is_final:
+                self._take_back(part)
+                self._again(part, state)
+            elif state is not None and state.is_scheduled() and now - part.asked > START_SECONDS:
+                self._take_back(part)
+                self.waiting.appendleft(part)
+                return False
+        return True
+
+    def _again(self, part: Part, state: State[Any]) -> None:
+        """Has a partition go again whose flow run has ended too early."""
+        if part.attempts < ATTEMPTS and not state.is_cancelled():
+            self.waiting.append(part)
+        else:
+            self.lost.append(f"partition {part.number} is not done, its flow run is {state.name}: {state.message}")
+
+    def _take_back(self, part: Part) -> None:
+        """Takes a partition from its flow run, which is cancelled if it has not ended."""
+        self.out.remove(part)
+        assert part.flow_run, "it was sent out"
+        state = state_of(part.flow_run)
+        if state is None or not state.is_final():
+            cancel(part.flow_run)
+        self.run.bench.files.delete([layout.partition(self.run.name, part.number)])
+
+    def _recall(self) -> None:
+        """Cancels what is out, and waits a moment for what it has finished."""
+        for part in self.out:
+            if part.flow_run:
+                cancel(part.flow_run)
+        deadline = time.monotonic() + RECALL_SECONDS
+        while self.out and time.monotonic() < deadline:
+            time.sleep(RECALL_SECONDS / 10)
+            states = [state_of(part.flow_run) for part in self.out if part.flow_run]
+            if all(state is not None and state.is_final() for state in states):
+                break
+
+    def _compute_here(self, part: Part) -> None:
+        """Computes a partition as a flow run in this process."""
+        bench = replace(self.run.bench, committed=set())
+        work = replace(self.run.work, bench=bench, chunks=part.chunks, jobs=part.chunks.jobs)
+        bench.committed.update(
+            job.job_id for chunk in part.chunks for job in chunk.jobs if job.job_id in self.committed
+        )
+
+        @flow(
+            name="stylize partition",
+            flow_run_name=f"partition {part.number} of {self.count}",
+            task_runner=here.ONE_DEVICE,
+            persist_result=False,
+        )
+        def stylize_partition(run: str, number: int) -> State[Any]:
+            try:
+                with self.stop:  # Prefect takes over the signals for every flow run
+                    self.fan_out(work, self.stop)
+            except Stopped as error:
+                return Cancelled(message=str(error))
+            except StylizeError as error:
+                return Failed(message=str(error), data=error)
+            finally:
+                self.committed |= bench.committed
+            return Completed(message=f"partition {number} of run {run} is done")
+
+        try:
+            state = stylize_partition(self.run.name, part.number, return_state=True)
+        except TerminationSignal as signal:  # it came while they were Prefect's
+            self.stop.ask()
+            raise Stopped("the run was stopped") from signal
+        if state.is_cancelled():
+            raise Stopped("the run was stopped")
+        state.result()
+        self.progress.show()
+
+    def _follow(self) -> None:
+        """Takes in what the partitions committed."""
+        news = self.follower.look()
+        self.committed.update(news)
+        if news:
+            failed = tuple(job_id for job_id, status in news.items() if status == "failed")
+            self.run.bench.on_progress(Progress(finished=tuple(news), failed=failed))
+        self.progress.show()
+
+    def _is_done(self, part: Part) -> bool:
+        """Returns whether all of a partition is committed; looks at each chunk until it is, and then no more."""
+        while part.done < len(part.chunks):
+            if not all(job.job_id in self.committed for job in part.chunks[part.done].jobs):
+                return False
+            part.done += 1
+        return True
+
+    def _left(self, part: Part) -> Iterator[Chunk]:
+        """Yields the chunks of a partition, of each what is not committed."""
+        for chunk in part.chunks:
+            jobs = tuple(job for job in chunk.jobs if job.job_id not in self.committed)
+            if jobs:
+                yield replace(chunk, jobs=jobs)

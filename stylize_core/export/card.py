@@ -1,0 +1,168 @@
+"""README.md: the data set's card, with the front matter that the Hugging Face hub and its library read."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+from stylize_core.export.catalogue import Catalogue
+from stylize_core.export.formats import FormatName
+from stylize_core.export.licences import hub_licence
+from stylize_core.export.tally import MANY, Tally
+from stylize_core.export.wording import meaning
+from stylize_core.report.wording import size
+
+TITLE = "Stylised images"
+
+HUB_SPLIT = {"val": "validation"}
+"""Splits that the hub calls by another name."""
+
+LISTED = 50
+"""Lines of a table at most: of thousands of classes or styles, the largest."""
+
+FEW = 8
+"""Values of a setting that are all told."""
+
+_FILES = {"imagefolder": "{}/**", "webdataset": "{}-*.tar", "parquet": "{}-*.parquet"}
+
+_LOADED = {
+    "imagefolder": """\
+from torchvision.datasets import ImageFolder  # classes alone
+from datasets import load_dataset  # every column
+
+train = ImageFolder("FOLDER/{split}")
+columns = load_dataset("imagefolder", data_dir="FOLDER")""",
+    "webdataset": """\
+import webdataset
+
+shards = "FOLDER/{split}-{{000000..{last:06d}}}.tar"
+train = webdataset.WebDataset(shards, shardshuffle=False).decode("pil").to_tuple("png;jpg;webp", "cls", "json")""",
+    "parquet": """\
+from datasets import load_dataset
+
+columns = load_dataset("parquet", data_dir="FOLDER")""",
+}
+
+Counts = Mapping[str, int]
+
+
+def card(catalogue: Catalogue, format: FormatName, shards: Counts) -> str:
+    """Returns the card of an export in Markdown.
+
+    Args:
+        catalogue: its samples.
+        format: of its files.
+        shards: number of them by split.
+    """
+    tally, split = catalogue.tally, catalogue.splits[0]
+    load = _LOADED[format].format(split=split, last=shards[split] - 1)
+    parts = [
+        f"# {TITLE}",
+        _opening(tally),
+        "## Splits and classes",
+        *_splits(tally, catalogue.splits),
+        "## Styles",
+        _counts(tally.styles, "style"),
+        *(["## Licences", _counts(tally.licences, "licence")] if tally.licences.keys() - {""} else []),
+        "## How the images were made",
+        _made(tally),
+        "## Columns",
+        _table(("column", "meaning"), ((f"`{name}`", meaning(name)) for name in catalogue.schema.names)),
+        "## Loading",
+        f"```python\n{load}\n```",
+    ]
+    return f"---\n{_front_matter(catalogue, format)}\n---\n\n" + "\n\n".join(parts) + "\n"
+
+
+def _front_matter(catalogue: Catalogue, format: FormatName) -> str:
+    """Returns YAML; texts are in JSON's quotes, which are YAML's too."""
+    tally = catalogue.tally
+    lines = [f"pretty_name: {TITLE}", *_licence_lines(tally.licences)]
+    lines += ["task_categories:", "- image-classification", "tags:", "- style-transfer"]
+    lines += ["size_categories:", f"- {_size_category(tally.images)}", "configs:", "- config_name: default"]
+    lines += ["  data_files:"]
+    for split in catalogue.splits:
+        lines += [f"  - split: {HUB_SPLIT.get(split, split)}", f"    path: {json.dumps(_FILES[format].format(split))}"]
+    return "\n".join(lines)
+
+
+def _licence_lines(licences: Counts) -> list[str]:
+    if len(licences) > 1 or "" in licences:
+        return []  # no licence holds for all
+    name = next(iter(licences))
+    known = hub_licence(name)
+    return [f"license: {known}"] if known else ["license: other", f"license_name: {json.dumps(name)}"]
+
+
+def _size_category(images: int) -> str:
+    bounds = ("1K", "10K", "100K", "1M", "10M")
+    place = next((place for place in range(len(bounds)) if images < 1000 * 10**place), len(bounds))
+    if place == 0:
+        return "n<1K"
+    return f"{bounds[place - 1]}<n<{bounds[place]}" if place < len(bounds) else f"n>{bounds[-1]}"
+
+
+def _opening(tally: Tally) -> str:
+    text = (
+        f"{tally.images:,} images in {len(tally.classes):,} classes, {size(tally.bytes)}, in "
+        f"{len(tally.styles):,} styles. Each was made by neural style transfer, by the full optimisation of Gatys, "
+        "Ecker and Bethge, and it is recorded which content, style, settings and seed made it."
+    )
+    left_out = ", ".join(f"{count:,} {status}" for status, count in sorted(tally.left_out.items()))
+    return f"{text} Rows of the manifest that have no image and are left out: {left_out}." if left_out else text
+
+
+def _splits(tally: Tally, splits: Sequence[str]) -> Iterator[str]:
+    yield _table(("split", "images"), [(split, f"{tally.by_split[split]:,}") for split in splits])
+    rows = [(name, *(f"{tally.splits[split, name]:,}" for split in splits)) for name in _largest(tally.classes)]
+    yield _table(("class", *splits), rows) + _others(tally.classes)
+
+
+def _counts(counts: Counter[str], what: str) -> str:
+    rows = [(name or "(none)", f"{counts[name]:,}") for name in _largest(counts)]
+    return _table((what, "images"), rows) + _others(counts)
+
+
+def _made(tally: Tally) -> str:
+    facts = [("made with", f"stylize {version('stylize')}"), ("preset", _values(tally.presets))]
+    facts += [(name, _values(values)) for name, values in tally.settings.items()]
+    facts += [("weights", _values(tally.weights))]
+    facts += [("versions", ", ".join(f"{name} {number}" for name, number in _versions(tally)))]
+    return _table(("what", "value"), facts)
+
+
+def _values(values: Counter[Any]) -> str:
+    """Writes the values of a setting; of many, their number and the most frequent."""
+    named = [str(value) for value in sorted(values, key=lambda value: (-values[value], str(value)))]
+    if len(named) <= FEW:
+        return ", ".join(named)
+    number = f"more than {MANY:,}" if len(named) > MANY else f"{len(named):,}"
+    return f"{number} values, among them {', '.join(named[:FEW])}"
+
+
+def _versions(tally: Tally) -> Iterator[tuple[str, str]]:
+    """Yields packages with all their versions that took part."""
+    found = [json.loads(text) for text in sorted(tally.versions)]
+    for name in dict.fromkeys(name for versions in found for name in versions):
+        yield name, " and ".join(sorted({versions[name] for versions in found if name in versions}))
+
+
+def _largest(counts: Counter[str]) -> list[str]:
+    return sorted(counts, key=lambda name: (-counts[name], name))[:LISTED]
+
+
+def _others(counts: Counter[str]) -> str:
+    others = len(counts) - LISTED
+    return f"\n\nand {others:,} more" if others > 0 else ""
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ("---",) * len(head), *(tuple(map(_cell, row)) for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    """Returns text that is no markup: names are what others chose."""
+    return re.sub(r"([\\|<>\[\]!])", r"\\\1", re.sub(r"\s+", " ", text))

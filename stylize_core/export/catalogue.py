@@ -1,0 +1,125 @@
+"""All samples of an export with their final names, in the manifest's order; kept in temporary files."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from stylize_core.export.columns import columns_of, columns_schema
+from stylize_core.export.gathering import GATHERED, Line, suffix_of
+from stylize_core.export.naming import (
+    Place,
+    Stages,
+    class_folders,
+    stage_digests,
+    stage_name,
+    unique_stages,
+)
+from stylize_core.export.tally import Tally
+from stylize_core.spool import TableSpool
+
+_FIRST = ("train", "val", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """An image to export, and all that goes along.
+
+    Attributes:
+        split: its split.
+        key: `split/class/name`, the path of its file without an ending; unique, whatever its case.
+        suffix: of its file, such as `.png`.
+        image: path in the store.
+        sha256: of the image's bytes, as recorded.
+        bytes: of the image.
+        columns: plain values by name; see `columns.py`.
+    """
+
+    split: str
+    key: str
+    suffix: str
+    image: str
+    sha256: str
+    bytes: int
+    columns: dict[str, Any]
+
+    @property
+    def path(self) -> str:
+        """Of its file in a class tree."""
+        return f"{self.key}{self.suffix}"
+
+
+class Catalogue:
+    """The samples of an export; iterated over again and again, in memory a few numbers for each.
+
+    Args:
+        batches: lines with schema `GATHERED`.
+        tally: counts them.
+
+    Attributes:
+        splits: train, val and test first.
+        folders: of the classes, by name; in the order of their numbers, which is that of the folders' names.
+        schema: of the samples' columns.
+        tally: what the samples have in common, counted.
+
+    Raises:
+        UsageError: there is no room for temporary files.
+    """
+
+    def __init__(self, batches: Iterable[list[Line]], tally: Tally) -> None:
+        self._spools: dict[str, TableSpool] = {}
+        digests: dict[str, list[Stages]] = {}
+        for batch in batches:
+            for split in sorted({line["split"] for line in batch}):
+                lines = [line for line in batch if line["split"] == split]
+                spool = self._spools.setdefault(split, TableSpool(GATHERED))
+                spool.add(pa.RecordBatch.from_pylist(lines, schema=GATHERED))
+                digests.setdefault(split, []).append(_digests(lines))
+                tally.add(lines)
+        self._stages = {split: unique_stages(np.concatenate(parts)) for split, parts in digests.items()}
+        self.tally = tally
+        self.splits = tuple(sorted(self._spools, key=lambda split: ((*_FIRST, split).index(split), split)))
+        folders = class_folders(sorted(tally.classes))
+        self.folders = dict(sorted(folders.items(), key=lambda item: item[1]))
+        self.schema = columns_schema(tally.extra)
+
+    def samples(self, split: str) -> Iterator[Sample]:
+        """Yields the samples of a split, in the manifest's order."""
+        labels, start = {name: number for number, name in enumerate(self.folders)}, 0
+        for batch in self._spools[split]:
+            stages = self._stages[split][start : start + batch.num_rows].tolist()
+            start += batch.num_rows
+            for line, stage in zip(batch.to_pylist(), stages, strict=True):
+                yield self._sample(line, stage, labels[line["class"]])
+
+    def digest(self) -> str:
+        """Returns a digest of everything that goes into an export: 64 hex digits, the same for the same samples."""
+        digest = hashlib.sha256()
+        for split in self.splits:
+            for sample in self.samples(split):
+                digest.update(f"{json.dumps(sample.columns)}\n".encode())
+        return digest.hexdigest()
+
+    def _sample(self, line: Line, stage: int, label: int) -> Sample:
+        name = stage_name(line["name"], line["job_id"], line["row"], stage)
+        key, suffix = f"{line['split']}/{self.folders[line['class']]}/{name}", suffix_of(line["image"])
+        return Sample(
+            split=line["split"],
+            key=key,
+            suffix=suffix,
+            image=line["image"],
+            sha256=line["image_sha256"],
+            bytes=line["bytes"],
+            columns=columns_of({**line, "path": f"{key}{suffix}"}, label, self.schema),
+        )
+
+
+def _digests(lines: list[Line]) -> Stages:
+    rows = [
+        stage_digests(Place(line["class"], line["split"]), line["name"], line["job_id"], line["row"]) for line in lines
+    ]
+    return np.array(rows, np.uint64)

@@ -1,0 +1,85 @@
+"""The columns that go along with an image: all that made it, in the same order and types in every format."""
+
+import functools
+import json
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from stylize_core.settings import SPECS, Spec
+from stylize_core.store.records import RESULTS, TERMS
+
+_TEXT = pa.string()
+
+MEASURED = (
+    *(f"final_{term}" for term in TERMS),
+    *(name for name in RESULTS.names if name.startswith("quality_")),
+)
+"""Of a result, the numbers that say how good it is."""
+
+RECORDED = ("width", "height", "precision", *MEASURED, "image_sha256", "bytes")
+"""Of a result, what goes along as it is."""
+
+_BEFORE = pa.schema(
+    [
+        ("path", _TEXT),  # of its file in a class tree
+        ("class", _TEXT),
+        ("label", pa.int64()),  # number of the class
+        ("split", _TEXT),
+        ("id", _TEXT),  # of the row; empty where it has none
+        ("row", pa.int32()),  # of the manifest, from 1
+        ("job_id", _TEXT),
+        ("content", _TEXT),  # as the manifest has it
+        ("content_sha256", _TEXT),
+        ("style", _TEXT),
+        ("style_sha256", _TEXT),
+        ("init", _TEXT),  # empty where there is none
+        ("preset", _TEXT),
+    ]
+)
+
+
+def columns_schema(extra: Iterable[str]) -> pa.Schema:
+    """Returns the columns of an export with these `x_` columns."""
+    settings = [pa.field(spec.name, _type(spec)) for spec in SPECS]
+    made = [pa.field("weights_sha256", _TEXT), *(RESULTS.field(name) for name in RECORDED)]
+    return pa.schema([*_BEFORE, *settings, *made, *(pa.field(name, _TEXT) for name in sorted(extra))])
+
+
+def columns_of(line: Mapping[str, Any], label: int, schema: pa.Schema) -> dict[str, Any]:
+    """Returns the columns of a sample as plain values, in the order of the schema.
+
+    Args:
+        line: with schema `gathering.GATHERED`, and its `path`.
+        label: number of its class.
+        schema: from `columns_schema`.
+    """
+    digests, extra = _parse(line["digests"]), json.loads(line["extra"])
+    known = _settings(line["settings"]) | {name: _finite(line[name]) for name in RECORDED}
+    known |= {name: line[name] for name in ("path", "class", "split", "row", "job_id", "content", "style", "preset")}
+    known |= {"label": label, "id": line["id"] or "", "init": line["init"] or ""}
+    known["content_sha256"], known["style_sha256"] = digests["content"], digests["styles"][0][0]
+    known["weights_sha256"] = digests["weights"]
+    return {name: extra.get(name, "") if name.startswith("x_") else known.get(name) for name in schema.names}
+
+
+def _type(spec: Spec) -> pa.DataType:
+    return {int: pa.int64(), float: pa.float64()}.get(spec.type, _TEXT)
+
+
+@functools.lru_cache(256)
+def _settings(text: str) -> dict[str, Any]:
+    settings: dict[str, Any] = json.loads(text)
+    settings["style_size"] = settings["style_size"] or settings["size"]  # what it is where it is not given
+    return settings
+
+
+def _parse(text: str) -> dict[str, Any]:
+    digests: dict[str, Any] = json.loads(text)
+    return digests
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,158 @@
+"""croissant.json: the data set described for machines, after MLCommons' Croissant 1.0 (mlcommons.org/croissant)."""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from stylize_core.export.card import TITLE
+from stylize_core.export.catalogue import Catalogue
+from stylize_core.export.formats import FormatName
+from stylize_core.export.mark import Line
+from stylize_core.export.tally import Tally
+from stylize_core.export.wording import meaning
+
+Node = dict[str, Any]
+
+_CONTEXT: Node = {
+    "@language": "en",
+    "@vocab": "https://schema.org/",
+    "citeAs": "cr:citeAs",
+    "column": "cr:column",
+    "conformsTo": "dct:conformsTo",
+    "cr": "http://mlcommons.org/croissant/",
+    "rai": "http://mlcommons.org/croissant/RAI/",
+    "data": {"@id": "cr:data", "@type": "@json"},
+    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+    "dct": "http://purl.org/dc/terms/",
+    "equivalentProperty": "cr:equivalentProperty",
+    "examples": {"@id": "cr:examples", "@type": "@json"},
+    "extract": "cr:extract",
+    "field": "cr:field",
+    "fileProperty": "cr:fileProperty",
+    "fileObject": "cr:fileObject",
+    "fileSet": "cr:fileSet",
+    "format": "cr:format",
+    "includes": "cr:includes",
+    "isLiveDataset": "cr:isLiveDataset",
+    "jsonPath": "cr:jsonPath",
+    "key": "cr:key",
+    "md5": "cr:md5",
+    "parentField": "cr:parentField",
+    "path": "cr:path",
+    "recordSet": "cr:recordSet",
+    "references": "cr:references",
+    "regex": "cr:regex",
+    "repeated": "cr:repeated",
+    "replace": "cr:replace",
+    "samplingRate": "cr:samplingRate",
+    "sc": "https://schema.org/",
+    "separator": "cr:separator",
+    "source": "cr:source",
+    "subField": "cr:subField",
+    "transform": "cr:transform",
+}
+
+_MIME = {".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp"}
+_PARQUET = "application/x-parquet"
+
+_KINDS = {pa.string(): "sc:Text", pa.int64(): "sc:Integer", pa.int32(): "sc:Integer"}
+
+
+def croissant(catalogue: Catalogue, format: FormatName, lines: Sequence[Line]) -> str:
+    """Returns the description of an export as JSON-LD.
+
+    Args:
+        catalogue: its samples.
+        format: of its files.
+        lines: what its index says of each shard.
+    """
+    tally = catalogue.tally
+    columns = [_column(column) for column in catalogue.schema if column.name != "path"]
+    fields = [_image(format), _path(format), *columns]
+    document = {
+        "@context": _CONTEXT,
+        "@type": "sc:Dataset",
+        "name": TITLE,
+        "description": "Pictures in the styles of other pictures, each with all that made it.",
+        "citeAs": "Gatys, Ecker, Bethge: Image Style Transfer Using Convolutional Neural Networks. CVPR 2016",
+        "conformsTo": "http://mlcommons.org/croissant/1.0",
+        **({"license": next(iter(tally.licences))} if len(tally.licences) == 1 and "" not in tally.licences else {}),
+        "version": "1.0.0",
+        "distribution": list(_distribution(format, tally, lines)),
+        "recordSet": [{"@type": "cr:RecordSet", "@id": "images", "name": "images", "field": fields}],
+    }
+    return json.dumps(document, indent=1) + "\n"
+
+
+def _distribution(format: FormatName, tally: Tally, lines: Sequence[Line]) -> Iterator[Node]:
+    """Yields the files: those of the columns, and where they are others those of the images."""
+    if format == "parquet":
+        yield _files("columns", [f"{split}-*.parquet" for split in tally.by_split], [_PARQUET])
+        return
+    shards = [line for line in lines if format == "webdataset"]
+    for line in shards:
+        yield {
+            "@type": "cr:FileObject",
+            "@id": line["shard"],
+            "name": line["path"],
+            "contentUrl": line["path"],
+            "contentSize": f"{line['bytes']} B",
+            "encodingFormat": "application/x-tar",
+            "sha256": line["sha256"],
+        }
+    contained = {"containedIn": [{"@id": line["shard"]} for line in shards]} if shards else {}
+    suffixes = sorted(tally.suffixes)
+    includes = [f"{split}/*{suffix}" for split in tally.by_split for suffix in suffixes]
+    yield _files("files", includes, [_MIME[suffix] for suffix in suffixes]) | contained
+    yield _files("columns", ["columns.parquet"] if shards else ["*/metadata.parquet"], [_PARQUET])
+
+
+def _files(name: str, includes: Sequence[str], kinds: Sequence[str]) -> Node:
+    return {
+        "@type": "cr:FileSet",
+        "@id": name,
+        "name": name,
+        "encodingFormat": list(kinds),
+        "includes": list(includes),
+    }
+
+
+def _image(format: FormatName) -> Node:
+    if format == "parquet":
+        source = _from_columns("image") | {"transform": {"jsonPath": "bytes"}}
+    else:
+        source = {"fileSet": {"@id": "files"}, "extract": {"fileProperty": "content"}}
+    return _field("image", "sc:ImageObject", "the image", source)
+
+
+def _path(format: FormatName) -> Node:
+    """Returns the field by which images and columns are joined, where they are in different files."""
+    field = _field("path", "sc:Text", meaning("path"), _from_columns("path"))
+    if format == "parquet":
+        return field
+    joined: Node = {"fileSet": {"@id": "files"}, "extract": {"fileProperty": "fullpath"}}
+    if format == "imagefolder":
+        joined["transform"] = {"regex": "(.*)"}  # mlcroissant compares paths of local files as texts only then
+    return field | {"source": joined, "references": _from_columns("path")}
+
+
+def _column(column: pa.Field) -> Node:
+    kind = _KINDS.get(column.type, "sc:Float")
+    return _field(column.name, kind, meaning(column.name), _from_columns(column.name))
+
+
+def _field(name: str, kind: str, description: str, source: Node) -> Node:
+    return {
+        "@type": "cr:Field",
+        "@id": f"images/{name}",
+        "name": name,
+        "description": description,
+        "dataType": kind,
+        "source": source,
+    }
+
+
+def _from_columns(name: str) -> Node:
+    return {"fileSet": {"@id": "columns"}, "extract": {"column": name}}

@@ -1,0 +1,47 @@
+"""What formats have in common whose shards are files."""
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from stylize_core.export.catalogue import Catalogue, Sample
+from stylize_core.export.shards import Shard, ShardSize
+from stylize_core.store.files import Files
+
+
+class OneFile(ABC):
+    """A format whose shards are one file each, in the folder itself: `train-000000.tar`.
+
+    Args:
+        output: the folder.
+        catalogue: the samples.
+        size: when a shard is full. A shard is in memory while it is made.
+
+    Attributes:
+        suffix: of the files.
+    """
+
+    suffix: str
+
+    def __init__(self, output: Files, catalogue: Catalogue, size: ShardSize) -> None:
+        self.size = size
+        self.output, self.catalogue = output, catalogue
+
+    @abstractmethod
+    def build(self, pictures: Iterable[tuple[Sample, bytes]]) -> bytes:
+        """Returns the bytes of a shard: the same for the same samples."""
+
+    @abstractmethod
+    def finish(self) -> None:
+        """Writes what stands beside the shards."""
+
+    def publish(self, shard: Shard, pictures: Iterable[tuple[Sample, bytes]]) -> dict[str, Any]:
+        """Writes the file of a shard."""
+        path, data = f"{shard.name}{self.suffix}", self.build(pictures)
+        self.output.publish(path, data)
+        return {"path": path, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+
+    def files(self, shard: Shard, facts: Mapping[str, Any]) -> dict[str, int]:
+        """Returns the file of a shard."""
+        return {facts["path"]: facts["bytes"]}

@@ -1,0 +1,62 @@
+"""The images of a store, read some ahead and compared with their records."""
+
+import hashlib
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from stylize_core.errors import StoreError
+from stylize_core.export.catalogue import Sample
+from stylize_core.store.files import Files
+
+_AHEAD = 32
+
+
+class Pictures:
+    """Reads images for as long as it is entered.
+
+    Args:
+        files: the store.
+    """
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+        self._pool = ThreadPoolExecutor(8)  # the time goes into waiting, and into hashing, which lets others run
+
+    def __enter__(self) -> "Pictures":
+        """Returns itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Waits for what is being read, and reads nothing more."""
+        self._pool.shutdown(cancel_futures=True)
+
+    def read(self, samples: Sequence[Sample]) -> Iterator[tuple[Sample, bytes]]:
+        """Yields samples with the bytes of their images, in order; at most `_AHEAD` images are in memory.
+
+        Raises:
+            StoreError: an image is missing, or is not what was recorded; it is named.
+        """
+        reading: deque[Future[bytes]] = deque()
+        waiting = iter(samples)
+        for sample in samples:
+            while len(reading) < _AHEAD and (following := next(waiting, None)):
+                reading.append(self._pool.submit(self._verified, following))
+            yield sample, reading.popleft().result()
+
+    def _verified(self, sample: Sample) -> bytes:
+        try:
+            data = self._files.read(sample.image)
+        except FileNotFoundError:
+            raise self._damaged(sample, "is missing") from None
+        if hashlib.sha256(data).hexdigest() != sample.sha256:
+            raise self._damaged(sample, "is not what was recorded: it has another sha256")
+        return data
+
+    def _damaged(self, sample: Sample, what: str) -> StoreError:
+        row = sample.columns["row"]
+        return StoreError(
+            f"the image of row {row} {what}",
+            where=f"{self._files.public_uri}/{sample.image}",
+            todo="restore it from a backup, then run the same command again; `stylize status STORE --verify` finds all",
+        )

@@ -1,0 +1,45 @@
+"""WebDataset: tar files of samples; of each its image, its columns (.json) and the number of its class (.cls).
+
+All of them unpacked into one folder are a class tree.
+"""
+
+import io
+import json
+import tarfile
+from collections.abc import Iterable
+
+from stylize_core.export.catalogue import Sample
+from stylize_core.export.one_file import OneFile
+from stylize_core.export.tables import publish_columns
+
+COLUMNS = "columns.parquet"
+
+
+class WebDataset(OneFile):
+    """Tar files, and beside them a table of all columns, in which one can look without opening them."""
+
+    suffix = ".tar"
+
+    def build(self, pictures: Iterable[tuple[Sample, bytes]]) -> bytes:
+        """Returns a tar file without times, users and rights."""
+        file = io.BytesIO()
+        with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT, encoding="utf-8") as tar:
+            for sample, data in pictures:
+                for suffix, member in _members(sample, data):
+                    entry = tarfile.TarInfo(f"{sample.key}{suffix}")  # mode 0644, time 0, user and group 0
+                    entry.size = len(member)
+                    tar.addfile(entry, io.BytesIO(member))
+        return file.getvalue()
+
+    def finish(self) -> None:
+        """Writes the table of all columns."""
+        samples = (sample for split in self.catalogue.splits for sample in self.catalogue.samples(split))
+        publish_columns(self.output, COLUMNS, samples, self.catalogue.schema)
+
+
+def _members(sample: Sample, image: bytes) -> tuple[tuple[str, bytes], ...]:
+    return (
+        (sample.suffix, image),
+        (".json", json.dumps(sample.columns, allow_nan=False).encode()),
+        (".cls", str(sample.columns["label"]).encode()),
+    )

@@ -1,0 +1,148 @@
+"""The page that sets a run beside another one, made from the store alone."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from stylize_core.report import packing, wording
+from stylize_core.report.album import Album, Thumb
+from stylize_core.report.comparison import FIGURES, Comparison, compare
+from stylize_core.report.listing import read_listing
+from stylize_core.report.pictures import Pictures
+from stylize_core.report.row_table import columns_of, endings, table
+from stylize_core.report.template import HELP, template
+from stylize_core.store import layout
+from stylize_core.store.files import Files
+
+LENGTH = 8
+"""Pairs in a list of the biggest changes."""
+
+EDGE = 240
+"""Of their pictures, pixels."""
+
+RANKED_BY = ("final_style", "quality_gram", "final_content", "quality_ssim")
+"""Figures by whose change pairs are ranked: the first one that compares."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """How a figure changed over all pairs that compare.
+
+    Attributes:
+        name: of the figure.
+        pairs: that compare.
+        lower: pairs in which it fell.
+        higher: pairs in which it rose.
+        median: change in words.
+    """
+
+    name: str
+    pairs: int
+    lower: int
+    higher: int
+    median: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """A job beside the one it is compared with.
+
+    Attributes:
+        job_id: of the first run.
+        label: its id, or the names of its content and style.
+        row: its number in the manifest.
+        change: in words.
+        before: picture of the run to compare with.
+        after: picture of the first run.
+    """
+
+    job_id: str
+    label: str
+    row: int
+    change: str
+    before: Thumb
+    after: Thumb
+
+
+def write_comparison(files: Files, run: str, other: str) -> str:
+    """Writes a page that compares a run with another of the same store.
+
+    Args:
+        files: the store.
+        run: the run's name; the page lies in its folder.
+        other: the run to compare with.
+
+    Returns:
+        The page's path in the store.
+
+    Raises:
+        UsageError: there is no such run.
+        StoreError: the store cannot be read or written.
+    """
+    comparison = compare(*(read_listing(files, name).jobs() for name in (run, other)))
+    path = layout.run(run, f"compare-{other}.html")
+    files.publish(path, render_comparison(comparison, run, other, Pictures(files)).encode("utf-8"))
+    return path
+
+
+def render_comparison(comparison: Comparison, run: str, other: str, pictures: Pictures) -> str:
+    """Returns the page as HTML."""
+    album = Album(pictures)
+    rows = comparison.rows
+    ranked_by = next((name for name in RANKED_BY if rows[f"change_{name}"].notna().any()), "")
+    return template("compare.html.j2", album).render(
+        run=run,
+        other=other,
+        comparison=comparison,
+        summaries=[one for name in FIGURES if (one := _summary(name, rows[f"change_{name}"])).pairs],
+        ranked_by=ranked_by,
+        lists=_lists(rows, ranked_by, album) if ranked_by else {},
+        help=HELP,
+        rows=packing.pack(_table(rows)),
+    )
+
+
+def _table(rows: pd.DataFrame) -> dict[str, Any]:
+    other = rows[["other_job_id", "other_image"]].set_axis(["job_id", "image"], axis=1)
+    beside = {"job_id": other["job_id"].tolist(), "texts": {"ending": columns_of(endings(other))}}
+    return {**table(rows.assign(falling=np.nan)), "other": beside}
+
+
+def _summary(name: str, change: "pd.Series[float]") -> Summary:
+    known = change.dropna()
+    median = _percent(float(known.median())) if len(known) else ""
+    return Summary(
+        name=name, pairs=len(known), lower=int((known < 0).sum()), higher=int((known > 0).sum()), median=median
+    )
+
+
+def _lists(rows: pd.DataFrame, name: str, album: Album) -> dict[str, list[Pair]]:
+    change = rows[f"change_{name}"].dropna().sort_values(kind="stable")
+    ends = {"rose": change[change > 0][::-1], "fell": change[change < 0]}
+    return {
+        way: [_pair(rows.iloc[place], _percent(found[place]), album) for place in found.index[:LENGTH].tolist()]
+        for way, found in ends.items()
+        if len(found)
+    }
+
+
+def _pair(row: "pd.Series[Any]", change: str, album: Album) -> Pair:
+    names = [wording.file_name(str(row[name])) for name in ("content", "style")]
+    images = [row[name] if isinstance(row[name], str) else None for name in ("other_image", "image")]
+    before, after = (
+        album.thumb(f"{' × '.join(names)}, {side}", path, EDGE) for side, path in zip("BA", images, strict=True)
+    )
+    return Pair(
+        job_id=row["job_id"],
+        label=row["id"] if isinstance(row["id"], str) else " × ".join(names),
+        row=int(row["row"]),
+        change=change,
+        before=before,
+        after=after,
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{share:+.1%}" if abs(share) < 10 else f"{share + 1:,.3g} ×"

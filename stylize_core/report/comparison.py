@@ -1,0 +1,116 @@
+"""Two runs beside each other: which of their jobs belong together, and how their figures differ."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from stylize_core.report.comparable import value_text
+from stylize_core.report.listing import FINALS, QUALITY
+from stylize_core.report.variation import NAMES, TERM_SCALE, TOTAL_SCALE
+
+FIGURES = (*FINALS, *QUALITY, "seconds")
+"""What is compared."""
+
+_PAIR = ["content", "style"]
+_OTHER = ("job_id", "image", "status", *FIGURES)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Two runs.
+
+    Attributes:
+        rows: a line per matched pair of jobs: the columns of the first run, of the other `other_job_id`,
+            `other_image`, `other_status`, `before_<figure>`, and `change_<figure>`: by which share of the figure
+            before it rose; NaN where the two do not compare.
+        alone: jobs that only the first run has.
+        missing: jobs that only the other run has.
+        same: pairs that are one and the same job.
+        settings: that differ in some pair, with the number of pairs by `before → after`.
+    """
+
+    rows: pd.DataFrame
+    alone: int
+    missing: int
+    same: int
+    settings: dict[str, dict[str, int]]
+
+
+def compare(ours: pd.DataFrame, others: pd.DataFrame) -> Comparison:
+    """Returns what became of the jobs of one run in another.
+
+    The same job comes first; then the same id with the same content and style; then the same content and style, in
+    the manifests' order.
+
+    Args:
+        ours: the finished jobs of a listing.
+        others: those of the run to compare with.
+    """
+    places = match(ours, others)
+    matched = ours[places >= 0].reset_index(drop=True)
+    partner = others.iloc[places[places >= 0]].reset_index(drop=True)
+    columns = {f"other_{name}": partner[name] for name in _OTHER[:3]}
+    for name in FIGURES:
+        before, after = (side[name].astype(float) for side in (partner, matched))
+        columns |= {f"before_{name}": before, f"change_{name}": _change(before, after, _scale(name), matched, partner)}
+    return Comparison(
+        rows=pd.concat([matched, pd.DataFrame(columns)], axis=1),
+        alone=int((places < 0).sum()),
+        missing=len(others) - len(matched),
+        same=int((matched["job_id"] == partner["job_id"]).sum()),
+        settings={name: found for name in NAMES if (found := _settings(name, matched, partner))},
+    )
+
+
+def match(ours: pd.DataFrame, others: pd.DataFrame) -> npt.NDArray[np.int64]:
+    """Returns for each of our jobs the number of the other run's that belongs to it, -1 where there is none."""
+    found = np.full(len(ours), -1, np.int64)
+    is_free = np.ones(len(others), bool)
+    for keys in (["job_id"], ["id", *_PAIR], _PAIR):
+        left = np.flatnonzero(found < 0)
+        right = np.flatnonzero(is_free)
+        joined = _numbered(ours, left, keys).merge(_numbered(others, right, keys), on=[*keys, "turn"])
+        found[joined["place_x"]] = joined["place_y"]
+        is_free[joined["place_y"]] = False
+    return found
+
+
+def _numbered(jobs: pd.DataFrame, places: npt.NDArray[np.int64], keys: list[str]) -> pd.DataFrame:
+    """Keys as texts, with the turn of each job among those with the same; those without a key are left out."""
+    table = jobs[keys].iloc[places].astype("object").assign(place=places).dropna()
+    return table.assign(turn=table.groupby(keys).cumcount())
+
+
+def _scale(name: str) -> tuple[str, ...]:
+    return TOTAL_SCALE if name == "final_total" else TERM_SCALE if name in FINALS else ()
+
+
+def _change(
+    before: "pd.Series[float]",
+    after: "pd.Series[float]",
+    scale: tuple[str, ...],
+    ours: pd.DataFrame,
+    others: pd.DataFrame,
+) -> "pd.Series[float]":
+    keys = ["network", *scale] if scale else []
+    is_fair = np.ones(len(ours), np.bool_)
+    for key in keys:
+        is_fair &= _equal(ours[key], others[key])
+    change = (after - before) / before.abs()
+    return change.where(is_fair & np.isfinite(change))
+
+
+def _equal(ours: "pd.Series[Any]", others: "pd.Series[Any]") -> npt.NDArray[np.bool_]:
+    sides = [side.astype("object").where(side.notna(), None).to_numpy() for side in (ours, others)]
+    return np.array([one == other for one, other in zip(*sides, strict=True)], bool)
+
+
+def _settings(name: str, ours: pd.DataFrame, others: pd.DataFrame) -> dict[str, int]:
+    is_other = ~_equal(ours[name], others[name])
+    sides = zip(others[name][is_other], ours[name][is_other], strict=True)
+    words = Counter(" → ".join(value_text(name, value) for value in pair) for pair in sides)
+    return dict(words.most_common())

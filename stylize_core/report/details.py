@@ -1,0 +1,47 @@
+"""What the page knows of a single job beyond its row: curves, and the pictures of its strip."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from stylize_core.report import curves
+from stylize_core.report.album import Album, Thumb
+from stylize_core.report.gallery import Card
+from stylize_core.report.losses import CURVES, Losses
+from stylize_core.report.overview import curve_data
+from stylize_core.settings import LAYERS
+
+
+def details(cards: Mapping[str, Card], losses: Losses, album: Album) -> dict[str, Any]:
+    """Returns `jobs` by id, the `charts` of a single job, and the `pictures` by key that the page has nowhere else.
+
+    Args:
+        cards: the shown jobs.
+        losses: of them.
+        album: of the page, once it is written that far.
+    """
+    thumbs = [thumb for card in cards.values() for thumb in (card.result, *card.steps)]
+    return {
+        "jobs": {job_id: _job(card, losses) for job_id, card in cards.items()},
+        "charts": {"terms": curves.terms_chart(), **_layer_charts(losses)},
+        "pictures": album.unplaced(thumbs),
+    }
+
+
+def _job(card: Card, losses: Losses) -> dict[str, Any]:
+    frame = losses.curves.get(card.job.job_id)
+    return {
+        "label": card.job.label,
+        "strip": [_tile(thumb) for thumb in (*card.steps, card.result)],
+        "curve": None if frame is None else curve_data(frame),
+    }
+
+
+def _tile(thumb: Thumb) -> list[str | int]:
+    return [thumb.key, thumb.caption, thumb.width, thumb.height]
+
+
+def _layer_charts(losses: Losses) -> dict[str, curves.Spec]:
+    """Charts by layer of the terms that have several layers; of a single layer the term says it all."""
+    used = {name for frame in losses.curves.values() for name in CURVES if frame[name].notna().any()}
+    layers = {term: [layer for layer in LAYERS if f"{term}_{layer}" in used] for term in ("style", "content")}
+    return {term: curves.layers_chart(names) for term, names in layers.items() if len(names) > 1}

@@ -1,0 +1,16 @@
+"""Data put into the page small: JSON or scripts, compressed, as text that needs no escaping."""
+
+import base64
+import gzip
+import json
+from typing import Any
+
+
+def pack(data: Any) -> str:
+    """Returns data as JSON, compressed, in base64; the page's script reads it with `unpack`."""
+    return pack_text(json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False))
+
+
+def pack_text(text: str) -> str:
+    """Returns a text compressed, in base64; the same bytes each time."""
+    return base64.b64encode(gzip.compress(text.encode(), compresslevel=6, mtime=0)).decode("ascii")

@@ -1,0 +1,100 @@
+"""The jobs of a run that deserve a look: lists of the worst by several measures."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from stylize_core.report import wording
+from stylize_core.report.comparable import scales
+from stylize_core.report.term_curves import TAIL, TermCurves
+from stylize_core.report.variation import TERM_SCALE
+
+LENGTH = 8
+"""Jobs in a list at most."""
+
+FEW = 12
+"""A run with no more jobs is seen at a glance: it has no lists."""
+
+FALLING = 0.01
+"""A job is not converged where its total fell by more than this share over the last tenth of its steps."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranked:
+    """A list of jobs.
+
+    Attributes:
+        title: of the list.
+        note: how it is ordered.
+        jobs: the ids, the most remarkable first, each with its measure in words.
+        total: jobs to which the title applies; None where it applies to all.
+    """
+
+    title: str
+    note: str
+    jobs: dict[str, str]
+    total: int | None = None
+
+
+def rank(jobs: pd.DataFrame, curves: TermCurves) -> list[Ranked]:
+    """Returns the lists that are not empty; none of a run with few jobs.
+
+    Args:
+        jobs: all finished jobs.
+        curves: of them.
+    """
+    if len(jobs) <= FEW:
+        return []
+    sound = jobs[jobs["status"] != "failed"]
+    lists = [_style(sound), _diverged(jobs), _falling(sound, curves), _slowest(jobs)]
+    return [one for one in lists if one.jobs]
+
+
+def _style(sound: pd.DataFrame) -> Ranked:
+    """A loss against the median of those it compares with, so that other forms and sizes can stand in one list."""
+    judged = sound[sound["final_style"].notna()]
+    losses = judged["final_style"].astype(float)
+    medians = losses.groupby(scales(judged, TERM_SCALE)).transform("median")
+    ratio = (losses / medians.where(medians > 0)).dropna()
+    return Ranked(
+        title="Highest style loss",
+        note="final style term against the median of the jobs it compares with",
+        jobs=_top(judged, ratio, lambda value: f"{value:.3g} × median"),
+    )
+
+
+def _diverged(jobs: pd.DataFrame) -> Ranked:
+    found = jobs[(jobs["error_code"] == "diverged").to_numpy(bool)]
+    return Ranked(
+        title="Diverged",
+        note="the loss was no longer finite; in the manifest's order",
+        jobs=dict(zip(found["job_id"][:LENGTH], map(_step, found["best_step"][:LENGTH]), strict=True)),
+        total=len(found),
+    )
+
+
+def _falling(sound: pd.DataFrame, curves: TermCurves) -> Ranked:
+    falling = pd.Series(curves.falling[sound.index], sound.index).dropna()
+    falling = falling[falling > FALLING]
+    return Ranked(
+        title="Not converged",
+        note=f"the total fell by more than {FALLING:.0%} over the last {TAIL:.0%} of the steps",
+        jobs=_top(sound, falling, lambda value: f"fell {value:.1%}"),
+        total=len(falling),
+    )
+
+
+def _slowest(jobs: pd.DataFrame) -> Ranked:
+    seconds = jobs["seconds"].astype(float).dropna()
+    return Ranked(title="Slowest", note="device time of the job", jobs=_top(jobs, seconds, wording.duration))
+
+
+def _top(jobs: pd.DataFrame, measure: "pd.Series[float]", words: Callable[[float], str]) -> dict[str, str]:
+    ordered = measure.sort_values(ascending=False, kind="stable")[:LENGTH]
+    return dict(zip(jobs["job_id"].loc[ordered.index], map(words, ordered), strict=True))
+
+
+def _step(best: float) -> str:
+    return "" if np.isnan(best) else f"best step {best:,.0f}"

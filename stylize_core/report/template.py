@@ -1,0 +1,61 @@
+"""The templates of the report's pages, and the scripts that go into them."""
+
+import functools
+from importlib import resources
+
+import jinja2
+import vl_convert
+
+from stylize_core.report import packing, wording
+from stylize_core.report.album import Album
+from stylize_core.settings import SPECS
+
+HELP = {"preset": "named settings that the others start from", **{spec.name: spec.help for spec in SPECS}}
+"""What each setting means."""
+
+
+FIGURES = {
+    "final_total": "total",
+    "final_content": "content loss",
+    "final_style": "style loss",
+    "final_tv": "tv loss",
+    "quality_ssim": "structure (SSIM)",
+    "quality_colour": "colour distance",
+    "quality_gram": "Gram distance",
+    "seconds": "seconds",
+    "falling": "still falling",
+}
+"""What the pages call each figure."""
+
+_READY = 'window.vegaEmbed = vegaEmbed; window.dispatchEvent(new Event("vega"));'
+
+
+@functools.cache
+def vega() -> str:
+    """Returns Vega, Vega-Lite and Vega-Embed as one packed script; bundling takes some seconds."""
+    return packing.pack_text(vl_convert.javascript_bundle(_READY))
+
+
+def template(name: str, album: Album) -> jinja2.Template:
+    """Returns a template; file names are the users' data, so everything is escaped.
+
+    Args:
+        name: of its file.
+        album: of the page.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("stylize_core.report", ""),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.policies["json.dumps_kwargs"] = {"sort_keys": False}
+    environment.globals |= {"asset": _asset, "first": album.place, "plural": wording.plural, "figures": FIGURES}
+    environment.filters |= {name: getattr(wording, name) for name in ("duration", "setting", "size")}
+    environment.filters["pack"] = packing.pack
+    return environment.get_template(name)
+
+
+def _asset(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")

@@ -1,0 +1,182 @@
+"""A run as its store shows it while it goes, looked at again and again: each results file is read once."""
+
+import json
+import statistics
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from stylize_core.store import layout
+from stylize_core.store.files import Entry, Files
+from stylize_core.store.holder import Holder, newest_holder
+from stylize_core.store.records import RESULTS, TERMS
+from stylize_core.store.status import rows_by_status
+from stylize_core.store.tables import read_table
+
+_LINE = pa.schema(
+    [RESULTS.field(name) for name in ("run", "status", "error_code", *(f"final_{term}" for term in TERMS))]
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """A run at a moment.
+
+    Attributes:
+        run: its name; empty where the store has no run yet.
+        has_begun: whether it was seen before its end: one that was over at the first look may be followed by another.
+        planned: number of manifest rows by what is to become of them: run, skip, keep_failed, reject.
+        jobs: to be computed.
+        done: jobs committed as done.
+        failed: jobs committed as failed.
+        errors: number of these by error code, the most frequent first.
+        seconds: from the plan to the last commit, by the store's clock; 0 where there is none.
+        last_commit: when it was, seconds since 1970; 0 where there is none.
+        medians: of the final terms of the done jobs of the last commit.
+        rows: number of rows by status, once the run has ended.
+        holder: who writes to the store now; None where nobody does as far as can be seen from here.
+        silent_seconds: since the holder was last seen to live, as long as it has been looked at.
+    """
+
+    run: str = ""
+    has_begun: bool = False
+    planned: Mapping[str, int] = field(default_factory=dict)
+    jobs: int = 0
+    done: int = 0
+    failed: int = 0
+    errors: Mapping[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+    last_commit: float = 0.0
+    medians: Mapping[str, float] = field(default_factory=dict)
+    rows: Mapping[str, int] | None = None
+    holder: Holder | None = None
+    silent_seconds: float = 0.0
+
+    @property
+    def committed(self) -> int:
+        """Jobs done or failed; a job that two workers committed counts once where that can be told."""
+        return min(self.done + self.failed, self.jobs)
+
+    @property
+    def rate(self) -> float:
+        """Jobs a second; 0 where that is not known."""
+        return self.committed / self.seconds if self.seconds > 0 else 0.0
+
+    def seconds_left(self, now: float) -> float | None:
+        """Returns how long the other jobs take at this rate; None where that is not known.
+
+        Args:
+            now: seconds since 1970.
+        """
+        if not self.rate:
+            return None
+        return max(0.0, (self.jobs - self.committed) / self.rate - max(0.0, now - self.last_commit))
+
+
+@dataclass(frozen=True, slots=True)
+class _Commit:
+    """What is kept of a results file."""
+
+    modified: float
+    statuses: Counter[str]
+    errors: Counter[str]
+    medians: Mapping[str, float]
+
+
+class Follower:
+    """Follows the newest run of a store.
+
+    A look costs two listings of one folder each, the lease, and the results that are new. Only as long as the run is
+    not known, or was over at the first look, all runs are listed.
+
+    Args:
+        files: of the store.
+    """
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+        self._run = ""
+        self._began = False  # the run was seen before it ended
+        self._plan: Mapping[str, object] = {}
+        self._commits: dict[str, _Commit] = {}
+        self._holder: Holder | None = None
+        self._shown_at = time.monotonic()
+
+    def look(self) -> View:
+        """Returns the run as it is now.
+
+        Raises:
+            StoreError: the store cannot be read, or a file is damaged.
+        """
+        holder = self._look_at_holder()
+        if not self._began:
+            self._find_run()
+        entries = {entry.path: entry for entry in self._list(f"{layout.RUNS}/{self._run}")} if self._run else {}
+        is_over = layout.run(self._run, "results.parquet") in entries
+        self._began |= bool(self._run) and not is_over
+        self._read_commits()
+        return self._view(entries, is_over, holder)
+
+    def _look_at_holder(self) -> Holder | None:
+        holder = newest_holder(self._files)
+        if holder != self._holder:
+            self._holder, self._shown_at = holder, time.monotonic()
+        return holder if holder and holder.may_be_alive() else None
+
+    def _find_run(self) -> None:
+        plans = [entry.path for entry in self._files.list(layout.RUNS) if entry.path.endswith("/plan.parquet")]
+        run = max(plans, default="").rpartition("/")[0].removeprefix(f"{layout.RUNS}/")
+        if run != self._run:
+            self._run, self._commits = run, {}
+            plan = layout.run(run, "plan.json")
+            self._plan = json.loads(self._files.read(plan)) if self._files.exists(plan) else {}
+
+    def _list(self, folder: str) -> list[Entry]:
+        return self._files.list(folder, recursive=False)
+
+    def _read_commits(self) -> None:
+        ours = f"{layout.RESULTS}/{self._run}-"
+        listed = [entry for entry in self._list(layout.RESULTS) if entry.path.startswith(ours)] if self._run else []
+        known = {entry.path: self._commits.get(entry.path) or self._read(entry) for entry in listed}
+        self._commits = {path: commit for path, commit in known.items() if commit}
+
+    def _read(self, entry: Entry) -> _Commit | None:
+        try:
+            lines = read_table(self._files, entry.path, _LINE)
+        except FileNotFoundError:  # joined with others since it was listed
+            return None
+        ours = [line for line in lines.to_pylist() if line["run"] == self._run]
+        done = [line for line in ours if line["status"] == "done"]
+        finals = {term: [line[f"final_{term}"] for line in done if line[f"final_{term}"] is not None] for term in TERMS}
+        return _Commit(
+            entry.modified,
+            Counter(line["status"] for line in ours),
+            Counter(line["error_code"] for line in ours if line["error_code"]),
+            {term: statistics.median(values) for term, values in finals.items() if values},
+        )
+
+    def _view(self, entries: Mapping[str, Entry], is_over: bool, holder: Holder | None) -> View:
+        commits = sorted(self._commits.values(), key=lambda commit: commit.modified)
+        statuses = sum((commit.statuses for commit in commits), Counter[str]())
+        errors = sum((commit.errors for commit in commits), Counter[str]())
+        planned = entries.get(layout.run(self._run, "plan.parquet"))
+        last = commits[-1].modified if commits else 0.0
+        actions, forecast = self._plan.get("actions"), self._plan.get("forecast")
+        return View(
+            run=self._run,
+            has_begun=self._began,
+            planned=actions if isinstance(actions, dict) else {},
+            jobs=forecast.get("jobs", 0) if isinstance(forecast, dict) else 0,
+            done=statuses["done"],
+            failed=statuses["failed"],
+            errors=dict(errors.most_common()),
+            seconds=max(0.0, last - planned.modified) if planned and planned.modified else 0.0,
+            last_commit=last,
+            medians=commits[-1].medians if commits else {},
+            rows=rows_by_status(self._files, self._run) if is_over else None,
+            holder=holder,
+            silent_seconds=time.monotonic() - self._shown_at,
+        )

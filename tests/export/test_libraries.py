@@ -1,0 +1,119 @@
+"""Exports, loaded by the libraries that people load them with: all that the store has is there, and nothing else."""
+
+import gc
+import math
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from torchvision.datasets import ImageFolder
+
+Exported = Callable[[str], Path]
+
+HUB_SPLITS = {"train": "train", "val": "validation"}
+
+
+def same_columns(found: Mapping[str, Any], expected: Any) -> None:
+    """Compares what a library gives with what the store has; float32 numbers by their value."""
+    for name, value in expected.columns.items():
+        if isinstance(value, float):
+            assert math.isclose(found[name], value, rel_tol=1e-6), name
+        else:
+            assert found[name] == value, name
+
+
+def same_rows(found: Iterable[tuple[Mapping[str, Any], Any]], expected: list[Any]) -> None:
+    """Compares columns and pixels, row by row in the same order."""
+    for (columns, image), one in zip(found, expected, strict=True):
+        same_columns(columns, one)
+        np.testing.assert_array_equal(np.asarray(image), one.pixels)
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_torchvision(split: str, exported: Exported, expected: list[Any]) -> None:
+    """ImageFolder finds the classes, the labels and the pixels of each split, and no image more."""
+    folder = exported("imagefolder")
+    ours = {one.path: one for one in expected if one.split == split}
+    dataset = ImageFolder(str(folder / split))
+    assert dataset.classes == ["cats", "dögs"]
+    assert {str(Path(path).relative_to(folder)) for path, _ in dataset.samples} == set(ours)
+    for (path, _), (image, label) in zip(dataset.samples, dataset, strict=True):
+        one = ours[str(Path(path).relative_to(folder))]
+        assert label == one.columns["label"]
+        np.testing.assert_array_equal(np.asarray(image), one.pixels)
+
+
+@pytest.mark.parametrize("by_card", [True, False])
+@pytest.mark.parametrize("format", ["imagefolder", "parquet"])
+def test_datasets(format: str, by_card: bool, exported: Exported, expected: list[Any], tmp_path: Path) -> None:
+    """`load_dataset` gives each split with its images and columns, by the card's front matter and without it."""
+    from datasets import load_dataset
+
+    folder = str(exported(format))
+    where: dict[str, Any] = {"path": folder} if by_card else {"path": format, "data_dir": folder}
+    splits = load_dataset(**where, cache_dir=str(tmp_path))
+    assert set(splits) == {"train", "validation"}
+    for split, name in HUB_SPLITS.items():
+        lines = list(splits[name])
+        same_rows(((line, line["image"]) for line in lines), [one for one in expected if one.split == split])
+
+
+def test_labels_have_names(exported: Exported, tmp_path: Path) -> None:
+    """In Parquet, `datasets` knows what the labels are called and which column is the image."""
+    from datasets import ClassLabel, Image, load_dataset
+
+    features = load_dataset(str(exported("parquet")), split="train", cache_dir=str(tmp_path)).features
+    assert features["label"] == ClassLabel(names=["cats", "dögs"])
+    assert features["image"] == Image()
+
+
+def test_datasets_reads_webdataset(exported: Exported, expected: list[Any], tmp_path: Path) -> None:
+    """`load_dataset` reads the tar files too."""
+    from datasets import load_dataset
+
+    splits = load_dataset(str(exported("webdataset")), cache_dir=str(tmp_path))
+    for split, name in HUB_SPLITS.items():
+        ours = [one for one in expected if one.split == split]
+        lines = list(splits[name])
+        same_rows(((line["json"], line["png"]) for line in lines), ours)
+        assert [line["cls"] for line in lines] == [one.columns["label"] for one in ours]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # webdataset leaves files open
+def test_webdataset(exported: Exported, expected: list[Any]) -> None:
+    """WebDataset iterates over the shards of a split: keys, labels, columns and pixels, in the manifest's order."""
+    import webdataset
+
+    for split, last in (("train", 2), ("val", 0)):
+        ours = [one for one in expected if one.split == split]
+        shards = f"{exported('webdataset')}/{split}-{{000000..{last:06d}}}.tar"
+        samples = list(webdataset.WebDataset(shards, shardshuffle=False).decode("pil"))
+        assert [sample["__key__"] for sample in samples] == [one.path.removesuffix(".png") for one in ours]
+        assert [sample["cls"] for sample in samples] == [one.columns["label"] for one in ours]
+        same_rows(((sample["json"], sample["png"]) for sample in samples), ours)
+        del samples
+        gc.collect()  # so that its warnings come here and not in another test
+
+
+@pytest.mark.filterwarnings("ignore:ConjunctiveGraph is deprecated")  # what mlcroissant uses of rdflib and of pandas
+@pytest.mark.filterwarnings("ignore:The inplace keyword", "ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("format", ["imagefolder", "webdataset", "parquet"])
+def test_croissant(format: str, exported: Exported, expected: list[Any]) -> None:
+    """The library finds no fault in the description, and iterates over images with their columns."""
+    import mlcroissant
+
+    dataset = mlcroissant.Dataset(exported(format) / "croissant.json")
+    assert not dataset.metadata.issues.errors
+    records = [_plain(record) for record in dataset.records("images")]
+    records.sort(key=lambda record: [one.path for one in expected].index(record["path"]))
+    same_rows(((record, record["image"]) for record in records), expected)
+    del records
+    gc.collect()
+
+
+def _plain(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a record with its texts, which mlcroissant gives as bytes."""
+    plain = {name.removeprefix("images/"): value for name, value in record.items()}
+    return {name: value.decode() if isinstance(value, bytes) else value for name, value in plain.items()}

@@ -1,0 +1,119 @@
+"""What samples are called: classes and splits from the manifest or from folders, names that never clash or lead out."""
+
+import re
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stylize_core.export.naming import (
+    Place,
+    class_folders,
+    place_of,
+    stage_digests,
+    stage_name,
+    unique_stages,
+    wished_name,
+)
+
+CATS = Place("cats", "train")
+
+
+@pytest.mark.parametrize(
+    ("content", "cells", "place"),
+    [
+        ("/d/cats/1.jpg", {}, ("cats", "train")),
+        ("/d/val/cats/1.jpg", {}, ("cats", "val")),
+        ("/d/Validation/cats/1.jpg", {}, ("cats", "val")),
+        ("/d/cats/test/1.jpg", {}, ("cats", "test")),
+        ("/home/test/photos/cats/1.jpg", {}, ("cats", "train")),  # only the last two folders say something
+        ("s3://bucket/T%C3%BCbingen/1.jpg", {}, ("Tübingen", "train")),
+        ("1.jpg", {}, ("images", "train")),
+        ("/d/val/cats/1.jpg", {"x_class": "dogs"}, ("dogs", "val")),
+        ("/d/val/cats/1.jpg", {"x_split": "training"}, ("cats", "train")),
+        ("/d/cats/1.jpg", {"x_split": "Fold 3"}, ("cats", "fold_3")),
+        ("/d/cats/1.jpg", {"x_split": "../up"}, ("cats", "up")),
+        ("/d/cats/1.jpg", {"x_class": "", "x_split": ""}, ("cats", "train")),
+    ],
+)
+def test_place(content: str, cells: dict[str, str], place: tuple[str, str]) -> None:
+    """The manifest's columns come first, then the folders of the content; without any, the split is train."""
+    assert place_of(cells, content) == place
+
+
+@pytest.mark.parametrize(
+    ("row_id", "dots", "name"),
+    [
+        ("a.1", True, "a.1"),
+        ("a.1", False, "a-1"),
+        ("train/cats/0001", True, "0001"),
+        ("cats/0001", True, "0001"),
+        ("dogs/0001", True, "dogs--0001"),
+        ("", True, "photo--the-wave"),
+        ("__hidden", True, "hidden"),
+        ("-", True, "image"),
+        ("x" * 400, True, "x" * 150),
+    ],
+)
+def test_wished_name(row_id: str, dots: bool, name: str) -> None:
+    """A row's id names its image, without the folders that it is in anyway; without an id, content and style do."""
+    assert wished_name(row_id, CATS, "/d/cats/photo.jpg", "/s/the wave.png", dots=dots) == name
+
+
+@given(row_id=st.text(max_size=300), content=st.text(min_size=1), style=st.text(min_size=1), dots=st.booleans())
+def test_names_lead_nowhere(row_id: str, content: str, style: str, dots: bool) -> None:
+    """Whatever rows and files are called, a name is one plain, visible part of a path."""
+    name = wished_name(row_id, CATS, content, style, dots=dots)
+    assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*" if dots else r"[A-Za-z0-9][A-Za-z0-9_-]*", name)
+    assert len(name) <= 150
+
+
+JOBS = [f"{number:024x}" for number in (1, 2, 2**60)]
+
+samples = st.lists(st.tuples(st.sampled_from("aAbB"), st.sampled_from(JOBS)), min_size=1, max_size=12)
+
+
+@given(samples)
+def test_names_are_unique(wished: list[tuple[str, str]]) -> None:
+    """No two samples of a place share a name, whatever the case; names that clash with none stay as they are."""
+    rows = list(enumerate(wished, 1))
+    digests = np.array([stage_digests(CATS, name, job_id, row) for row, (name, job_id) in rows], np.uint64)
+    stages = unique_stages(digests).tolist()
+    given_names = [
+        stage_name(name, job_id, row, stage) for (row, (name, job_id)), stage in zip(rows, stages, strict=True)
+    ]
+    assert len({name.lower() for name in given_names}) == len(rows)
+    counts = Counter(name.lower() for name, _ in wished)
+    assert all((stage == 0) == (counts[name.lower()] == 1) for (name, _), stage in zip(wished, stages, strict=True))
+
+
+def test_digits_of_the_job_are_enough_where_jobs_differ() -> None:
+    """Two jobs that want one name get 8 digits of their ids; rows of one job get the row's number too."""
+    wished = [("a", JOBS[2]), ("a", "f" * 24), ("b", JOBS[0]), ("b", JOBS[0])]
+    digests = np.array([stage_digests(CATS, name, job, row) for row, (name, job) in enumerate(wished)], np.uint64)
+    assert unique_stages(digests).tolist() == [1, 1, 2, 2]
+
+
+def test_a_name_made_unique_may_be_taken() -> None:
+    """A row whose id is what another's name becomes gives way too."""
+    wished = [("a", "f" * 24), ("a", JOBS[0]), ("a-ffffffff", JOBS[1])]
+    digests = np.array([stage_digests(CATS, name, job, row) for row, (name, job) in enumerate(wished)], np.uint64)
+    assert unique_stages(digests).tolist() == [2, 1, 1]
+
+
+def test_folders_of_classes() -> None:
+    """Classes that a disk would mix up get folders of their own; letters of all languages stay."""
+    folders = class_folders(["Tübingen", "Cat", "cat", "a/b", "a:b", "..", "__pycache__", "猫 1"])
+    assert (folders["Tübingen"], folders["猫 1"], folders["__pycache__"]) == ("Tübingen", "猫 1", "pycache__")
+    assert re.fullmatch(r"Cat-[0-9a-f]{6}", folders["Cat"])
+    assert len({folder.casefold() for folder in folders.values()}) == len(folders)
+
+
+@given(st.sets(st.text(min_size=1, max_size=200), max_size=8))
+def test_folders_lead_nowhere(classes: set[str]) -> None:
+    """Whatever classes are called, each has a folder of its own, which is one plain, visible part of a path."""
+    folders = class_folders(classes)
+    assert len({folder.casefold() for folder in folders.values()}) == len(classes)
+    assert all(folder and folder[0] not in "._" and not {*folder} & {*"/\\\0\n"} for folder in folders.values())

@@ -1,0 +1,47 @@
+"""Where shards end: by the order of the samples and their sizes alone."""
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stylize_core.errors import UsageError
+from stylize_core.export.catalogue import Sample
+from stylize_core.export.shards import ShardSize, cut
+
+
+def sample(number: int, size: int) -> Sample:
+    """A sample with an image of so many bytes."""
+    return Sample("train", f"train/a/{number}", ".png", "images/x.png", "", size, {})
+
+
+@given(st.lists(st.integers(1, 20), max_size=30), st.integers(1, 5), st.integers(1, 30))
+def test_cut(sizes: list[int], images: int, bytes: int) -> None:
+    """Every sample is in one shard, in order; no shard could take the next one; numbers have no gaps."""
+    samples = [sample(number, size) for number, size in enumerate(sizes)]
+    shards = list(cut("train", samples, ShardSize(images=images, bytes=bytes)))
+    assert [one for shard in shards for one in shard.samples] == samples
+    assert [shard.name for shard in shards] == [f"train-{number:06d}" for number in range(len(shards))]
+    for shard, following in itertools.pairwise(shards):
+        total = sum(one.bytes for one in shard.samples)
+        assert len(shard.samples) == images or total + following.samples[0].bytes > bytes
+    for shard in shards:
+        assert len(shard.samples) <= images
+        assert sum(one.bytes for one in shard.samples) <= bytes or len(shard.samples) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "images", "bytes"),
+    [("1000", 1000, 10**18), ("256MB", 10_000, 256 * 10**6), (" 2 gb", 10_000, 2 * 10**9), ("512b", 10_000, 512)],
+)
+def test_sizes(text: str, images: int, bytes: int) -> None:
+    """A plain number counts images, one with a unit bytes."""
+    assert ShardSize.parse(text) == ShardSize(images=images, bytes=bytes)
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "MB", "1.5GB", "0MB", "10 parsecs", "1k"])
+def test_no_sizes(text: str) -> None:
+    """Anything else is refused."""
+    with pytest.raises(UsageError, match="is no size of a shard"):
+        ShardSize.parse(text)
