@@ -160,7 +160,7 @@ function Losses({ sets, charts }, jobs) {
       return five ? [{ value, jobs, p10: five[0], p25: five[1], p50: five[2], p75: five[3], p90: five[4] }] : [];
     });
     const said = `${title} at the end by ${state.split}: ` + ranges.map(({ value, p50 }) => `${value} ${figure(p50)}`).join(", ");
-    return chartOf(title, "median, 25-75 %, 10-90 %", said, { ...charts[`ranges${kind}`], height: BAR * ranges.length }, { ranges });
+    return chartOf(title, "median, 10-90 %", said, { ...charts[`ranges${kind}`], height: BAR * ranges.length }, { ranges });
   }
 
   return { start };

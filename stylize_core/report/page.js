@@ -6,8 +6,8 @@ const MEANINGS = {
   final_style: "final style term, unweighted",
   final_tv: "final total variation, unweighted",
   quality_ssim: "structural similarity of the result to its content: 1 is the same",
-  quality_colour: "distance of the result's colours to the style's: 0 is the same palette",
-  quality_gram: "distance of the result's Gram matrices to the style's at equal size: 0 is the same",
+  quality_colour: "distance of the result's palette from the style's: 0 is the same, 1 has no colour in common",
+  quality_gram: "distance of the result's texture (Gram matrices) from the style's: 0 is the same, 1 as far as none at all",
   seconds: "device time",
   falling: "share of its total by which the job fell over the last tenth of its steps",
 };
