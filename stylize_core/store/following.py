@@ -57,7 +57,7 @@ class View:
 
     @property
     def committed(self) -> int:
-        """Jobs done or failed; a job that two workers committed counts once where that can be told."""
+        """Jobs done or failed, no more than there are: two workers may have committed the same one."""
         return min(self.done + self.failed, self.jobs)
 
     @property

@@ -199,3 +199,25 @@ def test_a_plain_page_keeps_its_quality():
     image = Image.open(io.BytesIO(Canvas(3000, 3000).jpeg()))
     assert image.size == (3000, 3000)
     assert {component[1:3] for component in image.layer} == {(1, 1)}
+
+
+def test_a_picture_is_opened_once(tmp_path, monkeypatch):
+    """In whichever sizes a result is shown, and however many others there are: the store is read once."""
+    files = Files(str(tmp_path / "store"))
+    paths = [f"images/aa/{number}.png" for number in range(6)]
+    for number, path in enumerate(paths):
+        sink = io.BytesIO()
+        Image.new("RGB", (400, 300), (40 * number, 90, 200)).save(sink, "PNG")
+        files.publish(path, sink.getvalue())
+    opened = []
+    read = Files.read
+    monkeypatch.setattr(Files, "read", lambda files, path: opened.append(path) or read(files, path))
+    monkeypatch.setattr("stylize_core.report.pictures.CACHED", 2)
+    pictures = Pictures(files)
+    pictures.prepare([(path, 168) for path in paths])
+    for edge in (168, 126, 168):
+        for number, path in enumerate(paths):
+            image = pictures.thumbnail(path, edge)
+            assert image.size == (edge, edge * 3 // 4)
+            assert image.getpixel((5, 5)) == pytest.approx((40 * number, 90, 200), abs=3)
+    assert sorted(opened) == paths
