@@ -41,7 +41,8 @@ def test_a_cancelled_run_on_dask(standing: Any, nights: Any, view: Any, tmp_path
     standing.call(f"/flow_runs/{run}/set_state", {"state": {"type": "CANCELLING"}})
     state = standing.ended(run)["state"]
     assert state["type"] == "CANCELLED"
-    assert time.monotonic() - asked < 15
+    # When its worker sends the signal is up to Prefect: within seconds, and much later under load.
+    assert time.monotonic() - asked < 60
     standing.wait_for(lambda: not standing.processes(run), 15)
     assert sorted(view(store).statuses()) == ["done", "stopped", "stopped"]
     assert json.loads(max((store / "lease").iterdir()).read_bytes())["released"]
