@@ -9,8 +9,8 @@ from stylize_core.export.catalogue import Sample
 from stylize_core.store.files import Files
 from stylize_core.store.tables import publish_batches
 
-_GROUP = 10_000
-"""Lines of a row group."""
+_GROUP = 1000
+"""Lines of a row group, which are in memory as a whole: some kilobytes each."""
 
 
 def publish_columns(output: Files, path: str, samples: Iterable[Sample], schema: pa.Schema, *, below: str = "") -> None:

@@ -28,7 +28,7 @@ def test_engine(tmp_path: Path, pictures: Path, capsys: pytest.CaptureFixture[st
     for name in ("ms", "ratio", "share"):
         assert (frame[f"{name}_low"] <= frame[name]).all()
         assert (frame[name] <= frame[f"{name}_high"]).all()
-    np.testing.assert_allclose(frame.gflops, 1.44e6 * 32 * 32 / frame.ms / 1e6, rtol=0.05)  # of three rounds both medians are the same round's
+    np.testing.assert_allclose(frame.gflops, 1.44e6 * 32 * 32 / frame.ms / 1e6, rtol=0.05)  # one round has both medians
     assert (frame[["reference_ms", "matrix_gflops", "peak_bytes", "forecast_bytes"]] > 0).all(axis=None)
     assert_drawn(tmp_path / "engine.png")
     assert "skipped 32 px, batch 4096, float32" in capsys.readouterr().out
