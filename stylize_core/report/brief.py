@@ -37,10 +37,9 @@ def legend(names: Sequence[str]) -> str:
 
 
 def value(setting: object) -> str:
-    """Writes `1e+06` as `1e6`, 100000 as `100,000`, and layers without what all their names have in common."""
+    """Writes 100000 as `100,000`, and layers without what all their names have in common."""
     if isinstance(setting, bool) or not isinstance(setting, int | float):
         return wording.setting(setting).replace("conv", "")
     if 1000 <= abs(setting) < 1e6 and setting == int(setting):
         return f"{setting:,.0f}"
-    mantissa, _, exponent = f"{setting:.6g}".partition("e")
-    return f"{mantissa}e{int(exponent)}" if exponent else mantissa
+    return wording.setting(float(setting))

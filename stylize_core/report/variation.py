@@ -49,7 +49,7 @@ def axes(jobs: Sequence[Configured]) -> tuple[str, ...]:
 
 
 def describe(job: Configured, names: Sequence[str]) -> str:
-    """Writes some settings of a job: `style_weight 1e+06 · start noise`."""
+    """Writes some settings of a job: `style_weight 1e6 · start noise`."""
     return " · ".join(f"{name} {wording.setting(job.settings[name])}" for name in names)
 
 

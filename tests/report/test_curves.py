@@ -80,7 +80,7 @@ def test_a_line_for_each_job_that_compares(stores, run):
         job.job_id for job in jobs if job.status == "failed"
     }
     assert found["legend"]["title"] == "style_weight"
-    assert list(found["legend"]["colours"]) == ["100000", "2e+07"]
+    assert list(found["legend"]["colours"]) == ["100000", "2e7"]
     assert {line["colour"] for line in found["lines"]} == set(found["legend"]["colours"].values())
 
 

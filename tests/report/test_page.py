@@ -271,7 +271,7 @@ def test_a_picture_is_embedded_once(stores, run):
         (wording.size(3_400_000), "3.4 MB"),
         (wording.moment("2026-11-20T10:32:00+00:00"), "20 Nov 2026, 10:32 UTC"),
         (wording.moment("yesterday"), "yesterday"),
-        (wording.number(1.23456e-5), "1.235e-05"),
+        (wording.number(1.23456e-5), "1.235e-5"),
         (wording.number(float("nan")), "not finite"),
         (wording.file_name("s3://bucket/old%20town.jpg?sig=secret"), "old town"),
         (wording.file_name("/a/b.c/The Scream.jpeg"), "The Scream"),

@@ -163,4 +163,4 @@ def test_jobs_are_split_by_what_some_of_them_share(builder, run):
 def test_numbers_are_in_their_order(builder, run):
     """The parts of a swept number rise."""
     jobs, _ = _run_of(builder, run, *({"style_weight": weight} for weight in (1e6, 10.0, 1e6, 200.0)))
-    assert [name for name, _ in parts(jobs, "style_weight")] == ["10", "200", "1e+06"]
+    assert [name for name, _ in parts(jobs, "style_weight")] == ["10", "200", "1e6"]

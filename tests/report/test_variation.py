@@ -55,4 +55,4 @@ def test_totals_compare_only_at_equal_weights(builder):
 def test_settings_are_written_as_in_a_manifest(builder):
     """Numbers without needless digits."""
     (job,) = _jobs_of(builder, {"style_weight": 1e6, "steps": 40})
-    assert describe(job, ["style_weight", "steps", "start"]) == "style_weight 1e+06 · steps 40 · start content"
+    assert describe(job, ["style_weight", "steps", "start"]) == "style_weight 1e6 · steps 40 · start content"

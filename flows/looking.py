@@ -1,0 +1,98 @@
+"""Commands that look at a store: what it holds, and the report of a run."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from flows.console import counted, out, show_status
+
+if TYPE_CHECKING:
+    from stylize_core.store.files import Files
+
+EXIT_FAULTS = 1
+
+
+def status(
+    store: Annotated[str, Parameter(help="The store.")],
+    /,
+    *,
+    verify: Annotated[bool, Parameter(help="Read every image and compare it with its record.", negative="")] = False,
+    watch: Annotated[bool, Parameter(help="Show the newest run until it ends.", negative="")] = False,
+    every: Annotated[float, Parameter(help="Seconds between two looks of --watch.")] = 5.0,
+) -> int:
+    """Show what a store holds: jobs by status, errors, runs, and who is writing to it."""
+    from stylize_core.store.status import summary
+    from stylize_core.store.store import open_store
+    from stylize_core.store.verify import verify as faults_of
+
+    files = open_store(store, create=False)
+    if watch:
+        from flows.live import watch as watch_run
+
+        return watch_run(files, max(every, 0.1))
+    show_status(summary(files))
+    faults = faults_of(files) if verify else []
+    for fault in faults:
+        out.print(f"{fault.path}: {fault.what}", markup=False, soft_wrap=True)
+    if verify:
+        out.print(f"verified: {counted(len(faults), 'fault')}")
+    return EXIT_FAULTS if faults else 0
+
+
+def report(
+    store: Annotated[str, Parameter(help="The store.")],
+    /,
+    *,
+    run: Annotated[str | None, Parameter(help="Name of the run; the newest unless given.", show_default=False)] = None,
+    compare: Annotated[
+        str | None,
+        Parameter(help="Name of another run: write a page that compares the two instead.", show_default=False),
+    ] = None,
+    sheets: Annotated[
+        str | None,
+        Parameter(
+            help="Pages of each contact sheet: a number, or all; 60 within a minute unless given.",
+            show_default=False,
+        ),
+    ] = None,
+    tensorboard: Annotated[
+        Path | None,
+        Parameter(
+            help="Folder for TensorBoard; the run's figures are written into a folder in it.", show_default=False
+        ),
+    ] = None,
+    wandb: Annotated[
+        str | None,
+        Parameter(help="Project of Weights & Biases that gets the run's figures.", show_default=False),
+    ] = None,
+) -> int:
+    """Draw the sheets and the report of a run again, compare it with another, hand its figures to trackers."""
+    from stylize_core.report.compare_page import write_comparison
+    from stylize_core.report.page import write_report
+    from stylize_core.report.rows import latest_run
+    from stylize_core.report.sheets import limits_of
+    from stylize_core.store.store import open_store
+
+    limits = limits_of(sheets)
+    files = open_store(store, create=False)
+    name = run or latest_run(files)
+    for line in _track(files, name, tensorboard, wandb):
+        out.print(line, markup=False, soft_wrap=True)
+    path = write_comparison(files, name, compare) if compare else write_report(files, name, limits)
+    out.print(f"report: {files.public_uri}/{path}", markup=False, soft_wrap=True)
+    return 0
+
+
+def _track(files: "Files", run: str, tensorboard: Path | None, wandb: str | None) -> Iterator[str]:
+    """Writes a run's figures where they are asked for, and yields a line on each place."""
+    if tensorboard is None and wandb is None:
+        return
+    from stylize_core.trackers import read_figures, write_tensorboard, write_wandb
+
+    figures = read_figures(files, run)
+    if tensorboard is not None:
+        yield f"tensorboard: {write_tensorboard(figures, tensorboard)}"
+    if wandb is not None:
+        yield f"wandb: {write_wandb(figures, wandb)}"
