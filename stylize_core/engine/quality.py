@@ -145,7 +145,7 @@ def ssim(image: Tensor, content: Tensor) -> Tensor:
     luminance = (2 * mean_x * mean_y + K1**2) / (mean_x**2 + mean_y**2 + K1**2)
     structure = (2 * covariance + K2**2) / (variances + K2**2)
     similarity: Tensor = luminance * structure
-    return similarity.mean()
+    return similarity.mean().clamp(-1, 1)  # rounding leads a bit out of the range
 
 
 def histogram(image: Tensor) -> Tensor:

@@ -37,7 +37,7 @@ def test_engine(tmp_path: Path, pictures: Path, capsys: pytest.CaptureFixture[st
 def test_convergence(tmp_path: Path, pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Points of the reference and of each method, when each reached the reference's loss, and a chart."""
     options = ["--device", "cpu", "--size", "32", "--pairs", "2", "--evaluations", "6", "--methods", "lbfgs", "tv"]
-    options += ["--precisions", "float32,bfloat16", "--budget-seconds", "60"]
+    options += ["--precisions", "float32,bfloat16", "--budget-seconds", "3"]
     convergence.main([*options, "--images", str(pictures), "--output", str(tmp_path)])
     points = pd.read_csv(tmp_path / "convergence.csv")
     assert list(points) == ["pair", "method", "precision", "step", "evaluations", "seconds", "loss"]

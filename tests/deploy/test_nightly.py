@@ -1,6 +1,7 @@
 """The nightly deployment, for real: a standing server, a process work pool, a worker."""
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -34,12 +35,12 @@ def test_first_night_shows_progress_counts_and_the_report(standing: Any, first_n
     """A run leaves a full bar, a table whose counts add up to the rows, and the place of a report that exists."""
     query = {"artifacts": {"flow_run_id": {"any_": [first_night["id"]]}}}
     shown = {artifact["key"]: artifact["data"] for artifact in standing.call("/artifacts/filter", query)}
-    link = urlsplit(shown["stylize-report"].split("](")[1].rstrip(")"))
+    places = [urlsplit(link) for link in re.findall(r"\]\((.+?)\)", shown["stylize-report"])]
 
     assert shown["stylize-progress"] == 100.0
     assert {line["status"]: line["rows"] for line in json.loads(shown["stylize-rows"]) if line["rows"]} == {"done": 2}
-    assert (link.scheme, Path(link.path).name) == ("file", "report.html")
-    assert Path(link.path).stat().st_size > 0
+    assert [Path(link.path).name for link in places] == ["report.html", "strips.jpg", "index.html"]
+    assert all(link.scheme == "file" and Path(link.path).stat().st_size for link in places)
 
 
 @pytest.mark.usefixtures("first_night")

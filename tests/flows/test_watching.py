@@ -91,10 +91,12 @@ def test_watching_a_run_that_is_killed(
 def test_watching_is_left_with_ctrl_c(drive: Callable[..., Any], manifests: Any, store: Any) -> None:
     """Ctrl-C ends the look with 130, and the run goes on."""
     options = ("--store", str(store.folder), "--weights", "builtin", "--runner", "loop")
-    run = drive("run", manifests.write(manifests.rows(4)), *options, step_seconds=0.3)
+    run = drive("run", manifests.write(manifests.rows(4, steps="2000")), *options, step_seconds=0.3)
     run.wait_for_journal(1)
     look = drive("status", str(store.folder), "--watch", "--every", "0.1")
     look._wait_until(lambda: "/4 jobs" in look.output.read_text())
     look.signal(signal.SIGINT)
     assert look.wait() == 130
-    assert run.wait() == 0
+    assert run.process.is_alive()
+    run.signal(signal.SIGTERM)
+    assert run.wait() == 130
