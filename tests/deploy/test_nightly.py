@@ -39,7 +39,7 @@ def test_first_night_shows_progress_counts_and_the_report(standing: Any, first_n
 
     assert shown["stylize-progress"] == 100.0
     assert {line["status"]: line["rows"] for line in json.loads(shown["stylize-rows"]) if line["rows"]} == {"done": 2}
-    assert [Path(link.path).name for link in places] == ["report.html", "strips.jpg", "index.html"]
+    assert [Path(link.path).name for link in places] == ["report.html", "sweep-seed.jpg", "index.html"]
     assert all(link.scheme == "file" and Path(link.path).stat().st_size for link in places)
 
 
