@@ -4,6 +4,7 @@ import csv
 import io
 import shutil
 
+import pandas as pd
 import pytest
 
 from stylize_core.manifest import Manifest, Row
@@ -153,7 +154,8 @@ def test_a_row_opens_by_keyboard(opened, published):
     dialog.locator(".chart svg").nth(1).wait_for()
     assert dialog.get_by_role("heading").first.inner_text() == "Tübingen × style 0"
     assert dialog.locator(".strip img").count() == 3
-    assert "348.5" in dialog.inner_text()
+    total = pd.read_csv(published(12).with_name("results.csv"))["final_total"][0]
+    assert f"total\n{total:.4g}\n" in dialog.inner_text()
     page.keyboard.press("Escape")
     assert not dialog.is_visible()
     assert row.evaluate("element => element === document.activeElement")
