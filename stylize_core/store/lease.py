@@ -88,7 +88,7 @@ class Lease:
     def release(self) -> None:
         """Gives the lease back. Where the store cannot be written any more, the next run finds this process gone."""
         self._ended.set()
-        self._renewal.join(timeout=self._renew_s)
+        self._renewal.join(timeout=RENEW_S)
         if not self._renewal.is_alive():  # a renewal that still waits for its answer would come after the release
             self._publish(replace(self.holder, released=True))
 
