@@ -23,11 +23,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import settings
 from PIL import Image
 
 from flows.cli import main
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: jobs this small only wait for more threads
+
+settings.register_profile("stylize", deadline=None)  # how long an example takes says nothing on a busy machine
+settings.load_profile("stylize")
 
 DRIVER = Path(__file__).with_name("driver.py")
 SWIFT = Path(__file__).parent / "s3" / "swift.py"

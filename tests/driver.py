@@ -76,6 +76,7 @@ def optimise_and_tell(
 
 os.environ |= CONFIG["environment"]  # a forked process has that of the server it is forked from
 os.setsid()
+signal.signal(signal.SIGINT, signal.default_int_handler)  # as at a terminal: CI may have had it ignored
 output = os.open(CONFIG["output"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 os.dup2(output, 1)
 os.dup2(output, 2)

@@ -22,6 +22,8 @@ from stylize_core.store.holder import Holder, check_held, locked, newest_holder
 
 PATIENCE_S = 30.0
 RENEW_S = 5.0
+LAST_RENEWAL_S = 1.5
+"""Time for a renewal on its way when the lease is given back; a run that was stopped has 4 s in all."""
 _KEPT = 3  # lease files left for whoever looks into the store
 
 _log = logging.getLogger(__name__)
@@ -88,7 +90,7 @@ class Lease:
     def release(self) -> None:
         """Gives the lease back. Where the store cannot be written any more, the next run finds this process gone."""
         self._ended.set()
-        self._renewal.join(timeout=RENEW_S)
+        self._renewal.join(timeout=LAST_RENEWAL_S)
         if not self._renewal.is_alive():  # a renewal that still waits for its answer would come after the release
             self._publish(replace(self.holder, released=True))
 
