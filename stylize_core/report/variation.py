@@ -24,11 +24,6 @@ class Configured(Protocol):
         """`preset` and every setting, layers as text."""
 
 
-def common(jobs: Sequence[Configured]) -> dict[str, object]:
-    """Returns the settings, `preset` among them, that all jobs share."""
-    return {name: jobs[0].settings[name] for name in NAMES if _count(jobs, name) == 1}
-
-
 def varying(jobs: Sequence[Configured]) -> tuple[str, ...]:
     """Returns the settings that jobs do not share."""
     return tuple(name for name in NAMES if _count(jobs, name) > 1)
