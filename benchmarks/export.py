@@ -26,9 +26,9 @@ from PIL import Image
 from benchmarks.command import machine, make_console, table_of
 from benchmarks.memory import in_fresh_process, reset_peak, resident_bytes
 from stylize_core.export import FormatName, ShardSize, export
+from stylize_core.files.files import Files
 from stylize_core.presets import resolve
 from stylize_core.store import layout
-from stylize_core.store.files import Files
 from stylize_core.store.records import PLAN, RESULTS
 from stylize_core.store.store import open_store
 from stylize_core.store.tables import publish_table

@@ -11,8 +11,8 @@ import stylize_core.committing
 import stylize_core.store.commits
 from benchmarks.memory import anonymous_bytes, reset_peak, resident_bytes
 from stylize_core.committing import Committer
+from stylize_core.files.files import Files
 from stylize_core.run import Run
-from stylize_core.store.files import Files
 
 
 class Meter:

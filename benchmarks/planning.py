@@ -30,8 +30,8 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 from PIL import Image
 
+from stylize_core.files.inputs import stat_input
 from stylize_core.store.fingerprints import Fingerprint, Fingerprints
-from stylize_core.store.inputs import stat_input
 from stylize_core.store.store import open_store
 
 EDGE_PX = 48

@@ -14,12 +14,12 @@ import pyarrow as pa
 from PIL import Image, ImageOps
 
 from benchmarks.pairs import find_pairs
+from stylize_core.files.files import Files
 from stylize_core.job import settings_json
 from stylize_core.presets import resolve
 from stylize_core.report import publish_rows
 from stylize_core.settings import Settings
 from stylize_core.store import layout
-from stylize_core.store.files import Files
 from stylize_core.store.records import METRICS, PLAN, RESULTS, TERMS
 from stylize_core.store.tables import publish_table
 

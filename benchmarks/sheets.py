@@ -29,13 +29,13 @@ from PIL import Image, ImageOps
 
 from benchmarks.command import machine, make_console, table_of
 from benchmarks.memory import in_fresh_process, reset_peak, resident_bytes
+from stylize_core.files.files import Files
 from stylize_core.presets import resolve
 from stylize_core.report.joining import read_record
 from stylize_core.report.pictures import Pictures
 from stylize_core.report.publish import publish_rows
 from stylize_core.report.sheets import NIGHTLY, Limits, write_sheets
 from stylize_core.store import layout
-from stylize_core.store.files import Files
 from stylize_core.store.records import PLAN, RESULTS
 from stylize_core.store.store import open_store
 from stylize_core.store.tables import publish_table

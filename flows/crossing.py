@@ -130,9 +130,9 @@ def _crossed(
 
 def _row_of(image: str) -> dict[str, str]:
     from stylize_core.engine.encode import read_metadata
+    from stylize_core.files.inputs import read_input
     from stylize_core.manifest import row_from_settings
     from stylize_core.settings import Settings
-    from stylize_core.store.inputs import read_input
 
     advice = "name a result of a store, as it was written there"
     try:

@@ -49,8 +49,8 @@ def export(
     """
     from stylize_core.export import ShardSize, Watch
     from stylize_core.export import export as write_export
+    from stylize_core.files.files import Files
     from stylize_core.report.rows import latest_run
-    from stylize_core.store.files import Files
     from stylize_core.store.store import open_store
 
     if shard_size and format == "imagefolder":

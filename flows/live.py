@@ -11,7 +11,7 @@ from rich.text import Text
 
 from flows.console import counted, duration, out, words
 from flows.stop import EXIT_STOPPED
-from stylize_core.store.files import Files
+from stylize_core.files.files import Files
 from stylize_core.store.following import Follower, View
 from stylize_core.store.lease import PATIENCE_S
 

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from flows.console import counted, out, show_status
 
 if TYPE_CHECKING:
-    from stylize_core.store.files import Files
+    from stylize_core.files.files import Files
 
 EXIT_FAULTS = 1
 

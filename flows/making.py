@@ -52,8 +52,8 @@ def normalise(
     from stylize_core.engine.normalise import save_weights
     from stylize_core.engine.resize import style_tensor
     from stylize_core.engine.weights import load_weights
+    from stylize_core.files.inputs import read_input
     from stylize_core.manifest import images_in
-    from stylize_core.store.inputs import read_input
 
     if pooling not in ("max", "average"):
         raise UsageError(f"unknown pooling {pooling!r}", where="--pooling", todo="use max or average")

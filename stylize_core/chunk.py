@@ -17,11 +17,11 @@ from stylize_core.committing import Committer
 from stylize_core.engine.engine import Engine, Pair
 from stylize_core.engine.optimise import Optimised
 from stylize_core.errors import DeviceLost, JobTimeout, Stopped, StoreError, StylizeError
+from stylize_core.files.files import Files
 from stylize_core.job import Job
 from stylize_core.loading import Loaded, Loader
 from stylize_core.outcomes import Finished, Origin, as_expected
 from stylize_core.pipeline import Behind, ahead
-from stylize_core.store.files import Files
 
 COMMIT_SECONDS = 30.0
 """Batches finished within this time are published together; a kill costs at most this much finished work."""

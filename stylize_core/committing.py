@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
+from stylize_core.files.files import Files
 from stylize_core.outcomes import Finished, Origin, as_expected, outcome
 from stylize_core.pipeline import THREADS
 from stylize_core.store.commits import commit_name, publish_commit
-from stylize_core.store.files import Files
 from stylize_core.store.records import Outcome
 
 

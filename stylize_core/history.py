@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stylize_core.store.files import Files
+from stylize_core.files.files import Files
 from stylize_core.store.ledger import attempts, live, map_results
 from stylize_core.store.records import RESULTS
 

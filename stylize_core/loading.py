@@ -13,10 +13,10 @@ from stylize_core.engine.encode import thumbnail
 from stylize_core.engine.engine import Pair
 from stylize_core.engine.resize import alpha_plane, content_tensor, style_tensor
 from stylize_core.errors import InputChanged, OutputRefused
+from stylize_core.files.files import Files
+from stylize_core.files.inputs import read_input
 from stylize_core.job import Job, Source
 from stylize_core.store import layout
-from stylize_core.store.files import Files
-from stylize_core.store.inputs import read_input
 
 KEPT_BYTES = 512 << 20
 """Decoded pictures kept, 130 million pixels: crosses use the same few styles and contents again and again."""

@@ -19,6 +19,7 @@ from stylize_core.chunk import Bench, Chunk, Progress
 from stylize_core.chunks import Chunks
 from stylize_core.environment import logged
 from stylize_core.errors import StoreLocked, UsageError, WeightsError
+from stylize_core.files.files import Files
 from stylize_core.job import Job, Source, settings_json
 from stylize_core.options import Options
 from stylize_core.outcomes import versions
@@ -26,7 +27,6 @@ from stylize_core.run import Run, load_engine
 from stylize_core.settings import Settings
 from stylize_core.spool import JobSpool
 from stylize_core.store import layout
-from stylize_core.store.files import Files
 from stylize_core.store.holder import Holder, check_held, newest_holder
 from stylize_core.store.records import PARTITION
 from stylize_core.store.store import open_store

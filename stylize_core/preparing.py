@@ -7,6 +7,7 @@ from typing import BinaryIO
 
 from stylize_core.engine.engine import Engine
 from stylize_core.errors import InputError, ManifestError
+from stylize_core.files.inputs import read_input
 from stylize_core.history import History
 from stylize_core.job import public_uri
 from stylize_core.manifest.manifest import Manifest
@@ -15,7 +16,6 @@ from stylize_core.plan_rows import plan_rows
 from stylize_core.planned_rows import PlannedRows
 from stylize_core.spool import room
 from stylize_core.store.fingerprints import Fingerprints
-from stylize_core.store.inputs import read_input
 
 
 @contextmanager

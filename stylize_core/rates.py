@@ -9,9 +9,9 @@ import pyarrow as pa
 
 from stylize_core.engine.device import describe
 from stylize_core.engine.engine import Engine
+from stylize_core.files.files import Files
 from stylize_core.forecast import PROBE_EDGE_PX, Rate, evaluation_flops
 from stylize_core.settings import Settings
-from stylize_core.store.files import Files
 from stylize_core.store.ledger import results_paths
 from stylize_core.store.records import RESULTS
 from stylize_core.store.tables import read_table

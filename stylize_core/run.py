@@ -18,6 +18,7 @@ from stylize_core.engine.device import resolve_device, resolve_precision
 from stylize_core.engine.engine import Engine
 from stylize_core.engine.weights import load_weights
 from stylize_core.environment import environment, logged
+from stylize_core.files.files import Files
 from stylize_core.forecast import Rate, probe
 from stylize_core.history import History
 from stylize_core.manifest.manifest import Manifest
@@ -30,7 +31,6 @@ from stylize_core.report.publish import publish_rows
 from stylize_core.settings import Settings
 from stylize_core.store import layout
 from stylize_core.store.compact import compact
-from stylize_core.store.files import Files
 from stylize_core.store.fingerprints import Fingerprints
 from stylize_core.store.lease import Lease
 from stylize_core.store.records import PLAN

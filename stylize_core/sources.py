@@ -8,9 +8,9 @@ from typing import TypeVar
 
 from stylize_core.engine.decode import shape_of
 from stylize_core.errors import InputError, Stopped, StylizeError
+from stylize_core.files.inputs import read_input, stat_input
 from stylize_core.job import Source
 from stylize_core.store.fingerprints import Fingerprint, Fingerprints, Stat
-from stylize_core.store.inputs import read_input, stat_input
 
 READERS = 8
 """Threads that look at inputs, and read those never seen before."""

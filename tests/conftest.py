@@ -28,6 +28,8 @@ from PIL import Image
 
 from flows.cli import main
 
+pytest_plugins = ["fixtures.stores"]
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: jobs this small only wait for more threads
 
 settings.register_profile("stylize", deadline=None)  # how long an example takes says nothing on a busy machine

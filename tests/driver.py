@@ -24,7 +24,7 @@ from flows.cli import main
 from stylize_core.engine.engine import Engine, Pair
 from stylize_core.engine.memory import Fit
 from stylize_core.engine.optimise import Optimised
-from stylize_core.store.files import Files
+from stylize_core.files.files import Files
 
 CONFIG: dict[str, Any] = globals().get("CONFIG") or json.loads(sys.argv[1])
 

@@ -17,6 +17,7 @@ FLOORS = (
     {"errors"},
     {"settings", "options"},
     {"presets", "job"},
+    {"files"},
     {"manifest", "engine", "store"},
     {"report", "loading", "outcomes", "pipeline", "forecast", "history", "jobs", "sources", "spool"},
     {"committing", "environment", "export", "planned_rows", "rates", "trackers"},
@@ -95,14 +96,15 @@ def test_prefect_lives_in_flows() -> None:
 def test_the_report_reads_the_store_alone() -> None:
     """A report can be made of a store wherever it lies: it knows no engine, no manifest and no plan."""
     used = set().union(*(used_parts(path) for path in SOURCES if part_of(module_of(path)) == "report"))
-    assert used <= {"store", *LEAVES}
+    assert used <= {"files", "store", *LEAVES}
 
 
 @pytest.mark.parametrize(
     ("part", "allowed"),
     [
         ("engine", {"torch", "torchvision", "numpy", "PIL", "safetensors"}),
-        ("store", {"fsspec", "aiohttp", "pandas", "pyarrow", "numpy"}),
+        ("files", {"fsspec", "aiohttp"}),
+        ("store", {"pandas", "pyarrow", "numpy"}),
         ("manifest", {"fsspec", "pydantic", "pyarrow", "numpy"}),
         *((leaf, set()) for leaf in sorted(LEAVES)),
     ],

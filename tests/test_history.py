@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stylize_core.files.files import Files
 from stylize_core.history import History, condensed, packed
-from stylize_core.store.files import Files
 from stylize_core.store.ledger import live
 from stylize_core.store.records import Result, results_table
 from stylize_core.store.tables import publish_table

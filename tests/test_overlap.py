@@ -15,10 +15,10 @@ from stylize_core.chunk import Bench, Progress, run_chunk
 from stylize_core.engine.engine import Engine, Pair
 from stylize_core.engine.memory import Fit
 from stylize_core.errors import Stopped, StoreFull, StoreLocked
+from stylize_core.files.files import Files
 from stylize_core.loading import Loaded, Loader
 from stylize_core.outcomes import Finished, outcome
 from stylize_core.store import layout
-from stylize_core.store.files import Files
 
 SECONDS = 30.0
 """After which an event that should have come counts as one that never does."""

@@ -7,11 +7,11 @@ import pytest
 
 from stylize_core.engine.device import describe
 from stylize_core.engine.engine import Engine
+from stylize_core.files.files import Files
 from stylize_core.forecast import evaluation_flops
 from stylize_core.presets import resolve
 from stylize_core.rates import known_rate
 from stylize_core.store import layout
-from stylize_core.store.files import Files
 from stylize_core.store.records import Result, results_table
 from stylize_core.store.tables import publish_table
 

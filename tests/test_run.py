@@ -12,10 +12,10 @@ import pytest
 
 from stylize_core.chunk import run_chunk
 from stylize_core.errors import ManifestError, Stopped, StoreLocked
+from stylize_core.files.files import Files
 from stylize_core.options import Options
 from stylize_core.preparing import manifest_file
 from stylize_core.run import look_ahead, open_run
-from stylize_core.store.files import Files
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ import pytest
 
 import stylize_core.sources
 from stylize_core.errors import ImageUnknown, InputMissing, Stopped
+from stylize_core.files.inputs import read_input, stat_input
 from stylize_core.job import Source
 from stylize_core.sources import Sources
 from stylize_core.store.fingerprints import Fingerprints
-from stylize_core.store.inputs import read_input, stat_input
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import pyarrow as pa
 
 from stylize_core.chunk import Chunk
 from stylize_core.errors import StylizeError, WorkerLost
+from stylize_core.files.files import Files
 from stylize_core.store import layout
-from stylize_core.store.files import Files
 from stylize_core.store.ledger import results_paths
 from stylize_core.store.records import RESULTS
 from stylize_core.store.tables import read_tables

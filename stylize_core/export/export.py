@@ -14,7 +14,7 @@ from stylize_core.export.mark import Mark
 from stylize_core.export.pictures import Pictures
 from stylize_core.export.shards import ShardSize, cut
 from stylize_core.export.tally import Tally
-from stylize_core.store.files import Files
+from stylize_core.files.files import Files
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from stylize_core.export.imagefolder import ImageFolder
 from stylize_core.export.parquet import Parquet
 from stylize_core.export.shards import Shard, ShardSize
 from stylize_core.export.webdataset import WebDataset
-from stylize_core.store.files import Files
+from stylize_core.files.files import Files
 
 FormatName = Literal["imagefolder", "webdataset", "parquet"]
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stylize_core.errors import UsageError
-from stylize_core.store.disk import TEMPORARY
-from stylize_core.store.files import Files
+from stylize_core.files.disk import TEMPORARY
+from stylize_core.files.files import Files
 
 NAME = "export.json"
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from stylize_core.export.catalogue import Catalogue, Sample
 from stylize_core.export.shards import Shard, ShardSize
-from stylize_core.store.files import Files
+from stylize_core.files.files import Files
 
 
 class OneFile(ABC):

@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from stylize_core.errors import StoreError
 from stylize_core.export.catalogue import Sample
-from stylize_core.store.files import Files
+from stylize_core.files.files import Files
 
 _AHEAD = 32
 

@@ -6,7 +6,7 @@ from itertools import islice
 import pyarrow as pa
 
 from stylize_core.export.catalogue import Sample
-from stylize_core.store.files import Files
+from stylize_core.files.files import Files
 from stylize_core.store.tables import publish_batches
 
 _GROUP = 1000

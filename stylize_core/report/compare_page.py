@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from stylize_core.files.files import Files
 from stylize_core.report import packing, wording
 from stylize_core.report.album import Album, Thumb
 from stylize_core.report.comparison import FIGURES, Comparison, compare
@@ -14,7 +15,6 @@ from stylize_core.report.pictures import Pictures
 from stylize_core.report.row_table import columns_of, endings, table
 from stylize_core.report.template import HELP, template
 from stylize_core.store import layout
-from stylize_core.store.files import Files
 
 LENGTH = 8
 """Pairs in a list of the biggest changes."""

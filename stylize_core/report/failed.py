@@ -8,8 +8,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stylize_core.files.files import Files
 from stylize_core.report.rows import read_plan
-from stylize_core.store.files import Files
 
 FORMULA = re.compile(r"[=+@\t\r]|-(?![\w./+-]*$)")
 """How a cell starts that a spreadsheet would run as a formula; a negative number is none."""

@@ -2,8 +2,8 @@
 
 from itertools import islice
 
+from stylize_core.files.files import Files
 from stylize_core.report.rows import read_rows
-from stylize_core.store.files import Files
 
 BAD = ("failed", "rejected")
 

@@ -11,13 +11,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stylize_core.files.files import Files
 from stylize_core.report import wording
 from stylize_core.report.record import FINISHED, InputRecord, JobRecord, Problem, RunRecord, Totals
 from stylize_core.report.rows import read_plan, read_rows
 from stylize_core.report.selection import draw
 from stylize_core.report.variation import TOTAL_SCALE
 from stylize_core.store import layout
-from stylize_core.store.files import Files
 from stylize_core.store.live import live_lines
 from stylize_core.store.records import RESULTS, STATUSES, TERMS
 

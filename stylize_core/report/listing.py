@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json
 
+from stylize_core.files.files import Files
 from stylize_core.job import public_uri
 from stylize_core.report.rows import read_plan, read_rows
 from stylize_core.report.variation import NAMES
 from stylize_core.settings import SPECS
-from stylize_core.store.files import Files
 from stylize_core.store.live import live_lines
 from stylize_core.store.records import RESULTS, ROWS, TERMS
 

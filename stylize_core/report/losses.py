@@ -8,8 +8,8 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from stylize_core.files.files import Files
 from stylize_core.report.record import RunRecord
-from stylize_core.store.files import Files
 from stylize_core.store.ledger import read_metrics
 from stylize_core.store.records import METRICS, TERMS
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from stylize_core.files.files import Files
 from stylize_core.report import comparable, curves, headline, variation
 from stylize_core.report.album import Album, Thumb
 from stylize_core.report.details import details
@@ -24,7 +25,6 @@ from stylize_core.report.spreads import spread
 from stylize_core.report.template import HELP, template, vega
 from stylize_core.report.term_curves import TermCurves, read_term_curves
 from stylize_core.store import layout
-from stylize_core.store.files import Files
 
 NAME = "report.html"
 

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from PIL import Image, ImageOps
 
 from stylize_core.errors import StylizeError
-from stylize_core.store.files import Files
+from stylize_core.files.files import Files
 
 WHITE = (255, 255, 255)
 CACHED = 512

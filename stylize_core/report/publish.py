@@ -7,10 +7,10 @@ from tempfile import TemporaryFile
 import pandas as pd
 import pyarrow as pa
 
+from stylize_core.files.files import Files
 from stylize_core.report.failed import failed_manifest, harmless
 from stylize_core.report.rows import collect_rows
 from stylize_core.store import layout
-from stylize_core.store.files import Files
 from stylize_core.store.records import ROWS, STATUSES
 from stylize_core.store.tables import publish_batches
 

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stylize_core.errors import UsageError
+from stylize_core.files.files import Files
 from stylize_core.store import layout
-from stylize_core.store.files import Files
 from stylize_core.store.live import live_lines
 from stylize_core.store.records import ADDED, PLAN, RESULTS, ROWS, TERMS
 from stylize_core.store.tables import read_batches

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from stylize_core.files.files import Files
 from stylize_core.report import wording
 from stylize_core.report.record import InputRecord, RunRecord
 from stylize_core.report.rows import read_plan, read_rows
-from stylize_core.store.files import Files
 
 JOBS = 50_000
 """Distinct jobs that sheets are about, at most: the first ones. Each takes up to 2 kB of memory."""

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stylize_core.errors import UsageError
+from stylize_core.files.files import Files
 from stylize_core.report.pictures import Pictures
 from stylize_core.report.record import RunRecord
 from stylize_core.report.sheet_index import IndexEntry, IndexPart, render_index
 from stylize_core.report.sheet_jobs import sheet_jobs
 from stylize_core.report.sheet_pages import Page, Sheet, sheets_of
 from stylize_core.store import layout
-from stylize_core.store.files import Files
 
 FOLDER = "contact-sheets"
 INDEX = f"{FOLDER}/index.html"

@@ -9,9 +9,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stylize_core.files.files import Files
 from stylize_core.report.losses import kept_steps
 from stylize_core.store import layout
-from stylize_core.store.files import Files
 from stylize_core.store.records import METRICS, TERMS
 from stylize_core.store.tables import map_tables
 

@@ -1,10 +1,10 @@
-"""The output store: layout, publishing, commits, resume, lease, fingerprints of inputs; any fsspec URL."""
+"""The output store: layout, commits, resume, lease, fingerprints of inputs."""
 
+from stylize_core.files.files import Entry, Files
+from stylize_core.files.inputs import read_input, stat_input
 from stylize_core.store.commits import commit_name, publish_commit
-from stylize_core.store.files import Entry, Files
 from stylize_core.store.fingerprints import Fingerprint, Fingerprints
 from stylize_core.store.holder import Holder
-from stylize_core.store.inputs import read_input, stat_input
 from stylize_core.store.lease import Lease
 from stylize_core.store.ledger import attempts, live, live_results, read_metrics, read_results
 from stylize_core.store.records import Outcome, Result

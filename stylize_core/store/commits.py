@@ -9,8 +9,8 @@ from functools import partial
 import pyarrow as pa
 
 from stylize_core.errors import OutputRefused
+from stylize_core.files.files import Files
 from stylize_core.store import layout
-from stylize_core.store.files import Files
 from stylize_core.store.records import METRICS, Outcome, results_table
 from stylize_core.store.tables import publish_table
 

@@ -19,8 +19,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stylize_core.errors import StoreError, StoreLocked
+from stylize_core.files.files import Files
 from stylize_core.store import layout
-from stylize_core.store.files import Files
 from stylize_core.store.ledger import live
 from stylize_core.store.records import METRICS, RESULTS
 from stylize_core.store.tables import map_tables, publish_batches

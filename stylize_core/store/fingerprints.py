@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from stylize_core.files.files import Files
 from stylize_core.job import public_uri
 from stylize_core.store import layout
-from stylize_core.store.files import Files
 from stylize_core.store.tables import map_tables, to_parquet
 
 _SCHEMA = pa.schema(

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
+from stylize_core.files.files import Entry, Files
 from stylize_core.store import layout
-from stylize_core.store.files import Entry, Files
 from stylize_core.store.holder import Holder, newest_holder
 from stylize_core.store.records import RESULTS, TERMS
 from stylize_core.store.status import rows_by_status

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from stylize_core.errors import StoreLocked, StoreUnusable
+from stylize_core.files.files import Files
 from stylize_core.store import layout
-from stylize_core.store.files import Files
 
 _LOOKS = 10
 _LEASE_FILE = re.compile(rf"{layout.LEASE}/(\d+)\.json")

@@ -16,8 +16,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from stylize_core.errors import Stopped, StoreDenied, StoreError
+from stylize_core.files.files import Files
 from stylize_core.store import layout
-from stylize_core.store.files import Files
 from stylize_core.store.holder import Holder, check_held, locked, newest_holder
 
 PATIENCE_S = 30.0

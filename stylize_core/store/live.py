@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from stylize_core.errors import StoreUnusable
-from stylize_core.store.files import Files
+from stylize_core.files.files import Files
 from stylize_core.store.ledger import live, read_listed
 from stylize_core.store.records import RESULTS
 from stylize_core.store.tables import map_tables

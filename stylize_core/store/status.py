@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from stylize_core.files.files import Files
 from stylize_core.store import layout
-from stylize_core.store.files import Files
 from stylize_core.store.holder import Holder, newest_holder
 from stylize_core.store.live import LINES, live_lines
 from stylize_core.store.records import ROWS

@@ -3,8 +3,8 @@
 import json
 
 from stylize_core.errors import StoreSchema, StoreUnusable
+from stylize_core.files.files import Files
 from stylize_core.store import layout
-from stylize_core.store.files import Files
 
 _PRODUCT = "stylize"
 

@@ -7,9 +7,9 @@ from itertools import islice
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stylize_core.files.disk import TEMPORARY
+from stylize_core.files.files import Files
 from stylize_core.store import layout
-from stylize_core.store.disk import TEMPORARY
-from stylize_core.store.files import Files
 from stylize_core.store.ledger import results_paths
 from stylize_core.store.live import live_table
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stylize_core.errors import StoreError
-from stylize_core.store.files import Files
+from stylize_core.files.files import Files
 from stylize_core.store.records import ADDED
 
 _THREADS = 8  # small files: the time goes into waiting for the disk or the network

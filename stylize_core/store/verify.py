@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stylize_core.errors import StoreError
+from stylize_core.files.files import Files
 from stylize_core.store import layout
-from stylize_core.store.files import Files
 from stylize_core.store.live import live_lines
 from stylize_core.store.records import METRICS
 from stylize_core.store.sweep import stray_files

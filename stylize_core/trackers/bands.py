@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stylize_core.store.files import Files
+from stylize_core.files.files import Files
 from stylize_core.store.ledger import read_metrics
 
 POINTS = 60

@@ -7,10 +7,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from PIL import Image
 
+from stylize_core.files.files import Files
 from stylize_core.report.pictures import Pictures
 from stylize_core.report.rows import read_plan
 from stylize_core.store import layout
-from stylize_core.store.files import Files
 
 STRIPS = 16
 """Jobs that are shown, the first done ones of the manifest."""

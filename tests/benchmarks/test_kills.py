@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.killer import Ended
 from benchmarks.kills import _check_any, _check_end
-from stylize_core.store.files import Files
+from stylize_core.files.files import Files
 
 ROOT = Path(__file__).parents[2]
 

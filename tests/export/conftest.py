@@ -18,8 +18,8 @@ from PIL import Image
 from flows.cli import main
 from stylize_core.export import Exported, FormatName, ShardSize, Watch
 from stylize_core.export import export as make_export
+from stylize_core.files.files import Files
 from stylize_core.report.rows import latest_run
-from stylize_core.store.files import Files
 from stylize_core.store.store import open_store
 
 _cache = tempfile.mkdtemp(prefix="stylize-libraries-")

@@ -34,9 +34,9 @@ import stylize_core.run
 from flows.cli import main
 from stylize_core.engine.objective import Objective
 from stylize_core.engine.optimise import Optimised, optimise
+from stylize_core.files.files import Files
 from stylize_core.run import Run
 from stylize_core.settings import Settings
-from stylize_core.store.files import Files
 
 CONFIG: dict[str, Any] = globals().get("CONFIG") or json.loads(sys.argv[1])
 FAULTS: dict[int, str] = {int(seed): fault for seed, fault in CONFIG["faults"].items()}

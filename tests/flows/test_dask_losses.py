@@ -13,8 +13,8 @@ from flows.dask_runner.cluster import _specifications
 from flows.dask_runner.losses import Piece, committed
 from flows.stylize_manifest import _fan_out
 from stylize_core.errors import UsageError
+from stylize_core.files.files import Files
 from stylize_core.options import Options
-from stylize_core.store.files import Files
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import pytest
 
 from stylize_core.engine.engine import Engine
 from stylize_core.errors import DeviceLost, StoreFull, StylizeError
+from stylize_core.files.files import Files
 from stylize_core.store.commits import publish_commit
-from stylize_core.store.files import Files
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 

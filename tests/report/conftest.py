@@ -12,12 +12,12 @@ import pyarrow as pa
 import pytest
 from PIL import Image, ImageDraw
 
+from stylize_core.files.files import Files
 from stylize_core.job import Source, job_id
 from stylize_core.presets import resolve
 from stylize_core.settings import Settings
 from stylize_core.store import layout
 from stylize_core.store.commits import publish_commit
-from stylize_core.store.files import Files
 from stylize_core.store.records import METRICS, PLAN, TERMS, Outcome, Result
 from stylize_core.store.tables import publish_table
 

@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stylize_core.errors import UsageError
+from stylize_core.files.files import Files
 from stylize_core.manifest import Manifest, Row
 from stylize_core.report import collect_rows, latest_run, publish_rows
 from stylize_core.report import rows as joined
 from stylize_core.report.failed import harmless
 from stylize_core.report.rows import read_rows
 from stylize_core.store import layout
-from stylize_core.store.files import Files
 from stylize_core.store.records import ADDED, ROWS, STATUSES
 from stylize_core.store.tables import publish_table, read_table
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stylize_core.files.files import Files
 from stylize_core.report import brief
 from stylize_core.report.canvas import PAGE_LIMIT
 from stylize_core.report.grids import Tile
@@ -16,7 +17,6 @@ from stylize_core.report.section_sheet import CELLS, PAGE_HEIGHT, SectionFrame, 
 from stylize_core.report.sections import Section, Sections, by_content, by_style
 from stylize_core.report.sheet_jobs import SheetJob
 from stylize_core.report.sheet_pages import sheets_of
-from stylize_core.store.files import Files
 
 FRAME = SectionFrame(168, 126, has_notes=False)
 

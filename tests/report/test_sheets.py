@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from stylize_core.errors import UsageError
+from stylize_core.files.files import Files
 from stylize_core.report.canvas import ALARM, PAGE_BYTES, PAGE_LIMIT, PAPER, Box, Canvas
 from stylize_core.report.grid_sheet import draw_grid, frame_grid, split_grid
 from stylize_core.report.grids import Grid, Tile
@@ -16,7 +17,6 @@ from stylize_core.report.sheet_pages import cell_size, strip_pages
 from stylize_core.report.sheets import NIGHTLY, Limits, limits_of, write_sheets
 from stylize_core.report.strip_sheet import make_strip, snapshots
 from stylize_core.store import layout
-from stylize_core.store.files import Files
 
 
 def _open_sheet(files, run, name):

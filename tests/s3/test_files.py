@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from stylize_core.errors import InputIsFolder, InputMissing, InputUnreadable, StoreDenied, StoreError, StoreUnusable
-from stylize_core.store import remote
-from stylize_core.store.files import Files
-from stylize_core.store.inputs import read_input, stat_input
+from stylize_core.files import remote
+from stylize_core.files.files import Files
+from stylize_core.files.inputs import read_input, stat_input
 
 pytestmark = pytest.mark.slow
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from stylize_core.errors import StoreLocked, StoreUnusable
+from stylize_core.files.files import Files
 from stylize_core.store import layout
-from stylize_core.store.files import Files
 from stylize_core.store.holder import Holder, check_held, newest_holder
 from stylize_core.store.lease import Lease
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 RACER = """
 import sys
 from stylize_core.errors import StoreLocked
-from stylize_core.store.files import Files
+from stylize_core.files.files import Files
 from stylize_core.store.lease import Lease
 
 print("ready", flush=True)

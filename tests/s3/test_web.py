@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from stylize_core.errors import InputMissing, InputUnreadable
-from stylize_core.store import remote, web
-from stylize_core.store.inputs import read_input, stat_input
+from stylize_core.files import http_guard, remote
+from stylize_core.files.inputs import read_input, stat_input
 
 
 class Server(ThreadingHTTPServer):
@@ -64,8 +64,8 @@ def servers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Server]]:
 @pytest.fixture
 def public(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes 127.0.0.1 a public address, and leaves the rest of 127.0.0.0/8 local."""
-    is_local = web._is_local
-    monkeypatch.setattr(web, "_is_local", lambda host: host != "127.0.0.1" and is_local(host))
+    is_local = http_guard._is_local
+    monkeypatch.setattr(http_guard, "_is_local", lambda host: host != "127.0.0.1" and is_local(host))
 
 
 def test_bytes_size_and_stamp(servers: Callable[..., Server]) -> None:
@@ -153,10 +153,10 @@ def test_a_public_server_may_redirect_to_another(servers: Callable[..., Server])
 )
 def test_local_addresses(host: str) -> None:
     """This machine, private and link-local networks, in both versions of IP and in one within the other."""
-    assert web._is_local(host)
+    assert http_guard._is_local(host)
 
 
 @pytest.mark.parametrize("host", ["8.8.8.8", "2606:4700::1111"])
 def test_public_addresses(host: str) -> None:
     """What everybody can reach is not local."""
-    assert not web._is_local(host)
+    assert not http_guard._is_local(host)

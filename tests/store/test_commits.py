@@ -14,8 +14,8 @@ import pyarrow as pa
 import pytest
 
 from stylize_core.errors import StoreFull, StoreUnusable
+from stylize_core.files.files import Files
 from stylize_core.store.commits import commit_name, publish_commit
-from stylize_core.store.files import Files
 from stylize_core.store.ledger import live_results, read_metrics
 from stylize_core.store.records import METRICS, RESULTS, Outcome
 from stylize_core.store.store import open_store
@@ -100,9 +100,10 @@ def test_losses_of_another_schema_are_refused(files: Files, outcome: MakeOutcome
     assert live_results(files).num_rows == 0
 
 
-def test_a_full_disk_keeps_what_was_committed(small_disk: Path, outcome: MakeOutcome) -> None:
+def test_a_full_disk_keeps_what_was_committed(small_disk: Callable[[str], Path], outcome: MakeOutcome) -> None:
     """A commit that does not fit does not count, and the earlier one stays whole."""
-    files = open_store(str(small_disk / "store"), create=True)
+    disk = small_disk("1m")
+    files = open_store(str(disk / "store"), create=True)
     publish_commit(files, "c1", [outcome("aa01")])
     with pytest.raises(StoreFull):
         publish_commit(files, "c2", [outcome(f"bb{i:02}", image=os.urandom(300_000)) for i in range(5)])

@@ -15,10 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stylize_core.errors import StoreLocked
+from stylize_core.files.files import Files
 from stylize_core.store import compact as compacting
 from stylize_core.store.commits import commit_name, publish_commit
 from stylize_core.store.compact import compact
-from stylize_core.store.files import Files
 from stylize_core.store.ledger import attempts, live, read_metrics, read_results
 from stylize_core.store.records import METRICS, Outcome
 from stylize_core.store.sweep import sweep
@@ -193,7 +193,7 @@ def test_a_lost_lease_stops_it(files: Files, fill: Callable[..., None]) -> None:
 KILLED = """
 import os, signal, sys
 from stylize_core.store import compact as compacting
-from stylize_core.store.files import Files
+from stylize_core.files.files import Files
 
 compacting.FEW = 4
 replace, unlink = os.replace, os.unlink

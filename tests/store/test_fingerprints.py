@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stylize_core.store.files import Files
+from stylize_core.files.files import Files
 from stylize_core.store.fingerprints import Fingerprint, Fingerprints, Stat
 
 PRINT = Fingerprint("0" * 64, 640, 480)

@@ -8,9 +8,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from stylize_core.files.files import Files
 from stylize_core.store import layout
 from stylize_core.store.compact import compact
-from stylize_core.store.files import Files
 from stylize_core.store.following import Follower
 from stylize_core.store.holder import Holder
 from stylize_core.store.records import PLAN, RESULTS, ROWS

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,7 +19,7 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from stylize_core.errors import Stopped, StoreDenied, StoreFull, StoreLocked, StoreUnusable
-from stylize_core.store.files import Files
+from stylize_core.files.files import Files
 from stylize_core.store.holder import Holder, check_held, newest_holder
 from stylize_core.store.lease import Lease
 from stylize_core.store.store import open_store
@@ -29,7 +29,7 @@ PATIENCE_S = 0.6
 
 HOLD = """
 import sys, time
-from stylize_core.store.files import Files
+from stylize_core.files.files import Files
 from stylize_core.store.lease import Lease
 
 lease = Lease.acquire(Files(sys.argv[1]))
@@ -40,7 +40,7 @@ time.sleep(60)
 RACE = """
 import multiprocessing, sys
 from stylize_core.errors import StoreLocked
-from stylize_core.store.files import Files
+from stylize_core.files.files import Files
 from stylize_core.store.lease import Lease
 
 def race(barrier, answers):
@@ -321,16 +321,17 @@ def test_a_server_without_conditions_is_refused() -> None:
     assert files.list("lease") == []
 
 
-def test_no_space_for_a_lease(small_disk: Path) -> None:
+def test_no_space_for_a_lease(small_disk: Callable[[str], Path]) -> None:
     """On a full disk the lease cannot be taken, which is said; a lease that was taken before it was full stays held."""
-    files = Files(str(small_disk / "store"))
+    disk = small_disk("1m")
+    files = Files(str(disk / "store"))
     with acquire(files) as lease:
-        free = os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_frsize
-        (small_disk / "filler").write_bytes(bytes(free))
+        free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
+        (disk / "filler").write_bytes(bytes(free))
         time.sleep(3 * RENEW_S)
         lease.check()
     with pytest.raises(StoreFull):
-        acquire(Files(str(small_disk / "other")))
+        acquire(Files(str(disk / "other")))
 
 
 def test_a_renewal_that_hangs_does_not_hold_up_the_end(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:

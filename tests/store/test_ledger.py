@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stylize_core.errors import StoreError
+from stylize_core.files.files import Files
 from stylize_core.store.commits import publish_commit
-from stylize_core.store.files import Files
 from stylize_core.store.ledger import attempts, live, live_results, read_metrics, read_results
 from stylize_core.store.records import METRICS, RESULTS, Outcome
 

@@ -6,10 +6,10 @@ import pyarrow as pa
 import pytest
 
 from stylize_core.errors import StoreError
+from stylize_core.files.files import Files
 from stylize_core.store import layout
 from stylize_core.store.commits import publish_commit
 from stylize_core.store.compact import compact
-from stylize_core.store.files import Files
 from stylize_core.store.ledger import live_results, map_results, read_results
 from stylize_core.store.live import live_table
 from stylize_core.store.records import ADDED, RESULTS, Outcome

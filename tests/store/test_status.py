@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pyarrow as pa
 
+from stylize_core.files.files import Files
 from stylize_core.store.commits import publish_commit
-from stylize_core.store.files import Files
 from stylize_core.store.lease import Lease
 from stylize_core.store.records import ROWS, Outcome
 from stylize_core.store.status import summary

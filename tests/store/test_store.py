@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from stylize_core.errors import StoreSchema, StoreUnusable
-from stylize_core.store.files import Files
+from stylize_core.files.files import Files
 from stylize_core.store.store import open_store
 
 

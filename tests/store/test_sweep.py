@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from stylize_core.errors import StoreError
+from stylize_core.files.files import Files
 from stylize_core.store.commits import publish_commit
-from stylize_core.store.files import Files
 from stylize_core.store.records import Outcome
 from stylize_core.store.sweep import sweep
 

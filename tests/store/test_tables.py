@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from stylize_core.errors import StoreError
-from stylize_core.store.files import Files
+from stylize_core.files.files import Files
 from stylize_core.store.tables import (
     publish_batches,
     publish_table,

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
+from stylize_core.files.files import Files
 from stylize_core.store.commits import publish_commit
-from stylize_core.store.files import Files
 from stylize_core.store.records import METRICS, Outcome
 from stylize_core.store.tables import publish_table, read_table
 from stylize_core.store.verify import Fault, verify

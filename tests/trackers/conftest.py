@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from flows.cli import main
+from stylize_core.files.files import Files
 from stylize_core.report.rows import latest_run
-from stylize_core.store.files import Files
 from stylize_core.store.store import open_store
 from stylize_core.trackers import read_figures
 from stylize_core.trackers.figures import RunFigures

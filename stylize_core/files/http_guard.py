@@ -8,7 +8,7 @@ import socket
 from ipaddress import ip_address
 from typing import Any
 
-from stylize_core.store.answers import LocalAddress
+from stylize_core.files.error_kinds import LocalAddress
 
 CONNECT_S = 10.0
 SILENCE_S = 15.0

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from stylize_core.errors import InputError, InputIsFolder, InputMissing, InputUnreadable
+from stylize_core.files.error_kinds import Meaning, meaning, words
+from stylize_core.files.remote import Remote, UnknownPlace, locate
 from stylize_core.job import public_uri
-from stylize_core.store.answers import Meaning, meaning, words
-from stylize_core.store.remote import Remote, UnknownPlace, locate
 
 _STAMPS = ("ETag", "etag", "mtime", "LastModified", "Last-Modified", "last_modified", "created")
 """What file systems tell of a file's version, the surest first."""

@@ -8,7 +8,7 @@ import fsspec
 import pytest
 
 from stylize_core.errors import InputIsFolder, InputMissing, InputUnreadable
-from stylize_core.store.inputs import read_input, stat_input
+from stylize_core.files.inputs import read_input, stat_input
 
 
 @pytest.fixture(params=["path", "file", "memory"])

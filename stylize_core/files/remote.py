@@ -11,8 +11,8 @@ from fsspec.asyn import AsyncFileSystem
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
-from stylize_core.store.answers import Meaning, meaning
-from stylize_core.store.web import CONNECT_S, SILENCE_S, guarded_client
+from stylize_core.files.error_kinds import Meaning, meaning
+from stylize_core.files.http_guard import CONNECT_S, SILENCE_S, guarded_client
 
 PAUSES_S = (1.0, 3.0)
 """Pauses before something is asked again as a whole; botocore has then tried each of its requests four times."""

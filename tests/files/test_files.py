@@ -2,12 +2,13 @@
 
 import os
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from stylize_core.errors import StoreFull, StoreUnusable
-from stylize_core.store.files import Files
+from stylize_core.files.files import Files
 
 
 def test_what_is_published_is_read_again(files: Files) -> None:
@@ -116,14 +117,15 @@ def test_failed_rename_leaves_nothing(local: Files, tmp_path: Path) -> None:
     assert [entry.path for entry in local.list("")] == ["store.json", "taken/x"]
 
 
-def test_full_disk(small_disk: Path) -> None:
+def test_full_disk(small_disk: Callable[[str], Path]) -> None:
     """A full disk gives StoreFull, leaves no partial file, and keeps what was there."""
-    files = Files(str(small_disk))
+    disk = small_disk("1m")
+    files = Files(str(disk))
     files.publish("a", b"x" * 100_000)
     for act in (files.publish, files.create):
         with pytest.raises(StoreFull) as caught:
             act("b", b"x" * 2_000_000)
-        assert caught.value.where == f"{small_disk}/b"
+        assert caught.value.where == f"{disk}/b"
     with pytest.raises(StoreFull):
         files.publish("a", b"y" * 2_000_000)
     assert [entry.path for entry in files.list("")] == ["a"]

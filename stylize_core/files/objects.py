@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from stylize_core.store.answers import Meaning, meaning
-from stylize_core.store.remote import Remote
+from stylize_core.files.error_kinds import Meaning, meaning
+from stylize_core.files.remote import Remote
 
 _LARGEST_PUT = 5 * 2**30  # bytes of one request to S3
 

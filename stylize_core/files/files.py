@@ -10,11 +10,11 @@ from pathlib import Path
 from fsspec.implementations.local import LocalFileSystem
 
 from stylize_core.errors import OutputRefused, StoreDenied, StoreFull, StoreUnusable
+from stylize_core.files.disk import Disk, LeadsOut
+from stylize_core.files.error_kinds import Meaning, meaning, words
+from stylize_core.files.objects import Objects
+from stylize_core.files.remote import UnknownPlace, locate
 from stylize_core.job import public_uri
-from stylize_core.store.answers import Meaning, meaning, words
-from stylize_core.store.disk import Disk, LeadsOut
-from stylize_core.store.objects import Objects
-from stylize_core.store.remote import UnknownPlace, locate
 
 _THREADS = 8  # for many small things: the time goes into waiting for the disk or the network
 _IN_THE_WAY = (IsADirectoryError, NotADirectoryError, PermissionError)
