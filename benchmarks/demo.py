@@ -13,12 +13,12 @@ import pandas as pd
 import pyarrow as pa
 import torch
 
-from stylize_core.engine.decode import decode
 from stylize_core.engine.engine import Engine, Pair
-from stylize_core.engine.resize import content_tensor
 from stylize_core.engine.weights import load_weights
 from stylize_core.files.files import Files
 from stylize_core.files.inputs import read_input
+from stylize_core.images.decode import decode
+from stylize_core.images.resize import content_tensor
 from stylize_core.report.rows import latest_run, read_plan
 from stylize_core.settings import Settings
 from stylize_core.store.ledger import live_results, read_metrics

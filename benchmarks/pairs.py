@@ -5,9 +5,9 @@ from pathlib import Path
 from types import MappingProxyType
 
 from benchmarks.reference import CONTENT_LAYER, CONTENT_WEIGHT, STYLE_LAYERS, STYLE_WEIGHT
-from stylize_core.engine.decode import decode
 from stylize_core.engine.engine import Pair
-from stylize_core.engine.resize import content_tensor, output_shape, style_tensor
+from stylize_core.images.decode import decode
+from stylize_core.images.resize import content_tensor, output_shape, style_tensor
 from stylize_core.settings import Settings
 
 IMAGES = Path(__file__).parents[1] / "manifests" / "images"

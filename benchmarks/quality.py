@@ -14,13 +14,13 @@ import pandas as pd
 import pyarrow as pa
 import torch
 
-from stylize_core.engine.decode import decode
-from stylize_core.engine.encode import to_8bit
 from stylize_core.engine.quality import Judge
-from stylize_core.engine.resize import content_tensor, style_tensor
 from stylize_core.engine.weights import load_weights
 from stylize_core.files.files import Files
 from stylize_core.files.inputs import read_input
+from stylize_core.images.decode import decode
+from stylize_core.images.encode import to_8bit
+from stylize_core.images.resize import content_tensor, style_tensor
 from stylize_core.report.rows import latest_run, read_plan
 from stylize_core.settings import Settings
 from stylize_core.store.ledger import live_results

@@ -129,8 +129,8 @@ def _crossed(
 
 
 def _row_of(image: str) -> dict[str, str]:
-    from stylize_core.engine.encode import read_metadata
     from stylize_core.files.inputs import read_input
+    from stylize_core.images.encode import read_metadata
     from stylize_core.manifest import row_from_settings
     from stylize_core.settings import Settings
 

@@ -47,12 +47,12 @@ def normalise(
     size: Annotated[int, Parameter(help="Long edge at which the images are seen.")] = 256,
 ) -> int:
     """Make the normalised network of Gatys et al.: every filter's mean activation over the images becomes 1."""
-    from stylize_core.engine.decode import decode
     from stylize_core.engine.normalise import normalise as make_normalised
     from stylize_core.engine.normalise import save_weights
-    from stylize_core.engine.resize import style_tensor
     from stylize_core.engine.weights import load_weights
     from stylize_core.files.inputs import read_input
+    from stylize_core.images.decode import decode
+    from stylize_core.images.resize import style_tensor
     from stylize_core.manifest import images_in
 
     if pooling not in ("max", "average"):

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 from stylize_core.engine.network import least_edge
 from stylize_core.engine.objective import layers_in_use
-from stylize_core.engine.resize import output_shape, style_shape
 from stylize_core.engine.weights import Weights, require_layers
 from stylize_core.errors import ImageTooSmall, StylizeError
+from stylize_core.images.resize import output_shape, style_shape
 from stylize_core.job import Job, Source, job_id, public_uri
 from stylize_core.manifest.row import Row
 from stylize_core.settings import LAYERS, Settings

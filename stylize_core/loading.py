@@ -8,13 +8,13 @@ from threading import Lock
 
 import torch
 
-from stylize_core.engine.decode import Picture, decode
-from stylize_core.engine.encode import thumbnail
 from stylize_core.engine.engine import Pair
-from stylize_core.engine.resize import alpha_plane, content_tensor, style_tensor
 from stylize_core.errors import InputChanged, OutputRefused
 from stylize_core.files.files import Files
 from stylize_core.files.inputs import read_input
+from stylize_core.images.decode import Picture, decode
+from stylize_core.images.encode import thumbnail
+from stylize_core.images.resize import alpha_plane, content_tensor, style_tensor
 from stylize_core.job import Job, Source
 from stylize_core.store import layout
 

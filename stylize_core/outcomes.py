@@ -12,10 +12,10 @@ import pyarrow as pa
 from torch import Tensor
 
 from stylize_core.engine.device import describe
-from stylize_core.engine.encode import encode
 from stylize_core.engine.engine import Engine
 from stylize_core.engine.optimise import Optimised
 from stylize_core.errors import Diverged, OutOfMemory, StylizeError
+from stylize_core.images.encode import encode
 from stylize_core.job import NUMERICS_VERSION, Job, public_uri
 from stylize_core.store.records import METRICS, QUALITY, TERMS, Outcome, Result
 

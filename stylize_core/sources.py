@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import TypeVar
 
-from stylize_core.engine.decode import shape_of
 from stylize_core.errors import InputError, Stopped, StylizeError
 from stylize_core.files.inputs import read_input, stat_input
+from stylize_core.images.decode import shape_of
 from stylize_core.job import Source
 from stylize_core.store.fingerprints import Fingerprint, Fingerprints, Stat
 

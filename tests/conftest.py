@@ -28,7 +28,7 @@ from PIL import Image
 
 from flows.cli import main
 
-pytest_plugins = ["fixtures.stores"]
+pytest_plugins = ["fixtures.images", "fixtures.stores"]
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: jobs this small only wait for more threads
 

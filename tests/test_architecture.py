@@ -15,7 +15,7 @@ SOURCES = sorted(
 
 FLOORS = (
     {"errors"},
-    {"settings", "options"},
+    {"settings", "options", "images"},
     {"presets", "job"},
     {"files"},
     {"manifest", "engine", "store"},
@@ -102,7 +102,8 @@ def test_the_report_reads_the_store_alone() -> None:
 @pytest.mark.parametrize(
     ("part", "allowed"),
     [
-        ("engine", {"torch", "torchvision", "numpy", "PIL", "safetensors"}),
+        ("images", {"torch", "numpy", "PIL"}),
+        ("engine", {"torch", "safetensors"}),
         ("files", {"fsspec", "aiohttp"}),
         ("store", {"pandas", "pyarrow", "numpy"}),
         ("manifest", {"fsspec", "pydantic", "pyarrow", "numpy"}),

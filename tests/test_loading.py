@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 
 import stylize_core.loading
-from stylize_core.engine.decode import Picture
 from stylize_core.errors import InputChanged, InputMissing
+from stylize_core.images.decode import Picture
 from stylize_core.loading import Kept, Loader
 from stylize_core.store import read_input
 

@@ -11,9 +11,9 @@ import pytest
 import torch
 from PIL import Image
 
-from stylize_core.engine.encode import read_metadata
 from stylize_core.engine.optimise import Optimised
 from stylize_core.errors import Diverged, ImageTruncated, InputChanged
+from stylize_core.images.encode import read_metadata
 from stylize_core.loading import Loader
 from stylize_core.outcomes import Finished, Origin, metadata, outcome, versions
 from stylize_core.settings import LAYERS, Settings

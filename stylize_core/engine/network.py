@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from stylize_core.engine.winograd import WinogradConv2d, Workspace, pays
+from stylize_core.engine.winograd.convolution import WinogradConv2d, Workspace, pays
 from stylize_core.settings import LAYERS
 
 Shapes = dict[str, dict[str, torch.Size]]

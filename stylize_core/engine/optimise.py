@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from stylize_core.engine.clock import Clock
-from stylize_core.engine.descent import Descent
-from stylize_core.engine.encode import to_8bit
 from stylize_core.engine.objective import Objective
 from stylize_core.engine.quality import Quality
+from stylize_core.engine.solver import Descent
 from stylize_core.errors import Stopped
+from stylize_core.images.encode import to_8bit
 from stylize_core.settings import Settings
 
 OnStep = Callable[[int, Tensor], None]

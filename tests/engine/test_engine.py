@@ -12,12 +12,12 @@ from torch import Tensor
 
 import stylize_core.engine.engine
 import stylize_core.engine.memory
-from stylize_core.engine.encode import to_8bit
 from stylize_core.engine.engine import Engine, Pair
 from stylize_core.engine.memory import Fit, peak_bytes
 from stylize_core.engine.objective import Objective, content_targets, style_targets
 from stylize_core.engine.weights import Weights
 from stylize_core.errors import DeviceLost, JobTimeout, OutOfMemory, Stopped
+from stylize_core.images.encode import to_8bit
 from stylize_core.presets import resolve
 from stylize_core.settings import Settings
 

@@ -8,7 +8,7 @@ from torchvision.models import vgg19
 from torchvision.models.vgg import cfgs, make_layers
 
 from stylize_core.engine.network import Vgg19, _definition, least_edge, parameter_shapes
-from stylize_core.engine.winograd import WinogradConv2d
+from stylize_core.engine.winograd.convolution import WinogradConv2d
 from stylize_core.settings import LAYERS
 
 CPU = torch.device("cpu")

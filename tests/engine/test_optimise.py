@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from stylize_core.engine.encode import to_8bit
-from stylize_core.engine.guard import Guard
+from stylize_core.engine.divergence_guard import Guard
 from stylize_core.engine.objective import Objective
 from stylize_core.engine.optimise import optimise
 from stylize_core.errors import Stopped
+from stylize_core.images.encode import to_8bit
 from stylize_core.presets import resolve
 from stylize_core.settings import Settings
 

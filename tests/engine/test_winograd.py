@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional
 
-from stylize_core.engine import compiled, tiles, winograd
-from stylize_core.engine.tiles import CompiledTiles, TorchTiles, make_tiles, transforms
-from stylize_core.engine.winograd import WinogradConv2d, Workspace, pays
+from stylize_core.engine.winograd import compiled, tiles
+from stylize_core.engine.winograd import convolution as winograd
+from stylize_core.engine.winograd.convolution import WinogradConv2d, Workspace, pays
+from stylize_core.engine.winograd.tiles import CompiledTiles, TorchTiles, make_tiles, transforms
 
 CPU = torch.device("cpu")
 

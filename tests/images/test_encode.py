@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, JpegImagePlugin
 
-from stylize_core.engine.decode import Picture
-from stylize_core.engine.encode import encode, read_metadata, thumbnail, to_8bit
 from stylize_core.errors import ImageUnknown
+from stylize_core.images.decode import Picture
+from stylize_core.images.encode import encode, read_metadata, thumbnail, to_8bit
 
 FORMATS = ["png", "jpeg", "webp"]
 LONG = "ünïcode “quotes” \\ ' \" \n\t\0 日本 🎨 " * 700  # more than 20,000 characters

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from stylize_core.engine.decode import Picture
+from stylize_core.images.decode import Picture
 
 _MULTIPLE = 8
 """Short edges are multiples of this, so that contents of nearly the same aspect share a shape, and so a group."""

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from stylize_core.engine.guard import Guard
+from stylize_core.engine.divergence_guard import Guard
 
 NAN, INF = float("nan"), float("inf")
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from stylize_core.engine.tiles import TILE, WINDOW, CompiledTiles, make_tiles, transforms
+from stylize_core.engine.winograd.tiles import TILE, WINDOW, CompiledTiles, make_tiles, transforms
 
 STRIP = 256
 """Tiles at once: few enough to stay in the processor's cache between the steps, enough to use the filters well."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stylize_core.engine.decode import decode, shape_of
+from stylize_core.images.decode import decode, shape_of
 
 WHERE = "s3://bucket/picture.png"
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from stylize_core.engine.decode import decode
 from stylize_core.errors import ImageProfile
+from stylize_core.images.decode import decode
 
 WHERE = "s3://bucket/picture.png"
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from stylize_core.engine.decode import MAX_PIXELS, MIN_EDGE, decode, shape_of
 from stylize_core.errors import ImageEmpty, ImageTooLarge, ImageTooSmall, ImageTruncated, ImageUnknown, InputError
+from stylize_core.images.decode import MAX_PIXELS, MIN_EDGE, decode, shape_of
 
 WHERE = "s3://bucket/picture.png"
 

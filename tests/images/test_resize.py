@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from stylize_core.engine.decode import Picture
-from stylize_core.engine.resize import alpha_plane, content_tensor, output_shape, style_shape, style_tensor
+from stylize_core.images.decode import Picture
+from stylize_core.images.resize import alpha_plane, content_tensor, output_shape, style_shape, style_tensor
 
 EDGES = st.integers(16, 20_000)
 SIZES = st.integers(16, 16_384)

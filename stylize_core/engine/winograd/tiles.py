@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from stylize_core.engine.compiled import compiled
+from stylize_core.engine.winograd.compiled import compiled
 
 TILE, WINDOW = 4, 6
 """Edge of an output tile, and of the input pixels that it needs."""

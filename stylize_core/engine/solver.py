@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from stylize_core.engine.guard import Guard
+from stylize_core.engine.cuda_graph import Replayed
+from stylize_core.engine.divergence_guard import Guard
 from stylize_core.engine.objective import Objective
 from stylize_core.engine.optimisers import make_optimiser
-from stylize_core.engine.replay import Replayed
 from stylize_core.settings import Settings
 
 

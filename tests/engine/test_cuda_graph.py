@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 import torch
 
-from stylize_core.engine.replay import WARM_UP, Replayed
+from stylize_core.engine.cuda_graph import WARM_UP, Replayed
 
 GPU = torch.device("cuda")
 
