@@ -10,10 +10,10 @@ from typing import Any
 
 import flows.progress
 import flows.runners
-import stylize_core.committing
+import stylize_core.chunk.committing
 from flows.cli import main
 from stylize_core.engine.engine import Engine, Pair
-from stylize_core.run import Run
+from stylize_core.run.run import Run
 
 PRELOADED = [__name__, flows.progress.__name__, flows.runners.__name__]
 """What a fork server imports once, so that a command starts in no time."""
@@ -55,9 +55,9 @@ def _watch(journal: int) -> None:
         (Run, "prepare", telling(Run.prepare, "planning", "computing")),
         (Run, "finish", telling(Run.finish, "report")),
         (
-            stylize_core.committing,
+            stylize_core.chunk.committing,
             "publish_commit",
-            telling(stylize_core.committing.publish_commit, "publishing", "computing"),
+            telling(stylize_core.chunk.committing.publish_commit, "publishing", "computing"),
         ),
     ):
         setattr(owner, name, stand_in)

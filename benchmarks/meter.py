@@ -7,12 +7,12 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-import stylize_core.committing
+import stylize_core.chunk.committing
 import stylize_core.store.commits
 from benchmarks.memory import anonymous_bytes, reset_peak, resident_bytes
-from stylize_core.committing import Committer
+from stylize_core.chunk.committing import Committer
 from stylize_core.files.files import Files
-from stylize_core.run import Run
+from stylize_core.run.run import Run
 
 
 class Meter:
@@ -35,7 +35,7 @@ class Meter:
         self._replace(Run, "prepare", self._phased("plan", "run"))
         self._replace(Run, "finish", self._phased("finish", "end"))
         self._replace(Committer, "add", self._part("encode"))
-        self._replace(stylize_core.committing, "publish_commit", self._part("commit"))
+        self._replace(stylize_core.chunk.committing, "publish_commit", self._part("commit"))
         self._replace(stylize_core.store.commits, "publish_pictures", self._part("write", within="commit"))
         self._replace(Files, "publish", self._part("write", within="commit"))
 

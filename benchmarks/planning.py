@@ -53,7 +53,7 @@ def plan(manifest, store):
 
 def prepare(manifest, store):
     from stylize_core.options import Options
-    from stylize_core.run import open_run
+    from stylize_core.run.run import open_run
     with open_run(Options(manifest=manifest, store=store, weights="builtin", device="cpu")) as run:
         run.prepare()
         print(f"{len(run.plan.rows):,} rows: {run.plan.forecast.jobs:,} jobs in {len(run.chunks):,} chunks")

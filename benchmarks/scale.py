@@ -34,11 +34,11 @@ from benchmarks.memory import in_fresh_process
 from benchmarks.meter import Meter
 from benchmarks.plots import scale_chart
 from flows.cli import main as stylize
-from stylize_core.chunks import MAX_CHUNKS
 from stylize_core.engine.engine import Engine, Pair
 from stylize_core.engine.memory import Fit
 from stylize_core.engine.optimise import OnStep, Optimised
 from stylize_core.images.encode import to_8bit
+from stylize_core.plan.chunks import MAX_CHUNKS
 from stylize_core.store.status import summary
 from stylize_core.store.store import open_store
 

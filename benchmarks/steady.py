@@ -15,10 +15,11 @@ import pandas as pd
 from benchmarks.command import machine, make_console, make_parser, table_of
 from benchmarks.memory import resident_bytes
 from benchmarks.pairs import Files, find_pairs
-from stylize_core.chunk import Progress, run_chunk
+from stylize_core.chunk.chunk import run_chunk
+from stylize_core.chunk.context import Progress
 from stylize_core.engine.device import resolve_device
 from stylize_core.options import Options
-from stylize_core.run import open_run
+from stylize_core.run.run import open_run
 
 SETTLED = 20
 """Jobs after which the memory should stay."""

@@ -19,8 +19,8 @@ from prefect.artifacts import (
 
 from stylize_core.report.failures import first_failures
 from stylize_core.report.sheets import INDEX, first_sheet
-from stylize_core.run import Run
-from stylize_core.work import Work
+from stylize_core.run.run import Run
+from stylize_core.run.work import Work
 
 PROGRESS_SECONDS = 5.0
 """Pause between two updates."""

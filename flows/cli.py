@@ -103,7 +103,7 @@ def _flow(options: Options) -> None:
 @app.command
 def plan(manifest: Manifest = None, /, *, request: Request) -> int:
     """Show what `run` would do with the same arguments, and what it would cost; write nothing."""
-    from stylize_core.run import look_ahead
+    from stylize_core.run.run import look_ahead
 
     with request.options(manifest) as options:
         made = look_ahead(options)

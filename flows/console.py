@@ -12,9 +12,9 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from stylize_core.errors import StylizeError
-    from stylize_core.forecast import Forecast
-    from stylize_core.plan import Plan
-    from stylize_core.run import Run
+    from stylize_core.plan.forecast import Forecast
+    from stylize_core.plan.plan import Plan
+    from stylize_core.run.run import Run
     from stylize_core.store.status import Summary
 
 out = Console(highlight=False)

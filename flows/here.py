@@ -12,9 +12,10 @@ from flows import tasks
 from flows.artifact import PROGRESS_SECONDS, ProgressArtifact
 from flows.stop import StopFlag
 from flows.tasks import Sealed
-from stylize_core.chunk import Chunk, run_chunk
+from stylize_core.chunk.chunk import run_chunk
 from stylize_core.errors import Stopped
-from stylize_core.work import Work
+from stylize_core.job import Chunk
+from stylize_core.run.work import Work
 
 IN_FLIGHT = 2
 """Chunks submitted at a time: one that runs and one that waits. A chunk in flight costs Prefect memory."""

@@ -13,7 +13,7 @@ from flows.stop import StopFlag
 from stylize_core.errors import Stopped, StoreError, StylizeError
 from stylize_core.files.files import Files
 from stylize_core.options import Options
-from stylize_core.partition import Partition, open_partition
+from stylize_core.run.partition import Partition, open_partition
 from stylize_core.store.holder import Holder, newest_holder
 from stylize_core.store.lease import Watch
 

@@ -22,11 +22,12 @@ from flows.artifact import ProgressArtifact
 from flows.deployment import Deployment, cancel, state_of
 from flows.runners import Compute, FanOut
 from flows.stop import StopFlag
-from stylize_core.chunk import Chunk, Progress
-from stylize_core.chunks import Chunks
+from stylize_core.chunk.context import Progress
 from stylize_core.errors import PartitionLost, Stopped, StoreError, StylizeError
-from stylize_core.partition import publish_partition
-from stylize_core.run import Run
+from stylize_core.job import Chunk
+from stylize_core.plan.chunks import Chunks
+from stylize_core.run.partition import publish_partition
+from stylize_core.run.run import Run
 from stylize_core.store import layout
 from stylize_core.store.follower import Follower
 

@@ -10,9 +10,9 @@ from rich.progress import Progress as Bar
 
 from flows.console import duration, err, show_plan, show_rejected
 from flows.watcher import Watcher
-from stylize_core.chunk import Progress
+from stylize_core.chunk.context import Progress
 from stylize_core.errors import StylizeError
-from stylize_core.run import Run
+from stylize_core.run.run import Run
 
 LINE_SECONDS = 10.0
 """Pause between two lines where there is no terminal."""

@@ -4,11 +4,12 @@ from collections.abc import Callable
 
 from flows.stop import StopFlag
 from flows.watcher import Watcher, watcher
-from stylize_core.chunk import Chunk, run_chunk
+from stylize_core.chunk.chunk import run_chunk
 from stylize_core.errors import DeviceLost, EngineError, Stopped, StylizeError
+from stylize_core.job import Chunk
 from stylize_core.options import Options
-from stylize_core.run import Run, open_run
-from stylize_core.work import Work
+from stylize_core.run.run import Run, open_run
+from stylize_core.run.work import Work
 
 RETRY_SECONDS = (1.0, 5.0, 15.0)
 """Pauses before a chunk is tried again after an error that may pass, such as a store that does not answer."""

@@ -14,8 +14,8 @@ from flows.runners import FanOut, carry_out
 from flows.tasks import Sealed
 from stylize_core.errors import Stopped, StylizeError, UsageError
 from stylize_core.options import Options
-from stylize_core.partition import Partition
-from stylize_core.run import Run
+from stylize_core.run.partition import Partition
+from stylize_core.run.run import Run
 
 
 def _flow_run_name() -> str:

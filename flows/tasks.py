@@ -14,9 +14,9 @@ from prefect.states import Cancelled, Completed, Failed
 
 from flows.artifact import show_outcome
 from flows.runners import RETRY_SECONDS, may_pass_here
-from stylize_core.chunk import Chunk
 from stylize_core.errors import Stopped, StylizeError
-from stylize_core.run import Run
+from stylize_core.job import Chunk
+from stylize_core.run.run import Run
 
 PLAIN: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False}
 

@@ -5,9 +5,9 @@ A context variable carries the watcher, because a flow's parameters must be plai
 
 from contextvars import ContextVar
 
-from stylize_core.chunk import Progress
+from stylize_core.chunk.context import Progress
 from stylize_core.errors import StylizeError
-from stylize_core.run import Run
+from stylize_core.run.run import Run
 
 
 class Watcher:

@@ -66,6 +66,21 @@ class Job:
         return f'{{"content":{content},"styles":{styles},"init":{init},"weights":"{weights_sha256}"}}'
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """Jobs of one group.
+
+    Attributes:
+        number: of the chunk in its run, from 1.
+        jobs: in the order of the manifest.
+        attempts: the attempt that this run makes, by job id.
+    """
+
+    number: int
+    jobs: tuple[Job, ...]
+    attempts: dict[str, int]
+
+
 def job_id(
     *,
     content: Source,

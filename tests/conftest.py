@@ -454,11 +454,11 @@ def engine() -> Any:
 @pytest.fixture
 def plan(manifests: Manifests, engine: Any) -> Callable[..., Any]:
     """Plans rows for a device of so many operations a second; other arguments are those of `plan_rows`."""
-    from stylize_core.forecast import Rate
-    from stylize_core.history import History
     from stylize_core.manifest import Manifest
-    from stylize_core.plan import make_plan
-    from stylize_core.plan_rows import plan_rows
+    from stylize_core.plan.history import History
+    from stylize_core.plan.plan import make_plan
+    from stylize_core.plan.rates import Rate
+    from stylize_core.plan.rows import plan_rows
     from stylize_core.store import Fingerprints
 
     def make(
@@ -490,6 +490,6 @@ def files(tmp_path: Path) -> Any:
 @pytest.fixture
 def bench(engine: Any, files: Any) -> Any:
     """A bench of a run named `run`, where every job is a batch of its own."""
-    from stylize_core.chunk import Bench
+    from stylize_core.chunk.context import Bench
 
     return Bench(engine=engine, files=files, run="run", max_batch=1)

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 
 import flows.runners
-import stylize_core.chunk
+import stylize_core.chunk.chunk
 from flows.cli import main
 from stylize_core.engine.engine import Engine, Pair
 from stylize_core.engine.memory import Fit
@@ -82,7 +82,7 @@ os.dup2(output, 1)
 os.dup2(output, 2)
 for owner, name, stand_in in (
     (flows.runners, "RETRY_SECONDS", (0.0,)),
-    (stylize_core.chunk, "COMMIT_SECONDS", 0.0),
+    (stylize_core.chunk.chunk, "COMMIT_SECONDS", 0.0),
     (Engine, "fit", lambda *_: Fit(jobs=1, recompute=False, bytes=0)),
     (Engine, "optimise", optimise_and_tell),
     (Files, "publish", publish_and_tell),

@@ -15,8 +15,9 @@ import pytest
 
 from stylize_core.errors import UsageError
 from stylize_core.job import Job, Source, settings_json
+from stylize_core.plan.job_spool import JobSpool
 from stylize_core.presets import resolve
-from stylize_core.spool import JobSpool, TableSpool
+from stylize_core.spool import TableSpool
 
 SCHEMA = pa.schema([("n", pa.int64()), ("text", pa.string())])
 
@@ -50,7 +51,7 @@ def test_jobs_come_back() -> None:
 
 def test_settings_are_written_again_where_they_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many settings there are, jobs come back with their own."""
-    monkeypatch.setattr("stylize_core.spool._SETTINGS_KEPT", 2)
+    monkeypatch.setattr("stylize_core.plan.job_spool._SETTINGS_KEPT", 2)
     spool = JobSpool()
     jobs = [job(number, steps=number % 5) for number in range(50)]
     places = [spool.add(one, settings_json(one.settings)) for one in jobs]

@@ -30,12 +30,13 @@ from flows.dask_runner.worker import Post, compute, kill, release
 from flows.dask_runner.worker import stop as stop_worker
 from flows.stop import StopFlag
 from flows.tasks import Sealed
-from stylize_core.chunk import Chunk, Progress
-from stylize_core.committing import Committer
+from stylize_core.chunk.committing import Committer
+from stylize_core.chunk.context import Progress
+from stylize_core.chunk.outcomes import Finished, Origin
 from stylize_core.errors import JobTimeout, Stopped, StylizeError
-from stylize_core.outcomes import Finished, Origin
+from stylize_core.job import Chunk
+from stylize_core.run.work import Work
 from stylize_core.store.holder import newest_holder
-from stylize_core.work import Work
 
 IN_FLIGHT = 2
 """Chunks per worker that are submitted: one that is computed and one that waits."""

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from stylize_core.chunk import Chunk
 from stylize_core.errors import StylizeError, WorkerLost
 from stylize_core.files.files import Files
+from stylize_core.job import Chunk
 from stylize_core.store import layout
 from stylize_core.store.ledger import results_paths
 from stylize_core.store.records import RESULTS

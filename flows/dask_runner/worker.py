@@ -15,12 +15,14 @@ from typing import Any
 import torch
 from distributed import Nanny, get_client, get_worker
 
-from stylize_core.chunk import Bench, Chunk, Progress, run_chunk
+from stylize_core.chunk.chunk import run_chunk
+from stylize_core.chunk.context import Bench, Progress
 from stylize_core.engine.device import resolve_device
 from stylize_core.engine.engine import Engine
 from stylize_core.engine.weights import load_weights
-from stylize_core.environment import logged
 from stylize_core.errors import DeviceLost, UsageError, WeightsError
+from stylize_core.job import Chunk
+from stylize_core.run.environment import logged
 from stylize_core.store.holder import Holder, check_held
 from stylize_core.store.store import open_store
 

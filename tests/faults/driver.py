@@ -30,12 +30,12 @@ import torch
 
 import flows.runners
 import stylize_core.engine.engine
-import stylize_core.run
+import stylize_core.run.run
 from flows.cli import main
 from stylize_core.engine.objective import Objective
 from stylize_core.engine.optimise import Optimised, optimise
 from stylize_core.files.files import Files
-from stylize_core.run import Run
+from stylize_core.run.run import Run
 from stylize_core.settings import Settings
 
 CONFIG: dict[str, Any] = globals().get("CONFIG") or json.loads(sys.argv[1])
@@ -125,7 +125,7 @@ for owner, name, stand_in in (
     (flows.runners, "RETRY_SECONDS", (0.0,)),
     (stylize_core.engine.engine, "optimise", optimise_or_fail),
     (stylize_core.engine.engine, "is_lost", lambda _: "lost" in FAULTS.values()),
-    (stylize_core.run, "datetime", Clock),
+    (stylize_core.run.run, "datetime", Clock),
     (time, "time", lambda: real_time() + ahead),
     (time, "time_ns", lambda: real_time_ns() + ahead * 10**9),
     (Run, "prepare", prepare_and_tell),

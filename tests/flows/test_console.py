@@ -11,8 +11,8 @@ from rich.console import Console
 
 import flows.progress
 from flows.console import counted, duration, forecast_line, size, words
-from stylize_core.chunk import Progress
-from stylize_core.forecast import NOTHING, Forecast
+from stylize_core.chunk.context import Progress
+from stylize_core.plan.forecast import NOTHING, Forecast
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-import stylize_core.run
+import stylize_core.run.run
 
 
 @pytest.fixture
@@ -84,14 +84,14 @@ def test_retry_of_a_passing_failure(
     manifest = manifests.write(manifests.rows(1, content="late.png"))
     picture = draw(manifests.folder / "late.png", 7)
     planned = picture.read_bytes()
-    prepare = stylize_core.run.Run.prepare
+    prepare = stylize_core.run.run.Run.prepare
 
     def prepare_and_change(run: Any) -> None:
         prepare(run)
         draw(picture, 8)
 
     with monkeypatch.context() as patch:
-        patch.setattr(stylize_core.run.Run, "prepare", prepare_and_change)
+        patch.setattr(stylize_core.run.run.Run, "prepare", prepare_and_change)
         assert run_loop(manifest).code == 3
     assert store.rows()["error_code"][0] == "input_changed"
 

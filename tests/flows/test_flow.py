@@ -17,7 +17,7 @@ from flows.artifact import LETTERS, fitting
 from flows.cli import main
 from flows.stylize_manifest import stylize_manifest
 from stylize_core.errors import ManifestError, StoreFull
-from stylize_core.run import Run
+from stylize_core.run.run import Run
 from stylize_core.store.commits import publish_commit
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -160,7 +160,7 @@ def test_an_error_that_passes_is_tried_again(
             raise failures.pop()
         publish_commit(*arguments)
 
-    monkeypatch.setattr("stylize_core.committing.publish_commit", fail_once)
+    monkeypatch.setattr("stylize_core.chunk.committing.publish_commit", fail_once)
     assert flow(manifests.rows(2)).is_completed()
     assert store.statuses() == ["done", "done"]
 

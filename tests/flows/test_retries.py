@@ -57,7 +57,7 @@ def test_a_store_that_fails_for_a_while_is_tried_again(
             raise failures.pop()
         publish_commit(files, *arguments)
 
-    monkeypatch.setattr("stylize_core.committing.publish_commit", fail_first)
+    monkeypatch.setattr("stylize_core.chunk.committing.publish_commit", fail_first)
     options = ("--store", str(store.folder), "--weights", "builtin", "--runner", runner)
     assert stylize("run", manifests.write(manifests.rows(2)), *options).code == 0
     assert store.statuses() == ["done", "done"]

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 import flows.dask_runner.worker
-import stylize_core.chunk
+import stylize_core.chunk.chunk
 from stylize_core.engine.engine import Engine, Pair
 from stylize_core.engine.memory import Fit
 from stylize_core.engine.optimise import Optimised
@@ -64,7 +64,7 @@ def optimise_or_fail(
 
 
 for owner, name, stand_in in (
-    (stylize_core.chunk, "COMMIT_SECONDS", 0.0),
+    (stylize_core.chunk.chunk, "COMMIT_SECONDS", 0.0),
     (flows.dask_runner.worker, "load_weights", load_and_note),
     (Engine, "fit", lambda *_: Fit(jobs=1, recompute=False, bytes=0)),
     (Engine, "optimise", optimise_or_fail),

@@ -1,0 +1,1 @@
+"""One chunk on one device: load, optimise, commit."""

@@ -1,0 +1,160 @@
+"""From what came of a job to what the store keeps of it."""
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import pyarrow as pa
+from torch import Tensor
+
+from stylize_core.engine.device import describe
+from stylize_core.engine.engine import Engine
+from stylize_core.engine.optimise import Optimised
+from stylize_core.errors import Diverged, OutOfMemory, StylizeError
+from stylize_core.images.encode import encode
+from stylize_core.job import NUMERICS_VERSION, Job, public_uri
+from stylize_core.release import versions
+from stylize_core.store.records import METRICS, QUALITY, TERMS, Outcome, Result
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Who computed an outcome.
+
+    Attributes:
+        run: name of the run.
+        attempts: the attempt that this run makes, by job id.
+        engine: device, precision and weights.
+    """
+
+    run: str
+    attempts: Mapping[str, int]
+    engine: Engine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """A job that the device is done with, and of which nothing is encoded yet.
+
+    Attributes:
+        job: the job.
+        result: what the engine made of it, or why there is nothing.
+        alpha: (1, H, W), the transparency to keep in the output; None for an opaque output.
+    """
+
+    job: Job
+    result: Optimised | StylizeError
+    alpha: Tensor | None = None
+
+    @property
+    def error(self) -> StylizeError | None:
+        """Why the job is failed, None where it is done; a diverged one is failed and yet has an image, its best."""
+        if isinstance(self.result, StylizeError):
+            return self.result
+        if self.result.diverged:
+            return Diverged("the loss was not finite, or exploded, at every attempt to go on")
+        return None
+
+
+def as_expected(job: Job, problem: Exception) -> StylizeError:
+    """Returns why a job failed, for its record; what nobody foresaw is logged with its traceback."""
+    if isinstance(problem, StylizeError):
+        return problem.with_traceback(None)  # kept until the commit, it would keep its frames
+    if isinstance(problem, MemoryError):
+        return OutOfMemory("there is no memory left for the pictures of a job", where=job.job_id)
+    log.error("job %s failed unexpectedly", job.job_id, exc_info=problem)
+    return StylizeError(f"{type(problem).__name__}: {problem}", where=job.job_id)
+
+
+def outcome(finished: Finished, origin: Origin) -> Outcome:
+    """Returns what the store keeps of a finished job; encodes its images."""
+    job, optimised = finished.job, finished.result
+    result = _result(job, origin, finished.error)
+    if isinstance(optimised, StylizeError):
+        return Outcome(result=result, format=job.settings.format)
+    result.steps, result.best_step = optimised.steps, optimised.best_step
+    result.seconds = float(optimised.seconds[-1]) / optimised.batch
+    for term, value in zip(TERMS, optimised.final.tolist(), strict=False):
+        setattr(result, f"final_{term}", value)
+    for figure in QUALITY:
+        setattr(result, f"quality_{figure}", getattr(optimised.quality, figure))
+    settings = job.settings
+    return Outcome(
+        result=result,
+        image=encode(
+            optimised.image,
+            format=settings.format,
+            quality=settings.quality,
+            alpha=finished.alpha,
+            metadata=metadata(job, origin.engine),
+        ),
+        format=settings.format,
+        snapshots={
+            step: encode(image, format="png", quality=100, alpha=None, metadata={})
+            for step, image in optimised.snapshots.items()
+        },
+        metrics=_metrics(job, optimised),
+    )
+
+
+def metadata(job: Job, engine: Engine) -> dict[str, str]:
+    """Returns what is embedded in a result image: enough to make it again."""
+    record = {
+        "job_id": job.job_id,
+        "content": public_uri(job.content.uri),
+        "style": public_uri(job.styles[0][0].uri),
+        "init": public_uri(job.init.uri) if job.init else None,
+        "settings": job.settings.to_dict(),
+        "digests": _digests(job, engine),
+        "precision": engine.precision,
+        "numerics_version": NUMERICS_VERSION,
+    }
+    return {"Software": f"stylize {version('stylize')}", "stylize": json.dumps(record, sort_keys=True)}
+
+
+def _digests(job: Job, engine: Engine) -> dict[str, object]:
+    return {**job.digests, "weights": engine.weights.sha256}
+
+
+def _result(job: Job, origin: Origin, error: StylizeError | None) -> Result:
+    engine = origin.engine
+    return Result(
+        job_id=job.job_id,
+        run=origin.run,
+        attempt=origin.attempts[job.job_id],
+        status="failed" if error else "done",
+        error_code=error.code if error else None,
+        error=str(error) if error else None,
+        retryable=error.retryable if error else None,
+        form=job.settings.form,
+        settings=json.dumps(job.settings.to_dict(), sort_keys=True),
+        digests=json.dumps(_digests(job, engine), sort_keys=True),
+        width=job.width,
+        height=job.height,
+        device=describe(engine.device, engine.precision),
+        precision=engine.precision,
+        versions=json.dumps(versions()),
+    )
+
+
+def _metrics(job: Job, optimised: Optimised) -> pa.Table:
+    rows = len(optimised.losses)
+    names = [
+        *TERMS,
+        *(f"content_{layer}" for layer, _ in job.settings.content_layers),
+        *(f"style_{layer}" for layer, _ in job.settings.style_layers),
+    ]
+    known: dict[str, object] = dict(zip(names, optimised.losses.T.numpy(), strict=True))
+    known |= {
+        "job_id": [job.job_id] * rows,
+        "step": range(rows),
+        "evaluation": range(1, rows + 1),
+        "size_px": [max(job.height, job.width)] * rows,
+        "seconds": optimised.seconds.numpy(),
+    }
+    arrays = [pa.array(known.get(column.name, [None] * rows), type=column.type) for column in METRICS]
+    return pa.Table.from_arrays(arrays, schema=METRICS)

@@ -1,0 +1,34 @@
+"""A private copy of a manifest, so that nobody changes it while it is read."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from tempfile import TemporaryFile
+from typing import BinaryIO
+
+from stylize_core.errors import InputError, ManifestError
+from stylize_core.files.inputs import read_input
+from stylize_core.job import public_uri
+from stylize_core.spool import temp_write_errors
+
+
+@contextmanager
+def manifest_file(uri: str) -> Iterator[BinaryIO]:
+    """Gives a private copy of a manifest, so that nobody changes it while it is read; gone at the end of the block.
+
+    Raises:
+        ManifestError: there is no such file, or it cannot be read.
+        UsageError: there is no room for temporary files.
+    """
+    with TemporaryFile() as file:
+        with temp_write_errors():
+            file.write(_read(uri))
+        yield file
+
+
+def _read(uri: str) -> bytes:
+    try:
+        return read_input(uri)
+    except InputError as error:
+        what = f"the manifest cannot be read: {error.what}"
+        todo = "name a CSV or Parquet file that you may read"
+        raise ManifestError(what, where=public_uri(uri), todo=todo) from error

@@ -1,0 +1,93 @@
+"""How fast a device is, from what it computed before: a probe would make a network, some 500 MB on a CPU, for that."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import torch
+
+from stylize_core.engine.device import describe
+from stylize_core.engine.engine import Engine, Pair
+from stylize_core.engine.flops import evaluation_flops
+from stylize_core.files.files import Files
+from stylize_core.settings import Settings
+from stylize_core.store.ledger import results_paths
+from stylize_core.store.records import RESULTS
+from stylize_core.store.tables import read_table
+
+PROBE_EDGE_PX = 160
+
+FILES, LINES = 2, 500
+"""Of the newest results files, and of the last lines of each, that are looked at."""
+
+LEAST_SECONDS = 10.0
+"""Of computing; less says little of what is to come."""
+
+_NAMES = ("status", "settings", "width", "height", "steps", "seconds", "device", "precision")
+_COLUMNS = pa.schema([RESULTS.field(name) for name in _NAMES])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """How fast a device is.
+
+    Attributes:
+        flops: floating point operations per second in evaluations.
+        probed: whether it was measured; an assumed rate marks its forecast.
+        device: on which the run will compute.
+        precision: resolved.
+        memory: bytes of the device that a run could have.
+    """
+
+    flops: float
+    probed: bool
+    device: torch.device
+    precision: str
+    memory: int
+
+
+def known_rate(files: Files, engine: Engine) -> Rate | None:
+    """Returns the rate at which a device computed its newest jobs of a store; None where they tell too little.
+
+    Small pictures do not count: with them the time goes into other things than operations.
+
+    Raises:
+        StoreError: a results file is damaged; it is named.
+    """
+    device, flops, seconds = describe(engine.device, engine.precision), 0.0, 0.0
+    for line in _newest(files):
+        is_like = (line["status"], line["device"], line["precision"]) == ("done", device, engine.precision)
+        if is_like and max(line["width"], line["height"]) >= PROBE_EDGE_PX:
+            settings = Settings.from_dict(json.loads(line["settings"]))
+            flops += (line["steps"] + 1) * evaluation_flops(settings, line["height"], line["width"])
+            seconds += line["seconds"]
+    if seconds < LEAST_SECONDS:
+        return None
+    return Rate(
+        flops=flops / seconds, probed=True, device=engine.device, precision=engine.precision, memory=engine.memory
+    )
+
+
+def _newest(files: Files) -> Iterator[dict[str, Any]]:
+    for path in results_paths(files)[-FILES:]:
+        with suppress(FileNotFoundError):  # another run compacts the store at this moment
+            table = read_table(files, path, _COLUMNS)
+            yield from table.slice(max(0, len(table) - LINES)).to_pylist()
+
+
+def probe(engine: Engine, settings: Settings) -> Rate:
+    """Measures an engine on a small grey picture: one evaluation to warm up, then the faster of two."""
+    image = torch.full((3, PROBE_EDGE_PX, PROBE_EDGE_PX), 0.5)
+    objective = engine.objective([Pair(settings=settings, content=image, style=image, style_key="probe")])
+    engine.forget_styles()
+    batch, seconds = image[None].to(engine.device), []
+    for _ in range(3):
+        began = time.perf_counter()
+        objective.evaluate(batch)[1].sum().item()  # waits for the device
+        seconds.append(time.perf_counter() - began)
+    flops = evaluation_flops(settings, PROBE_EDGE_PX, PROBE_EDGE_PX) / min(seconds[1:])
+    return Rate(flops=flops, probed=True, device=engine.device, precision=engine.precision, memory=engine.memory)

@@ -1,0 +1,54 @@
+"""What a run leaves about itself: where and with what it was computed, and what was logged."""
+
+import logging
+import platform
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+
+import torch
+
+from stylize_core.engine.device import describe
+from stylize_core.engine.engine import Engine
+from stylize_core.job import public_uri
+from stylize_core.options import Options
+from stylize_core.release import versions
+
+
+def environment(options: Options, engine: Engine) -> Mapping[str, object]:
+    """Returns options, device, weights, versions and machine as plain JSON values, without credentials."""
+    public = {name: public_uri(getattr(options, name)) for name in ("manifest", "store")}
+    return {
+        "command": " ".join(public_uri(word) for word in sys.argv),
+        "options": asdict(options) | public,
+        "device": describe(engine.device, engine.precision),
+        "precision": engine.precision,
+        "weights": {"name": engine.weights.name, "sha256": engine.weights.sha256},
+        "versions": versions(),
+        "host": platform.node(),
+        "platform": platform.platform(),
+        "threads": torch.get_num_threads(),
+    }
+
+
+@contextmanager
+def logged() -> Iterator[list[str]]:
+    """Gives a list that collects, line by line, what the package logs."""
+    handler = _Lines()
+    logger = logging.getLogger("stylize_core")
+    logger.addHandler(handler)
+    try:
+        yield handler.lines
+    finally:
+        logger.removeHandler(handler)
+
+
+class _Lines(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+        self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(self.format(record))

@@ -1,0 +1,28 @@
+"""What is to be computed, wherever: chunks, and all that is needed for them beside their jobs."""
+
+from dataclasses import dataclass
+
+from stylize_core.chunk.context import Bench
+from stylize_core.options import Options
+from stylize_core.plan.chunks import Chunks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """Chunks of a run: all of them, or those of a partition.
+
+    Attributes:
+        name: of the run.
+        options: of the run.
+        bench: where chunks of this process are computed.
+        chunks: to be computed, in order.
+        jobs: number of jobs in them.
+        log: lines logged so far.
+    """
+
+    name: str
+    options: Options
+    bench: Bench
+    chunks: Chunks
+    jobs: int
+    log: list[str]

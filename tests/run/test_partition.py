@@ -1,0 +1,118 @@
+"""A partition on its way to another process and there, without Prefect."""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import fsspec
+import pytest
+
+from stylize_core.chunk.chunk import run_chunk
+from stylize_core.errors import StoreLocked, UsageError, WeightsError
+from stylize_core.options import Options
+from stylize_core.run.partition import Partition, open_partition, publish_partition, read_partition
+from stylize_core.run.run import Run, open_run
+from stylize_core.store.follower import Follower
+from stylize_core.store.holder import Holder
+
+KINDS: list[dict[str, str]] = [{}, {"steps": "1"}, {"start": "image", "init": "content-2.png", "format": "jpeg"}]
+
+
+@pytest.fixture
+def options(manifests: Any, store: Any) -> Options:
+    """Of a run of five rows in two groups, a row to a chunk."""
+    rows = [{**row, **KINDS[number % 3]} for number, row in enumerate(manifests.rows(5))]
+    return Options(
+        manifest=manifests.write(rows), store=str(store.folder), weights="builtin", device="cpu", rows_per_task=1
+    )
+
+
+@pytest.fixture
+def run(options: Options) -> Iterator[Run]:
+    """The run, prepared."""
+    with open_run(options) as opened:
+        opened.prepare()
+        yield opened
+
+
+def _compute(options: Options, partition: Partition) -> set[str]:
+    with open_partition(options, partition) as (work, _):
+        for chunk in work.chunks:
+            run_chunk(chunk, work.bench)
+        return work.bench.committed
+
+
+def test_parts(run: Run) -> None:
+    """Parts hold the chunks one after another, each as it was; the last one holds what is left."""
+    parts = run.chunks.parts(2)
+    assert [len(part) for part in parts] == [2, 2, 1]
+    assert [chunk for part in parts for chunk in part] == list(run.chunks)
+    assert [part.jobs for part in parts] == [2, 2, 1]
+
+
+def test_chunks_come_through_the_store(run: Run) -> None:
+    """What is published is read again: numbers, jobs with all they hold, and attempts."""
+    part = run.chunks.parts(3)[1]
+    partition = publish_partition(run, 2, part)
+    assert list(read_partition(run.bench.files, partition)) == list(part)
+
+
+def test_a_partition_computes_for_its_run(options: Options, run: Run, store: Any) -> None:
+    """Its commits are the run's; the run sees each of them once, ends as if it had made them, and has the lease."""
+    follower = Follower(run.bench.files, run.name)
+    for number, part in enumerate(run.chunks.parts(3), 1):
+        committed = _compute(options, publish_partition(run, number, part))
+        assert follower.look() == dict.fromkeys(committed, "done")
+        assert follower.look() == {}
+    run.bench.before_commit()
+    run.finish()
+    assert run.outcome["done"] == 5
+    assert set(store.lines["run"]) == {run.name}
+    assert [path.name for path in (store.folder / "lease").iterdir()] == ["00000001.json"]
+
+
+def test_under_the_lease_of_another(options: Options, run: Run) -> None:
+    """A partition whose run has lost the store begins nothing, and commits nothing that it had begun."""
+    partition = publish_partition(run, 1, run.chunks)
+    with open_partition(options, partition) as (work, _):
+        run.bench.files.publish("lease/00000002.json", Holder.here(2).to_json())
+        with pytest.raises(StoreLocked, match="another run is writing"):
+            run_chunk(work.chunks[0], work.bench)
+    with pytest.raises(StoreLocked, match="is over"):
+        _compute(options, partition)
+
+
+def test_after_its_run(options: Options) -> None:
+    """A partition whose run has given the lease back begins nothing, and commits nothing that it had begun."""
+    with open_run(options) as run:
+        run.prepare()
+        partition = publish_partition(run, 1, run.chunks)
+        opened = open_partition(options, partition)
+        work, _ = opened.__enter__()
+    with pytest.raises(StoreLocked, match="the run that held this store is over"):
+        run_chunk(work.chunks[0], work.bench)
+    opened.__exit__(None, None, None)
+    with pytest.raises(StoreLocked, match="is over"):
+        _compute(options, partition)
+    assert run.bench.files.list("results") == []
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [({"release": "0.0.1"}, UsageError), ({"weights_sha256": "0" * 64}, WeightsError), ({"number": 9}, StoreLocked)],
+)
+def test_what_does_not_belong_to_the_run(
+    change: dict[str, Any], error: type[Exception], options: Options, run: Run
+) -> None:
+    """Another release, other weights of that name, or a partition that was taken back: nothing is computed."""
+    partition = publish_partition(run, 1, run.chunks)
+    with pytest.raises(error):
+        _compute(options, dataclasses.replace(partition, **change))
+
+
+def test_secrets_are_seen(plan: Callable[..., Any], manifests: Any) -> None:
+    """A plan tells whether an input's URL holds what may not lie in the store."""
+    assert not plan(manifests.rows(2)).rows.has_secrets
+    place = "me:secret@bucket/content.png"
+    fsspec.filesystem("memory").pipe(f"/{place}", (manifests.folder / "content-0.png").read_bytes())
+    assert plan([*manifests.rows(1), *manifests.rows(1, content=f"memory://{place}")]).rows.has_secrets
