@@ -25,7 +25,9 @@ from PIL import Image
 
 from benchmarks.command import machine, make_console, table_of
 from benchmarks.memory import in_fresh_process, reset_peak, resident_bytes
-from stylize_core.export import FormatName, ShardSize, export
+from stylize_core.export.export import export
+from stylize_core.export.formats import FormatName
+from stylize_core.export.shards import ShardSize
 from stylize_core.files.files import Files
 from stylize_core.presets import resolve
 from stylize_core.store import layout

@@ -34,7 +34,7 @@ from rich.console import Console
 from benchmarks.command import table_of
 from benchmarks.killer import LONGEST, Ended, Killer
 from stylize_core.files.files import Files
-from stylize_core.report.rows import latest_run, read_rows
+from stylize_core.record.rows import latest_run, read_rows
 from stylize_core.store.ledger import read_results
 from stylize_core.store.verify import verify
 

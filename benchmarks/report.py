@@ -31,10 +31,10 @@ PAINT = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
 def measure(store: str) -> Line:
     """Draws the report, sheets and page apart, and returns its figures; to be called in a fresh process."""
     from stylize_core.files.files import Files
+    from stylize_core.record.thumbnails import Pictures
     from stylize_core.report import page
-    from stylize_core.report.pictures import Pictures
-    from stylize_core.report.sheets import write_sheets
     from stylize_core.report.template import vega
+    from stylize_core.sheets.sheets import write_sheets
 
     files = Files(store)
     reset_peak()

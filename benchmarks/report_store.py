@@ -17,7 +17,7 @@ from benchmarks.pairs import find_pairs
 from stylize_core.files.files import Files
 from stylize_core.job import settings_json
 from stylize_core.presets import resolve
-from stylize_core.report import publish_rows
+from stylize_core.record.publish import publish_rows
 from stylize_core.settings import Settings
 from stylize_core.store import layout
 from stylize_core.store.records import METRICS, PLAN, RESULTS, TERMS

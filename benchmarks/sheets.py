@@ -31,10 +31,10 @@ from benchmarks.command import machine, make_console, table_of
 from benchmarks.memory import in_fresh_process, reset_peak, resident_bytes
 from stylize_core.files.files import Files
 from stylize_core.presets import resolve
-from stylize_core.report.joining import read_record
-from stylize_core.report.pictures import Pictures
-from stylize_core.report.publish import publish_rows
-from stylize_core.report.sheets import NIGHTLY, Limits, write_sheets
+from stylize_core.record.publish import publish_rows
+from stylize_core.record.read_run import read_record
+from stylize_core.record.thumbnails import Pictures
+from stylize_core.sheets.sheets import NIGHTLY, Limits, write_sheets
 from stylize_core.store import layout
 from stylize_core.store.records import PLAN, RESULTS
 from stylize_core.store.store import open_store

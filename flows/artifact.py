@@ -17,10 +17,10 @@ from prefect.artifacts import (
     update_progress_artifact,
 )
 
-from stylize_core.report.failures import first_failures
-from stylize_core.report.sheets import INDEX, first_sheet
+from stylize_core.record.failures import first_failures
 from stylize_core.run.run import Run
 from stylize_core.run.work import Work
+from stylize_core.sheets.sheets import INDEX, first_sheet
 
 PROGRESS_SECONDS = 5.0
 """Pause between two updates."""

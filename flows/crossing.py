@@ -73,7 +73,8 @@ def cross(
     ] = None,
 ) -> int:
     """Write a manifest: every pair of contents and styles, random pairs, or sweeps over settings."""
-    from stylize_core.manifest import folder_of, write_manifest
+    from stylize_core.manifest.paths import folder_of
+    from stylize_core.manifest.write import write_manifest
 
     if from_image:
         rows = [_row_of(from_image)]
@@ -103,8 +104,9 @@ def cross(
 def _crossed(
     content: list[str], style: list[str], draw: Draw, sweeps: dict[str, list[str]], columns: dict[str, str]
 ) -> list[dict[str, str]]:
-    from stylize_core.manifest import contents_in, images_in, part_styles, split_off
-    from stylize_core.manifest import cross as make_cross
+    from stylize_core.manifest.cross import cross as make_cross
+    from stylize_core.manifest.find_images import contents_in, images_in
+    from stylize_core.manifest.splits import part_styles, split_off
 
     contents = [one for name in content for one in contents_in(name)]
     styles, val_styles = (
@@ -131,7 +133,7 @@ def _crossed(
 def _row_of(image: str) -> dict[str, str]:
     from stylize_core.files.inputs import read_input
     from stylize_core.images.encode import read_metadata
-    from stylize_core.manifest import row_from_settings
+    from stylize_core.manifest.write import row_from_settings
     from stylize_core.settings import Settings
 
     advice = "name a result of a store, as it was written there"

@@ -15,7 +15,7 @@ from flows.stop import StopFlag
 from stylize_core.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
-    from stylize_core.export import Exported
+    from stylize_core.export.export import Exported
 
 EXIT_FAILED = 1
 
@@ -47,10 +47,11 @@ def export(
 
     Run the same command again to go on after a stop: the data set's bytes are the same.
     """
-    from stylize_core.export import ShardSize, Watch
-    from stylize_core.export import export as write_export
+    from stylize_core.export.export import Watch
+    from stylize_core.export.export import export as write_export
+    from stylize_core.export.shards import ShardSize
     from stylize_core.files.files import Files
-    from stylize_core.report.rows import latest_run
+    from stylize_core.record.rows import latest_run
     from stylize_core.store.store import open_store
 
     if shard_size and format == "imagefolder":

@@ -69,10 +69,10 @@ def report(
     ] = None,
 ) -> int:
     """Draw the sheets and the report of a run again, compare it with another, hand its figures to trackers."""
+    from stylize_core.record.rows import latest_run
     from stylize_core.report.compare_page import write_comparison
     from stylize_core.report.page import write_report
-    from stylize_core.report.rows import latest_run
-    from stylize_core.report.sheets import limits_of
+    from stylize_core.sheets.sheets import limits_of
     from stylize_core.store.store import open_store
 
     limits = limits_of(sheets)
@@ -89,7 +89,9 @@ def _track(files: "Files", run: str, tensorboard: Path | None, wandb: str | None
     """Writes a run's figures where they are asked for, and yields a line on each place."""
     if tensorboard is None and wandb is None:
         return
-    from stylize_core.trackers import read_figures, write_tensorboard, write_wandb
+    from stylize_core.trackers.figures import read_figures
+    from stylize_core.trackers.tensorboard import write_tensorboard
+    from stylize_core.trackers.wandb import write_wandb
 
     figures = read_figures(files, run)
     if tensorboard is not None:

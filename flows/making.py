@@ -53,7 +53,7 @@ def normalise(
     from stylize_core.files.inputs import read_input
     from stylize_core.images.decode import decode
     from stylize_core.images.resize import style_tensor
-    from stylize_core.manifest import images_in
+    from stylize_core.manifest.find_images import images_in
 
     if pooling not in ("max", "average"):
         raise UsageError(f"unknown pooling {pooling!r}", where="--pooling", todo="use max or average")

@@ -48,8 +48,9 @@ def manifest_or_pair(
 
 
 def _manifest_of_pair(content: str, style: str, settings: dict[str, str]) -> bytes:
-    from stylize_core.manifest import Content, write_manifest
-    from stylize_core.manifest import cross as make_cross
+    from stylize_core.manifest.cross import cross as make_cross
+    from stylize_core.manifest.find_images import Content
+    from stylize_core.manifest.write import write_manifest
 
     rows = make_cross([Content(content)], [style], styles_per_content=None, seed=0, sweeps={}, columns=settings)
     return write_manifest(rows, None)

@@ -28,7 +28,7 @@ from PIL import Image
 
 from flows.cli import main
 
-pytest_plugins = ["fixtures.images", "fixtures.stores"]
+pytest_plugins = ["fixtures.images", "fixtures.runs", "fixtures.stores"]
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: jobs this small only wait for more threads
 
@@ -43,7 +43,7 @@ TINY = {"size": "32", "steps": "2", "content_layers": "conv2_1", "style_layers":
 
 NOBODY = 65534
 
-IMPORTED_LATE = ["flows.progress", "flows.runners", "stylize_core.manifest"]
+IMPORTED_LATE = ["flows.progress", "flows.runners", "stylize_core.manifest.cross", "stylize_core.manifest.write"]
 """What the command imports when it needs it."""
 
 _prefect_home = pytest.StashKey[str]()
@@ -454,12 +454,12 @@ def engine() -> Any:
 @pytest.fixture
 def plan(manifests: Manifests, engine: Any) -> Callable[..., Any]:
     """Plans rows for a device of so many operations a second; other arguments are those of `plan_rows`."""
-    from stylize_core.manifest import Manifest
+    from stylize_core.manifest.manifest import Manifest
     from stylize_core.plan.history import History
     from stylize_core.plan.plan import make_plan
     from stylize_core.plan.rates import Rate
     from stylize_core.plan.rows import plan_rows
-    from stylize_core.store import Fingerprints
+    from stylize_core.store.fingerprints import Fingerprints
 
     def make(
         rows: Sequence[dict[str, str]], *, flops: float = 1e9, rows_per_task: int | None = None, **others: Any
@@ -482,7 +482,7 @@ def plan(manifests: Manifests, engine: Any) -> Callable[..., Any]:
 @pytest.fixture
 def files(tmp_path: Path) -> Any:
     """A new store on disk, at `tmp_path / "store"`."""
-    from stylize_core.store import open_store
+    from stylize_core.store.store import open_store
 
     return open_store(f"{tmp_path}/store", create=True)
 

@@ -8,11 +8,11 @@ from importlib.metadata import version
 from typing import Any
 
 from stylize_core.export.catalogue import Catalogue
+from stylize_core.export.column_meanings import meaning
 from stylize_core.export.formats import FormatName
 from stylize_core.export.licences import hub_licence
 from stylize_core.export.tally import MANY, Tally
-from stylize_core.export.wording import meaning
-from stylize_core.report.wording import size
+from stylize_core.wording import size
 
 TITLE = "Stylised images"
 

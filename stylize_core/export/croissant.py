@@ -8,10 +8,10 @@ import pyarrow as pa
 
 from stylize_core.export.card import TITLE
 from stylize_core.export.catalogue import Catalogue
+from stylize_core.export.column_meanings import meaning
 from stylize_core.export.formats import FormatName
-from stylize_core.export.mark import Line
+from stylize_core.export.index import Line
 from stylize_core.export.tally import Tally
-from stylize_core.export.wording import meaning
 
 Node = dict[str, Any]
 

@@ -10,8 +10,8 @@ from stylize_core.export.catalogue import Catalogue, Sample
 from stylize_core.export.croissant import croissant
 from stylize_core.export.formats import Format, FormatName, make_format
 from stylize_core.export.gathering import gather
-from stylize_core.export.mark import Mark
-from stylize_core.export.pictures import Pictures
+from stylize_core.export.image_reader import Pictures
+from stylize_core.export.index import Mark
 from stylize_core.export.shards import ShardSize, cut
 from stylize_core.export.tally import Tally
 from stylize_core.files.files import Files

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from stylize_core.export.columns import RECORDED
 from stylize_core.export.naming import place_of, wished_name
 from stylize_core.files.files import Files
-from stylize_core.report.rows import read_plan
+from stylize_core.record.rows import read_plan
 from stylize_core.store.live import live_lines
 from stylize_core.store.records import PLAN, RESULTS
 

@@ -10,8 +10,8 @@ from urllib.parse import unquote
 import numpy as np
 import numpy.typing as npt
 
-from stylize_core.manifest.listing import SPLITS
-from stylize_core.report.wording import file_name
+from stylize_core.manifest.find_images import SPLITS
+from stylize_core.wording import file_name
 
 _LONGEST = 150
 """Characters of a name, and of a class; leaves room for what makes it unique, and for the ending."""

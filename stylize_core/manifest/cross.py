@@ -8,8 +8,8 @@ from pathlib import PurePosixPath
 from typing import NamedTuple, TypeVar
 
 from stylize_core.errors import UsageError
+from stylize_core.manifest.find_images import Content
 from stylize_core.manifest.header import COLUMNS, EXTRA_PREFIX, REQUIRED
-from stylize_core.manifest.listing import Content
 from stylize_core.manifest.problems import did_you_mean
 from stylize_core.manifest.raw_row import RawRow
 from stylize_core.manifest.row import validate_row

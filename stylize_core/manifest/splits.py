@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from stylize_core.errors import UsageError
-from stylize_core.manifest.listing import Content
+from stylize_core.manifest.find_images import Content
 
 
 def split_off(contents: Sequence[Content], share: float, seed: int) -> list[Content]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from stylize_core.report.pictures import Pictures, data_uri
+from stylize_core.record.thumbnails import Pictures, data_uri
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

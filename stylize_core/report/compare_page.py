@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from stylize_core import wording
 from stylize_core.files.files import Files
-from stylize_core.report import packing, wording
+from stylize_core.record.table import read_listing
+from stylize_core.record.thumbnails import Pictures
+from stylize_core.report import packing
 from stylize_core.report.album import Album, Thumb
 from stylize_core.report.comparison import FIGURES, Comparison, compare
-from stylize_core.report.listing import read_listing
-from stylize_core.report.pictures import Pictures
-from stylize_core.report.row_table import columns_of, endings, table
+from stylize_core.report.packed_rows import columns_of, endings, table
 from stylize_core.report.template import HELP, template
 from stylize_core.store import layout
 

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from stylize_core.report.comparable import value_text
-from stylize_core.report.listing import FINALS, QUALITY
-from stylize_core.report.variation import NAMES, TERM_SCALE, TOTAL_SCALE
+from stylize_core.record.comparable import value_text
+from stylize_core.record.table import FINALS, QUALITY
+from stylize_core.record.variation import NAMES, TERM_SCALE, TOTAL_SCALE
 
 FIGURES = (*FINALS, *QUALITY, "seconds")
 """What is compared."""

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from stylize_core.report import curves
+from stylize_core.record.job_curves import CURVES, Losses
+from stylize_core.report import charts
 from stylize_core.report.album import Album, Thumb
 from stylize_core.report.gallery import Card
-from stylize_core.report.losses import CURVES, Losses
-from stylize_core.report.overview import curve_data
+from stylize_core.report.job_lines import curve_data
 from stylize_core.settings import LAYERS
 
 
@@ -22,7 +22,7 @@ def details(cards: Mapping[str, Card], losses: Losses, album: Album) -> dict[str
     thumbs = [thumb for card in cards.values() for thumb in (card.result, *card.steps)]
     return {
         "jobs": {job_id: _job(card, losses) for job_id, card in cards.items()},
-        "charts": {"terms": curves.terms_chart(), **_layer_charts(losses)},
+        "charts": {"terms": charts.terms_chart(), **_layer_charts(losses)},
         "pictures": album.unplaced(thumbs),
     }
 
@@ -40,8 +40,8 @@ def _tile(thumb: Thumb) -> list[str | int]:
     return [thumb.key, thumb.caption, thumb.width, thumb.height]
 
 
-def _layer_charts(losses: Losses) -> dict[str, curves.Spec]:
+def _layer_charts(losses: Losses) -> dict[str, charts.Spec]:
     """Charts by layer of the terms that have several layers; of a single layer the term says it all."""
     used = {name for frame in losses.curves.values() for name in CURVES if frame[name].notna().any()}
     layers = {term: [layer for layer in LAYERS if f"{term}_{layer}" in used] for term in ("style", "content")}
-    return {term: curves.layers_chart(names) for term, names in layers.items() if len(names) > 1}
+    return {term: charts.layers_chart(names) for term, names in layers.items() if len(names) > 1}

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from stylize_core.report import wording
-from stylize_core.report.record import RunRecord
+from stylize_core import wording
+from stylize_core.record.run_record import RunRecord
 
 MEANING: Mapping[str, str] = {
     "done": "made by this run",

@@ -7,23 +7,24 @@ from typing import Any
 import pandas as pd
 
 from stylize_core.files.files import Files
-from stylize_core.report import comparable, curves, headline, variation
+from stylize_core.record import comparable, variation
+from stylize_core.record.job_curves import read_losses
+from stylize_core.record.read_run import read_record
+from stylize_core.record.run_record import RunRecord
+from stylize_core.record.selection import select
+from stylize_core.record.table import Listing, read_listing
+from stylize_core.record.term_curves import TermCurves, read_term_curves
+from stylize_core.record.thumbnails import Pictures
+from stylize_core.report import charts, headline
 from stylize_core.report.album import Album, Thumb
+from stylize_core.report.bands import spread
 from stylize_core.report.details import details
 from stylize_core.report.gallery import BYTES, Card, make_cards
-from stylize_core.report.joining import read_record
-from stylize_core.report.listing import Listing, read_listing
-from stylize_core.report.losses import read_losses
-from stylize_core.report.overview import job_lines
-from stylize_core.report.pictures import Pictures
+from stylize_core.report.job_lines import job_lines
+from stylize_core.report.packed_rows import pack_rows
 from stylize_core.report.ranking import Ranked, rank
-from stylize_core.report.record import RunRecord
-from stylize_core.report.row_table import pack_rows
-from stylize_core.report.selection import select
-from stylize_core.report.sheets import FOLDER, NIGHTLY, Limits, SheetFile, Sheets, write_sheets
-from stylize_core.report.spreads import spread
 from stylize_core.report.template import HELP, template, vega
-from stylize_core.report.term_curves import TermCurves, read_term_curves
+from stylize_core.sheets.sheets import FOLDER, NIGHTLY, Limits, SheetFile, Sheets, write_sheets
 from stylize_core.store import layout
 
 NAME = "report.html"
@@ -127,7 +128,7 @@ def render_page(files: Files, findings: Findings, sheets: Sheets, pictures: Pict
         listed=listed,
         total=findings.listing.total,
         sets=_sets(findings, [card.job for card in cards.values()]),
-        charts=curves.charts(),
+        charts=charts.charts(),
         details=lambda: details(cards, losses, album),
         vega=vega(),
     )

@@ -6,7 +6,8 @@ from importlib import resources
 import jinja2
 import vl_convert
 
-from stylize_core.report import packing, wording
+from stylize_core import wording
+from stylize_core.report import packing
 from stylize_core.report.album import Album
 from stylize_core.settings import SPECS
 

@@ -26,7 +26,7 @@ from stylize_core.plan.history import History
 from stylize_core.plan.plan import Plan, make_plan
 from stylize_core.plan.preparing import check_startable, rows_of
 from stylize_core.plan.rates import Rate, known_rate, probe
-from stylize_core.report.publish import publish_rows
+from stylize_core.record.publish import publish_rows
 from stylize_core.run.environment import environment, logged
 from stylize_core.run.work import Work
 from stylize_core.settings import Settings

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from PIL import Image
 
 from stylize_core.files.files import Files
-from stylize_core.report.rows import read_plan, read_rows
+from stylize_core.record.rows import read_plan, read_rows
 from stylize_core.store import layout
 from stylize_core.store.live import live_lines
 from stylize_core.store.records import QUALITY, RESULTS, STATUSES, TERMS

@@ -8,8 +8,8 @@ import pyarrow.compute as pc
 from PIL import Image
 
 from stylize_core.files.files import Files
-from stylize_core.report.pictures import Pictures
-from stylize_core.report.rows import read_plan
+from stylize_core.record.rows import read_plan
+from stylize_core.record.thumbnails import Pictures
 from stylize_core.store import layout
 
 STRIPS = 16

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks import report
 from benchmarks.report_store import RUN, write_store
-from stylize_core.report import collect_rows
+from stylize_core.record.rows import collect_rows
 from stylize_core.store.status import summary
 
 

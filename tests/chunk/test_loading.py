@@ -13,8 +13,8 @@ from PIL import Image
 import stylize_core.chunk.loading
 from stylize_core.chunk.loading import Kept, Loader
 from stylize_core.errors import InputChanged, InputMissing
+from stylize_core.files.inputs import read_input
 from stylize_core.images.decode import Picture
-from stylize_core.store import read_input
 
 
 @pytest.fixture

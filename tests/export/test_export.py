@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from stylize_core.errors import Stopped, StoreError, UsageError
-from stylize_core.export import Watch
+from stylize_core.export.export import Watch
 from stylize_core.store.compact import compact
 from stylize_core.store.store import open_store
 

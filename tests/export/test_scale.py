@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks.export import measure, write_store
 from benchmarks.memory import in_fresh_process
-from stylize_core.export import ShardSize
+from stylize_core.export.shards import ShardSize
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import pytest
 from hypothesis import strategies as st
 
-from stylize_core.manifest import Manifest, Problem, RejectedRow, Row
+from stylize_core.manifest.manifest import Manifest, RejectedRow
+from stylize_core.manifest.problems import Problem
+from stylize_core.manifest.row import Row
 from stylize_core.presets import PRESETS, resolve
 from stylize_core.settings import LAYERS, SPECS, Layers, Settings, Spec
 

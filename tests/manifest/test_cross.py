@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stylize_core.errors import UsageError
-from stylize_core.manifest import Content, cross, write_manifest
+from stylize_core.manifest.cross import cross
+from stylize_core.manifest.find_images import Content
+from stylize_core.manifest.write import write_manifest
 
 
 def build(

@@ -1,4 +1,4 @@
-from stylize_core.manifest import Problem, format_problems
+from stylize_core.manifest.problems import Problem, format_problems
 
 
 def problem(line: int, **parts: str) -> Problem:

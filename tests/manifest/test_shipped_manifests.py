@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from stylize_core.manifest import Manifest, Row
+from stylize_core.manifest.manifest import Manifest
+from stylize_core.manifest.row import Row
 from stylize_core.presets import PRESETS
 
 MANIFESTS = Path(__file__).parents[2] / "manifests"

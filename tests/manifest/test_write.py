@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stylize_core.errors import UsageError
-from stylize_core.manifest import row_from_settings, write_manifest
+from stylize_core.manifest.write import row_from_settings, write_manifest
 from stylize_core.presets import resolve
 from stylize_core.settings import SPECS, Settings
 

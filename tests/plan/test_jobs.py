@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 import stylize_core.plan.input_scan
-from stylize_core.store import Fingerprints, read_input
+from stylize_core.files.inputs import read_input
+from stylize_core.store.fingerprints import Fingerprints
 
 
 def _ids(plan: Any) -> list[str]:

@@ -3,16 +3,16 @@
 import pandas as pd
 import pyarrow as pa
 import pytest
+from fixtures.runs import EARLIER, RUN, Builder
 
 from stylize_core.errors import UsageError
+from stylize_core.record.table import read_listing
 from stylize_core.report.compare_page import write_comparison
 from stylize_core.report.comparison import compare, match
-from stylize_core.report.listing import read_listing
 from stylize_core.store import layout
 from stylize_core.store.commits import publish_commit
 from stylize_core.store.records import PLAN
 from stylize_core.store.tables import publish_table
-from tests.report.conftest import EARLIER, RUN, Builder
 
 
 def _jobs(*keys):

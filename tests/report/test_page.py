@@ -8,14 +8,18 @@ from html.parser import HTMLParser
 
 import pytest
 
-from stylize_core.report import listing, publish_rows, row_table, selection, wording, write_report
+from stylize_core import wording
+from stylize_core.record import selection
+from stylize_core.record import table as record_table
+from stylize_core.record.publish import publish_rows
+from stylize_core.record.read_run import read_record
+from stylize_core.record.thumbnails import Pictures
+from stylize_core.record.variation import axes
+from stylize_core.report import packed_rows
 from stylize_core.report.album import Album
 from stylize_core.report.gallery import RESULT_EDGES, make_cards, picture_edge
-from stylize_core.report.joining import read_record
-from stylize_core.report.page import read_findings
-from stylize_core.report.pictures import Pictures
-from stylize_core.report.sheets import Limits
-from stylize_core.report.variation import axes
+from stylize_core.report.page import read_findings, write_report
+from stylize_core.sheets.sheets import Limits
 from stylize_core.store import layout
 
 LIMIT = 10_000_000
@@ -187,7 +191,7 @@ def test_large_runs_show_a_sample_and_ranks(pages):
 def test_a_very_large_run_is_shown_in_part(stores, run, monkeypatch):
     """Beyond the rows that a page holds, it says of how many it is, and counts all."""
     monkeypatch.setattr(selection, "DRAWN", 200)
-    monkeypatch.setattr(listing, "LISTED", 100)
+    monkeypatch.setattr(record_table, "LISTED", 100)
     files = stores(210)
     findings = read_findings(files, run)
     assert findings.record.totals.jobs == 210
@@ -203,7 +207,7 @@ def test_a_very_large_run_is_shown_in_part(stores, run, monkeypatch):
 
 def test_a_table_that_is_too_large_is_cut(stores, run, monkeypatch):
     """Rows that do not fit into the table's bytes are left out, and the page says so."""
-    monkeypatch.setattr(row_table, "BYTES", 4000)
+    monkeypatch.setattr(packed_rows, "BYTES", 4000)
     files = stores(210)
     page = Page(files.read(write_report(files, run)).decode())
     assert len(page.scripts["table"]) <= 4000

@@ -7,9 +7,11 @@ import shutil
 import pandas as pd
 import pytest
 
-from stylize_core.manifest import Manifest, Row
-from stylize_core.report import publish_rows, write_report
+from stylize_core.manifest.manifest import Manifest
+from stylize_core.manifest.row import Row
+from stylize_core.record.publish import publish_rows
 from stylize_core.report.compare_page import write_comparison
+from stylize_core.report.page import write_report
 
 pytestmark = pytest.mark.slow
 

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from stylize_core.record.table import read_listing
+from stylize_core.record.term_curves import TermCurves, read_term_curves
+from stylize_core.record.variation import TERM_SCALE
 from stylize_core.report import ranking
-from stylize_core.report.listing import read_listing
 from stylize_core.report.ranking import LENGTH, rank
-from stylize_core.report.term_curves import TermCurves, read_term_curves
-from stylize_core.report.variation import TERM_SCALE
 
 
 def _jobs(count, **columns):

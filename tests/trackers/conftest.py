@@ -8,10 +8,9 @@ import pytest
 
 from flows.cli import main
 from stylize_core.files.files import Files
-from stylize_core.report.rows import latest_run
+from stylize_core.record.rows import latest_run
 from stylize_core.store.store import open_store
-from stylize_core.trackers import read_figures
-from stylize_core.trackers.figures import RunFigures
+from stylize_core.trackers.figures import RunFigures, read_figures
 
 SHORT, LONG = "3", "9"
 """Steps of the two jobs of form `paper`, and of one of form `mean`, beside five of `SHORT`."""

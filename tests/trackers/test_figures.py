@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stylize_core.files.files import Files
-from stylize_core.report.rows import latest_run
+from stylize_core.record.rows import latest_run
 from stylize_core.store.store import open_store
-from stylize_core.trackers import bands, groups, read_figures, strips
+from stylize_core.trackers import bands, groups, strips
 from stylize_core.trackers.bands import POINTS, QUANTILES, kept_steps
-from stylize_core.trackers.figures import RunFigures
+from stylize_core.trackers.figures import RunFigures, read_figures
 
 
 def lines_of(folder: Path, form: str) -> pd.DataFrame:

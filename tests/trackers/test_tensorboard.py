@@ -12,8 +12,8 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from stylize_core.errors import UsageError
-from stylize_core.trackers import write_tensorboard
 from stylize_core.trackers.figures import RunFigures
+from stylize_core.trackers.tensorboard import write_tensorboard
 
 
 def read(folder: Path) -> Any:

@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from stylize_core.errors import UsageError
-from stylize_core.trackers import write_wandb
 from stylize_core.trackers.figures import RunFigures
-from stylize_core.trackers.wandb import run_id
+from stylize_core.trackers.wandb import run_id, write_wandb
 
 BLOCK = 32768
 

@@ -1,0 +1,52 @@
+"""The record of a run as files: results.csv, results.parquet and failed.csv."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from tempfile import TemporaryFile
+
+import pandas as pd
+import pyarrow as pa
+
+from stylize_core.files.files import Files
+from stylize_core.record.failed import failed_manifest, harmless
+from stylize_core.record.rows import collect_rows
+from stylize_core.store import layout
+from stylize_core.store.records import ROWS, STATUSES
+from stylize_core.store.tables import publish_batches
+
+
+def publish_rows(files: Files, run: str) -> dict[str, int]:
+    """Publishes what became of each row of a run, and a manifest of those to mend.
+
+    Returns:
+        The number of rows by status, every status among them.
+
+    Raises:
+        UsageError: there is no such run.
+        StoreError: the store cannot be read or written.
+    """
+    rows = collect_rows(files, run)
+    counts = Counter[str]()
+    _publish_csv(files, layout.run(run, "failed.csv"), failed_manifest(files, run, rows))
+    _publish_csv(files, layout.run(run, "results.csv"), _readable(rows, counts))
+    batches = (batch for table in rows for batch in table.combine_chunks().to_batches())
+    publish_batches(files, layout.run(run, "results.parquet"), ROWS, batches)  # the last: with it, the run has ended
+    return {status: counts[status] for status in STATUSES}
+
+
+def _readable(rows: Iterable[pa.Table], counts: Counter[str]) -> Iterator[pd.DataFrame]:
+    """Yields rows as spreadsheets may open them, and counts them by status."""
+    for table in rows:
+        frame = table.to_pandas()
+        counts.update(frame["status"])
+        yield frame.assign(error=frame["error"].map(harmless, na_action="ignore"))
+
+
+def _publish_csv(files: Files, path: str, parts: Iterable[pd.DataFrame]) -> None:
+    """Writes the parts of a table as one file; memory holds one part, and in the end the file."""
+    with TemporaryFile() as file:
+        for part in parts:
+            text = part.to_csv(index=False, header=file.tell() == 0, lineterminator="\n")
+            file.write(text.encode("utf-8"))
+        file.seek(0)
+        files.publish(path, file.read())

@@ -1,0 +1,99 @@
+"""The losses of every listed job by term, thinned to few steps: what quantiles are taken of."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stylize_core.files.files import Files
+from stylize_core.record.job_curves import kept_steps
+from stylize_core.store import layout
+from stylize_core.store.records import METRICS, TERMS
+from stylize_core.store.tables import map_tables
+
+POINTS = 48
+"""Steps kept, about: with four terms some 800 bytes of memory a job."""
+
+ENDS = 8
+"""Numbers of steps, the most frequent ones, whose last step is kept as well."""
+
+TAIL = 0.1
+"""Share of a job's steps over which it is judged whether its total still falls."""
+
+_SCHEMA = pa.schema([METRICS.field(name) for name in ("job_id", "step", *TERMS)])
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TermCurves:
+    """Thinned losses of many jobs.
+
+    Attributes:
+        steps: the kept steps, rising.
+        values: jobs x terms x steps, NaN where a loss is not positive and finite. A job that has ended goes on with its
+            last losses: so every step is about the same jobs, and the last one about what they came to.
+        falling: by job, the share of its last total by which it fell over the last tenth of its steps; NaN where
+            that is not known.
+    """
+
+    steps: npt.NDArray[np.int64]
+    values: Floats
+    falling: Floats
+
+
+def read_term_curves(files: Files, jobs: pd.DataFrame) -> TermCurves:
+    """Returns the losses of jobs, a commit at a time.
+
+    Args:
+        files: the store.
+        jobs: `job_id`, `commit` and `updates` of distinct finished jobs, numbered from 0.
+    """
+    ends = jobs["updates"].fillna(0).to_numpy(np.int64)
+    steps = _kept(ends)
+    values = np.full((len(jobs), len(TERMS), len(steps)), np.nan, np.float32)
+    late, last = np.full((2, len(jobs), len(TERMS)), np.nan, np.float32)
+    tails = np.minimum(np.rint(ends * (1 - TAIL)).astype(np.int64), ends - 1)
+    for places, lines in _read(files, jobs):
+        step = lines["step"].to_numpy()
+        losses = np.stack([lines[term].to_numpy() for term in TERMS], axis=1)
+        for when, then in ((tails, late), (ends, last)):
+            is_then = step == when[places]
+            then[places[is_then]] = losses[is_then]
+        column = np.minimum(np.searchsorted(steps, step), len(steps) - 1)
+        is_kept = steps[column] == step
+        values[places[is_kept], :, column[is_kept]] = losses[is_kept]
+    for column, step in enumerate(steps):
+        values[ends < step, :, column] = last[ends < step]
+    values[~(np.isfinite(values) & (values > 0))] = np.nan
+    return TermCurves(steps=steps, values=values, falling=_fallen(late[:, 0], last[:, 0]))
+
+
+def _fallen(late: Floats, last: Floats) -> Floats:
+    with np.errstate(all="ignore"):
+        share = (late - last) / np.abs(last)
+    return np.where(np.isfinite(share), share, np.float32(np.nan))
+
+
+def _kept(ends: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    if not len(ends):
+        return np.zeros(1, np.int64)
+    found, counts = np.unique(ends, return_counts=True)
+    return np.union1d(kept_steps(int(found[-1]), POINTS), found[np.argsort(-counts)[:ENDS]])
+
+
+def _read(files: Files, jobs: pd.DataFrame) -> Iterator[tuple[npt.NDArray[np.int64], pa.Table]]:
+    """Yields the lines that count of each commit, each with the number of its job."""
+    places = {str(commit): found for commit, found in jobs.groupby("commit", observed=True).indices.items()}
+    there = {entry.path for entry in files.list(layout.METRICS)}
+    commits = [commit for commit in sorted(places) if layout.metrics(commit) in there]
+    tables = map_tables(lambda table: table, files, map(layout.metrics, commits), _SCHEMA)
+    for commit, table in zip(commits, tables, strict=True):
+        ours = places[commit]
+        found = pc.index_in(table["job_id"], value_set=pa.array(jobs["job_id"].iloc[ours], pa.string()))
+        counts = pc.is_valid(found)
+        yield ours[found.filter(counts).to_numpy()], table.filter(counts)

@@ -1,0 +1,113 @@
+"""All rows as the page's table holds them: column by column, each text once."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from stylize_core import wording
+from stylize_core.presets import PRESETS, resolve
+from stylize_core.record import comparable
+from stylize_core.record.table import FINALS, QUALITY, Listing
+from stylize_core.record.term_curves import TermCurves
+from stylize_core.record.variation import NAMES
+from stylize_core.report import packing
+from stylize_core.store import layout
+
+BYTES = 6_000_000
+"""Of the packed table at most: rows beyond are left out."""
+
+SHOWN = 3
+"""Settings that vary and have a column of their own, at most; a row's details have all."""
+
+MESSAGE = 400
+"""Characters of an error kept."""
+
+_TEXTS = ("status", "id", "content", "style", "init", "error_code")
+_WHOLE = ("row", "bytes", "width", "height", "updates", "best_step")
+_FIGURES = (*FINALS, *QUALITY, "seconds", "falling")
+
+Column = dict[str, Any]
+
+
+def pack_rows(listing: Listing, jobs: pd.DataFrame, curves: TermCurves) -> tuple[str, int]:
+    """Returns the packed table, and how many rows it holds: as many as `BYTES` allow.
+
+    Args:
+        listing: the rows.
+        jobs: its finished jobs.
+        curves: of these.
+    """
+    falling = pd.Series(curves.falling, jobs["job_id"]).reindex(listing.rows["job_id"]).to_numpy()
+    rows = listing.rows.assign(falling=np.where(listing.rows["status"] == "failed", np.nan, falling))
+    packed = packing.pack(table(rows))
+    while len(packed) > BYTES:
+        rows = rows[: min(len(rows) - 1, int(0.95 * len(rows) * BYTES / len(packed)))]
+        packed = packing.pack(table(rows))
+    return packed, len(rows)
+
+
+def table(rows: pd.DataFrame) -> dict[str, Any]:
+    """Returns rows as columns.
+
+    `texts` and `settings` are `words` with `codes` into them, -1 for none, a single code where all rows have the same;
+    inputs have `names` beside their `words`.
+    `numbers` are lists with null for none, those that no row has left out. Of images only the `ending` is kept, for
+    the path of all others follows from the job id.
+
+    Args:
+        rows: of a listing, with `falling`; those of a comparison have figures `before_` and `change_` as well.
+    """
+    texts = {name: columns_of(rows[name]) for name in _TEXTS}
+    for name in ("content", "style"):
+        texts[name]["names"] = [wording.file_name(uri) for uri in texts[name]["words"]]
+    texts["error"] = columns_of(rows["error"].astype("str").where(rows["error"].notna()).str.slice(0, MESSAGE))
+    texts["ending"] = columns_of(endings(rows))
+    figures = [*_FIGURES, *(name for name in map(str, rows) if name.startswith(("before_", "change_")))]
+    numbers = {name: _whole(rows[name]) for name in _WHOLE} | {name: _digits(rows[name]) for name in figures}
+    return {
+        "count": len(rows),
+        "job_id": ["" if pd.isna(job) else job for job in rows["job_id"]],
+        "texts": texts,
+        "numbers": {name: column for name, column in numbers.items() if any(value is not None for value in column)},
+        "settings": {name: columns_of(rows[name]) for name in NAMES},
+        "shown": [name for name in comparable.axes(rows[rows["job_id"].notna()]) if name != "seed"][:SHOWN],
+        "presets": {name: _preset(name) for name in rows["preset"].dropna().unique() if name in PRESETS},
+    }
+
+
+def columns_of(column: "pd.Series[Any]") -> Column:
+    """Returns texts or settings as `words` and `codes`, see `table`."""
+    codes, values = pd.factorize(column)
+    is_one = len(codes) > 0 and bool((codes == codes[0]).all())
+    return {"words": [_cell(value) for value in values], "codes": int(codes[0]) if is_one else codes.tolist()}
+
+
+def endings(rows: pd.DataFrame) -> "pd.Series[str]":
+    """Returns what follows the job id in the paths of images; a path that is not like others as a whole."""
+    found: list[str | None] = []
+    for job, image in zip(rows["job_id"], rows["image"], strict=True):
+        usual = f"{layout.IMAGES}/{job[:2]}/{job}" if isinstance(job, str) else "/"
+        found.append(image.removeprefix(usual) if isinstance(image, str) else None)
+    return pd.Series(found, rows.index, "str")
+
+
+def _cell(value: object) -> str:
+    """Writes a value as a manifest's cell, exactly."""
+    short = wording.setting(value)
+    return short if not isinstance(value, float) or float(short) == value else repr(value)
+
+
+def _preset(name: str) -> dict[str, str]:
+    values = resolve(name, {}).to_dict()
+    return {setting: _cell(value) for setting, value in values.items() if value is not None}
+
+
+def _whole(column: "pd.Series[Any]") -> list[int | None]:
+    return [None if pd.isna(value) else int(value) for value in column]
+
+
+def _digits(column: "pd.Series[Any]") -> list[float | None]:
+    """Four significant digits; what is not finite is left out."""
+    values = column.to_numpy("float64", na_value=float("nan")).tolist()
+    return [float(f"{value:.4g}") if abs(value) < float("inf") else None for value in values]

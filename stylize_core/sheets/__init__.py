@@ -1,0 +1,1 @@
+"""Contact sheets of a run: JPEG pages with an index."""

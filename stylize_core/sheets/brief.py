@@ -1,0 +1,45 @@
+"""Settings in few letters, for beneath small pictures."""
+
+from collections.abc import Sequence
+
+from stylize_core import wording
+from stylize_core.record.variation import Configured
+
+SHORT = {
+    "content_weight": "cw",
+    "style_weight": "sw",
+    "tv_weight": "tv",
+    "learning_rate": "lr",
+    "style_size": "ss",
+    "style_fit": "sf",
+    "content_layers": "cl",
+    "style_layers": "sl",
+    "feature_scale": "fs",
+    "snapshot_every": "se",
+    "optimiser": "opt",
+}
+"""The other names are short as they are."""
+
+
+def describe(job: Configured, names: Sequence[str]) -> str:
+    """Writes some settings of a job: `sw 1e6 · seed 3`; see `legend`."""
+    return " · ".join(f"{SHORT.get(name, name)} {value(job.settings[name])}" for name in names)
+
+
+def spell(job: Configured, names: Sequence[str]) -> str:
+    """Writes the same with whole names: `style_weight 1e6 · seed 3`."""
+    return " · ".join(f"{name} {value(job.settings[name])}" for name in names)
+
+
+def legend(names: Sequence[str]) -> str:
+    """Says what short names mean: `sw = style_weight`."""
+    return " · ".join(f"{SHORT[name]} = {name}" for name in names if name in SHORT)
+
+
+def value(setting: object) -> str:
+    """Writes 100000 as `100,000`, and layers without what all their names have in common."""
+    if isinstance(setting, bool) or not isinstance(setting, int | float):
+        return wording.setting(setting).replace("conv", "")
+    if 1000 <= abs(setting) < 1e6 and setting == int(setting):
+        return f"{setting:,.0f}"
+    return wording.setting(float(setting))

@@ -1,0 +1,141 @@
+"""One page of a contact sheet, to draw on: pictures, text that fits, marks."""
+
+import io
+from dataclasses import dataclass
+
+from PIL import Image, ImageDraw, ImageOps
+
+from stylize_core.sheets import lettering
+
+PAGE_LIMIT = 4000
+"""The longest edge of a page in pixels: every viewer opens it."""
+
+PAGE_BYTES = 3_000_000
+"""Of a page as a file, at most: it is sent by mail and opened on a phone."""
+
+QUALITIES = ((88, 0), (80, 0), (72, 2), (60, 2))
+"""JPEG's quality and subsampling of colours, without which type is sharp: the first with which a page is no larger."""
+
+SHRINK = 3 / 4
+"""Of a page that none of them makes small enough."""
+
+MARGIN = 56
+GAP = 16
+TITLE, TEXT, SMALL, NOTE = 34, 20, 17, 15
+"""Sizes of type in pixels."""
+
+PAPER = "#fcfcfa"
+INK = "#1c1c1a"
+QUIET = "#6b6b66"
+WELL = "#f1f1ec"
+ALARM = "#b3261e"
+ALARM_WELL = "#fbeceb"
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle on a page, in pixels.
+
+    Attributes:
+        x: of its left edge.
+        y: of its top edge.
+        width: of it.
+        height: of it.
+    """
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    @property
+    def corners(self) -> tuple[int, int, int, int]:
+        """Left, top, and the last pixel's column and row, as Pillow draws rectangles."""
+        return self.x, self.y, self.x + self.width - 1, self.y + self.height - 1
+
+
+class Canvas:
+    """A page.
+
+    Args:
+        width: pixels.
+        height: pixels.
+    """
+
+    def __init__(self, width: int, height: int) -> None:
+        self.image = Image.new("RGB", (width, height), PAPER)
+        self._draw = ImageDraw.Draw(self.image)
+
+    def text(
+        self, x: int, y: int, text: str, limit: int, *, size: int = TEXT, colour: str = INK, anchor: str = "la"
+    ) -> int:
+        """Writes one line, shortened to `limit` pixels; returns how wide it is.
+
+        Args:
+            x: of the anchor.
+            y: of the anchor.
+            text: one line.
+            limit: the width that it may take.
+            size: of the type, pixels.
+            colour: of the type.
+            anchor: Pillow's: `la` left and top, `ma` middle and top, `mm` the middle.
+        """
+        line = lettering.shorten(text, size, limit)
+        self._draw.text((x, y), line, fill=colour, font=lettering.font(size), anchor=anchor)
+        return lettering.width(line, size)
+
+    def rule(self, x: int, y: int, width: int) -> None:
+        """Draws a line from left to right."""
+        self._draw.rectangle((x, y, x + width - 1, y + 1), fill=INK)
+
+    def picture(self, box: Box, image: Image.Image) -> Box:
+        """Puts a picture at the foot of a box, scaled down where it is larger; returns the place that it takes."""
+        fitted = ImageOps.contain(image, (box.width, box.height)) if _exceeds(image, box) else image
+        left = box.x + (box.width - fitted.width) // 2
+        top = box.y + box.height - fitted.height
+        self.image.paste(fitted, (left, top))
+        return Box(left, top, fitted.width, fitted.height)
+
+    def well(self, box: Box, text: str, *, alarm: bool = False) -> None:
+        """Fills a box where there is no picture, and says why."""
+        self._draw.rectangle(box.corners, fill=ALARM_WELL if alarm else WELL)
+        x, y, room = box.x + box.width // 2, box.y + box.height // 2, box.width - GAP
+        lines = lettering.wrap(text, SMALL, room)
+        for place, line in enumerate(lines):
+            offset = (2 * place - len(lines) + 1) * (SMALL + 5) // 2
+            self.text(x, y + offset, line, room, colour=ALARM if alarm else QUIET, anchor="mm", size=SMALL)
+
+    def flag(self, box: Box, text: str) -> None:
+        """Frames a box in red, with a word across its foot."""
+        self._draw.rectangle(box.corners, outline=ALARM, width=4)
+        foot = Box(box.x, box.y + box.height - 30, box.width, 30)
+        self._draw.rectangle(foot.corners, fill=ALARM)
+        middle = foot.x + foot.width // 2, foot.y + foot.height // 2
+        self.text(*middle, text, foot.width - GAP, colour="#ffffff", anchor="mm", size=SMALL)
+
+    def jpeg(self) -> bytes:
+        """Returns the page as a JPEG of at most `PAGE_BYTES`."""
+        image = self.image
+        while True:
+            for quality, subsampling in QUALITIES:
+                sink = io.BytesIO()
+                image.save(sink, "JPEG", quality=quality, subsampling=subsampling)  # `optimize` fails on noise
+                if sink.tell() <= PAGE_BYTES:
+                    return sink.getvalue()
+            image = image.resize((round(image.width * SHRINK), round(image.height * SHRINK)), Image.Resampling.LANCZOS)
+
+    def small(self, width: int) -> bytes:
+        """Returns the upper part of the page as a small JPEG, at most half as tall again as it is wide.
+
+        Args:
+            width: pixels.
+        """
+        part = self.image.crop((0, 0, self.image.width, min(self.image.height, self.image.width * 3 // 2)))
+        part.thumbnail((width, 2 * width), Image.Resampling.LANCZOS, reducing_gap=2.0)
+        sink = io.BytesIO()
+        part.save(sink, "JPEG", quality=75)
+        return sink.getvalue()
+
+
+def _exceeds(image: Image.Image, box: Box) -> bool:
+    return image.width > box.width or image.height > box.height

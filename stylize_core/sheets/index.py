@@ -1,0 +1,72 @@
+"""The index of a run's contact sheets: one static HTML file beside them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import jinja2
+
+from stylize_core.record.run_record import RunRecord
+
+NAMES = 40
+"""Names of the inputs on a page that are listed, at most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexEntry:
+    """A page.
+
+    Attributes:
+        link: to it, relative to the index.
+        picture: its small picture, relative to the index.
+        title: what it shows.
+        names: of the inputs on it.
+    """
+
+    link: str
+    picture: str
+    title: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexPart:
+    """A contact sheet.
+
+    Attributes:
+        name: an anchor.
+        title: what it shows.
+        entries: the pages that are drawn.
+        pages: number of all of its pages.
+    """
+
+    name: str
+    title: str
+    entries: Sequence[IndexEntry]
+    pages: int
+
+
+def render_index(record: RunRecord, jobs: int, parts: Sequence[IndexPart]) -> str:
+    """Returns the index as HTML.
+
+    Args:
+        record: the run.
+        jobs: number of jobs that the sheets are about.
+        parts: the sheets.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("stylize_core.sheets", ""),
+        autoescape=True,  # names are the users' data
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    template = environment.get_template("index.html.j2")
+    return template.render(
+        run=record.run,
+        jobs=jobs,
+        of=record.totals.jobs,
+        parts=parts,
+        names=NAMES,
+        drawn=sum(len(part.entries) for part in parts),
+        pages=sum(part.pages for part in parts),
+    )

@@ -1,0 +1,74 @@
+"""The results of every style, or of every content, one input after the other: how a large run is browsed."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from stylize_core.record import variation
+from stylize_core.record.run_record import InputRecord
+from stylize_core.sheets import brief
+from stylize_core.sheets.grids import Tile, group_by, input_tile, job_tile
+from stylize_core.sheets.jobs import Laid
+
+Source = Callable[[Laid], InputRecord]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """An input with its results.
+
+    Attributes:
+        lead: the input.
+        tiles: its results.
+        step: results with each partner, where it has as many with all of them: rows are not cut between these. Else 1.
+    """
+
+    lead: Tile
+    tiles: tuple[Tile, ...]
+    step: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Sections:
+    """The results of every style, or of every content.
+
+    Attributes:
+        kind: `style` or `content`: of the inputs that lead.
+        note: how to read it.
+        parts: one for each input, by name.
+    """
+
+    kind: str
+    note: str
+    parts: tuple[Section, ...]
+
+
+def by_style(jobs: Sequence[Laid]) -> Sections:
+    """Returns the results of every style, each named after its content."""
+    return _sections("style", jobs, lambda job: job.style, lambda job: job.content)
+
+
+def by_content(jobs: Sequence[Laid]) -> Sections:
+    """Returns the results of every content, each named after its style."""
+    return _sections("content", jobs, lambda job: job.content, lambda job: job.style)
+
+
+def _sections(kind: str, jobs: Sequence[Laid], lead: Source, other: Source) -> Sections:
+    names = variation.axes(jobs) if jobs else ()
+    parts = [_section(group, lead, other, names) for group in group_by(jobs, lead).values()]
+    parts.sort(key=lambda part: _in_order(part.lead.caption))
+    note = f"each result is named after its {'content' if kind == 'style' else 'style'}"
+    return Sections(kind, " · ".join(filter(None, [note, brief.legend(names)])), tuple(parts))
+
+
+def _section(jobs: Sequence[Laid], lead: Source, other: Source, names: Sequence[str]) -> Section:
+    partners = group_by(jobs, other)
+    counts = {len(group) for group in partners.values()}
+    ordered = [job for group in partners.values() for job in group]
+    tiles = [job_tile(job, other(job).name, brief.describe(job, names)) for job in ordered]
+    return Section(input_tile(lead(jobs[0])), tuple(tiles), counts.pop() if len(counts) == 1 else 1)
+
+
+def _in_order(name: str) -> list[str | int]:
+    """Returns a key by which `waves 2` comes before `waves 10`."""
+    return [int(part) if place % 2 else part for place, part in enumerate(re.split(r"([0-9]+)", name.casefold()))]

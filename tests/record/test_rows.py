@@ -1,0 +1,204 @@
+"""The record of a run: law 1, and a manifest of the rows to mend."""
+
+import csv
+import io
+import json
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stylize_core.errors import UsageError
+from stylize_core.files.files import Files
+from stylize_core.manifest.manifest import Manifest
+from stylize_core.manifest.row import Row
+from stylize_core.record import rows as joined
+from stylize_core.record.failed import harmless
+from stylize_core.record.publish import publish_rows
+from stylize_core.record.rows import collect_rows, latest_run, read_rows
+from stylize_core.store import layout
+from stylize_core.store.records import ADDED, ROWS, STATUSES
+from stylize_core.store.tables import publish_table, read_table
+
+
+def _frame(tables):
+    return pa.concat_tables(tables).to_pandas()
+
+
+def _read_csv(files, path):
+    return list(csv.DictReader(io.StringIO(files.read(path).decode())))
+
+
+def test_every_row_has_one_status(stores, run):
+    """Rows in = done + skipped + failed + rejected + stopped: a line per manifest row, in its order."""
+    rows = _frame(collect_rows(stores(12), run))
+    assert rows["status"].tolist() == [
+        *["done"] * 5,
+        "failed",
+        *["done"] * 2,
+        "skipped",
+        "failed",
+        "rejected",
+        "stopped",
+    ]
+    assert rows["row"].tolist() == list(range(1, 13))
+    assert set(rows["status"]) <= set(STATUSES)
+    assert rows.columns.tolist() == ROWS.names
+
+
+def test_a_duplicate_row_is_reported_for_both(stores, run):
+    """Rows of one job share its line."""
+    rows = _frame(collect_rows(stores(12), run)).drop(columns="row")
+    pd.testing.assert_series_equal(rows.iloc[0], rows.iloc[6], check_names=False)
+
+
+def test_errors_come_from_where_they_arose(stores, run):
+    """A rejected row has the plan's error, a failed one its result's, any other none."""
+    codes = _frame(collect_rows(stores(12), run))["error_code"]
+    assert codes.dropna().to_dict() == {5: "diverged", 9: "image_truncated", 10: "input_missing"}
+
+
+def test_a_diverged_job_keeps_its_image(stores, run):
+    """A failed row names its image where there is one."""
+    rows = _frame(collect_rows(stores(12), run))
+    assert stores(12).exists(rows["image"][5])
+    assert pd.isna(rows["image"][9])
+
+
+def test_a_row_done_since_is_skipped_by_the_next_run(builder, run):
+    """Done by another run means skipped; done by this one means done."""
+    job = builder.row(builder.source("content", 1), builder.source("style", 1))
+    builder.outcome(job, run="20261119-020000")
+    files = builder.publish()
+    assert _frame(collect_rows(files, run))["status"].tolist() == ["skipped"]
+
+
+def test_nothing_finished_means_stopped(builder, run):
+    """A plan without any result is a run that was stopped at once."""
+    builder.row(builder.source("content", 1), builder.source("style", 1))
+    assert _frame(collect_rows(builder.publish(), run))["status"].tolist() == ["stopped"]
+
+
+def test_published_rows_are_those_collected(stores, run):
+    """results.parquet has the schema of the record, results.csv the same lines."""
+    files = stores(12)
+    counts = publish_rows(files, run)
+    rows = _frame(collect_rows(files, run))
+    table = read_table(files, layout.run(run, "results.parquet"), ROWS)
+    pd.testing.assert_frame_equal(table.to_pandas(), rows)
+    assert counts == {status: rows["status"].tolist().count(status) for status in STATUSES}
+    lines = _read_csv(files, layout.run(run, "results.csv"))
+    assert [line["status"] for line in lines] == rows["status"].tolist()
+    assert [float(line["final_style"]) for line in lines[:5]] == pytest.approx(rows["final_style"][:5].tolist())
+
+
+def test_failed_csv_is_a_manifest_again(stores, run):
+    """It loads without a problem: cells as read, inputs absolute, the reason in x_ columns; rejected rows too."""
+    files = stores(12)
+    publish_rows(files, run)
+    data = files.read(layout.run(run, "failed.csv"))
+    rows = list(Manifest(io.BytesIO(data), "/elsewhere/failed.csv"))
+    assert all(isinstance(row, Row) for row in rows)
+    assert rows[0].content == "/pictures/<script>alert(1)<!--.jpg"
+    lines = _read_csv(files, layout.run(run, "failed.csv"))
+    assert [line["x_error_code"] for line in lines] == ["diverged", "image_truncated", "input_missing"]
+    assert lines[0]["x_note"] == "'=1+1"
+
+
+def test_failed_csv_of_a_sound_run_has_a_header_only(stores, run):
+    """Nothing failed: the file is there, without rows."""
+    publish_rows(stores(1), run)
+    text = stores(1).read(layout.run(run, "failed.csv")).decode()
+    assert text == "content,style,x_note,x_error_code,x_error\n"
+
+
+def test_failed_csv_of_failed_csv_has_one_reason(builder, run):
+    """A second failure replaces the first one's reason and adds no columns."""
+    builder.rejected("image_empty", "the file has 0 bytes")
+    builder.plan[0]["cells"] = json.dumps({"content": "a", "style": "b", "x_error_code": "old", "x_error": "old"})
+    files = builder.publish()
+    publish_rows(files, run)
+    (line,) = _read_csv(files, layout.run(run, "failed.csv"))
+    assert line == {
+        "content": "a",
+        "style": "b",
+        "x_error_code": "image_empty",
+        "x_error": "the file has 0 bytes",
+    }
+
+
+@pytest.mark.parametrize("cell", ["=1+1", "+A1", "@SUM(A1)", "-2+3+cmd|' /C calc'!A0", "\t=1", "\r=1"])
+def test_formulas_are_defused(cell):
+    """A spreadsheet shows the cell's text instead of running it."""
+    assert harmless(cell) == f"'{cell}"
+
+
+@pytest.mark.parametrize("cell", ["-1.5", "-1e-06", "-a/b_1.jpg", "1e+06", "a=b", ""])
+def test_harmless_cells_stay_as_they_are(cell):
+    """Negative numbers and ids are no formulas."""
+    assert harmless(cell) == cell
+
+
+@given(st.text())
+def test_defusing_once_is_enough(cell):
+    """A defused cell is not defused again."""
+    assert harmless(harmless(cell)) == harmless(cell)
+
+
+def test_the_latest_run_is_found(stores, run):
+    """Names of runs sort by time; a run without a plan is none."""
+    assert latest_run(stores(12)) == run
+
+
+def test_a_store_without_runs_says_so(tmp_path):
+    """There is nothing to report on."""
+    with pytest.raises(UsageError, match="no run to report on"):
+        latest_run(Files(str(tmp_path)))
+
+
+def test_an_unknown_run_names_the_known(stores, run):
+    """The error tells which runs there are."""
+    with pytest.raises(UsageError) as caught:
+        collect_rows(stores(1), "yesterday")
+    assert run in caught.value.todo
+
+
+def test_an_older_record_is_read(stores, run):
+    """A run that an earlier release recorded lacks the figures of quality: they are read as null."""
+    files, path = stores(12), layout.run(run, "results.parquet")
+    publish_rows(files, run)
+    rows = read_table(files, path, ROWS)
+    publish_table(files, path, rows.drop_columns(list(ADDED)))
+    (read,) = read_rows(files, run)
+    pd.testing.assert_frame_equal(read.to_pandas(), rows.to_pandas())
+    assert read["quality_ssim"].null_count == 12
+
+
+@pytest.mark.parametrize("lines", [1, 5])
+def test_the_record_does_not_depend_on_how_many_rows_are_held(stores, run, monkeypatch, lines):
+    """Written a few rows at a time, every file is the same."""
+    files = stores(12)
+    published = {}
+    for held in (20_000, lines):
+        monkeypatch.setattr(joined, "LINES", held)
+        counts = publish_rows(files, run)
+        table = read_table(files, layout.run(run, "results.parquet"), ROWS)
+        texts = [files.read(layout.run(run, name)) for name in ("results.csv", "failed.csv")]
+        published[held] = (counts, table.to_pandas(), texts)
+    pd.testing.assert_frame_equal(published[20_000][1], published[lines][1])
+    assert published[20_000][::2] == published[lines][::2]
+
+
+def test_a_failed_row_may_have_columns_that_the_first_lacks(builder, run):
+    """A row that was cut short lacks the last columns; failed.csv has them all."""
+    builder.rejected("bad_row", "1 cell where the header has 3")
+    builder.plan[0]["cells"] = json.dumps({"content": "a"})
+    builder.rejected("input_missing", "there is no file")
+    files = builder.publish()
+    publish_rows(files, run)
+    first, second = _read_csv(files, layout.run(run, "failed.csv"))
+    assert list(first) == ["content", "style", "x_note", "x_error_code", "x_error"]
+    assert first["style"] == ""
+    assert second["style"] == "style.jpg"

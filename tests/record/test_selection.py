@@ -1,0 +1,104 @@
+"""Which jobs a report is about."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from stylize_core.record import selection
+from stylize_core.record.read_run import read_record
+from stylize_core.record.selection import FAILED, RANKED, draw, select
+from stylize_core.record.table import read_listing
+
+
+def _jobs(count, **columns):
+    """Jobs that all are done, each with its number as its total."""
+    values = {
+        "job_id": [f"job-{n}" for n in range(count)],
+        "status": ["done"] * count,
+        "final_total": [float(n + 1) for n in range(count)],
+        "place": list(range(count)),
+    }
+    return pa.table(values | columns)
+
+
+def _drawn(jobs, scales=None, seed="run"):
+    """Numbers of the drawn jobs."""
+    numbers = np.zeros(len(jobs), np.int64) if scales is None else scales
+    return [int(job.removeprefix("job-")) for job in draw(jobs, lambda: numbers, seed).to_pylist()]
+
+
+def test_a_small_run_is_drawn_whole():
+    """Up to 500 jobs, all of them, and nobody asks what compares."""
+    assert _drawn(_jobs(selection.DRAWN), scales="not asked for") == list(range(selection.DRAWN))
+
+
+def test_a_large_run_is_drawn_in_part():
+    """500 jobs in the manifest's order, the best and the worst among them; the rest is a sample by the run's name."""
+    drawn = _drawn(_jobs(3000))
+    assert len(drawn) == selection.DRAWN
+    assert drawn == sorted(set(drawn))
+    assert set(drawn) >= {*range(RANKED), *range(3000 - RANKED, 3000)}
+    assert drawn == _drawn(_jobs(3000))
+    assert drawn != _drawn(_jobs(3000), seed="another run")
+    assert 1200 < np.mean(drawn) < 1800
+
+
+def test_failed_jobs_are_drawn_first():
+    """The first failed jobs; their totals, however low, make none the best."""
+    status = ["failed" if n % 2 else "done" for n in range(2000)]
+    totals = [None if n % 4 == 1 else float(n % 2 == 0) + n / 1e4 for n in range(2000)]
+    drawn = _drawn(_jobs(2000, status=status, final_total=totals))
+    assert set(drawn) >= {*range(1, 2 * FAILED, 2), *range(0, 2 * RANKED, 2)}
+
+
+def test_totals_are_measured_against_those_they_compare_with():
+    """A job that is bad among its like is among the worst, whatever the totals of others are."""
+    scales = np.arange(2000) % 2
+    totals = [1e6 + n if n % 2 else 1.0 + n / 1e6 for n in range(2000)]
+    totals[10] = 1.5
+    assert 10 in _drawn(_jobs(2000, final_total=totals), scales)
+
+
+def test_jobs_that_were_not_reached_are_left_out():
+    """Of a large run that was stopped, the finished jobs are drawn."""
+    status = ["done" if n < 30 else "stopped" for n in range(2000)]
+    totals = [1.0 if n < 30 else None for n in range(2000)]
+    assert _drawn(_jobs(2000, status=status, final_total=totals)) == list(range(30))
+
+
+@pytest.mark.parametrize("status", ["failed", "stopped"])
+def test_a_large_run_without_a_result(status):
+    """Nothing can be ranked: there is no error."""
+    drawn = _drawn(_jobs(600, status=[status] * 600, final_total=pa.nulls(600, pa.float32())))
+    assert len(drawn) == (selection.DRAWN if status == "failed" else 0)
+
+
+def test_small_runs_show_every_job(stores, run):
+    """Up to 200 jobs there is nothing to choose."""
+    jobs = read_record(stores(12), run).finished
+    ids = [job.job_id for job in jobs]
+    assert select(jobs, run, set()) == (ids, ids)
+
+
+def test_large_runs_show_a_sample_and_the_ranked_jobs(stores, run):
+    """The sample is of sound jobs with a picture, the same each time; ranked jobs are shown beside it."""
+    jobs = read_record(stores(210), run).finished
+    ranked = {jobs[0].job_id, jobs[-1].job_id}
+    gallery, shown = select(jobs, run, ranked)
+    assert len(gallery) == selection.SAMPLE
+    assert set(shown) == {*gallery, *ranked}
+    assert ranked.isdisjoint(gallery)
+    order = [job.job_id for job in jobs]
+    assert shown == sorted(shown, key=order.index)
+    assert (gallery, shown) == select(jobs, run, ranked)
+    assert gallery != select(jobs, "another run", ranked)[0]
+    assert not {job.job_id for job in jobs if job.status == "failed"} & set(gallery)
+
+
+def test_wanted_jobs_are_drawn(stores, run, monkeypatch):
+    """Whatever is drawn of a large run, jobs that are asked for are among them, in the manifest's order."""
+    monkeypatch.setattr(selection, "DRAWN", 80)
+    order = [job.job_id for job in read_record(stores(210), run, ()).jobs]
+    left = sorted({line["job_id"] for line in read_listing(stores(210), run).rows.to_dict("records")} - set(order))[:3]
+    jobs = [job.job_id for job in read_record(stores(210), run, left).jobs]
+    assert set(jobs) == {*order, *left}

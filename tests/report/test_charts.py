@@ -1,0 +1,129 @@
+"""Loss curves: thinned, of many jobs and of one, drawn on a logarithmic scale."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stylize_core.record.job_curves import POINTS, bands, kept_steps, read_losses
+from stylize_core.record.read_run import read_record
+from stylize_core.report import charts
+from stylize_core.report.job_lines import curve_data, job_lines
+
+
+@given(st.integers(0, 1_000_000))
+def test_thinning_keeps_both_ends(last):
+    """Steps rise from 0 to the last, at most 120 of them; a short curve keeps all."""
+    steps = kept_steps(last)
+    assert steps[0] == 0
+    assert steps[-1] == last
+    assert (np.diff(steps) > 0).all()
+    assert len(steps) <= POINTS
+    assert len(steps) == last + 1 or last >= POINTS
+
+
+def test_thinning_is_dense_where_curves_are_steep():
+    """Of 3000 steps, the first ten are all kept and no gap exceeds 60."""
+    steps = kept_steps(3000)
+    assert steps[:9].tolist() == list(range(9))
+    assert np.diff(steps).max() <= 60
+
+
+def test_curves_are_read_whole_for_shown_jobs(stores, run):
+    """A curve has every step and the layers in use; what is not positive or finite is left out."""
+    files = stores(12)
+    record = read_record(files, run)
+    diverged = next(job for job in record.finished if job.error_code == "diverged")
+    losses = read_losses(files, record, {diverged.job_id})
+    assert list(losses.curves) == [diverged.job_id]
+    curve = losses.curves[diverged.job_id]
+    assert curve["step"].tolist() == list(range(41))
+    assert curve["style"].isna().tolist() == [False] * 39 + [True, True]
+    assert curve["style_conv5_1"][:-2].notna().all()
+    assert curve["style_conv1_2"].isna().all()
+
+
+def test_numbers_on_the_page_have_four_digits(stores, run):
+    """Columns that a job does not use are left out, gaps are null."""
+    files = stores(12)
+    record = read_record(files, run)
+    losses = read_losses(files, record, [job.job_id for job in record.finished])
+    curve = losses.curves[record.jobs[5].job_id]
+    data = curve_data(curve)
+    assert set(data["values"]) == {
+        *("total", "content", "style", "tv", "content_conv4_2"),
+        *(f"style_conv{block}_1" for block in range(1, 6)),
+    }
+    assert data["values"]["style"][-2:] == [None, None]
+    assert data["values"]["content"] == [float(f"{value:.4g}") for value in curve["content"]]
+
+
+def test_quantiles_by_step():
+    """Five jobs with losses 1 to 5: the median is 3, the quartiles 2 and 4."""
+    lines = pd.DataFrame(
+        [{"job_id": str(job), "step": step, "style": float(job)} for job in range(1, 6) for step in (0, 1)]
+        + [{"job_id": "1", "step": 2, "style": 0.1}]
+    )
+    table = bands(lines, "style")
+    assert table["step"].tolist() == [0, 1], "a step that one job of five reached has no quantiles"
+    assert table[["p25", "p50", "p75"]].to_numpy().tolist() == [[2, 3, 4]] * 2
+
+
+def test_a_line_for_each_job_that_compares(stores, run):
+    """The jobs of the set and the failed one of their kind, which is dashed; coloured by what is swept."""
+    jobs = read_record(stores(12), run).finished
+    sound = {job.job_id for job in jobs if job.status != "failed"}
+    found = job_lines(jobs, sound)
+    assert [line["job"] for line in found["lines"]] == [job.job_id for job in jobs]
+    assert {line["job"] for line in found["lines"] if line["dashed"]} == {
+        job.job_id for job in jobs if job.status == "failed"
+    }
+    assert found["legend"]["title"] == "style_weight"
+    assert list(found["legend"]["colours"]) == ["100000", "2e7"]
+    assert {line["colour"] for line in found["lines"]} == set(found["legend"]["colours"].values())
+
+
+def test_a_line_is_of_one_kind_only(builder, run):
+    """A job of another form has no line beside the others."""
+    content, style = builder.source("content", 0), builder.source("style", 0)
+    mean, paper = (builder.row(content, style, form=form) for form in ("mean", "paper"))
+    for job in (mean, paper):
+        builder.outcome(job)
+    jobs = read_record(builder.publish(), run).finished
+    assert [line["job"] for line in job_lines(jobs, {mean})["lines"]] == [mean]
+    assert job_lines(jobs, set()) is None
+
+
+@pytest.mark.parametrize("name", ["lines", "bands", "split"])
+def test_losses_are_logarithmic_and_steps_linear(name):
+    """Every layer of every chart: y logarithmic, x linear (step 0 is shown)."""
+    spec = charts.charts()[name]
+    for layer in spec.get("layer", [spec]):
+        assert layer["encoding"]["y"]["scale"]["type"] == "log"
+        assert "type" not in layer["encoding"]["x"]["scale"]
+
+
+@pytest.mark.parametrize("spec", [charts.terms_chart(), charts.layers_chart(["conv1_1", "conv5_1"])])
+def test_a_job_is_drawn_in_the_same_way(spec):
+    """The chart of one job: y logarithmic, a line per series."""
+    assert spec["encoding"]["y"]["scale"]["type"] == "log"
+    assert spec["mark"]["type"] == "line"
+
+
+def test_quality_is_not_logarithmic():
+    """Losses lie on a logarithmic scale at the end as well, figures of quality do not."""
+    found = charts.charts()
+    assert found["histogram"]["encoding"]["x"]["scale"]["type"] == "log"
+    assert "type" not in found["histogram-linear"]["encoding"]["x"]["scale"]
+    assert found["ranges"]["layer"][0]["encoding"]["x"]["scale"]["type"] == "log"
+    assert "type" not in found["ranges-linear"]["layer"][0]["encoding"]["x"]["scale"]
+
+
+def test_colours_of_an_order_run_from_end_to_end():
+    """Two values get the scale's ends; more lie between."""
+    sample = charts.sample_colours
+    assert len(set(sample(2))) == 2
+    assert sample(5)[0] == sample(2)[0]
+    assert sample(5)[-1] == sample(2)[-1]
+    assert sample(0) == []

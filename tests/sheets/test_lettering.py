@@ -1,0 +1,31 @@
+"""Text that fits."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stylize_core.sheets.lettering import drawable, shorten, width
+
+
+@given(st.text(max_size=80), st.integers(40, 300), st.sampled_from([17, 20, 34]))
+def test_a_label_always_fits(text, limit, size):
+    """Whatever a file is called, its label is no wider than its room."""
+    assert width(shorten(text, size, limit), size) <= limit
+
+
+def test_short_text_stays():
+    """Only what does not fit is shortened."""
+    assert shorten("starry night", 20, 500) == "starry night"
+
+
+def test_both_ends_stay():
+    """Names that differ at either end can be told apart."""
+    short = shorten("photo_of_the_old_town_from_the_river_0042", 20, 200)
+    assert short.startswith("photo")
+    assert short.endswith("42")
+    assert "…" in short
+
+
+def test_letters_that_the_font_lacks_get_their_plain_form():
+    """Accents are dropped, other scripts become question marks, control characters are not drawn."""
+    assert drawable("Tübingen × Gauß") == "Tubingen x Gauss"
+    assert drawable("北京\x00") == "???"

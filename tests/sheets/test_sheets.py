@@ -1,0 +1,223 @@
+"""Contact sheets as files."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stylize_core.errors import UsageError
+from stylize_core.files.files import Files
+from stylize_core.record.read_run import read_record
+from stylize_core.record.thumbnails import Pictures
+from stylize_core.sheets.canvas import ALARM, PAGE_BYTES, PAGE_LIMIT, PAPER, Box, Canvas
+from stylize_core.sheets.grid_page import draw_grid, frame_grid, split_grid
+from stylize_core.sheets.grids import Grid, Tile
+from stylize_core.sheets.pages import cell_size, strip_pages
+from stylize_core.sheets.sheets import NIGHTLY, Limits, limits_of, write_sheets
+from stylize_core.sheets.strip_page import make_strip, snapshots
+from stylize_core.store import layout
+
+
+def _open_sheet(files, run, name):
+    return Image.open(io.BytesIO(files.read(layout.run(run, name))))
+
+
+def _large_grid(rows, columns):
+    tiles = tuple(Tile(caption=f"style {number}", path="inputs/missing.jpg") for number in range(columns))
+    cells = {(r, c): Tile(caption=f"{r},{c}") for r in range(rows) for c in range(columns)}
+    return Grid(title="large", note="", columns=tiles, rows=((tiles[0],),) * rows, cells=cells)
+
+
+@pytest.mark.parametrize(
+    ("rows", "names"),
+    [
+        (1, ["strips.jpg"]),
+        (12, ["matrix.jpg", "sweep-style_weight.jpg", "sweep-seed.jpg", "strips.jpg"]),
+        (210, ["matrix.jpg", "strips-001.jpg", "strips-002.jpg"]),
+    ],
+)
+def test_every_sheet_is_a_picture_within_the_limit(stores, run, rows, names):
+    """Matrix, sweeps and strips, each page a JPEG that every viewer opens."""
+    files = stores(rows)
+    pages = write_sheets(files, read_record(files, run), Pictures(files)).files
+    assert [sheet.name for sheet in pages] == [f"contact-sheets/{name}" for name in names]
+    for sheet in pages:
+        image = _open_sheet(files, run, sheet.name)
+        assert image.format == "JPEG"
+        assert max(image.size) <= PAGE_LIMIT
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(1, 1), (30, 2), (2, 40), (60, 70)])
+def test_pages_share_out_the_cells(rows, columns):
+    """Every cell is on exactly one page, and every page is within the limit."""
+    grid = _large_grid(rows, columns)
+    frame = frame_grid(grid, (256, 192))
+    pages = split_grid(grid, frame)
+    assert sorted(tile.caption for page in pages for tile in page.cells.values()) == sorted(
+        tile.caption for tile in grid.cells.values()
+    )
+    assert all(max(frame.page_size(page)) <= PAGE_LIMIT for page in pages)
+
+
+def test_cells_shrink_before_a_grid_is_cut():
+    """16 columns fit one page with smaller pictures."""
+    grid = _large_grid(3, 16)
+    frame = frame_grid(grid, (256, 256))
+    assert frame.width < 256
+    assert len(split_grid(grid, frame)) == 1
+
+
+def test_missing_pictures_and_jobs_leave_their_place(tmp_path):
+    """A sheet is drawn whatever is missing; failed cells are marked in red."""
+    tiles = tuple(Tile(caption=name, path="inputs/none.jpg") for name in "ab")
+    failed = Tile(caption="job", mark="image_truncated")
+    grid = Grid(title="t", note="n", columns=tiles, rows=((tiles[0],),), cells={(0, 0): failed})
+    frame = frame_grid(grid, (128, 128))
+    image = draw_grid(grid, frame, Pictures(Files(str(tmp_path)))).image
+    marked, empty = frame.box(0, 0), frame.box(0, 1)
+    assert image.getpixel((marked.x + 2, marked.y + 2)) == (251, 236, 235)
+    assert image.getpixel((empty.x + 2, empty.y + 2)) == (241, 241, 236)
+
+
+def test_a_flag_frames_its_picture():
+    """The best image of a diverged job is shown, framed in red."""
+    canvas = Canvas(200, 200)
+    place = canvas.picture(Box(20, 20, 100, 100), Image.new("RGB", (200, 100), "blue"))
+    canvas.flag(place, "diverged")
+    assert place == Box(20, 70, 100, 50)
+    assert canvas.image.getpixel((21, 71)) == tuple(bytes.fromhex(ALARM[1:]))
+    assert canvas.image.getpixel((60, 85)) == (0, 0, 255)
+    assert canvas.image.getpixel((60, 40)) == tuple(bytes.fromhex(PAPER[1:]))
+
+
+def test_a_strip_shows_content_style_snapshots_result(stores, run):
+    """Snapshots at 10, 20 and 30 of 40 steps; the last step is the result."""
+    (job,) = read_record(stores(1), run).jobs
+    strip = make_strip(job, ("start",))
+    assert [tile.caption for tile in strip.tiles] == [
+        "content 1",
+        "style 1",
+        "step 10",
+        "step 20",
+        "step 30",
+        "step 40",
+    ]
+    assert strip.note.startswith("preset default · start content · total ")
+    assert job.job_id[:8] in strip.title
+
+
+def test_snapshots_are_spread_evenly(builder):
+    """Of 39 snapshots at most 8 are shown, from first to last."""
+    builder.outcome(builder.row(builder.source("content", 1), builder.source("style", 1), snapshot_every=1))
+    (job,) = read_record(builder.publish(), "20261120-103200").jobs
+    assert [step for step, _ in snapshots(job, 8)] == [1, 6, 11, 16, 21, 26, 31, 36]
+    assert snapshots(job, 0) == []
+
+
+def test_strips_of_many_jobs_fill_several_pages(stores, run):
+    """Each finished job has its strip, on pages within the limit."""
+    files = stores(210)
+    jobs = read_record(files, run).finished
+    pages = strip_pages(jobs, (256, 256), "All jobs", Pictures(files))
+    assert len(pages) > 4
+    assert max(pages[0].draw().image.size) <= PAGE_LIMIT
+
+
+def test_cells_have_the_shape_of_the_results(stores, run):
+    """Results of 96 x 72 px: cells of 128 x 96, not squares with blank borders."""
+    assert cell_size(read_record(stores(12), run).finished) == (128, 96)
+    assert cell_size([]) == (256, 256)
+
+
+def test_transparency_is_shown_on_white(tmp_path):
+    """A result with alpha=keep is composited as a viewer would."""
+    files = Files(str(tmp_path / "store"))
+    sink = io.BytesIO()
+    Image.new("RGBA", (8, 8), (255, 0, 0, 0)).save(sink, "PNG")
+    files.publish("images/aa/a.png", sink.getvalue())
+    image = Pictures(files).thumbnail("images/aa/a.png", 8)
+    assert image is not None
+    assert image.getpixel((4, 4)) == (255, 255, 255)
+
+
+def test_a_damaged_picture_counts_as_missing(tmp_path):
+    """One bad file does not cost the report."""
+    files = Files(str(tmp_path / "store"))
+    files.publish("images/aa/a.png", b"no picture")
+    assert Pictures(files).thumbnail("images/aa/a.png", 8) is None
+    assert Pictures(files).thumbnail("images/aa/b.png", 8) is None
+
+
+def test_pages_are_bounded(stores, run):
+    """The first page of each sheet before the second of any; what is not drawn is counted, and old pages go."""
+    files = stores(210)
+    record = read_record(files, run)
+    before = write_sheets(files, record, Pictures(files))
+    assert before.undrawn == 0
+    files.publish(layout.run(run, "contact-sheets/sweep-of-old-001.jpg"), b"")
+    drawn = write_sheets(files, record, Pictures(files), Limits(pages=1, seconds=None))
+    names = [sheet.name for sheet in drawn.files]
+    assert names == ["contact-sheets/matrix.jpg", "contact-sheets/strips-001.jpg"]
+    assert drawn.undrawn == len(before.files) - 2
+    others = ["contact-sheets/index.html", *(name.replace("/", "/small/") for name in names)]
+    listed = [entry.path for entry in files.list(layout.run(run, "contact-sheets"))]
+    assert listed == sorted(layout.run(run, name) for name in [*names, *others])
+    write_sheets(files, record, Pictures(files))
+
+
+def test_time_is_bounded(stores, run):
+    """When the time is over no further page is begun; one is drawn in any case."""
+    files = stores(210)
+    drawn = write_sheets(files, read_record(files, run), Pictures(files), Limits(pages=60, seconds=0.0))
+    assert [sheet.name for sheet in drawn.files] == ["contact-sheets/matrix.jpg"]
+    assert drawn.undrawn == 2
+
+
+def test_limits_as_an_option():
+    """A number of pages, or all of them, takes as long as it takes; anything else is refused."""
+    assert limits_of(None) == NIGHTLY
+    assert limits_of("7") == Limits(pages=7, seconds=None)
+    assert limits_of("all") == Limits(pages=None, seconds=None)
+    for given in ("0", "-1", "many", ""):
+        with pytest.raises(UsageError, match="no number of pages"):
+            limits_of(given)
+
+
+def test_the_bytes_of_a_page_are_bounded():
+    """Noise, which no JPEG makes small, loses quality and then size, until it is within the limit."""
+    canvas = Canvas(3000, 3000)
+    noise = np.random.default_rng(0).integers(0, 256, (3000, 3000, 3), dtype=np.uint8)
+    canvas.image.paste(Image.fromarray(noise))
+    data = canvas.jpeg()
+    assert len(data) <= PAGE_BYTES
+    assert 1000 < Image.open(io.BytesIO(data)).width < 3000
+
+
+def test_a_plain_page_keeps_its_quality():
+    """Where it is small anyway a page is neither scaled nor loses colours."""
+    image = Image.open(io.BytesIO(Canvas(3000, 3000).jpeg()))
+    assert image.size == (3000, 3000)
+    assert {component[1:3] for component in image.layer} == {(1, 1)}
+
+
+def test_a_picture_is_opened_once(tmp_path, monkeypatch):
+    """In whichever sizes a result is shown, and however many others there are: the store is read once."""
+    files = Files(str(tmp_path / "store"))
+    paths = [f"images/aa/{number}.png" for number in range(6)]
+    for number, path in enumerate(paths):
+        sink = io.BytesIO()
+        Image.new("RGB", (400, 300), (40 * number, 90, 200)).save(sink, "PNG")
+        files.publish(path, sink.getvalue())
+    opened = []
+    read = Files.read
+    monkeypatch.setattr(Files, "read", lambda files, path: opened.append(path) or read(files, path))
+    monkeypatch.setattr("stylize_core.record.thumbnails.CACHED", 2)
+    pictures = Pictures(files)
+    pictures.prepare([(path, 168) for path in paths])
+    for edge in (168, 126, 168):
+        for number, path in enumerate(paths):
+            image = pictures.thumbnail(path, edge)
+            assert image.size == (edge, edge * 3 // 4)
+            assert image.getpixel((5, 5)) == pytest.approx((40 * number, 90, 200), abs=3)
+    assert sorted(opened) == paths
