@@ -17,7 +17,7 @@ from prefect.artifacts import (
     update_progress_artifact,
 )
 
-from stylize_core.record.failures import first_failures
+from stylize_core.record.failed import first_failures
 from stylize_core.run.run import Run
 from stylize_core.run.work import Work
 from stylize_core.sheets.sheets import INDEX, first_sheet

@@ -12,7 +12,7 @@ from rich.text import Text
 from flows.console import counted, duration, out, words
 from flows.stop import EXIT_STOPPED
 from stylize_core.files.files import Files
-from stylize_core.store.following import Follower, View
+from stylize_core.store.following import RunFollower, View
 from stylize_core.store.lease import PATIENCE_S
 
 EXIT_ENDED, EXIT_GONE = 0, 1
@@ -35,27 +35,27 @@ def watch(files: Files, every: float) -> int:
     Raises:
         StoreError: the store cannot be read.
     """
-    follower = Follower(files)
+    follower = RunFollower(files)
     try:
         return (_on_terminal if out.is_terminal else _as_lines)(follower, every)
     except KeyboardInterrupt:
         return EXIT_STOPPED
 
 
-def _on_terminal(follower: Follower, every: float) -> int:
+def _on_terminal(follower: RunFollower, every: float) -> int:
     with Live(console=out, auto_refresh=False) as live:
         for view in _views(follower, every):
             live.update(picture(view, time.time()), refresh=True)
     return _end(view)
 
 
-def _as_lines(follower: Follower, every: float) -> int:
+def _as_lines(follower: RunFollower, every: float) -> int:
     for view in _views(follower, every):
         out.print(f"{time.strftime('%H:%M:%S')} {line(view, time.time())}", markup=False, soft_wrap=True)
     return _end(view)
 
 
-def _views(follower: Follower, every: float) -> Iterator[View]:
+def _views(follower: RunFollower, every: float) -> Iterator[View]:
     """Yields looks; the last one is of a run that has ended, or that nobody carries out."""
     while True:
         view = follower.look()

@@ -29,7 +29,7 @@ from stylize_core.plan.chunks import Chunks
 from stylize_core.run.partition import publish_partition
 from stylize_core.run.run import Run
 from stylize_core.store import layout
-from stylize_core.store.follower import Follower
+from stylize_core.store.following import CommitFollower
 
 ATTEMPTS = 3
 """Flow runs that a partition may cost: one that was killed is made again."""
@@ -94,7 +94,7 @@ class _Partitions:
         self.out: list[Part] = []
         self.lost: list[str] = []
         self.committed = run.bench.committed
-        self.follower = Follower(run.bench.files, run.name)
+        self.follower = CommitFollower(run.bench.files, run.name)
         self.progress = ProgressArtifact(run.work)
         self.looked = time.monotonic()
 

@@ -1,21 +1,24 @@
-"""failed.csv: the failed and rejected rows of a run as a manifest, to be mended and run again."""
+"""The failed and rejected rows of a run: failed.csv, a manifest to mend and run again, and the first few to show."""
 
 import json
 import re
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from stylize_core.files.files import Files
-from stylize_core.record.rows import read_plan
+from stylize_core.record.rows import read_plan, read_rows
 
 FORMULA = re.compile(r"[=+@\t\r]|-(?![\w./+-]*$)")
 """How a cell starts that a spreadsheet would run as a formula; a negative number is none."""
 
 REASON = ("x_error_code", "x_error")
 """Columns that say why; the manifest's reader carries them through."""
+
+BAD = ("failed", "rejected")
 
 _INPUTS = ("content", "style", "init")
 
@@ -38,6 +41,31 @@ def failed_manifest(files: Files, run: str, rows: Iterable[pa.Table]) -> Iterato
     for planned, failed in _failed(files, run, rows):
         lines = zip(planned.to_pylist(), failed.to_pylist(), strict=True)
         yield pd.DataFrame([_mendable(*line) for line in lines], columns=columns, dtype="str").fillna("")
+
+
+def first_failures(files: Files, run: str, count: int, letters: int) -> list[dict[str, int | str]]:
+    """Returns row, id, code and message of the first failed and rejected rows of a run.
+
+    Args:
+        files: the store.
+        run: the run's name.
+        count: rows, at most.
+        letters: of an id, a code or a message, at most; what is longer loses its end.
+
+    Raises:
+        UsageError: there is no such run.
+        StoreError: a file of the store is damaged.
+    """
+    lines = (line for table in read_rows(files, run) for line in table.to_pylist() if line["status"] in BAD)
+    return [
+        {
+            "row": line["row"],
+            "id": _short(line["id"] or line["job_id"] or "", letters),
+            "code": _short(line["error_code"] or line["status"], letters),
+            "message": _short(line["error"] or "", letters),
+        }
+        for line in islice(lines, count)
+    ]
 
 
 def harmless(cell: str) -> str:
@@ -68,3 +96,7 @@ def _mendable(planned: dict[str, str | None], ended: dict[str, str | None]) -> C
     inputs = {name: planned[name] for name in _INPUTS if cells.get(name) and planned[name] is not None}
     line = {**cells, **inputs, **dict(zip(REASON, (ended["error_code"], ended["error"]), strict=True))}
     return {name: harmless(cell) for name, cell in line.items() if cell is not None}
+
+
+def _short(text: str, letters: int) -> str:
+    return text if len(text) <= letters else f"{text[: letters - 1]}…"

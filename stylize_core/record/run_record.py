@@ -6,6 +6,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from stylize_core.store import layout
+
 FINISHED = ("done", "skipped", "failed")
 
 
@@ -152,3 +154,13 @@ class RunRecord:
     def finished(self) -> tuple[JobRecord, ...]:
         """The jobs that have a live line: done, skipped or failed."""
         return tuple(job for job in self.jobs if job.status in FINISHED)
+
+
+def snapshots(job: JobRecord, limit: int) -> list[tuple[int, str]]:
+    """Returns step and path of a job's snapshots before its last step, at most `limit`, evenly spread."""
+    every = job.settings["snapshot_every"]
+    if not isinstance(every, int) or every == 0 or limit == 0:
+        return []
+    steps = range(every, job.steps, every)
+    shown = steps[:: max(1, -(-len(steps) // limit))]
+    return [(step, layout.snapshot(job.job_id, step)) for step in shown]

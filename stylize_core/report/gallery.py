@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from stylize_core import wording
-from stylize_core.record.run_record import InputRecord, JobRecord
+from stylize_core.record.run_record import InputRecord, JobRecord, snapshots
 from stylize_core.report.album import Album, Thumb
-from stylize_core.sheets.strip_page import snapshots
 from stylize_core.store import layout
 
 BYTES = 4_500_000

@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stylize_core import wording
-from stylize_core.record.run_record import JobRecord
+from stylize_core.record.run_record import JobRecord, snapshots
 from stylize_core.record.thumbnails import Pictures
 from stylize_core.sheets import brief
 from stylize_core.sheets.canvas import GAP, MARGIN, PAGE_LIMIT, QUIET, SMALL, TEXT, TITLE, Box, Canvas
 from stylize_core.sheets.grid_page import CAPTION, HEAD, draw_tile, picture_keys
 from stylize_core.sheets.grids import Tile, input_tile, job_tile
-from stylize_core.store import layout
 
 SNAPSHOTS = 8
 """Snapshots shown of a job at most, spread evenly over those that there are."""
@@ -51,16 +50,6 @@ def make_strip(job: JobRecord, names: Sequence[str]) -> Strip:
         note=" · ".join(parts),
         tiles=(input_tile(job.content), input_tile(job.style), *steps, result),
     )
-
-
-def snapshots(job: JobRecord, limit: int) -> list[tuple[int, str]]:
-    """Returns step and path of a job's snapshots before its last step, at most `limit`, evenly spread."""
-    every = job.settings["snapshot_every"]
-    if not isinstance(every, int) or every == 0 or limit == 0:
-        return []
-    steps = range(every, job.steps, every)
-    shown = steps[:: max(1, -(-len(steps) // limit))]
-    return [(step, layout.snapshot(job.job_id, step)) for step in shown]
 
 
 @dataclass(frozen=True, slots=True)

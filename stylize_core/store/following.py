@@ -12,13 +12,16 @@ import pyarrow as pa
 from stylize_core.files.files import Entry, Files
 from stylize_core.store import layout
 from stylize_core.store.holder import Holder, newest_holder
+from stylize_core.store.ledger import results_paths
 from stylize_core.store.records import RESULTS, TERMS
 from stylize_core.store.status import rows_by_status
-from stylize_core.store.tables import read_table
+from stylize_core.store.tables import map_tables, read_table
 
 _LINE = pa.schema(
     [RESULTS.field(name) for name in ("run", "status", "error_code", *(f"final_{term}" for term in TERMS))]
 )
+
+_COMMITTED = pa.schema([RESULTS.field(name) for name in ("job_id", "status")])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +89,7 @@ class _Commit:
     medians: Mapping[str, float]
 
 
-class Follower:
+class RunFollower:
     """Follows the newest run of a store.
 
     A look costs two listings of one folder each, the lease, and the results that are new. Only as long as the run is
@@ -180,3 +183,30 @@ class Follower:
             holder=holder,
             silent_seconds=time.monotonic() - self._shown_at,
         )
+
+
+class CommitFollower:
+    """Reads each commit of a run once.
+
+    Args:
+        files: of the store.
+        run: name of the run.
+    """
+
+    def __init__(self, files: Files, run: str) -> None:
+        self._files, self._run = files, run
+        self._read: set[str] = set()
+
+    def look(self) -> dict[str, str]:
+        """Returns the status by job id of what was committed since the last look.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        own = f"{layout.RESULTS}/{self._run}-"
+        paths = [path for path in results_paths(self._files) if path.startswith(own) and path not in self._read]
+        found: dict[str, str] = {}
+        for table in map_tables(lambda table: table, self._files, paths, _COMMITTED):
+            found.update(zip(table["job_id"].to_pylist(), table["status"].to_pylist(), strict=True))
+        self._read.update(paths)
+        return found

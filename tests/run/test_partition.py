@@ -12,7 +12,7 @@ from stylize_core.errors import StoreLocked, UsageError, WeightsError
 from stylize_core.options import Options
 from stylize_core.run.partition import Partition, open_partition, publish_partition, read_partition
 from stylize_core.run.run import Run, open_run
-from stylize_core.store.follower import Follower
+from stylize_core.store.following import CommitFollower
 from stylize_core.store.holder import Holder
 
 KINDS: list[dict[str, str]] = [{}, {"steps": "1"}, {"start": "image", "init": "content-2.png", "format": "jpeg"}]
@@ -59,7 +59,7 @@ def test_chunks_come_through_the_store(run: Run) -> None:
 
 def test_a_partition_computes_for_its_run(options: Options, run: Run, store: Any) -> None:
     """Its commits are the run's; the run sees each of them once, ends as if it had made them, and has the lease."""
-    follower = Follower(run.bench.files, run.name)
+    follower = CommitFollower(run.bench.files, run.name)
     for number, part in enumerate(run.chunks.parts(3), 1):
         committed = _compute(options, publish_partition(run, number, part))
         assert follower.look() == dict.fromkeys(committed, "done")

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from stylize_core.store import layout
-from stylize_core.store.following import Follower
+from stylize_core.store.following import RunFollower
 from stylize_core.store.records import PLAN, RESULTS
 from stylize_core.store.store import open_store
 from stylize_core.store.tables import publish_table
@@ -18,7 +18,7 @@ RUN = "20261120T023000.000-beef"
 def test_a_look_at_an_object_store(bucket: str) -> None:
     """Commits are seen as they come, with the server's times; a store without results or lease is no error."""
     files = open_store(f"{bucket}/store", create=True)
-    follower = Follower(files)
+    follower = RunFollower(files)
     assert follower.look().run == ""
     files.publish(layout.run(RUN, "plan.json"), json.dumps({"actions": {"run": 3}, "forecast": {"jobs": 3}}).encode())
     publish_table(files, layout.run(RUN, "plan.parquet"), PLAN.empty_table())

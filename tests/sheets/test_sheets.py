@@ -9,13 +9,14 @@ from PIL import Image
 from stylize_core.errors import UsageError
 from stylize_core.files.files import Files
 from stylize_core.record.read_run import read_record
+from stylize_core.record.run_record import snapshots
 from stylize_core.record.thumbnails import Pictures
 from stylize_core.sheets.canvas import ALARM, PAGE_BYTES, PAGE_LIMIT, PAPER, Box, Canvas
 from stylize_core.sheets.grid_page import draw_grid, frame_grid, split_grid
 from stylize_core.sheets.grids import Grid, Tile
 from stylize_core.sheets.pages import cell_size, strip_pages
 from stylize_core.sheets.sheets import NIGHTLY, Limits, limits_of, write_sheets
-from stylize_core.sheets.strip_page import make_strip, snapshots
+from stylize_core.sheets.strip_page import make_strip
 from stylize_core.store import layout
 
 

@@ -11,7 +11,7 @@ import pytest
 from stylize_core.files.files import Files
 from stylize_core.store import layout
 from stylize_core.store.compact import compact
-from stylize_core.store.following import Follower
+from stylize_core.store.following import RunFollower
 from stylize_core.store.holder import Holder
 from stylize_core.store.records import PLAN, RESULTS, ROWS
 from stylize_core.store.store import open_store
@@ -80,7 +80,7 @@ def test_a_look_counts_the_commits_of_the_run(counting: CountingFiles) -> None:
     _commit(counting, 1, [_done(1.0)], run="20261119T023000.000-cafe")
     _commit(counting, 1, [_done(1.0), {"status": "failed", "error_code": "diverged"}])
     _commit(counting, 2, [_done(2.0), _done(4.0)])
-    view = Follower(counting).look()
+    view = RunFollower(counting).look()
     assert (view.run, view.jobs, view.done, view.failed, view.committed) == (RUN, 10, 3, 1, 4)
     assert view.errors == {"diverged": 1}
     assert view.medians == {"total": 3.0}
@@ -96,7 +96,7 @@ def test_each_commit_is_read_once(counting: CountingFiles) -> None:
     _plan(counting, 10)
     others = _commit(counting, 1, [_done(1.0)], run="20261119T023000.000-cafe")
     paths = [_commit(counting, 1, [_done(1.0)])]
-    follower = Follower(counting)
+    follower = RunFollower(counting)
     for number in (2, 3, 4):
         follower.look()
         paths.append(_commit(counting, number, [_done(1.0)]))
@@ -111,7 +111,7 @@ def test_compaction_changes_no_count(counting: CountingFiles) -> None:
     _plan(counting, 40)
     for number in range(1, 21):
         _commit(counting, number, [_done(1.0)])
-    follower = Follower(counting)
+    follower = RunFollower(counting)
     assert follower.look().done == 20
     assert compact(counting) == 20
     assert follower.look().done == 20
@@ -119,7 +119,7 @@ def test_compaction_changes_no_count(counting: CountingFiles) -> None:
 
 def test_the_end_and_the_next_run(counting: CountingFiles) -> None:
     """A run that was seen before its end stays; one that was over at the first look gives way to the next one."""
-    follower = Follower(counting)
+    follower = RunFollower(counting)
     assert (follower.look().run, follower.look().has_begun) == ("", False)
     _plan(counting, 1)
     assert follower.look().has_begun
@@ -128,7 +128,7 @@ def test_the_end_and_the_next_run(counting: CountingFiles) -> None:
     view = follower.look()
     assert (view.has_begun, view.rows) == (True, {"done": 1, "rejected": 1})
 
-    late = Follower(counting)
+    late = RunFollower(counting)
     assert not late.look().has_begun
     _plan(counting, 3, run="20261121T023000.000-f00d")
     view = late.look()
@@ -139,7 +139,7 @@ def test_who_writes(counting: CountingFiles, monkeypatch: pytest.MonkeyPatch) ->
     """A holder that lives, how long it has not shown by this process's clock, and one that is gone."""
     now = [100.0]
     monkeypatch.setattr("stylize_core.store.following.time.monotonic", lambda: now[0])
-    follower = Follower(counting)
+    follower = RunFollower(counting)
     assert follower.look().holder is None
     _hold(counting)
     assert follower.look().silent_seconds == 0
