@@ -8,14 +8,15 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import flows.progress
-import flows.runners
+import stylize_flows.commands.progress
+import stylize_flows.runners
+from stylize_flows.cli import main
+
 import stylize_core.chunk.committing
-from flows.cli import main
 from stylize_core.engine.engine import Engine, Pair
 from stylize_core.run.run import Run
 
-PRELOADED = [__name__, flows.progress.__name__, flows.runners.__name__]
+PRELOADED = [__name__, stylize_flows.commands.progress.__name__, stylize_flows.runners.__name__]
 """What a fork server imports once, so that a command starts in no time."""
 
 

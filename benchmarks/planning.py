@@ -45,7 +45,7 @@ import sys
 from pathlib import Path
 
 def plan(manifest, store):
-    from flows.cli import main
+    from stylize_flows.cli import main
     try:
         main(["plan", manifest, "--store", store, "--weights", "builtin", "--device", "cpu"])
     except SystemExit as ended:

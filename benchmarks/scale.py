@@ -28,12 +28,12 @@ import numpy as np
 import pandas as pd
 import torch
 from PIL import Image
+from stylize_flows.cli import main as stylize
 
 from benchmarks.command import machine, make_console, table_of
 from benchmarks.memory import in_fresh_process
 from benchmarks.meter import Meter
 from benchmarks.plots import scale_chart
-from flows.cli import main as stylize
 from stylize_core.engine.engine import Engine, Pair
 from stylize_core.engine.memory import Fit
 from stylize_core.engine.optimise import OnStep, Optimised

@@ -1,1 +1,1 @@
-"""Bulk neural style transfer without an orchestrator; `flows` puts Prefect on top."""
+"""Bulk neural style transfer without an orchestrator; `stylize_flows` puts Prefect on top."""

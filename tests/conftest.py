@@ -25,8 +25,7 @@ import pandas as pd
 import pytest
 from hypothesis import settings
 from PIL import Image
-
-from flows.cli import main
+from stylize_flows.cli import main
 
 pytest_plugins = ["fixtures.images", "fixtures.runs", "fixtures.stores"]
 
@@ -43,7 +42,12 @@ TINY = {"size": "32", "steps": "2", "content_layers": "conv2_1", "style_layers":
 
 NOBODY = 65534
 
-IMPORTED_LATE = ["flows.progress", "flows.runners", "stylize_core.manifest.cross", "stylize_core.manifest.write"]
+IMPORTED_LATE = [
+    "stylize_flows.commands.progress",
+    "stylize_flows.runners",
+    "stylize_core.manifest.cross",
+    "stylize_core.manifest.write",
+]
 """What the command imports when it needs it."""
 
 _prefect_home = pytest.StashKey[str]()

@@ -16,11 +16,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import stylize_flows.runners
 import torch
+from stylize_flows.cli import main
 
-import flows.runners
 import stylize_core.chunk.chunk
-from flows.cli import main
 from stylize_core.engine.engine import Engine, Pair
 from stylize_core.engine.memory import Fit
 from stylize_core.engine.optimise import Optimised
@@ -81,7 +81,7 @@ output = os.open(CONFIG["output"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 os.dup2(output, 1)
 os.dup2(output, 2)
 for owner, name, stand_in in (
-    (flows.runners, "RETRY_SECONDS", (0.0,)),
+    (stylize_flows.runners, "RETRY_SECONDS", (0.0,)),
     (stylize_core.chunk.chunk, "COMMIT_SECONDS", 0.0),
     (Engine, "fit", lambda *_: Fit(jobs=1, recompute=False, bytes=0)),
     (Engine, "optimise", optimise_and_tell),

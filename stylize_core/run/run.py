@@ -1,6 +1,6 @@
 """A run from the outside: options in; engine, lease, plan and chunks ready; rows, sheets and report at the end.
 
-`flows` decides where the chunks run; everything else about a run is here, so that every runner leaves the same store.
+`stylize_flows` decides where the chunks run; everything else about a run is here, so that every runner leaves the same store.
 """
 
 import json

@@ -14,8 +14,8 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 from PIL import Image
+from stylize_flows.cli import main
 
-from flows.cli import main
 from stylize_core.export.export import Exported, Watch
 from stylize_core.export.export import export as make_export
 from stylize_core.export.formats import FormatName

@@ -43,8 +43,18 @@ def _wait_for(process: "subprocess.Popen[bytes]", folder: Path, shards: int) -> 
 @pytest.mark.parametrize("format", ["imagefolder", "webdataset", "parquet"])
 def test_killed_in_the_middle(format: str, large: Path, export: Any, bytes_of: Any, tmp_path: Path) -> None:
     """Killed, then stopped by Ctrl-C within seconds, then finished: the bytes of an undisturbed export."""
-    command = [sys.executable, "-m", "flows.cli", "export", str(large), "--format", format, "-o", f"{tmp_path}/out"]
-    command[1:3] = ["-c", "from flows.cli import main; main()"]
+    command = [
+        sys.executable,
+        "-m",
+        "stylize_flows.cli",
+        "export",
+        str(large),
+        "--format",
+        format,
+        "-o",
+        f"{tmp_path}/out",
+    ]
+    command[1:3] = ["-c", "from stylize_flows.cli import main; main()"]
     options = [] if format == "imagefolder" else ["--shard-size", "500"]
     for shards, number, code in ((2, signal.SIGKILL, -signal.SIGKILL), (6, signal.SIGINT, 130)):
         process = subprocess.Popen([*command, *options], stderr=subprocess.DEVNULL)

@@ -26,12 +26,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import stylize_flows.runners
 import torch
+from stylize_flows.cli import main
 
-import flows.runners
 import stylize_core.engine.engine
 import stylize_core.run.run
-from flows.cli import main
 from stylize_core.engine.objective import Objective
 from stylize_core.engine.optimise import Optimised, optimise
 from stylize_core.files.files import Files
@@ -122,7 +122,7 @@ for descriptor, path in enumerate(CONFIG["output"], 1):
     os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), descriptor)
 give_up_privileges()
 for owner, name, stand_in in (
-    (flows.runners, "RETRY_SECONDS", (0.0,)),
+    (stylize_flows.runners, "RETRY_SECONDS", (0.0,)),
     (stylize_core.engine.engine, "optimise", optimise_or_fail),
     (stylize_core.engine.engine, "is_lost", lambda _: "lost" in FAULTS.values()),
     (stylize_core.run.run, "datetime", Clock),

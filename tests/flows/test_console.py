@@ -7,10 +7,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import stylize_flows.commands.progress
 from rich.console import Console
+from stylize_flows.console import counted, duration, forecast_line, size, words
 
-import flows.progress
-from flows.console import counted, duration, forecast_line, size, words
 from stylize_core.chunk.context import Progress
 from stylize_core.plan.forecast import NOTHING, Forecast
 
@@ -65,9 +65,9 @@ def watch(plan: Callable[..., Any], manifests: Any, monkeypatch: pytest.MonkeyPa
     def tell(is_terminal: bool) -> str:
         written = io.StringIO()
         console = Console(file=written, force_terminal=is_terminal, width=100, highlight=False)
-        monkeypatch.setattr(flows.progress, "err", console)
+        monkeypatch.setattr(stylize_flows.commands.progress, "err", console)
         monkeypatch.setattr("sys.stderr", written)
-        watcher = flows.progress.ConsoleWatcher()
+        watcher = stylize_flows.commands.progress.ConsoleWatcher()
         run: Any = SimpleNamespace(plan=plan(manifests.rows(4)))
         watcher.prepared(run)
         watcher.progressed(Progress(jobs=2, step=50, steps=100, loss=12.345678))
@@ -95,7 +95,7 @@ def test_progress_elsewhere(watch: Callable[[bool], str]) -> None:
 
 def test_lines_come_now_and_then(watch: Callable[[bool], str], monkeypatch: pytest.MonkeyPatch) -> None:
     """With no pause between lines each progress is a line; the running batch counts towards the time left."""
-    monkeypatch.setattr(flows.progress, "LINE_SECONDS", -1.0)
+    monkeypatch.setattr(stylize_flows.commands.progress, "LINE_SECONDS", -1.0)
     lines = watch(False).splitlines()
     assert [line.split(" · ")[0] for line in lines] == ["0/4 jobs", "2/4 jobs", "2/4 jobs", "4/4 jobs"]
     assert "left" not in lines[-1]

@@ -9,9 +9,10 @@ import pytest
 
 pytest.importorskip("prefect_dask")
 
-from flows.dask_runner.cluster import _specifications
-from flows.dask_runner.losses import Piece, committed
-from flows.stylize_manifest import _fan_out
+from stylize_flows.dask_runner.cluster import _specifications
+from stylize_flows.dask_runner.lost_workers import Piece, committed
+from stylize_flows.stylize_manifest import _fan_out
+
 from stylize_core.errors import UsageError
 from stylize_core.files.files import Files
 from stylize_core.options import Options
@@ -86,7 +87,7 @@ def test_options_that_do_not_go_together(options: dict[str, Any], what: str) -> 
 
 def test_without_dask(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the extra is not installed, runner dask says what to install."""
-    for module in [name for name in sys.modules if name.startswith("flows.dask_runner")]:
+    for module in [name for name in sys.modules if name.startswith("stylize_flows.dask_runner")]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(UsageError, match=r"not installed: distributed .* pip install 'stylize\[dask\]'"):

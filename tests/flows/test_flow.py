@@ -12,10 +12,10 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import State
+from stylize_flows.artifact import LETTERS, fitting
+from stylize_flows.cli import main
+from stylize_flows.stylize_manifest import stylize_manifest
 
-from flows.artifact import LETTERS, fitting
-from flows.cli import main
-from flows.stylize_manifest import stylize_manifest
 from stylize_core.errors import ManifestError, StoreFull
 from stylize_core.run.run import Run
 from stylize_core.store.commits import publish_commit
@@ -152,7 +152,7 @@ def test_an_error_that_passes_is_tried_again(
     flow: Callable[..., State[Any]], manifests: Any, store: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A chunk whose store does not answer for a moment is tried again by Prefect; the run completes."""
-    monkeypatch.setattr("flows.tasks.stylise_chunk.retry_delay_seconds", [0.0])
+    monkeypatch.setattr("stylize_flows.tasks.stylise_chunk.retry_delay_seconds", [0.0])
     failures = [StoreFull("there is no space left for the store")]
 
     def fail_once(*arguments: Any) -> None:

@@ -52,7 +52,7 @@ def test_commands_that_compute_nothing_start_at_once(arguments: list[str]) -> No
     """Torch and Prefect, which take seconds to import, are left alone by commands that do without."""
     code = f"""
 import sys
-from flows.cli import main
+from stylize_flows.cli import main
 try:
     main({arguments!r})
 finally:

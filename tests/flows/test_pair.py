@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from stylize_flows.commands.pair import values
 
-from flows.pair import values
 from stylize_core.errors import UsageError
 
 SETTINGS = ("--set", "size=32", "steps=2", "content_layers=conv2_1", "--set", "style_layers=conv1_1=0.5 conv2_1=0.5")

@@ -9,8 +9,8 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, FlowRunFilterParentFlowRunId
 from prefect.client.schemas.objects import State
+from stylize_flows.stylize_manifest import stylize_manifest
 
-from flows.stylize_manifest import stylize_manifest
 from stylize_core.engine.engine import Engine
 from stylize_core.errors import DeviceLost
 

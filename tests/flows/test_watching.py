@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from rich.console import Console
+from stylize_flows.commands.watch import line, picture
 
-from flows.live import line, picture
 from stylize_core.store.following import View
 from stylize_core.store.holder import Holder
 

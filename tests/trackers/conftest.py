@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from stylize_flows.cli import main
 
-from flows.cli import main
 from stylize_core.files.files import Files
 from stylize_core.record.rows import latest_run
 from stylize_core.store.store import open_store

@@ -8,10 +8,10 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from flows.console import counted, out
-from flows.pair import SetOption, values
 from stylize_core.errors import InputError, UsageError
 from stylize_core.job import public_uri
+from stylize_flows.commands.pair import SetOption, values
+from stylize_flows.console import counted, out
 
 
 def _images(help: str) -> Parameter:

@@ -9,11 +9,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from flows.console import counted, duration, out, words
-from flows.stop import EXIT_STOPPED
 from stylize_core.files.files import Files
 from stylize_core.store.following import RunFollower, View
 from stylize_core.store.lease import PATIENCE_S
+from stylize_flows.console import counted, duration, out, words
+from stylize_flows.stop import EXIT_STOPPED
 
 EXIT_ENDED, EXIT_GONE = 0, 1
 

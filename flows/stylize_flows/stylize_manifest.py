@@ -7,15 +7,15 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 
-from flows import here, tasks
-from flows.partition import carry_out_partition
-from flows.partitions import in_partitions
-from flows.runners import FanOut, carry_out
-from flows.tasks import Sealed
 from stylize_core.errors import Stopped, StylizeError, UsageError
 from stylize_core.options import Options
 from stylize_core.run.partition import Partition
 from stylize_core.run.run import Run
+from stylize_flows import local_runner, tasks
+from stylize_flows.partition_flow import carry_out_partition
+from stylize_flows.partition_runs import in_partitions
+from stylize_flows.runners import FanOut, carry_out
+from stylize_flows.tasks import Sealed
 
 
 def _flow_run_name() -> str:
@@ -28,7 +28,7 @@ def _flow_run_name() -> str:
 @flow(
     name="stylize manifest",
     flow_run_name=_flow_run_name,
-    task_runner=here.ONE_DEVICE,
+    task_runner=local_runner.ONE_DEVICE,
     persist_result=False,
 )
 def stylize_manifest(
@@ -53,7 +53,7 @@ def stylize_manifest(
     """Stylises every row of a manifest into a store.
 
     The parameters are those of `stylize_core.options.Options`; `partition` is for the flow runs that a run makes of
-    its own deployment (see `flows.partitions`), and nobody else sets it. The flow's final state says what became of
+    its own deployment (see `partition_runs.py`), and nobody else sets it. The flow's final state says what became of
     the rows: Completed, Failed (more failed or rejected rows than `max_failed`, or nothing could be started) or
     Cancelled.
     """
@@ -83,10 +83,10 @@ def _collect(run: Run) -> None:
 def _fan_out(options: Options) -> FanOut:
     """Returns what computes the chunks where the options say."""
     if options.runner != "dask":
-        return here.fan_out
+        return local_runner.fan_out
     try:
-        from flows.dask_runner.cluster import check
-        from flows.dask_runner.fan_out import fan_out
+        from stylize_flows.dask_runner.cluster import check
+        from stylize_flows.dask_runner.fan_out import fan_out
     except ModuleNotFoundError as error:
         what = f"runner dask needs a package that is not installed: {error.name}"
         raise UsageError(what, where="--runner", todo="install the extra: pip install 'stylize[dask]'") from error

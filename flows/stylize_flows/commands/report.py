@@ -1,4 +1,4 @@
-"""Commands that look at a store: what it holds, and the report of a run."""
+"""`stylize report`: draws the sheets and the page of a run again, compares it, hands its figures to trackers."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,39 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from flows.console import counted, out, show_status
+from stylize_flows.console import out
 
 if TYPE_CHECKING:
     from stylize_core.files.files import Files
-
-EXIT_FAULTS = 1
-
-
-def status(
-    store: Annotated[str, Parameter(help="The store.")],
-    /,
-    *,
-    verify: Annotated[bool, Parameter(help="Read every image and compare it with its record.", negative="")] = False,
-    watch: Annotated[bool, Parameter(help="Show the newest run until it ends.", negative="")] = False,
-    every: Annotated[float, Parameter(help="Seconds between two looks of --watch.")] = 5.0,
-) -> int:
-    """Show what a store holds: jobs by status, errors, runs, and who is writing to it."""
-    from stylize_core.store.status import summary
-    from stylize_core.store.store import open_store
-    from stylize_core.store.verify import verify as faults_of
-
-    files = open_store(store, create=False)
-    if watch:
-        from flows.live import watch as watch_run
-
-        return watch_run(files, max(every, 0.1))
-    show_status(summary(files))
-    faults = faults_of(files) if verify else []
-    for fault in faults:
-        out.print(f"{fault.path}: {fault.what}", markup=False, soft_wrap=True)
-    if verify:
-        out.print(f"verified: {counted(len(faults), 'fault')}")
-    return EXIT_FAULTS if faults else 0
 
 
 def report(

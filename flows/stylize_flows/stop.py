@@ -12,8 +12,8 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, NoReturn
 
-from flows.console import show_error
 from stylize_core.errors import Stopped
+from stylize_flows.console import show_error
 
 EXIT_STOPPED = 130
 GRACE_SECONDS = 4.0

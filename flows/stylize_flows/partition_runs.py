@@ -17,11 +17,6 @@ from prefect.client.schemas.objects import State
 from prefect.exceptions import TerminationSignal
 from prefect.states import Cancelled, Completed, Failed
 
-from flows import here
-from flows.artifact import ProgressArtifact
-from flows.deployment import Deployment, cancel, state_of
-from flows.runners import Compute, FanOut
-from flows.stop import StopFlag
 from stylize_core.chunk.context import Progress
 from stylize_core.errors import PartitionLost, Stopped, StoreError, StylizeError
 from stylize_core.job import Chunk
@@ -30,6 +25,11 @@ from stylize_core.run.partition import publish_partition
 from stylize_core.run.run import Run
 from stylize_core.store import layout
 from stylize_core.store.following import CommitFollower
+from stylize_flows import local_runner
+from stylize_flows.artifact import ProgressArtifact
+from stylize_flows.deployment import Deployment, cancel, state_of
+from stylize_flows.runners import Compute, FanOut
+from stylize_flows.stop import StopFlag
 
 ATTEMPTS = 3
 """Flow runs that a partition may cost: one that was killed is made again."""
@@ -212,7 +212,7 @@ class _Partitions:
         @flow(
             name="stylize partition",
             flow_run_name=f"partition {part.number} of {self.count}",
-            task_runner=here.ONE_DEVICE,
+            task_runner=local_runner.ONE_DEVICE,
             persist_result=False,
         )
         def stylize_partition(run: str, number: int) -> State[Any]:

@@ -22,14 +22,6 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Crashed
 from prefect_dask.task_runners import DaskTaskRunner, PrefectDaskFuture
 
-from flows import tasks
-from flows.artifact import ProgressArtifact
-from flows.dask_runner.cluster import DEVICE, most_workers_of_a_machine, task_runner
-from flows.dask_runner.losses import Piece, committed
-from flows.dask_runner.worker import Post, compute, kill, release
-from flows.dask_runner.worker import stop as stop_worker
-from flows.stop import StopFlag
-from flows.tasks import Sealed
 from stylize_core.chunk.committing import Committer
 from stylize_core.chunk.context import Progress
 from stylize_core.chunk.outcomes import Finished, Origin
@@ -37,6 +29,14 @@ from stylize_core.errors import JobTimeout, Stopped, StylizeError
 from stylize_core.job import Chunk
 from stylize_core.run.work import Work
 from stylize_core.store.holder import newest_holder
+from stylize_flows import tasks
+from stylize_flows.artifact import ProgressArtifact
+from stylize_flows.dask_runner.cluster import DEVICE, most_workers_of_a_machine, task_runner
+from stylize_flows.dask_runner.lost_workers import Piece, committed
+from stylize_flows.dask_runner.worker import Post, compute, kill, release
+from stylize_flows.dask_runner.worker import stop as stop_worker
+from stylize_flows.stop import StopFlag
+from stylize_flows.tasks import Sealed
 
 IN_FLIGHT = 2
 """Chunks per worker that are submitted: one that is computed and one that waits."""

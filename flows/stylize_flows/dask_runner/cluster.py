@@ -16,9 +16,9 @@ from distributed.utils import get_ip
 from prefect.settings import PREFECT_API_URL
 from prefect_dask.task_runners import DaskTaskRunner
 
-from flows.stop import sigint_blocked
 from stylize_core.errors import UsageError
 from stylize_core.options import Options
+from stylize_flows.stop import sigint_blocked
 
 DEVICE = "STYLIZE_DEVICE"
 """The resource of which every worker has one and every chunk takes one: a chunk at a time."""

@@ -1,15 +1,16 @@
 """Where chunks run: a plain loop, or Prefect tasks on this machine's device. Both leave the same store."""
 
 from collections.abc import Callable
+from contextvars import ContextVar
 
-from flows.stop import StopFlag
-from flows.watcher import Watcher, watcher
 from stylize_core.chunk.chunk import run_chunk
+from stylize_core.chunk.context import Progress
 from stylize_core.errors import DeviceLost, EngineError, Stopped, StylizeError
 from stylize_core.job import Chunk
 from stylize_core.options import Options
 from stylize_core.run.run import Run, open_run
 from stylize_core.run.work import Work
+from stylize_flows.stop import StopFlag
 
 RETRY_SECONDS = (1.0, 5.0, 15.0)
 """Pauses before a chunk is tried again after an error that may pass, such as a store that does not answer."""
@@ -19,6 +20,23 @@ Compute = Callable[[Run, StopFlag], None]
 
 FanOut = Callable[[Work, StopFlag], None]
 """Runs chunks as Prefect tasks of the flow run that calls it; raises Stopped where it is asked to stop."""
+
+
+class Watcher:
+    """Sees nothing; to be overridden."""
+
+    def prepared(self, run: Run) -> None:
+        """The plan is made."""
+
+    def progressed(self, progress: Progress) -> None:
+        """A step or a commit; comes from the thread that computes."""
+
+    def ended(self, run: Run, error: StylizeError | None) -> None:
+        """The run is over: all rows are accounted for, or `error` says why not."""
+
+
+watcher: ContextVar[Watcher] = ContextVar("watcher")
+"""Who looks on: a context variable carries it, because the parameters of a flow must be plain values."""
 
 
 def carry_out(

@@ -10,9 +10,9 @@ from cyclopts import Parameter
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from flows.console import counted, err, out, show_error, size, words
-from flows.stop import StopFlag
 from stylize_core.errors import StoreError, UsageError
+from stylize_flows.console import counted, err, out, show_error, size, words
+from stylize_flows.stop import StopFlag
 
 if TYPE_CHECKING:
     from stylize_core.export.export import Exported

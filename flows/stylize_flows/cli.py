@@ -10,12 +10,12 @@ from typing import Annotated
 
 from cyclopts import App, CycloptsError, Parameter
 
-from flows import crossing, exporting, looking, making
-from flows.console import show_error, show_outcome, show_plan, show_rejected
-from flows.request import Request
-from flows.stop import end_stopped
 from stylize_core.errors import EngineError, Stopped, StoreError, StylizeError, UsageError
 from stylize_core.options import Options
+from stylize_flows.commands import cross, export, presets, report, status, weights
+from stylize_flows.commands.run_options import Request
+from stylize_flows.console import show_error, show_outcome, show_plan, show_rejected
+from stylize_flows.stop import end_stopped
 
 EXIT_UNEXPECTED, EXIT_NOT_STARTED, EXIT_FAILED_ROWS = 1, 2, 3
 
@@ -40,12 +40,12 @@ app = App(
     version_flags=["--version"],
     help_format="plaintext",
 )
-app.command(looking.status)
-app.command(looking.report)
-app.command(making.app, name="weights")
-app.command(exporting.export)
-app.command(crossing.cross)
-app.command(making.presets)
+app.command(status.status)
+app.command(report.report)
+app.command(weights.app, name="weights")
+app.command(export.export)
+app.command(cross.cross)
+app.command(presets.presets)
 
 Manifest = Annotated[
     str | None, Parameter(help="CSV or Parquet manifest: a path or an fsspec URL.", show_default=False)
@@ -58,8 +58,8 @@ def run(manifest: Manifest = None, /, *, request: Request) -> int:
 
     Run the same command again to go on after a stop: jobs that are done are skipped.
     """
-    from flows.progress import ConsoleWatcher
-    from flows.watcher import watcher
+    from stylize_flows.commands.progress import ConsoleWatcher
+    from stylize_flows.runners import watcher
 
     with request.options(manifest) as options:
         look = ConsoleWatcher()
@@ -78,7 +78,7 @@ def run(manifest: Manifest = None, /, *, request: Request) -> int:
 
 
 def _loop(options: Options) -> None:
-    from flows.runners import loop
+    from stylize_flows.runners import loop
 
     loop(options)
 
@@ -88,8 +88,8 @@ def _flow(options: Options) -> None:
         os.environ.setdefault(name, value)
     from prefect.exceptions import FailedRun
 
-    from flows.server import start_server
-    from flows.stylize_manifest import stylize_manifest
+    from stylize_flows.server import start_server
+    from stylize_flows.stylize_manifest import stylize_manifest
 
     start_server()
     state = stylize_manifest(**asdict(options), return_state=True)

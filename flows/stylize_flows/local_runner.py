@@ -8,14 +8,14 @@ from typing import Any
 from prefect.futures import PrefectConcurrentFuture
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows import tasks
-from flows.artifact import PROGRESS_SECONDS, ProgressArtifact
-from flows.stop import StopFlag
-from flows.tasks import Sealed
 from stylize_core.chunk.chunk import run_chunk
 from stylize_core.errors import Stopped
 from stylize_core.job import Chunk
 from stylize_core.run.work import Work
+from stylize_flows import tasks
+from stylize_flows.artifact import PROGRESS_SECONDS, ProgressArtifact
+from stylize_flows.stop import StopFlag
+from stylize_flows.tasks import Sealed
 
 IN_FLIGHT = 2
 """Chunks submitted at a time: one that runs and one that waits. A chunk in flight costs Prefect memory."""

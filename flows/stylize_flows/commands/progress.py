@@ -8,11 +8,11 @@ from dataclasses import replace
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
-from flows.console import duration, err, show_plan, show_rejected
-from flows.watcher import Watcher
 from stylize_core.chunk.context import Progress
 from stylize_core.errors import StylizeError
 from stylize_core.run.run import Run
+from stylize_flows.console import duration, err, show_plan, show_rejected
+from stylize_flows.runners import Watcher
 
 LINE_SECONDS = 10.0
 """Pause between two lines where there is no terminal."""

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL
 
-from flows.stop import children, sigint_blocked
+from stylize_flows.stop import children, sigint_blocked
 
 LOOK_SECONDS = 0.02
 """Pause between two looks for the server's process while it starts."""

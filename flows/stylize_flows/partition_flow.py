@@ -8,14 +8,14 @@ from typing import Any
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed, Failed
 
-from flows.runners import FanOut
-from flows.stop import StopFlag
 from stylize_core.errors import Stopped, StoreError, StylizeError
 from stylize_core.files.files import Files
 from stylize_core.options import Options
 from stylize_core.run.partition import Partition, open_partition
 from stylize_core.store.holder import Holder, newest_holder
 from stylize_core.store.lease import Watch
+from stylize_flows.runners import FanOut
+from stylize_flows.stop import StopFlag
 
 LOOK_SECONDS = 1.0
 """Pause between two looks whether the run that sent the partition out is still there."""

@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from flows.pair import SetOption, manifest_or_pair
 from stylize_core.errors import UsageError
 from stylize_core.options import Options
+from stylize_flows.commands.pair import SetOption, manifest_or_pair
 
 
 @Parameter(name="*")

@@ -1,30 +1,14 @@
-"""Commands about what a run takes: presets and weights."""
+"""`stylize weights`: look at networks, and make the normalised one of the paper."""
 
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from flows.console import counted, out, show_table
 from stylize_core.errors import UsageError
+from stylize_flows.console import counted, out
 
 app = App(name="weights", help="Look at networks, and make the normalised one of the paper.", help_format="plaintext")
-
-
-def presets(name: Annotated[str | None, Parameter(help="Show one preset whole.")] = None, /) -> int:
-    """List the presets, or every value of one with where it comes from."""
-    from stylize_core.presets import PRESETS, resolve
-    from stylize_core.settings import SPECS
-
-    if name is None:
-        show_table(("preset", "what it is"), [(preset.name, preset.summary) for preset in PRESETS.values()])
-        return 0
-    resolved = resolve(name, {}).to_dict()
-    preset = PRESETS[name]
-    rows = [(spec.name, resolved[spec.name], preset.origin(spec.name), spec.allowed) for spec in SPECS]
-    out.print(f"{preset.name}: {preset.summary}", soft_wrap=True)
-    show_table(("setting", "value", "from", "allowed"), rows)
-    return 0
 
 
 @app.command

@@ -1,0 +1,1 @@
+"""The commands of `stylize` beside `run` and `plan`, one file each, and what they share."""

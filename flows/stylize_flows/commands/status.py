@@ -1,0 +1,36 @@
+"""`stylize status`: what a store holds, and with `--watch` the newest run as it goes."""
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from stylize_flows.console import counted, out, show_status
+
+EXIT_FAULTS = 1
+
+
+def status(
+    store: Annotated[str, Parameter(help="The store.")],
+    /,
+    *,
+    verify: Annotated[bool, Parameter(help="Read every image and compare it with its record.", negative="")] = False,
+    watch: Annotated[bool, Parameter(help="Show the newest run until it ends.", negative="")] = False,
+    every: Annotated[float, Parameter(help="Seconds between two looks of --watch.")] = 5.0,
+) -> int:
+    """Show what a store holds: jobs by status, errors, runs, and who is writing to it."""
+    from stylize_core.store.status import summary
+    from stylize_core.store.store import open_store
+    from stylize_core.store.verify import verify as faults_of
+
+    files = open_store(store, create=False)
+    if watch:
+        from stylize_flows.commands.watch import watch as watch_run
+
+        return watch_run(files, max(every, 0.1))
+    show_status(summary(files))
+    faults = faults_of(files) if verify else []
+    for fault in faults:
+        out.print(f"{fault.path}: {fault.what}", markup=False, soft_wrap=True)
+    if verify:
+        out.print(f"verified: {counted(len(faults), 'fault')}")
+    return EXIT_FAULTS if faults else 0
