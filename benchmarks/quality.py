@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import torch
 
-from stylize_core.engine.quality import Judge
+from stylize_core.engine.quality import QualityMetrics
 from stylize_core.engine.weights import load_weights
 from stylize_core.files.files import Files
 from stylize_core.files.inputs import read_input
@@ -28,7 +28,7 @@ from stylize_core.store.records import QUALITY
 from stylize_core.store.store import open_store
 
 
-def judged(files: Files, judge: Judge) -> pd.DataFrame:
+def judged(files: Files, judge: QualityMetrics) -> pd.DataFrame:
     """Returns a line a job of the newest run, in the manifest's order."""
     plan = pa.concat_tables(read_plan(files, latest_run(files), ["id", "job_id", "content", "style"])).to_pandas()
     lines = live_results(files).to_pandas().set_index("job_id")
@@ -61,7 +61,7 @@ def main() -> None:
     parser.add_argument("store")
     parser.add_argument("--weights", default="builtin")
     arguments = parser.parse_args()
-    judge = Judge(load_weights(arguments.weights), torch.device("cpu"))
+    judge = QualityMetrics(load_weights(arguments.weights), torch.device("cpu"))
     print(judged(open_store(arguments.store, create=False), judge).to_string(index=False, float_format="{:.3f}".format))
 
 

@@ -31,7 +31,7 @@ PAINT = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
 def measure(store: str) -> Line:
     """Draws the report, sheets and page apart, and returns its figures; to be called in a fresh process."""
     from stylize_core.files.files import Files
-    from stylize_core.record.thumbnails import Pictures
+    from stylize_core.record.thumbnails import Thumbnails
     from stylize_core.report import page
     from stylize_core.report.template import vega
     from stylize_core.sheets.sheets import write_sheets
@@ -45,7 +45,7 @@ def measure(store: str) -> Line:
     times.append(time.perf_counter())
     findings = page.read_findings(files, RUN)
     times.append(time.perf_counter())
-    pictures = Pictures(files)
+    pictures = Thumbnails(files)
     sheets = write_sheets(files, findings.record, pictures)
     times.append(time.perf_counter())
     html = page.render_page(files, findings, sheets, pictures)

@@ -33,7 +33,7 @@ from stylize_core.files.files import Files
 from stylize_core.presets import resolve
 from stylize_core.record.publish import publish_rows
 from stylize_core.record.read_run import read_record
-from stylize_core.record.thumbnails import Pictures
+from stylize_core.record.thumbnails import Thumbnails
 from stylize_core.sheets.sheets import NIGHTLY, Limits, write_sheets
 from stylize_core.store import layout
 from stylize_core.store.records import PLAN, RESULTS
@@ -42,7 +42,7 @@ from stylize_core.store.tables import publish_table
 
 RUN = "20261120T023000.000-beef"
 LOOKS = 12
-"""Pictures of each kind; further inputs have other names and look alike."""
+"""Thumbnails of each kind; further inputs have other names and look alike."""
 
 SHAPES = {1: (1, 1, 1, 1), 7: (7, 1, 1, 1), 100: (2, 2, 5, 5), 200: (20, 10, 1, 1), 10_000: (100, 20, 1, 5)}
 """Contents, styles, content weights, style weights, by number of jobs."""
@@ -187,7 +187,7 @@ def measure(folder: Path, limits: Limits) -> dict[str, float]:
     record = read_record(files, RUN)
     reset_peak()
     before, began = resident_bytes("VmRSS"), time.monotonic()
-    sheets = write_sheets(files, record, Pictures(files), limits)
+    sheets = write_sheets(files, record, Thumbnails(files), limits)
     seconds = time.monotonic() - began
     drawn = [folder / layout.run(RUN, sheet.name) for sheet in sheets.files]
     return {

@@ -124,7 +124,7 @@ class Settings:
         Raises:
             SettingError: a value out of its range or choices, or two values that do not go together.
         """
-        for spec in SPECS:
+        for spec in SETTING_FIELDS:
             value = getattr(self, spec.name)
             spec.check(value)
             if spec.type is float:  # 1 and 1.0 are one value, and so one job id
@@ -134,7 +134,7 @@ class Settings:
 
     def to_dict(self) -> dict[str, object]:
         """Returns plain JSON values, layers as text; the inverse of `from_dict`."""
-        values = {spec.name: getattr(self, spec.name) for spec in SPECS}
+        values = {spec.name: getattr(self, spec.name) for spec in SETTING_FIELDS}
         return values | {name: format_layers(values[name]) for name in ("content_layers", "style_layers")}
 
     @classmethod
@@ -145,7 +145,7 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spec:
+class SettingField:
     """What is known of one setting.
 
     Attributes:
@@ -195,10 +195,10 @@ class Spec:
             raise SettingError(f"{self.name} cannot be {value!r}", where=self.name, todo=f"use {self.allowed}")
 
 
-def _specs() -> tuple[Spec, ...]:
+def _specs() -> tuple[SettingField, ...]:
     hints = get_type_hints(Settings)
     return tuple(
-        Spec(
+        SettingField(
             name=field.name,
             type=get_args(hints[field.name])[0] if type(None) in get_args(hints[field.name]) else hints[field.name],
             optional=type(None) in get_args(hints[field.name]),
@@ -208,5 +208,5 @@ def _specs() -> tuple[Spec, ...]:
     )
 
 
-SPECS = _specs()
-"""One `Spec` a setting, in the order of the columns."""
+SETTING_FIELDS = _specs()
+"""One `SettingField` a setting, in the order of the columns."""

@@ -492,8 +492,8 @@ def files(tmp_path: Path) -> Any:
 
 
 @pytest.fixture
-def bench(engine: Any, files: Any) -> Any:
-    """A bench of a run named `run`, where every job is a batch of its own."""
-    from stylize_core.chunk.context import Bench
+def context(engine: Any, files: Any) -> Any:
+    """A context of a run named `run`, where every job is a batch of its own."""
+    from stylize_core.chunk.context import RunContext
 
-    return Bench(engine=engine, files=files, run="run", max_batch=1)
+    return RunContext(engine=engine, files=files, run="run", max_batch=1)

@@ -10,7 +10,11 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted(
-    [*ROOT.glob("stylize_core/*/**/*.py"), *ROOT.glob("stylize_core/[!_]*.py"), *ROOT.glob("flows/stylize_flows/**/*.py")]
+    [
+        *ROOT.glob("stylize_core/*/**/*.py"),
+        *ROOT.glob("stylize_core/[!_]*.py"),
+        *ROOT.glob("flows/stylize_flows/**/*.py"),
+    ]
 )
 
 FLOORS = (

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from stylize_core.job import Job, Source, job_id, public_uri, settings_json
 from stylize_core.presets import resolve
-from stylize_core.settings import SPECS
+from stylize_core.settings import SETTING_FIELDS
 
 
 def source(letter: str, uri: str = "a.png") -> Source:
@@ -65,7 +65,7 @@ def test_the_id_depends_on_every_input(change: dict[str, object]) -> None:
     assert id_of(**change) != id_of()
 
 
-@pytest.mark.parametrize("setting", [spec.name for spec in SPECS])
+@pytest.mark.parametrize("setting", [spec.name for spec in SETTING_FIELDS])
 def test_the_id_depends_on_every_setting(setting: str) -> None:
     """Each setting, changed alone, gives another id."""
     others: dict[str, object] = {

@@ -6,7 +6,7 @@ import pytest
 
 from stylize_core.errors import SettingError
 from stylize_core.presets import BASE, PRESETS, resolve
-from stylize_core.settings import LAYERS, SPECS, Settings, format_layers
+from stylize_core.settings import LAYERS, SETTING_FIELDS, Settings, format_layers
 
 FIVE = "conv1_1 conv2_1 conv3_1 conv4_1 conv5_1"
 
@@ -58,23 +58,23 @@ def test_what_the_source_states(name: str) -> None:
     """A value that the source states is resolved to just that, and marked as the source's; no other is."""
     settings = resolve(name, {}).to_dict()
     assert {setting: settings[setting] for setting in STATED[name]} == STATED[name]
-    assert {spec.name for spec in SPECS if PRESETS[name].origin(spec.name) == "source"} == set(STATED[name])
+    assert {spec.name for spec in SETTING_FIELDS if PRESETS[name].origin(spec.name) == "source"} == set(STATED[name])
 
 
 def test_the_default_is_all_ours() -> None:
     """`default` has no source: every value is marked as ours."""
-    assert {PRESETS["default"].origin(spec.name) for spec in SPECS} == {"ours"}
+    assert {PRESETS["default"].origin(spec.name) for spec in SETTING_FIELDS} == {"ours"}
 
 
 @EACH_PRESET
 def test_every_value_is_a_known_setting(name: str) -> None:
     """A preset names settings alone, and resolves every one of them."""
     preset = PRESETS[name]
-    assert set(preset.source) | set(preset.ours) <= {spec.name for spec in SPECS}
+    assert set(preset.source) | set(preset.ours) <= {spec.name for spec in SETTING_FIELDS}
     assert not set(preset.source) & set(preset.ours)
-    assert set(preset.values) == {spec.name for spec in SPECS} == set(BASE)
+    assert set(preset.values) == {spec.name for spec in SETTING_FIELDS} == set(BASE)
     settings = resolve(name, {})
-    assert all(getattr(settings, spec.name) is not None for spec in SPECS)
+    assert all(getattr(settings, spec.name) is not None for spec in SETTING_FIELDS)
     assert Settings.from_dict(settings.to_dict()) == settings
 
 

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from stylize_core.errors import SettingError
 from stylize_core.presets import BASE, resolve
-from stylize_core.settings import LAYERS, SPECS, Settings, Spec, format_layers, parse_layers
+from stylize_core.settings import LAYERS, SETTING_FIELDS, SettingField, Settings, format_layers, parse_layers
 
 DEFAULT = resolve("default", {})
-BY_NAME = {spec.name: spec for spec in SPECS}
+BY_NAME = {spec.name: spec for spec in SETTING_FIELDS}
 
 
-def values_of(spec: Spec) -> st.SearchStrategy[Any]:
+def values_of(spec: SettingField) -> st.SearchStrategy[Any]:
     """Every value that a setting may have, but for the size of its numbers."""
     if spec.choices:
         return st.sampled_from(spec.choices)
@@ -41,7 +41,7 @@ def layers() -> st.SearchStrategy[tuple[tuple[str, float], ...]]:
     return names.flatmap(weighted)
 
 
-ANY_SETTINGS = st.fixed_dictionaries({spec.name: values_of(spec) for spec in SPECS}).filter(
+ANY_SETTINGS = st.fixed_dictionaries({spec.name: values_of(spec) for spec in SETTING_FIELDS}).filter(
     lambda values: not (values["alpha"] == "keep" and values["format"] == "jpeg")
 )
 
@@ -154,10 +154,10 @@ def test_settings_are_frozen() -> None:
 
 def test_specs_describe_every_setting() -> None:
     """There is one description a setting, in the order of the fields, with help and what is allowed."""
-    assert [spec.name for spec in SPECS] == [field.name for field in dataclasses.fields(Settings)]
-    assert {spec.name for spec in SPECS} == set(BASE)
-    assert all(spec.help and spec.allowed for spec in SPECS)
-    assert [spec.name for spec in SPECS if spec.optional] == ["style_size"]
+    assert [spec.name for spec in SETTING_FIELDS] == [field.name for field in dataclasses.fields(Settings)]
+    assert {spec.name for spec in SETTING_FIELDS} == set(BASE)
+    assert all(spec.help and spec.allowed for spec in SETTING_FIELDS)
+    assert [spec.name for spec in SETTING_FIELDS if spec.optional] == ["style_size"]
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,9 @@ def test_files_have_no_name_and_end_with_their_owner(tmp_path: Path, monkeypatch
 
 def test_a_killed_process_leaves_nothing(tmp_path: Path) -> None:
     """Also `kill -9` leaves no file behind."""
-    program = "import os, signal, stylize_core.plan.job_spool as s\nx = s.JobSpool()\nos.kill(os.getpid(), signal.SIGKILL)"
+    program = (
+        "import os, signal, stylize_core.plan.job_spool as s\nx = s.JobSpool()\nos.kill(os.getpid(), signal.SIGKILL)"
+    )
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     assert subprocess.run([sys.executable, "-c", program], env=environment, check=False).returncode == -9
     assert list(tmp_path.iterdir()) == []

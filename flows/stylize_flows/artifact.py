@@ -40,7 +40,7 @@ class ProgressArtifact:
     """
 
     def __init__(self, work: Work) -> None:
-        self._committed, self._jobs = work.bench.committed, work.jobs
+        self._committed, self._jobs = work.context.committed, work.jobs
         self._shown, self._looked = 0.0, time.monotonic()
         artifact = create_progress_artifact(progress=0.0, key="stylize-progress", description=f"Run {work.name}")
         self._update = partial(
@@ -70,7 +70,7 @@ def show_outcome(run: Run) -> None:
     create_table_artifact(key="stylize-rows", table=table, description=description)
     create_markdown_artifact(key="stylize-report", markdown=_where_to_look(run), description=description)
     if count := run.outcome["failed"] + run.outcome["rejected"]:
-        failures = fitting(first_failures(run.bench.files, run.name, FAILURES, LETTERS))
+        failures = fitting(first_failures(run.context.files, run.name, FAILURES, LETTERS))
         shown = f"the first {len(failures)} of " if len(failures) < count else ""
         description = f"Run {run.name}: {shown}{count:,} failed or rejected rows; failed.csv has all of them"
         create_table_artifact(key="stylize-failures", table=failures, description=description)
@@ -91,7 +91,7 @@ def _where_to_look(run: Run) -> str:
     """Returns the outcome with places spelt out: browsers do not follow a web page's link to a file."""
     folder = run.report_uri.removesuffix("report.html")
     lines = [f"**{run.summary}**", f"Report: {_link(run.report_uri)}"]
-    if sheet := first_sheet(run.bench.files, run.name):
+    if sheet := first_sheet(run.context.files, run.name):
         lines += [f"Newest contact sheet: {_link(folder + sheet)}", f"All contact sheets: {_link(folder + INDEX)}"]
     if run.outcome["failed"] + run.outcome["rejected"]:
         lines.append(f"Rows to mend and run again: `{folder}failed.csv`")

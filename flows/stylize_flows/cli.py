@@ -13,7 +13,7 @@ from cyclopts import App, CycloptsError, Parameter
 from stylize_core.errors import EngineError, Stopped, StoreError, StylizeError, UsageError
 from stylize_core.options import Options
 from stylize_flows.commands import cross, export, presets, report, status, weights
-from stylize_flows.commands.run_options import Request
+from stylize_flows.commands.run_options import RunOptions
 from stylize_flows.console import show_error, show_outcome, show_plan, show_rejected
 from stylize_flows.stop import end_stopped
 
@@ -53,7 +53,7 @@ Manifest = Annotated[
 
 
 @app.command
-def run(manifest: Manifest = None, /, *, request: Request) -> int:
+def run(manifest: Manifest = None, /, *, request: RunOptions) -> int:
     """Stylise every row of a manifest, or one pair of pictures, into a store.
 
     Run the same command again to go on after a stop: jobs that are done are skipped.
@@ -101,7 +101,7 @@ def _flow(options: Options) -> None:
 
 
 @app.command
-def plan(manifest: Manifest = None, /, *, request: Request) -> int:
+def plan(manifest: Manifest = None, /, *, request: RunOptions) -> int:
     """Show what `run` would do with the same arguments, and what it would cost; write nothing."""
     from stylize_core.run.run import look_ahead
 

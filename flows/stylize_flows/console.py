@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from stylize_core.plan.forecast import Forecast
     from stylize_core.plan.plan import Plan
     from stylize_core.run.run import Run
-    from stylize_core.store.status import Summary
+    from stylize_core.store.status import StoreSummary
 
 out = Console(highlight=False)
 wide = Console(highlight=False, width=1000)
@@ -69,7 +69,7 @@ def show_outcome(run: Run) -> None:
     out.print(f"report: {run.report_uri}", soft_wrap=True)
 
 
-def show_status(summary: Summary) -> None:
+def show_status(summary: StoreSummary) -> None:
     """Writes a store in numbers."""
     jobs = ", ".join(f"{count:,} {status}" for status, count in summary.jobs.items()) or "none"
     out.print(f"jobs: {jobs}\nfiles: {summary.files:,} ({size(summary.bytes)})")

@@ -33,7 +33,7 @@ def fan_out(work: Work, stop: StopFlag) -> None:
     if not work.chunks:
         return  # an empty bar would stay at 0 % for ever
     progress = ProgressArtifact(work)
-    compute: Sealed[Callable[[Chunk], int]] = Sealed(partial(run_chunk, bench=work.bench))
+    compute: Sealed[Callable[[Chunk], int]] = Sealed(partial(run_chunk, context=work.context))
     in_flight: deque[Any] = deque()  # of the futures that `ONE_DEVICE` makes
     for chunk in work.chunks:
         if stop():

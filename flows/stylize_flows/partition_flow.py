@@ -13,7 +13,7 @@ from stylize_core.files.files import Files
 from stylize_core.options import Options
 from stylize_core.run.partition import Partition, open_partition
 from stylize_core.store.holder import Holder, newest_holder
-from stylize_core.store.lease import Watch
+from stylize_core.store.lease import LeaseWatch
 from stylize_flows.runners import FanOut
 from stylize_flows.stop import StopFlag
 
@@ -27,14 +27,14 @@ def carry_out_partition(options: Options, partition: Partition, fan_out: FanOut)
         with (
             StopFlag() as stop,
             open_partition(options, partition, should_stop=stop) as (work, holder),
-            _ends_with(work.bench.files, holder, stop),
+            _ends_with(work.context.files, holder, stop),
         ):
             fan_out(work, stop)
     except Stopped as error:
         return Cancelled(message=str(error))
     except StylizeError as error:
         return Failed(message=str(error), data=error)
-    return Completed(message=f"{len(work.bench.committed)} of {work.jobs} jobs committed")
+    return Completed(message=f"{len(work.context.committed)} of {work.jobs} jobs committed")
 
 
 @contextmanager
@@ -50,7 +50,7 @@ def _ends_with(files: Files, holder: Holder, stop: StopFlag) -> Iterator[None]:
 
 
 def _watch(files: Files, holder: Holder, stop: StopFlag, ended: threading.Event) -> None:
-    watch = Watch()
+    watch = LeaseWatch()
     while not ended.wait(LOOK_SECONDS):
         try:
             newest = newest_holder(files)

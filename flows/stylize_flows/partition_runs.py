@@ -93,8 +93,8 @@ class _Partitions:
         self.waiting = deque(Part(number=number, chunks=part) for number, part in enumerate(parts, 1))
         self.out: list[Part] = []
         self.lost: list[str] = []
-        self.committed = run.bench.committed
-        self.follower = CommitFollower(run.bench.files, run.name)
+        self.committed = run.context.committed
+        self.follower = CommitFollower(run.context.files, run.name)
         self.progress = ProgressArtifact(run.work)
         self.looked = time.monotonic()
 
@@ -128,7 +128,7 @@ class _Partitions:
 
     def _go_out(self, deployment: Deployment) -> None:
         """Sends partitions out until all are back, or no worker takes them any more."""
-        self.run.bench.engine.forget_networks()  # the plan's probe made one; the partitions have their own
+        self.run.context.engine.forget_networks()  # the plan's probe made one; the partitions have their own
         at_once = min(self.run.options.partitions_at_once, deployment.room or self.count)
         has_place = True
         while self.out or (self.waiting and has_place):
@@ -137,7 +137,7 @@ class _Partitions:
             try:
                 if self.waiting and has_place and len(self.out) < at_once:
                     self._send(self.waiting[0], deployment)
-                self.run.bench.before_commit()
+                self.run.context.before_commit()
                 has_place &= self._look()
                 self.looked = time.monotonic()
             except StoreError as error:
@@ -147,7 +147,7 @@ class _Partitions:
     def _send(self, part: Part, deployment: Deployment) -> None:
         """Asks for the flow run of the first partition that waits; where no server answers, it waits on."""
         partition = publish_partition(self.run, part.number, self._left(part))
-        options = replace(self.run.options, precision=self.run.bench.engine.precision)
+        options = replace(self.run.options, precision=self.run.context.engine.precision)
         part.flow_run = deployment.start({**asdict(options), "partition": asdict(partition)})
         if part.flow_run:
             part.attempts, part.asked = part.attempts + 1, time.monotonic()
@@ -187,7 +187,7 @@ class _Partitions:
         state = state_of(part.flow_run)
         if state is None or not state.is_final():
             cancel(part.flow_run)
-        self.run.bench.files.delete([layout.partition(self.run.name, part.number)])
+        self.run.context.files.delete([layout.partition(self.run.name, part.number)])
 
     def _recall(self) -> None:
         """Cancels what is out, and waits a moment for what it has finished."""
@@ -203,9 +203,9 @@ class _Partitions:
 
     def _compute_here(self, part: Part) -> None:
         """Computes a partition as a flow run in this process."""
-        bench = replace(self.run.bench, committed=set())
-        work = replace(self.run.work, bench=bench, chunks=part.chunks, jobs=part.chunks.jobs)
-        bench.committed.update(
+        context = replace(self.run.context, committed=set())
+        work = replace(self.run.work, context=context, chunks=part.chunks, jobs=part.chunks.jobs)
+        context.committed.update(
             job.job_id for chunk in part.chunks for job in chunk.jobs if job.job_id in self.committed
         )
 
@@ -224,7 +224,7 @@ class _Partitions:
             except StylizeError as error:
                 return Failed(message=str(error), data=error)
             finally:
-                self.committed |= bench.committed
+                self.committed |= context.committed
             return Completed(message=f"partition {number} of run {run} is done")
 
         try:
@@ -243,7 +243,7 @@ class _Partitions:
         self.committed.update(news)
         if news:
             failed = tuple(job_id for job_id, status in news.items() if status == "failed")
-            self.run.bench.on_progress(Progress(finished=tuple(news), failed=failed))
+            self.run.context.on_progress(Progress(finished=tuple(news), failed=failed))
         self.progress.show()
 
     def _is_done(self, part: Part) -> bool:

@@ -96,11 +96,11 @@ def _compute_in_loop(run: Run, stop: StopFlag) -> None:
 def _run_with_retries(chunk: Chunk, run: Run, stop: StopFlag) -> None:
     for pause in RETRY_SECONDS:
         try:
-            run_chunk(chunk, run.bench)
+            run_chunk(chunk, run.context)
             return
         except StylizeError as error:
             if not may_pass_here(error):
                 raise
             if stop.wait(pause):
                 raise Stopped("the run was stopped") from error
-    run_chunk(chunk, run.bench)
+    run_chunk(chunk, run.context)

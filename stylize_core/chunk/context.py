@@ -29,7 +29,7 @@ class Progress:
 
 
 @dataclass(slots=True, kw_only=True)
-class Bench:
+class RunContext:
     """Where chunks of one run are computed, and what they need beside their jobs.
 
     Attributes:

@@ -37,7 +37,7 @@ class Loaded:
     alpha: torch.Tensor | None
 
 
-class Kept:
+class PictureCache:
     """Decoded pictures, those used last, up to a number of bytes; the newest is kept whatever its size.
 
     Args:
@@ -74,7 +74,7 @@ class Loader:
 
     def __init__(self, files: Files) -> None:
         self.files = files
-        self._kept = Kept(KEPT_BYTES)
+        self._kept = PictureCache(KEPT_BYTES)
         self._locks: dict[str, Lock] = {}
 
     def load(self, job: Job) -> Loaded:

@@ -13,7 +13,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def ahead(function: Callable[[T], R], batches: Iterable[Iterable[T]]) -> Generator[list[R], None, None]:
+def prefetch(function: Callable[[T], R], batches: Iterable[Iterable[T]]) -> Generator[list[R], None, None]:
     """Yields `function` of every item, batch by batch; while one batch is in use, threads work on the next.
 
     Args:
@@ -31,7 +31,7 @@ def ahead(function: Callable[[T], R], batches: Iterable[Iterable[T]]) -> Generat
         pool.shutdown(cancel_futures=True)
 
 
-class Behind:
+class WriteBehind:
     """Makes calls on a thread of its own, one after another and at most one behind; to be used in a `with` block.
 
     What a call raises is raised by the next `submit`, by `wait`, or at the end of the block. The block ends when the
@@ -56,7 +56,7 @@ class Behind:
         """Whether the last call has ended with an exception; does not wait."""
         return self._last is not None and self._last.done() and self._last.exception() is not None
 
-    def __enter__(self) -> "Behind":
+    def __enter__(self) -> "WriteBehind":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:

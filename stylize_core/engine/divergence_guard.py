@@ -11,7 +11,7 @@ def _column(values: Tensor) -> Tensor:
     return values[:, None, None, None]
 
 
-class Guard:
+class DivergenceGuard:
     """The best iterate of each sample, and who may go on.
 
     A sample is sent back when its total or gradient is not finite, or its total is both `EXPLOSION` times its best

@@ -18,7 +18,7 @@ from stylize_core.engine.memory import MEMORY_SHARE, Fit, available_memory, fit,
 from stylize_core.engine.network import Vgg19
 from stylize_core.engine.objective import Objective, content_targets, layers_in_use, style_targets
 from stylize_core.engine.optimise import OnStep, Optimised, optimise
-from stylize_core.engine.quality import Judge
+from stylize_core.engine.quality import QualityMetrics
 from stylize_core.engine.starts import start_image
 from stylize_core.engine.weights import Weights
 from stylize_core.errors import DeviceLost, OutOfMemory, StylizeError
@@ -63,7 +63,7 @@ class Engine:
             keep_freed_memory()
         self._networks: dict[tuple[str, tuple[str, ...]], Vgg19] = {}
         self._style_targets: dict[object, dict[str, Tensor]] = {}
-        self._judge = Judge(weights, device)
+        self._judge = QualityMetrics(weights, device)
 
     def network(self, settings: Settings) -> Vgg19:
         """Returns the network, cut and pooled as the settings say; made once."""

@@ -9,7 +9,7 @@ from torch import Tensor
 from stylize_core.engine.clock import Clock
 from stylize_core.engine.objective import Objective
 from stylize_core.engine.quality import Quality
-from stylize_core.engine.solver import Descent
+from stylize_core.engine.solver import Solver
 from stylize_core.errors import Stopped
 from stylize_core.images.encode import to_8bit
 from stylize_core.settings import Settings
@@ -74,7 +74,7 @@ def optimise(
         Stopped: `should_stop` said so; the batch is lost.
     """
     shared, clock = settings[0], Clock(start.device)
-    descent = Descent(objective, start, settings, evaluations=shared.steps + 1)
+    descent = Solver(objective, start, settings, evaluations=shared.steps + 1)
     snapshots: dict[int, Tensor] = {}
     for step in range(shared.steps + 1):
         if should_stop():
@@ -90,7 +90,7 @@ def optimise(
 
 
 def _results(
-    descent: Descent, settings: Sequence[Settings], times: Tensor, snapshots: dict[int, Tensor]
+    descent: Solver, settings: Sequence[Settings], times: Tensor, snapshots: dict[int, Tensor]
 ) -> list[Optimised]:
     guard, last = descent.guard, descent.image
     keep_best = torch.tensor([s.keep == "best" for s in settings], device=last.device)

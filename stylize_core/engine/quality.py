@@ -53,7 +53,7 @@ class Quality:
     gram: float | None = None
 
 
-class Judge:
+class QualityMetrics:
     """Finds the figures of results on one device, in float32 or better.
 
     Args:

@@ -6,13 +6,13 @@ import torch
 from torch import Tensor
 
 from stylize_core.engine.cuda_graph import Replayed
-from stylize_core.engine.divergence_guard import Guard
+from stylize_core.engine.divergence_guard import DivergenceGuard
 from stylize_core.engine.objective import Objective
 from stylize_core.engine.optimisers import make_optimiser
 from stylize_core.settings import Settings
 
 
-class Descent:
+class Solver:
     """A batch on its way down; nothing here waits for the device.
 
     Args:
@@ -37,7 +37,7 @@ class Descent:
         evaluations: int,
     ) -> None:
         rates = torch.tensor([s.learning_rate for s in settings], device=start.device, dtype=start.dtype)
-        self.objective, self.image, self.guard = objective, start.clone(), Guard(start)
+        self.objective, self.image, self.guard = objective, start.clone(), DivergenceGuard(start)
         self.losses = start.new_empty(evaluations, len(start), objective.terms)
         self.evaluated = 0
         self._gradient = torch.zeros_like(start)

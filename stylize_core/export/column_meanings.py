@@ -1,6 +1,6 @@
 """What the columns of an export mean, in words; for its card and its Croissant description."""
 
-from stylize_core.settings import SPECS
+from stylize_core.settings import SETTING_FIELDS
 
 MEANINGS = {
     "path": "of the image in a class tree; names it",
@@ -16,7 +16,7 @@ MEANINGS = {
     "style_sha256": "of its file",
     "init": "the start image, as the manifest names it; empty where there is none",
     "preset": "where settings come from that the manifest does not give",
-    **{spec.name: f"setting: {spec.help}" for spec in SPECS},
+    **{spec.name: f"setting: {spec.help}" for spec in SETTING_FIELDS},
     "weights_sha256": "of the network's weights",
     "width": "pixels",
     "height": "pixels",

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from stylize_core.settings import SPECS, Spec
+from stylize_core.settings import SETTING_FIELDS, SettingField
 from stylize_core.store.records import RESULTS, TERMS
 
 _TEXT = pa.string()
@@ -43,7 +43,7 @@ _BEFORE = pa.schema(
 
 def columns_schema(extra: Iterable[str]) -> pa.Schema:
     """Returns the columns of an export with these `x_` columns."""
-    settings = [pa.field(spec.name, _type(spec)) for spec in SPECS]
+    settings = [pa.field(spec.name, _type(spec)) for spec in SETTING_FIELDS]
     made = [pa.field("weights_sha256", _TEXT), *(RESULTS.field(name) for name in RECORDED)]
     return pa.schema([*_BEFORE, *settings, *made, *(pa.field(name, _TEXT) for name in sorted(extra))])
 
@@ -65,7 +65,7 @@ def columns_of(line: Mapping[str, Any], label: int, schema: pa.Schema) -> dict[s
     return {name: extra.get(name, "") if name.startswith("x_") else known.get(name) for name in schema.names}
 
 
-def _type(spec: Spec) -> pa.DataType:
+def _type(spec: SettingField) -> pa.DataType:
     return {int: pa.int64(), float: pa.float64()}.get(spec.type, _TEXT)
 
 

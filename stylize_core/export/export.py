@@ -10,8 +10,8 @@ from stylize_core.export.catalogue import Catalogue, Sample
 from stylize_core.export.croissant import croissant
 from stylize_core.export.formats import Format, FormatName, make_format
 from stylize_core.export.gathering import gather
-from stylize_core.export.image_reader import Pictures
-from stylize_core.export.index import Mark
+from stylize_core.export.image_reader import ImageReader
+from stylize_core.export.index import ExportIndex
 from stylize_core.export.shards import ShardSize, cut
 from stylize_core.export.tally import Tally
 from stylize_core.files.files import Files
@@ -39,7 +39,7 @@ class Exported:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Watch:
+class ExportWatch:
     """How an export is watched and stopped.
 
     Attributes:
@@ -54,7 +54,7 @@ class Watch:
 
 
 def export(
-    files: Files, run: str, output: Files, format: FormatName, size: ShardSize, watch: Watch | None = None
+    files: Files, run: str, output: Files, format: FormatName, size: ShardSize, watch: ExportWatch | None = None
 ) -> Exported:
     """Exports the rows of a run that have an image; what an earlier try has finished is kept.
 
@@ -74,21 +74,21 @@ def export(
         StoreError: the store or the folder cannot be used, or an image is damaged.
         Stopped: the watch asked for it; the same call goes on from there.
     """
-    watch, tally = watch or Watch(), Tally()
+    watch, tally = watch or ExportWatch(), Tally()
     catalogue = Catalogue(gather(files, run, tally.left_out, dots=format != "webdataset"), tally)
     if not tally.images:
         what = f"run {run} has no image to export"
         raise UsageError(what, where=files.public_uri, todo="`stylize status STORE` tells what became of its rows")
     writing = make_format(format, output, catalogue, size)
-    mark = Mark(output, {"format": format, "shard_size": asdict(writing.size), "samples": catalogue.digest()})
+    index = ExportIndex(output, {"format": format, "shard_size": asdict(writing.size), "samples": catalogue.digest()})
     watch.begun(tally.images)
-    with Pictures(files) as pictures:
-        shards, kept = _publish_shards(catalogue, writing, mark, pictures, watch)
+    with ImageReader(files) as pictures:
+        shards, kept = _publish_shards(catalogue, writing, index, pictures, watch)
     writing.finish()
-    lines = [mark.line(shard) for shard in shards]
+    lines = [index.line(shard) for shard in shards]
     output.publish("README.md", card(catalogue, format, Counter(line["split"] for line in lines)).encode())
     output.publish("croissant.json", croissant(catalogue, format, lines).encode())
-    mark.complete(shards)
+    index.complete(shards)
     return Exported(
         images=tally.images,
         bytes=tally.bytes,
@@ -100,25 +100,25 @@ def export(
 
 
 def _publish_shards(
-    catalogue: Catalogue, writing: Format, mark: Mark, pictures: Pictures, watch: Watch
+    catalogue: Catalogue, writing: Format, index: ExportIndex, pictures: ImageReader, watch: ExportWatch
 ) -> tuple[list[str], int]:
     """Writes the shards that are not there; returns the names of all, and the number of images that were there."""
     names, done, kept = list[str](), 0, 0
     for split in catalogue.splits:
         for shard in cut(split, catalogue.samples(split), writing.size):
             names.append(shard.name)
-            facts, count = mark.line(shard.name), len(shard.samples)
-            if facts and mark.holds(writing.files(shard, facts)):
+            facts, count = index.line(shard.name), len(shard.samples)
+            if facts and index.holds(writing.files(shard, facts)):
                 kept += count
             else:
                 facts = writing.publish(shard, _watched(pictures.read(shard.samples), done, watch))
-                mark.add({"shard": shard.name, "split": split, "images": count, **facts})
+                index.add({"shard": shard.name, "split": split, "images": count, **facts})
             done += count
             watch.progressed(done)
     return names, kept
 
 
-def _watched(pairs: Iterable[tuple[Sample, bytes]], done: int, watch: Watch) -> Iterator[tuple[Sample, bytes]]:
+def _watched(pairs: Iterable[tuple[Sample, bytes]], done: int, watch: ExportWatch) -> Iterator[tuple[Sample, bytes]]:
     for number, pair in enumerate(pairs, done):
         if watch.should_stop():
             raise Stopped("the export was stopped")

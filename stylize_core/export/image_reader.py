@@ -12,7 +12,7 @@ from stylize_core.files.files import Files
 _AHEAD = 32
 
 
-class Pictures:
+class ImageReader:
     """Reads images for as long as it is entered.
 
     Args:
@@ -23,7 +23,7 @@ class Pictures:
         self._files = files
         self._pool = ThreadPoolExecutor(8)  # the time goes into waiting, and into hashing, which lets others run
 
-    def __enter__(self) -> "Pictures":
+    def __enter__(self) -> "ImageReader":
         """Returns itself."""
         return self
 

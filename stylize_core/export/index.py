@@ -16,7 +16,7 @@ Line = dict[str, Any]
 """What is known of a finished shard: shard, split, images, bytes, and of one that is a file its path and sha256."""
 
 
-class Mark:
+class ExportIndex:
     """The mark of an export in its folder; a shard that is not in it does not count.
 
     Args:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
-class Meaning(Enum):
+class ErrorKind(Enum):
     """What an error means for whoever asked."""
 
     MISSING = auto()  # there is no such file
@@ -69,20 +69,20 @@ _WORDS = {
 }
 
 
-def meaning(error: BaseException) -> Meaning:
+def error_kind(error: BaseException) -> ErrorKind:
     """Returns what an error means."""
     chain = list(_chain(error))
     for answer in filter(None, map(_answer, chain)):
-        return _meaning_of(answer)
+        return _kind_of(answer)
     if isinstance(error, FileNotFoundError) and not any(map(_is_broken, chain[1:])):  # fsspec says it of any failure
-        return Meaning.MISSING
+        return ErrorKind.MISSING
     if isinstance(error, FileExistsError):
-        return Meaning.EXISTS
+        return ErrorKind.EXISTS
     if any(getattr(each, "errno", None) in NO_SPACE for each in chain):
-        return Meaning.FULL
+        return ErrorKind.FULL
     if any(isinstance(each, LocalAddress | ssl.SSLCertVerificationError) for each in chain):
-        return Meaning.REFUSED
-    return Meaning.FAULT if any(map(_is_broken, chain)) else Meaning.REFUSED
+        return ErrorKind.REFUSED
+    return ErrorKind.FAULT if any(map(_is_broken, chain)) else ErrorKind.REFUSED
 
 
 def words(error: BaseException) -> str:
@@ -127,14 +127,14 @@ def _answer(error: BaseException) -> _Answer | None:
     return _Answer("", status) if isinstance(status, int) else None
 
 
-def _meaning_of(answer: _Answer) -> Meaning:
+def _kind_of(answer: _Answer) -> ErrorKind:
     code, status = answer
     if status == 404:
-        return Meaning.REFUSED if code == "NoSuchBucket" else Meaning.MISSING
+        return ErrorKind.REFUSED if code == "NoSuchBucket" else ErrorKind.MISSING
     if status == 412:
-        return Meaning.EXISTS
+        return ErrorKind.EXISTS
     if status == 507 or code in _FULL:
-        return Meaning.FULL
+        return ErrorKind.FULL
     # 409 is a condition that met another writer's: what came of it shows when asked again.
     is_fault = code in _FAULTS or status in (408, 409, 425, 429) or (status >= 500 and status != 501)
-    return Meaning.FAULT if is_fault else Meaning.REFUSED
+    return ErrorKind.FAULT if is_fault else ErrorKind.REFUSED

@@ -11,7 +11,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from stylize_core.errors import OutputRefused, StoreDenied, StoreFull, StoreUnusable
 from stylize_core.files.disk import Disk, LeadsOut
-from stylize_core.files.error_kinds import Meaning, meaning, words
+from stylize_core.files.error_kinds import ErrorKind, error_kind, words
 from stylize_core.files.objects import Objects
 from stylize_core.files.remote import UnknownPlace, locate
 from stylize_core.job import public_uri
@@ -132,14 +132,14 @@ class Files:
             kind = OutputRefused if error.todo else StoreUnusable  # a link in the store; a path that is never right
             raise kind(str(error), where=f"{self.public_uri}: {path!r}", todo=error.todo) from error
         except Exception as error:
-            found = meaning(error)
-            if done == "read" and found is Meaning.MISSING:
+            found = error_kind(error)
+            if done == "read" and found is ErrorKind.MISSING:
                 raise FileNotFoundError(errno.ENOENT, "no such file in the store", path) from error
             if isinstance(self._place, Disk) and not isinstance(error, OSError):
                 raise  # nothing that a disk says
-            if found is Meaning.FULL:
+            if found is ErrorKind.FULL:
                 raise StoreFull("there is no space left for the store", where=where) from error
-            if found is Meaning.REFUSED:
+            if found is ErrorKind.REFUSED:
                 kind = StoreDenied
             if done == "written" and isinstance(self._place, Disk) and isinstance(error, _IN_THE_WAY):
                 kind = OutputRefused

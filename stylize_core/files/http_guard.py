@@ -20,11 +20,11 @@ async def guarded_client(**options: Any) -> Any:
     import aiohttp  # comes with fsspec's extra for HTTP and with s3fs; others do without
 
     times = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=SILENCE_S)
-    connector = aiohttp.TCPConnector(socket_factory=Guard())
+    connector = aiohttp.TCPConnector(socket_factory=HttpGuard())
     return aiohttp.ClientSession(connector=connector, timeout=times, **options)
 
 
-class Guard:
+class HttpGuard:
     """Makes the sockets of one session: none to a local address, unless that is where its first one leads.
 
     The first connection is always to the server that the URL names. The address is looked at where the socket is

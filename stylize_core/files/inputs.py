@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from stylize_core.errors import InputError, InputIsFolder, InputMissing, InputUnreadable
-from stylize_core.files.error_kinds import Meaning, meaning, words
+from stylize_core.files.error_kinds import ErrorKind, error_kind, words
 from stylize_core.files.remote import Remote, UnknownPlace, locate
 from stylize_core.job import public_uri
 
@@ -81,6 +81,6 @@ def _clear_errors(uri: str) -> Iterator[None]:
     except IsADirectoryError as error:
         raise InputIsFolder("a folder, not a file", where=where) from error
     except Exception as error:  # each file system has its own library, and that its own errors
-        if isinstance(error, NotADirectoryError) or meaning(error) is Meaning.MISSING:
+        if isinstance(error, NotADirectoryError) or error_kind(error) is ErrorKind.MISSING:
             raise InputMissing("there is no such file", where=where) from error
         raise InputUnreadable(f"the file cannot be read: {words(error)}", where=where) from error

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from stylize_core.files.error_kinds import Meaning, meaning
+from stylize_core.files.error_kinds import ErrorKind, error_kind
 from stylize_core.files.remote import Remote
 
 _LARGEST_PUT = 5 * 2**30  # bytes of one request to S3
@@ -36,7 +36,7 @@ class Objects:
         try:
             self._remote.ask("pipe_file", self._full(path), data, mode="create", **self._put)
         except Exception as error:
-            if meaning(error) is not Meaning.EXISTS:
+            if error_kind(error) is not ErrorKind.EXISTS:
                 raise
             # An answer may be lost, and the request made again by a layer below: then we ourselves were faster.
             return self._holds(path, data)
@@ -89,7 +89,7 @@ def _nothing_missing() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if meaning(error) is not Meaning.MISSING:
+        if error_kind(error) is not ErrorKind.MISSING:
             raise
 
 

@@ -11,7 +11,7 @@ from fsspec.asyn import AsyncFileSystem
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
-from stylize_core.files.error_kinds import Meaning, meaning
+from stylize_core.files.error_kinds import ErrorKind, error_kind
 from stylize_core.files.http_guard import CONNECT_S, SILENCE_S, guarded_client
 
 PAUSES_S = (1.0, 3.0)
@@ -62,7 +62,7 @@ class Remote:
                 return getattr(self.fs, method)(*arguments, **options, **self._limit)
             except Exception as error:
                 is_over = not pause or time.monotonic() - start > PATIENCE_S
-                if is_over or meaning(error) is not Meaning.FAULT:
+                if is_over or error_kind(error) is not ErrorKind.FAULT:
                     raise
             time.sleep(pause * random.uniform(0.5, 1.5))
         raise AssertionError("the last round returns or raises")

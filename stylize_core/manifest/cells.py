@@ -5,7 +5,7 @@ import re
 from stylize_core.errors import SettingError
 from stylize_core.manifest.problems import did_you_mean
 from stylize_core.presets import PRESETS
-from stylize_core.settings import LAYERS, Layers, Spec, parse_layers
+from stylize_core.settings import LAYERS, Layers, SettingField, parse_layers
 
 FORMULA_SIGNS = ("=", "+", "@")
 """A cell that starts so would be run as a formula by a spreadsheet that opens an export."""
@@ -53,7 +53,7 @@ def parse_preset(text: str) -> str:
     return text
 
 
-def parse_setting(spec: Spec, text: str) -> object:
+def parse_setting(spec: SettingField, text: str) -> object:
     """Returns the value of a setting.
 
     Raises:
@@ -70,7 +70,7 @@ def parse_setting(spec: Spec, text: str) -> object:
     return value
 
 
-def _convert(spec: Spec, text: str) -> object:
+def _convert(spec: SettingField, text: str) -> object:
     if spec.type == Layers:
         return parse_layers(text)
     if spec.type is int and _WHOLE.fullmatch(text):
@@ -80,7 +80,7 @@ def _convert(spec: Spec, text: str) -> object:
     return text  # no number: refused by the check that follows
 
 
-def _nearest(spec: Spec, text: str) -> str:
+def _nearest(spec: SettingField, text: str) -> str:
     known = LAYERS if spec.type == Layers else spec.choices
     words = (word.partition("=")[0] for word in text.replace(",", " ").split())
     return did_you_mean(next((word for word in words if word not in known), ""), known)

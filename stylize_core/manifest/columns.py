@@ -2,7 +2,7 @@
 
 from stylize_core.errors import UsageError
 from stylize_core.presets import PRESETS
-from stylize_core.settings import SPECS, Spec
+from stylize_core.settings import SETTING_FIELDS, SettingField
 
 BEGIN = "<!-- column dictionary: begin (written by stylize_core.manifest.columns) -->"
 END = "<!-- column dictionary: end -->"
@@ -21,7 +21,7 @@ _EXTRA = ("x_...", "columns of your own; carried through", "text", "")
 def column_dictionary() -> str:
     """Returns a Markdown table: each column's name, meaning, allowed values and value in preset `default`."""
     head = ("column", "meaning", "allowed", "in preset `default`")
-    rows = [head, ("---",) * len(head), *map(_named, [*_OTHERS, *map(_setting, SPECS), _EXTRA])]
+    rows = [head, ("---",) * len(head), *map(_named, [*_OTHERS, *map(_setting, SETTING_FIELDS), _EXTRA])]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
@@ -38,7 +38,7 @@ def with_column_dictionary(text: str) -> str:
     return f"{before}{BEGIN}\n{column_dictionary()}\n{END}{after}"
 
 
-def _setting(spec: Spec) -> tuple[str, str, str, str]:
+def _setting(spec: SettingField) -> tuple[str, str, str, str]:
     value = PRESETS["default"].values[spec.name]
     return spec.name, spec.help, spec.allowed, "" if value is None else str(value)
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from stylize_core.errors import ManifestError
 from stylize_core.manifest.problems import did_you_mean
-from stylize_core.settings import SPECS
+from stylize_core.settings import SETTING_FIELDS
 
 REQUIRED = ("content", "style")
-COLUMNS = ("id", *REQUIRED, "init", "preset", *(spec.name for spec in SPECS))
+COLUMNS = ("id", *REQUIRED, "init", "preset", *(spec.name for spec in SETTING_FIELDS))
 """Every known column, in the order in which manifests are written."""
 
 EXTRA_PREFIX = "x_"

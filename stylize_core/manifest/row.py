@@ -14,12 +14,12 @@ from stylize_core.manifest.paths import absolute
 from stylize_core.manifest.problems import Problem
 from stylize_core.manifest.raw_row import RawRow
 from stylize_core.presets import PRESETS, resolve
-from stylize_core.settings import SPECS, Settings
+from stylize_core.settings import SETTING_FIELDS, Settings
 
 INPUT_COLUMNS = ("content", "style", "init")
 
 _SETTINGS: dict[str, Any] = {
-    spec.name: (Annotated[Any, PlainValidator(partial(parse_setting, spec))], None) for spec in SPECS
+    spec.name: (Annotated[Any, PlainValidator(partial(parse_setting, spec))], None) for spec in SETTING_FIELDS
 }
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from stylize_core.job import Chunk
 from stylize_core.plan.forecast import job_seconds
 from stylize_core.plan.job_spool import JobSpool
-from stylize_core.plan.plan_table import Kind, PlannedRows
+from stylize_core.plan.plan_table import CostGroup, PlannedRows
 from stylize_core.plan.rates import Rate
 
 MAX_CHUNKS = 2000
@@ -103,7 +103,7 @@ class Share(NamedTuple):
 
     chunks: Chunks
     groups: int
-    kinds: list[tuple[Kind, int]]
+    kinds: list[tuple[CostGroup, int]]
     chunk_of: npt.NDArray[np.int32]
 
 
@@ -130,7 +130,7 @@ def share_out(planned: PlannedRows, rate: Rate, rows_per_task: int | None = None
     return Share(chunks, int(group_of.max(initial=-1)) + 1, list(zip(kinds, counts, strict=True)), chunk_of)
 
 
-def _starts(sizes: Numbers, kinds: list[Kind], rate: Rate, rows_per_task: int | None) -> Numbers:
+def _starts(sizes: Numbers, kinds: list[CostGroup], rate: Rate, rows_per_task: int | None) -> Numbers:
     """Returns where each chunk starts among the jobs in the order of their groups, and where the last one ends.
 
     Args:

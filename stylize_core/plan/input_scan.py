@@ -24,7 +24,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-class Sources:
+class InputScan:
     """The inputs of one plan; to be used in a `with` block.
 
     Args:
@@ -75,7 +75,7 @@ class Sources:
         if self._should_stop():
             raise Stopped("the run was stopped while it was planned")
 
-    def __enter__(self) -> "Sources":
+    def __enter__(self) -> "InputScan":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:

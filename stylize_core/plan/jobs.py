@@ -18,7 +18,7 @@ Inputs = Mapping[str, Source | StylizeError]
 _KEPT = 4096  # settings about which something is remembered
 
 
-class Facts(NamedTuple):
+class DerivedSettings(NamedTuple):
     """What follows from settings alone.
 
     Attributes:
@@ -34,7 +34,7 @@ class Facts(NamedTuple):
     graph: str
 
     @classmethod
-    def of(cls, settings: Settings) -> "Facts":
+    def of(cls, settings: Settings) -> "DerivedSettings":
         """Returns the facts of settings."""
         s, layers = settings, layers_in_use(settings)
         names = tuple(tuple(name for name, _ in pairs) for pairs in (s.content_layers, s.style_layers))
@@ -52,15 +52,15 @@ class JobMaker:
 
     def __init__(self, weights: Weights, precision: str) -> None:
         self.weights, self.precision = weights, precision
-        self._facts: dict[str, Facts] = {}
+        self._facts: dict[str, DerivedSettings] = {}
 
-    def facts(self, row: Row) -> Facts:
+    def facts(self, row: Row) -> DerivedSettings:
         """Returns what follows from a row's settings."""
         facts = self._facts.get(row.settings_json)
         if facts is None:
             if len(self._facts) == _KEPT:
                 self._facts.clear()
-            facts = self._facts[row.settings_json] = Facts.of(row.settings)
+            facts = self._facts[row.settings_json] = DerivedSettings.of(row.settings)
         return facts
 
     def job(self, row: Row, inputs: Inputs) -> Job:
@@ -94,7 +94,7 @@ class JobMaker:
         )
 
 
-def _require_edges(name: str, source: Source, edges: tuple[int, int], facts: Facts) -> None:
+def _require_edges(name: str, source: Source, edges: tuple[int, int], facts: DerivedSettings) -> None:
     if min(edges) < facts.least_edge:
         what = f"the {name} would be {edges[1]} x {edges[0]} px, but {facts.deepest} needs {facts.least_edge} px"
         raise ImageTooSmall(what, where=public_uri(source.uri))

@@ -28,7 +28,7 @@ LISTED = 20
 _LINES = PLAN.remove(PLAN.get_field_index("chunk"))  # chunks are known when the last row is
 
 
-class Planned(NamedTuple):
+class PlanRow(NamedTuple):
     """A row and what becomes of it.
 
     Attributes:
@@ -48,7 +48,7 @@ class Planned(NamedTuple):
     error: StylizeError | None = None
 
 
-class Kind(NamedTuple):
+class CostGroup(NamedTuple):
     """What jobs of equal cost have in common: those of one group, and of one file format.
 
     Attributes:
@@ -99,9 +99,9 @@ class PlannedRows:
     def __init__(self, weights_sha256: str) -> None:
         self.weights_sha256 = weights_sha256
         self.counts = dict.fromkeys(ACTIONS, 0)
-        self.rejected: list[Planned] = []
+        self.rejected: list[PlanRow] = []
         self.jobs = JobSpool()
-        self.kinds: list[Kind] = []
+        self.kinds: list[CostGroup] = []
         self.has_secrets = False
         self._lines = TableSpool(_LINES)
         self._to_run: list[ToRun] = []
@@ -112,7 +112,7 @@ class PlannedRows:
         """Number of rows."""
         return sum(self.counts.values())
 
-    def add(self, batch: Sequence[Planned]) -> None:
+    def add(self, batch: Sequence[PlanRow]) -> None:
         """Adds the next rows of the manifest.
 
         Raises:
@@ -144,7 +144,7 @@ class PlannedRows:
             arrays["chunk"] = pa.array(numbers, PLAN.field("chunk").type, mask=numbers == 0)
             yield pa.RecordBatch.from_arrays([arrays[name] for name in PLAN.names], schema=PLAN)
 
-    def _add_jobs(self, jobs: Sequence[tuple[Planned, Job]]) -> None:
+    def _add_jobs(self, jobs: Sequence[tuple[PlanRow, Job]]) -> None:
         to_run = ToRun(
             rows=np.array([one.row.row for one, _ in jobs], np.int32),
             ids=packed([job.job_id for _, job in jobs]),
@@ -155,16 +155,16 @@ class PlannedRows:
         self._to_run.append(to_run)
         self.has_secrets = self.has_secrets or any(public_uri(uri) != uri for _, job in jobs for uri in _uris(job))
 
-    def _kind(self, one: Planned, job: Job) -> int:
+    def _kind(self, one: PlanRow, job: Job) -> int:
         key = (one.graph, job.settings.format, job.height, job.width)
         number = self._numbers.get(key)
         if number is None:
             group = self._groups.setdefault((one.graph, job.height, job.width), len(self._groups))
             number = self._numbers[key] = len(self.kinds)
-            self.kinds.append(Kind(job.settings, job.height, job.width, group))
+            self.kinds.append(CostGroup(job.settings, job.height, job.width, group))
         return number
 
-    def _line(self, one: Planned) -> tuple[object, ...]:
+    def _line(self, one: PlanRow) -> tuple[object, ...]:
         row, job, error = one.row, one.job, one.error
         if isinstance(row, Row):
             name, preset = row.id, row.preset
@@ -201,6 +201,6 @@ def _cells_json(cells: dict[str, str]) -> str:
     return f"{{{', '.join([f'{quoted(column)}: {quoted(text)}' for column, text in public.items()])}}}"
 
 
-def _settings_json(one: Planned) -> str:
+def _settings_json(one: PlanRow) -> str:
     assert isinstance(one.row, Row), "a rejected row has no job"
     return one.row.settings_json

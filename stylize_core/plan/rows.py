@@ -13,9 +13,9 @@ from stylize_core.job import Job
 from stylize_core.manifest.manifest import Manifest, RejectedRow
 from stylize_core.manifest.row import Row
 from stylize_core.plan.history import History, packed
-from stylize_core.plan.input_scan import Sources
+from stylize_core.plan.input_scan import InputScan
 from stylize_core.plan.jobs import Inputs, JobMaker
-from stylize_core.plan.plan_table import Planned, PlannedRows
+from stylize_core.plan.plan_table import PlannedRows, PlanRow
 from stylize_core.store.fingerprints import Fingerprints
 
 BATCH_ROWS = 5000
@@ -62,7 +62,7 @@ def plan_rows(
         UsageError: there is no room for temporary files.
     """
     planned, maker = PlannedRows(weights.sha256), JobMaker(weights, precision)
-    with Sources(fingerprints, should_stop) as sources, _old_objects_left_alone():
+    with InputScan(fingerprints, should_stop) as sources, _old_objects_left_alone():
         for rows in _batches(manifest, BATCH_ROWS):
             uris = [uri for row in rows if isinstance(row, Row) for uri in (row.content, row.style, row.init) if uri]
             found = sources.find(uris)
@@ -96,12 +96,12 @@ def _batches(items: Iterable[T], count: int) -> Iterator[list[T]]:
 
 def _planned(
     rows: Sequence[Row | RejectedRow], made: Sequence[Made | StylizeError], history: History, retry_failed: str
-) -> list[Planned]:
+) -> list[PlanRow]:
     ids = packed([one[0].job_id for one in made if not isinstance(one, StylizeError)])
     actions, attempts = history.judge(ids, retry_failed)
     judged = zip(actions, attempts.tolist(), strict=True)
     return [
-        Planned(row, "reject", error=one) if isinstance(one, StylizeError) else Planned(row, *next(judged), *one)
+        PlanRow(row, "reject", error=one) if isinstance(one, StylizeError) else PlanRow(row, *next(judged), *one)
         for row, one in zip(rows, made, strict=True)
     ]
 

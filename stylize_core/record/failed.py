@@ -68,7 +68,7 @@ def first_failures(files: Files, run: str, count: int, letters: int) -> list[dic
     ]
 
 
-def harmless(cell: str) -> str:
+def escape_formula(cell: str) -> str:
     """Returns a cell that no spreadsheet takes for a formula: text that starts like one gets an apostrophe."""
     return f"'{cell}" if FORMULA.match(cell) else cell
 
@@ -95,7 +95,7 @@ def _mendable(planned: dict[str, str | None], ended: dict[str, str | None]) -> C
     cells: Cells = json.loads(planned["cells"] or "{}")
     inputs = {name: planned[name] for name in _INPUTS if cells.get(name) and planned[name] is not None}
     line = {**cells, **inputs, **dict(zip(REASON, (ended["error_code"], ended["error"]), strict=True))}
-    return {name: harmless(cell) for name, cell in line.items() if cell is not None}
+    return {name: escape_formula(cell) for name, cell in line.items() if cell is not None}
 
 
 def _short(text: str, letters: int) -> str:

@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 
 from stylize_core.files.files import Files
-from stylize_core.record.failed import failed_manifest, harmless
+from stylize_core.record.failed import escape_formula, failed_manifest
 from stylize_core.record.rows import collect_rows
 from stylize_core.store import layout
 from stylize_core.store.records import ROWS, STATUSES
@@ -39,7 +39,7 @@ def _readable(rows: Iterable[pa.Table], counts: Counter[str]) -> Iterator[pd.Dat
     for table in rows:
         frame = table.to_pandas()
         counts.update(frame["status"])
-        yield frame.assign(error=frame["error"].map(harmless, na_action="ignore"))
+        yield frame.assign(error=frame["error"].map(escape_formula, na_action="ignore"))
 
 
 def _publish_csv(files: Files, path: str, parts: Iterable[pd.DataFrame]) -> None:

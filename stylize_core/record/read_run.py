@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from stylize_core import wording
 from stylize_core.files.files import Files
 from stylize_core.record.rows import read_plan, read_rows
-from stylize_core.record.run_record import FINISHED, InputRecord, JobRecord, Problem, RunRecord, Totals
+from stylize_core.record.run_record import FINISHED, FailedRow, InputRecord, JobRecord, RunRecord, Totals
 from stylize_core.record.selection import draw
 from stylize_core.record.variation import TOTAL_SCALE
 from stylize_core.store import layout
@@ -126,9 +126,9 @@ def _jobs(files: Files, run: str, rows: pa.Table, drawn: pa.Array, results: pa.T
         yield _job(line, tuple(numbers[job_id]), lines.get(job_id, {}), parse)
 
 
-def _problems(files: Files, run: str, rows: pa.Table) -> list[Problem]:
+def _problems(files: Files, run: str, rows: pa.Table) -> list[FailedRow]:
     """Returns the first failed and rejected rows."""
-    problems: list[Problem] = []
+    problems: list[FailedRow] = []
     left = len(rows.filter(_is_failed(rows)))
     for planned, ended in _planned(files, run, ["row", "line", "id", "cells"], rows) if left else ():
         is_failed = _is_failed(ended)
@@ -155,8 +155,8 @@ def _counts(column: pa.ChunkedArray) -> dict[str, int]:
     return {count["values"]: count["counts"] for count in pc.value_counts(column).to_pylist()}
 
 
-def _problem(planned: Mapping[str, Any], ended: Mapping[str, Any]) -> Problem:
-    return Problem(
+def _problem(planned: Mapping[str, Any], ended: Mapping[str, Any]) -> FailedRow:
+    return FailedRow(
         row=planned["row"],
         line=planned["line"],
         name=planned["id"] or _pair(json.loads(planned["cells"])),

@@ -82,7 +82,7 @@ class JobRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class FailedRow:
     """A row that failed or was rejected.
 
     Attributes:
@@ -144,7 +144,7 @@ class RunRecord:
     counts: Mapping[str, int]
     totals: Totals
     jobs: tuple[JobRecord, ...]
-    problems: tuple[Problem, ...]
+    problems: tuple[FailedRow, ...]
     codes: Mapping[str, int]
     results: pa.Table
     environment: Mapping[str, Any]

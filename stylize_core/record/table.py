@@ -16,7 +16,7 @@ from stylize_core.files.files import Files
 from stylize_core.job import public_uri
 from stylize_core.record.rows import read_plan, read_rows
 from stylize_core.record.variation import NAMES
-from stylize_core.settings import SPECS
+from stylize_core.settings import SETTING_FIELDS
 from stylize_core.store.live import live_lines
 from stylize_core.store.records import RESULTS, ROWS, TERMS
 
@@ -34,12 +34,12 @@ _LINE = ("commit", "bytes", "width", "height", "steps", "best_step")
 _NAMED = {"steps": "updates"}  # beside the setting of that name
 _ARROW = {int: pa.int64(), float: pa.float64()}
 _WHOLE = {pa.int64(): pd.Int64Dtype()}  # large seeds stay exact beside empty cells
-_SETTINGS = pa.schema([(spec.name, _ARROW.get(spec.type, pa.string())) for spec in SPECS])
+_SETTINGS = pa.schema([(spec.name, _ARROW.get(spec.type, pa.string())) for spec in SETTING_FIELDS])
 _DIGESTS = pa.schema([("content", pa.string()), ("weights", pa.string())])
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class RunTable:
     """The rows of a run.
 
     Attributes:
@@ -58,7 +58,7 @@ class Listing:
         return finished.drop_duplicates("job_id").reset_index(drop=True)
 
 
-def read_listing(files: Files, run: str) -> Listing:
+def read_run_table(files: Files, run: str) -> RunTable:
     """Returns the rows of a run.
 
     Raises:
@@ -73,7 +73,7 @@ def read_listing(files: Files, run: str) -> Listing:
     columns = {name: planned[name] for name in planned.column_names}
     columns |= {name: _encoded(column) for name, column in _items(ended.take(places))}
     columns |= {_NAMED.get(name, name): _encoded(column) for name, column in _items(lines)}
-    return Listing(pa.table(columns).to_pandas(types_mapper=_WHOLE.get), len(ended))
+    return RunTable(pa.table(columns).to_pandas(types_mapper=_WHOLE.get), len(ended))
 
 
 def _places(count: int) -> npt.NDArray[np.int64]:

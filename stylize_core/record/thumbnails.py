@@ -1,4 +1,4 @@
-"""Pictures of a store, opened small: for contact sheets, and embedded in the page."""
+"""Thumbnails of a store, opened small: for contact sheets, and embedded in the page."""
 
 import base64
 import io
@@ -27,7 +27,7 @@ _THREADS = 4  # Pillow decodes without Python's lock, and objects elsewhere are 
 Key = tuple[str, int]
 
 
-class Pictures:
+class Thumbnails:
     """Opens pictures of a store as thumbnails.
 
     Args:

@@ -5,9 +5,9 @@ from typing import Protocol
 
 from stylize_core import wording
 from stylize_core.record.run_record import JobRecord
-from stylize_core.settings import SPECS
+from stylize_core.settings import SETTING_FIELDS
 
-NAMES = ("preset", *(spec.name for spec in SPECS))
+NAMES = ("preset", *(spec.name for spec in SETTING_FIELDS))
 
 TERM_SCALE = ("form", "size", "content_layers", "style_layers", "feature_scale", "pooling")
 """Settings within which a content, style or tv term is comparable; the network counts as well."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from stylize_core.record.thumbnails import Pictures, data_uri
+from stylize_core.record.thumbnails import Thumbnails, data_uri
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +32,7 @@ class Album:
         pictures: of the store.
     """
 
-    def __init__(self, pictures: Pictures) -> None:
+    def __init__(self, pictures: Thumbnails) -> None:
         self._pictures = pictures
         self._made: dict[tuple[str, int], Thumb] = {}
         self._placed: set[str] = set()

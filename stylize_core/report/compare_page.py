@@ -8,8 +8,8 @@ import pandas as pd
 
 from stylize_core import wording
 from stylize_core.files.files import Files
-from stylize_core.record.table import read_listing
-from stylize_core.record.thumbnails import Pictures
+from stylize_core.record.table import read_run_table
+from stylize_core.record.thumbnails import Thumbnails
 from stylize_core.report import packing
 from stylize_core.report.album import Album, Thumb
 from stylize_core.report.comparison import FIGURES, Comparison, compare
@@ -28,7 +28,7 @@ RANKED_BY = ("final_style", "quality_gram", "final_content", "quality_ssim")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
+class FigureChange:
     """How a figure changed over all pairs that compare.
 
     Attributes:
@@ -47,7 +47,7 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pair:
+class PairCard:
     """A job beside the one it is compared with.
 
     Attributes:
@@ -82,13 +82,13 @@ def write_comparison(files: Files, run: str, other: str) -> str:
         UsageError: there is no such run.
         StoreError: the store cannot be read or written.
     """
-    comparison = compare(*(read_listing(files, name).jobs() for name in (run, other)))
+    comparison = compare(*(read_run_table(files, name).jobs() for name in (run, other)))
     path = layout.run(run, f"compare-{other}.html")
-    files.publish(path, render_comparison(comparison, run, other, Pictures(files)).encode("utf-8"))
+    files.publish(path, render_comparison(comparison, run, other, Thumbnails(files)).encode("utf-8"))
     return path
 
 
-def render_comparison(comparison: Comparison, run: str, other: str, pictures: Pictures) -> str:
+def render_comparison(comparison: Comparison, run: str, other: str, pictures: Thumbnails) -> str:
     """Returns the page as HTML."""
     album = Album(pictures)
     rows = comparison.rows
@@ -111,15 +111,15 @@ def _table(rows: pd.DataFrame) -> dict[str, Any]:
     return {**table(rows.assign(falling=np.nan)), "other": beside}
 
 
-def _summary(name: str, change: "pd.Series[float]") -> Summary:
+def _summary(name: str, change: "pd.Series[float]") -> FigureChange:
     known = change.dropna()
     median = _percent(float(known.median())) if len(known) else ""
-    return Summary(
+    return FigureChange(
         name=name, pairs=len(known), lower=int((known < 0).sum()), higher=int((known > 0).sum()), median=median
     )
 
 
-def _lists(rows: pd.DataFrame, name: str, album: Album) -> dict[str, list[Pair]]:
+def _lists(rows: pd.DataFrame, name: str, album: Album) -> dict[str, list[PairCard]]:
     change = rows[f"change_{name}"].dropna().sort_values(kind="stable")
     ends = {"rose": change[change > 0][::-1], "fell": change[change < 0]}
     return {
@@ -129,13 +129,13 @@ def _lists(rows: pd.DataFrame, name: str, album: Album) -> dict[str, list[Pair]]
     }
 
 
-def _pair(row: "pd.Series[Any]", change: str, album: Album) -> Pair:
+def _pair(row: "pd.Series[Any]", change: str, album: Album) -> PairCard:
     names = [wording.file_name(str(row[name])) for name in ("content", "style")]
     images = [row[name] if isinstance(row[name], str) else None for name in ("other_image", "image")]
     before, after = (
         album.thumb(f"{' × '.join(names)}, {side}", path, EDGE) for side, path in zip("BA", images, strict=True)
     )
-    return Pair(
+    return PairCard(
         job_id=row["job_id"],
         label=row["id"] if isinstance(row["id"], str) else " × ".join(names),
         row=int(row["row"]),

@@ -8,7 +8,7 @@ import pandas as pd
 from stylize_core import wording
 from stylize_core.presets import PRESETS, resolve
 from stylize_core.record import comparable
-from stylize_core.record.table import FINALS, QUALITY, Listing
+from stylize_core.record.table import FINALS, QUALITY, RunTable
 from stylize_core.record.term_curves import TermCurves
 from stylize_core.record.variation import NAMES
 from stylize_core.report import packing
@@ -30,7 +30,7 @@ _FIGURES = (*FINALS, *QUALITY, "seconds", "falling")
 Column = dict[str, Any]
 
 
-def pack_rows(listing: Listing, jobs: pd.DataFrame, curves: TermCurves) -> tuple[str, int]:
+def pack_rows(listing: RunTable, jobs: pd.DataFrame, curves: TermCurves) -> tuple[str, int]:
     """Returns the packed table, and how many rows it holds: as many as `BYTES` allow.
 
     Args:

@@ -12,9 +12,9 @@ from stylize_core.record.job_curves import read_losses
 from stylize_core.record.read_run import read_record
 from stylize_core.record.run_record import RunRecord
 from stylize_core.record.selection import select
-from stylize_core.record.table import Listing, read_listing
+from stylize_core.record.table import RunTable, read_run_table
 from stylize_core.record.term_curves import TermCurves, read_term_curves
-from stylize_core.record.thumbnails import Pictures
+from stylize_core.record.thumbnails import Thumbnails
 from stylize_core.report import charts, headline
 from stylize_core.report.album import Album, Thumb
 from stylize_core.report.bands import spread
@@ -55,7 +55,7 @@ class Findings:
     """
 
     record: RunRecord
-    listing: Listing
+    listing: RunTable
     jobs: pd.DataFrame
     curves: TermCurves
     ranked: Sequence[Ranked]
@@ -82,7 +82,7 @@ def write_report(files: Files, run: str, limits: Limits = NIGHTLY) -> str:
         StoreError: the store cannot be read or written.
     """
     findings = read_findings(files, run)
-    pictures = Pictures(files)
+    pictures = Thumbnails(files)
     sheets = write_sheets(files, findings.record, pictures, limits)
     path = layout.run(run, NAME)
     files.publish(path, render_page(files, findings, sheets, pictures).encode("utf-8"))
@@ -91,7 +91,7 @@ def write_report(files: Files, run: str, limits: Limits = NIGHTLY) -> str:
 
 def read_findings(files: Files, run: str) -> Findings:
     """Returns what the store knows of a run; raises as `write_report` does."""
-    listing = read_listing(files, run)
+    listing = read_run_table(files, run)
     jobs = listing.jobs()
     term_curves = read_term_curves(files, jobs)
     ranked = rank(jobs, term_curves)
@@ -99,7 +99,7 @@ def read_findings(files: Files, run: str) -> Findings:
     return Findings(record=record, listing=listing, jobs=jobs, curves=term_curves, ranked=ranked)
 
 
-def render_page(files: Files, findings: Findings, sheets: Sheets, pictures: Pictures) -> str:
+def render_page(files: Files, findings: Findings, sheets: Sheets, pictures: Thumbnails) -> str:
     """Returns the page as HTML."""
     record, album = findings.record, Album(pictures)
     gallery, shown = select(record.finished, record.run, findings.remarkable)

@@ -9,9 +9,9 @@ import vl_convert
 from stylize_core import wording
 from stylize_core.report import packing
 from stylize_core.report.album import Album
-from stylize_core.settings import SPECS
+from stylize_core.settings import SETTING_FIELDS
 
-HELP = {"preset": "named settings that the others start from", **{spec.name: spec.help for spec in SPECS}}
+HELP = {"preset": "named settings that the others start from", **{spec.name: spec.help for spec in SETTING_FIELDS}}
 """What each setting means."""
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from stylize_core.chunk.context import Bench, Progress
+from stylize_core.chunk.context import Progress, RunContext
 from stylize_core.errors import StoreLocked, UsageError, WeightsError
 from stylize_core.files.files import Files
 from stylize_core.job import Chunk, Job, Source, settings_json
@@ -67,16 +67,16 @@ def publish_partition(run: Run, number: int, chunks: Iterable[Chunk]) -> Partiti
     Raises:
         StoreError: the store cannot be written, or the lease is lost.
     """
-    run.bench.before_commit()
-    holder = newest_holder(run.bench.files)
+    run.context.before_commit()
+    holder = newest_holder(run.context.files)
     assert holder, "a run holds the lease"
     lines = (_line(chunk, job) for chunk in chunks for job in chunk.jobs)
-    publish_batches(run.bench.files, layout.partition(run.name, number), PARTITION, _batches(lines))
+    publish_batches(run.context.files, layout.partition(run.name, number), PARTITION, _batches(lines))
     return Partition(
         run=run.name,
         number=number,
         lease=holder.token,
-        weights_sha256=run.bench.engine.weights.sha256,
+        weights_sha256=run.context.engine.weights.sha256,
         release=versions()["stylize"],
     )
 
@@ -112,7 +112,7 @@ def open_partition(
         what = "this machine has other weights of that name than the run"
         raise WeightsError(what, where=options.weights, todo="copy the run's file here")
     with logged() as log:
-        bench = Bench(
+        context = RunContext(
             engine=engine,
             files=files,
             run=partition.run,
@@ -121,7 +121,10 @@ def open_partition(
             on_progress=on_progress,
             job_timeout=options.job_timeout,
         )
-        yield Work(name=partition.run, options=options, bench=bench, chunks=chunks, jobs=chunks.jobs, log=log), holder
+        yield (
+            Work(name=partition.run, options=options, context=context, chunks=chunks, jobs=chunks.jobs, log=log),
+            holder,
+        )
 
 
 def read_partition(files: Files, partition: Partition) -> Chunks:

@@ -1,6 +1,6 @@
 """A run from the outside: options in; engine, lease, plan and chunks ready; rows, sheets and report at the end.
 
-`stylize_flows` decides where the chunks run; everything else about a run is here, so that every runner leaves the same store.
+`stylize_flows` decides where the chunks run. Everything else about a run is here: every runner leaves the same store.
 """
 
 import json
@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import BinaryIO
 
-from stylize_core.chunk.context import Bench, Progress
+from stylize_core.chunk.context import Progress, RunContext
 from stylize_core.engine.device import resolve_device, resolve_precision
 from stylize_core.engine.engine import Engine
 from stylize_core.engine.weights import load_weights
@@ -42,13 +42,13 @@ from stylize_core.store.tables import publish_batches
 
 @dataclass(slots=True, kw_only=True)
 class Run:
-    """A run that holds the lease of its store: `prepare`, then the plan's chunks on the bench, then `finish`.
+    """A run that holds the lease of its store: `prepare`, then the plan's chunks on the context, then `finish`.
 
     Attributes:
         name: sorts by time.
         options: as asked.
         manifest: its file, as read; the store gets it without credentials.
-        bench: where chunks of this process are computed.
+        context: where chunks of this process are computed.
         started: when.
         plan: what is to be done, once the run is prepared.
         log: lines logged so far.
@@ -58,7 +58,7 @@ class Run:
     name: str
     options: Options
     manifest: BinaryIO
-    bench: Bench
+    context: RunContext
     started: str
     log: list[str] = field(default_factory=list)
     plan: Plan | None = None
@@ -75,13 +75,13 @@ class Run:
         """The same with what is needed for it."""
         chunks = self.chunks
         return Work(
-            name=self.name, options=self.options, bench=self.bench, chunks=chunks, jobs=chunks.jobs, log=self.log
+            name=self.name, options=self.options, context=self.context, chunks=chunks, jobs=chunks.jobs, log=self.log
         )
 
     @property
     def report_uri(self) -> str:
         """Where the report lies, without credentials."""
-        return f"{self.bench.files.public_uri}/{layout.run(self.name, 'report.html')}"
+        return f"{self.context.files.public_uri}/{layout.run(self.name, 'report.html')}"
 
     @property
     def summary(self) -> str:
@@ -105,7 +105,7 @@ class Run:
             Stopped: the run is to stop.
             StoreError: the store cannot be read or written.
         """
-        files, engine = self.bench.files, self.bench.engine
+        files, engine = self.context.files, self.context.engine
         manifest, known = Manifest(self.manifest, self.options.manifest), Fingerprints.load(files)
         rows = rows_of(
             manifest,
@@ -114,7 +114,7 @@ class Run:
             fingerprints=known,
             history=History.read(files),
             remember=partial(known.save, files),
-            should_stop=self.bench.should_stop,
+            should_stop=self.context.should_stop,
         )
         check_startable(rows, self.options)
         sweep(files)
@@ -138,10 +138,10 @@ class Run:
         """
         if self.plan is None:
             return  # stopped while it was planned: no row was begun
-        files = self.bench.files
+        files = self.context.files
         self.outcome = publish_rows(files, self.name)
         if with_report:  # there is time
-            compact(files, self.bench.before_commit)
+            compact(files, self.context.before_commit)
         self._publish_environment()
         files.publish(layout.run(self.name, "log.txt"), "".join(f"{line}\n" for line in self.log).encode())
         if with_report:
@@ -156,8 +156,8 @@ class Run:
             "finished": datetime.now(UTC).isoformat(timespec="seconds") if self.outcome else None,
             "rows": self.outcome,
         }
-        record = {**times, **environment(self.options, self.bench.engine)}
-        self.bench.files.publish(layout.run(self.name, "environment.json"), _json(record))
+        record = {**times, **environment(self.options, self.context.engine)}
+        self.context.files.publish(layout.run(self.name, "environment.json"), _json(record))
 
 
 def load_engine(options: Options) -> Engine:
@@ -203,7 +203,7 @@ def open_run(
         with Lease.acquire(files, wait=options.wait, stop=should_stop) as lease, logged() as log:
             started = datetime.now(UTC)
             name = f"{started:%Y%m%dT%H%M%S}.{started.microsecond // 1000:03d}-{secrets.token_hex(2)}"
-            bench = Bench(
+            context = RunContext(
                 engine=engine,
                 files=files,
                 run=name,
@@ -216,7 +216,7 @@ def open_run(
                 name=name,
                 options=options,
                 manifest=manifest,
-                bench=bench,
+                context=context,
                 started=started.isoformat(timespec="seconds"),
                 log=log,
             )

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from stylize_core.chunk.context import Bench
+from stylize_core.chunk.context import RunContext
 from stylize_core.options import Options
 from stylize_core.plan.chunks import Chunks
 
@@ -14,7 +14,7 @@ class Work:
     Attributes:
         name: of the run.
         options: of the run.
-        bench: where chunks of this process are computed.
+        context: where chunks of this process are computed.
         chunks: to be computed, in order.
         jobs: number of jobs in them.
         log: lines logged so far.
@@ -22,7 +22,7 @@ class Work:
 
     name: str
     options: Options
-    bench: Bench
+    context: RunContext
     chunks: Chunks
     jobs: int
     log: list[str]

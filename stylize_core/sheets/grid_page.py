@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from PIL import Image
 
-from stylize_core.record.thumbnails import Pictures
+from stylize_core.record.thumbnails import Thumbnails
 from stylize_core.sheets.canvas import GAP, INK, MARGIN, NOTE, PAGE_LIMIT, QUIET, SMALL, TEXT, TITLE, Box, Canvas
 from stylize_core.sheets.grids import Grid, Tile
 
@@ -106,7 +106,7 @@ def split_grid(grid: Grid, frame: Frame) -> list[Grid]:
     ]
 
 
-def draw_grid(grid: Grid, frame: Frame, pictures: Pictures) -> Canvas:
+def draw_grid(grid: Grid, frame: Frame, pictures: Thumbnails) -> Canvas:
     """Returns a page with a grid that fits it."""
     all_tiles = [*grid.inputs, *grid.columns, *(tile for row in grid.rows for tile in row), *grid.cells.values()]
     pictures.prepare(picture_keys(all_tiles, frame.width, frame.height))
@@ -130,7 +130,7 @@ def _heading(canvas: Canvas, grid: Grid) -> None:
     canvas.text(MARGIN, MARGIN + TITLE + 14, " · ".join(filter(None, [grid.name, grid.note])), limit, colour=QUIET)
 
 
-def _column_header(canvas: Canvas, frame: Frame, column: int, tile: Tile, pictures: Pictures) -> None:
+def _column_header(canvas: Canvas, frame: Frame, column: int, tile: Tile, pictures: Thumbnails) -> None:
     cell = frame.box(0, column)
     if tile.path:
         box = Box(cell.x, cell.y - CAPTION - frame.height, frame.width, frame.height)
@@ -141,7 +141,7 @@ def _column_header(canvas: Canvas, frame: Frame, column: int, tile: Tile, pictur
         canvas.text(middle, cell.y - WORDS_HEIGHT + 28, tile.caption, cell.width, anchor="ma")
 
 
-def _row_header(canvas: Canvas, frame: Frame, row: int, tiles: Sequence[Tile], pictures: Pictures) -> None:
+def _row_header(canvas: Canvas, frame: Frame, row: int, tiles: Sequence[Tile], pictures: Thumbnails) -> None:
     cell = frame.box(row, 0)
     for place, tile in enumerate(tiles):
         if tile.path:
@@ -153,7 +153,7 @@ def _row_header(canvas: Canvas, frame: Frame, row: int, tiles: Sequence[Tile], p
             canvas.text(MARGIN, middle + 12, tile.caption, WORDS_WIDTH, anchor="lm")
 
 
-def draw_tile(canvas: Canvas, box: Box, tile: Tile | None, pictures: Pictures, *, colour: str = QUIET) -> None:
+def draw_tile(canvas: Canvas, box: Box, tile: Tile | None, pictures: Thumbnails, *, colour: str = QUIET) -> None:
     """Draws a tile: its picture, or why there is none, with its caption beneath."""
     if tile is None:
         canvas.well(box, "")
@@ -172,9 +172,9 @@ def draw_tile(canvas: Canvas, box: Box, tile: Tile | None, pictures: Pictures, *
 
 
 def picture_keys(tiles: Iterable[Tile], width: int, height: int) -> Iterator[tuple[str, int]]:
-    """Yields path and edge of the pictures with which tiles are drawn; see `Pictures.prepare`."""
+    """Yields path and edge of the pictures with which tiles are drawn; see `Thumbnails.prepare`."""
     return ((tile.path, max(width, height)) for tile in tiles if tile.path)
 
 
-def _image(tile: Tile, box: Box, pictures: Pictures) -> Image.Image | None:
+def _image(tile: Tile, box: Box, pictures: Thumbnails) -> Image.Image | None:
     return pictures.thumbnail(tile.path, max(box.width, box.height))

@@ -11,7 +11,7 @@ from functools import partial
 
 from stylize_core.record import variation
 from stylize_core.record.run_record import JobRecord
-from stylize_core.record.thumbnails import Pictures
+from stylize_core.record.thumbnails import Thumbnails
 from stylize_core.sheets.canvas import Canvas
 from stylize_core.sheets.grid_page import count_pages, draw_grid, frame_grid, split_grid
 from stylize_core.sheets.grids import Grid, matrices, sweeps, trade_offs
@@ -76,7 +76,7 @@ class Sheet:
         return "-".join(filter(None, [self.name, f"{place + 1:03d}", slug])) + ".jpg"
 
 
-def sheets_of(jobs: Sequence[Laid], finished: Sequence[JobRecord], pictures: Pictures) -> list[Sheet]:
+def sheets_of(jobs: Sequence[Laid], finished: Sequence[JobRecord], pictures: Thumbnails) -> list[Sheet]:
     """Returns the contact sheets of a run.
 
     Args:
@@ -115,7 +115,7 @@ def cell_size(jobs: Sequence[JobRecord], edges: tuple[int, int] = CELL_EDGES) ->
     return round(edge * max(width, 1 / 2)), round(edge * max(height, 1 / 2))
 
 
-def grid_pages(grids: Sequence[Grid], cell: tuple[int, int], pictures: Pictures) -> list[Page]:
+def grid_pages(grids: Sequence[Grid], cell: tuple[int, int], pictures: Thumbnails) -> list[Page]:
     """Returns the pages of grids, each of which starts a new one."""
     pages = []
     for grid in grids:
@@ -128,7 +128,7 @@ def grid_pages(grids: Sequence[Grid], cell: tuple[int, int], pictures: Pictures)
     return pages
 
 
-def section_pages(sections: Sections, cell: tuple[int, int], pictures: Pictures) -> list[Page]:
+def section_pages(sections: Sections, cell: tuple[int, int], pictures: Thumbnails) -> list[Page]:
     """Returns the pages of sections."""
     scale = min(1.0, LARGE_EDGES[1] / max(cell))
     has_notes = any(tile.note for section in sections.parts for tile in section.tiles)
@@ -141,7 +141,7 @@ def section_pages(sections: Sections, cell: tuple[int, int], pictures: Pictures)
     return pages
 
 
-def strip_pages(jobs: Sequence[JobRecord], cell: tuple[int, int], title: str, pictures: Pictures) -> list[Page]:
+def strip_pages(jobs: Sequence[JobRecord], cell: tuple[int, int], title: str, pictures: Thumbnails) -> list[Page]:
     """Returns the pages with a strip for each job."""
     if not jobs:
         return []

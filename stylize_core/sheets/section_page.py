@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from stylize_core import wording
-from stylize_core.record.thumbnails import Pictures
+from stylize_core.record.thumbnails import Thumbnails
 from stylize_core.sheets.canvas import GAP, MARGIN, NOTE, QUIET, SMALL, TEXT, TITLE, Box, Canvas
 from stylize_core.sheets.grid_page import HEAD, draw_tile, picture_keys
 from stylize_core.sheets.sections import Section, Sections
@@ -49,7 +49,7 @@ class Stretch:
         return self.column + 1 + len(self.section.tiles)
 
 
-Row = list[Stretch]
+SheetRow = list[Stretch]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +68,10 @@ class SectionFrame:
 
     @property
     def across(self) -> int:
-        """Pictures on a row."""
+        """Thumbnails on a row."""
         return max(2, (PAGE_WIDTH - 2 * MARGIN + GAP) // (self.width + GAP))
 
-    def row_height(self, row: Row) -> int:
+    def row_height(self, row: SheetRow) -> int:
         """Of a row, with the space beneath it."""
         label = LABEL if any(stretch.leads for stretch in row) else 0
         return label + self.height + CAPTION + (NOTED if self.has_notes else 0) + BETWEEN
@@ -87,7 +87,7 @@ class SectionPage:
     """
 
     number: int = 1
-    rows: list[Row] = field(default_factory=list)
+    rows: list[SheetRow] = field(default_factory=list)
 
     @property
     def rank(self) -> int:
@@ -100,14 +100,14 @@ class SectionPage:
         """Of the inputs on it."""
         return list(dict.fromkeys(stretch.section.lead.caption for row in self.rows for stretch in row))
 
-    def holds(self, rows: Sequence[Row], frame: SectionFrame) -> bool:
+    def holds(self, rows: Sequence[SheetRow], frame: SectionFrame) -> bool:
         """Whether there is room for further rows."""
         together = [*self.rows, *rows]
         cells = sum(len(stretch.section.tiles) for row in together for stretch in row)
         return cells <= CELLS and page_height(together, frame) <= PAGE_HEIGHT
 
 
-def page_height(rows: Sequence[Row], frame: SectionFrame) -> int:
+def page_height(rows: Sequence[SheetRow], frame: SectionFrame) -> int:
     """Returns the height of a page with these rows."""
     return HEAD + sum(map(frame.row_height, rows)) - BETWEEN + MARGIN
 
@@ -139,7 +139,7 @@ def _beside(page: SectionPage, stretch: Stretch, frame: SectionFrame) -> Stretch
     return moved if moved.end <= frame.across and page.holds([[moved]], frame) else None
 
 
-def _rows(stretch: Stretch, frame: SectionFrame) -> Iterator[Row]:
+def _rows(stretch: Stretch, frame: SectionFrame) -> Iterator[SheetRow]:
     tiles, room = stretch.section.tiles, frame.across - 1
     whole = room - room % stretch.section.step
     room = whole if 3 * whole >= 2 * room else room
@@ -148,7 +148,9 @@ def _rows(stretch: Stretch, frame: SectionFrame) -> Iterator[Row]:
         yield [replace(stretch, section=part, leads=start == 0)]
 
 
-def draw_sections(page: SectionPage, sections: Sections, frame: SectionFrame, title: str, pictures: Pictures) -> Canvas:
+def draw_sections(
+    page: SectionPage, sections: Sections, frame: SectionFrame, title: str, pictures: Thumbnails
+) -> Canvas:
     """Returns a page of sections."""
     pictures.prepare(_pictures(page, frame))
     used = max(stretch.end for row in page.rows for stretch in row)
@@ -171,7 +173,7 @@ def _pictures(page: SectionPage, frame: SectionFrame) -> Iterator[tuple[str, int
 
 
 def _draw_stretch(
-    canvas: Canvas, stretch: Stretch, kind: str, top: int, frame: SectionFrame, pictures: Pictures
+    canvas: Canvas, stretch: Stretch, kind: str, top: int, frame: SectionFrame, pictures: Thumbnails
 ) -> None:
     pitch = frame.width + GAP
     x = MARGIN + stretch.column * pitch

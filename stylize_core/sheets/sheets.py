@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from stylize_core.errors import UsageError
 from stylize_core.files.files import Files
 from stylize_core.record.run_record import RunRecord
-from stylize_core.record.thumbnails import Pictures
+from stylize_core.record.thumbnails import Thumbnails
 from stylize_core.sheets.index import IndexEntry, IndexPart, render_index
 from stylize_core.sheets.jobs import sheet_jobs
 from stylize_core.sheets.pages import Page, Sheet, sheets_of
@@ -82,7 +82,7 @@ def limits_of(sheets: str | None) -> Limits:
     return Limits(pages=int(sheets), seconds=None)
 
 
-def write_sheets(files: Files, record: RunRecord, pictures: Pictures, limits: Limits = NIGHTLY) -> Sheets:
+def write_sheets(files: Files, record: RunRecord, pictures: Thumbnails, limits: Limits = NIGHTLY) -> Sheets:
     """Draws the contact sheets of a run and publishes them with an index; pages of an earlier drawing go.
 
     The first page of each sheet comes before the second of any, and so on until a limit is reached.

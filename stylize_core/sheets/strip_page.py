@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from stylize_core import wording
 from stylize_core.record.run_record import JobRecord, snapshots
-from stylize_core.record.thumbnails import Pictures
+from stylize_core.record.thumbnails import Thumbnails
 from stylize_core.sheets import brief
 from stylize_core.sheets.canvas import GAP, MARGIN, PAGE_LIMIT, QUIET, SMALL, TEXT, TITLE, Box, Canvas
 from stylize_core.sheets.grid_page import CAPTION, HEAD, draw_tile, picture_keys
@@ -90,7 +90,7 @@ class StripFrame:
         return most
 
 
-def draw_strips(strips: Sequence[Strip], frame: StripFrame, title: str, pictures: Pictures) -> Canvas:
+def draw_strips(strips: Sequence[Strip], frame: StripFrame, title: str, pictures: Thumbnails) -> Canvas:
     """Returns a page with strips that fit it, read column by column."""
     pictures.prepare(picture_keys((tile for strip in strips for tile in strip.tiles), frame.width, frame.height))
     columns = frame.columns(len(strips))
@@ -107,7 +107,7 @@ def draw_strips(strips: Sequence[Strip], frame: StripFrame, title: str, pictures
     return canvas
 
 
-def _draw_strip(canvas: Canvas, strip: Strip, x: int, y: int, frame: StripFrame, pictures: Pictures) -> None:
+def _draw_strip(canvas: Canvas, strip: Strip, x: int, y: int, frame: StripFrame, pictures: Thumbnails) -> None:
     limit = frame.pitch[0] - 2 * BETWEEN
     canvas.text(x, y, strip.title, limit)
     canvas.text(x, y + TEXT + 8, strip.note, limit, size=SMALL, colour=QUIET)

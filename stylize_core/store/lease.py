@@ -70,7 +70,7 @@ class Lease:
             StoreError: the store cannot be read or written.
             Stopped: `stop` returned True.
         """
-        watch = Watch(patience_s)
+        watch = LeaseWatch(patience_s)
         while not stop():
             newest = newest_holder(files)
             if newest is None or watch.is_free(newest):
@@ -113,7 +113,7 @@ class Lease:
             _log.warning("the lease could not be renewed: %s", error)
 
 
-class Watch:
+class LeaseWatch:
     """What one observer saw of the holders, timed by its own clock.
 
     Args:

@@ -35,7 +35,7 @@ class RunSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
+class StoreSummary:
     """A store in numbers.
 
     Attributes:
@@ -55,7 +55,7 @@ class Summary:
     holder: Holder | None
 
 
-def summary(files: Files) -> Summary:
+def summary(files: Files) -> StoreSummary:
     """Returns a store in numbers.
 
     Raises:
@@ -67,7 +67,7 @@ def summary(files: Files) -> Summary:
         errors.update(lines["error_code"].drop_null().to_pylist())
     count, size, runs = _listed(files)
     newest = newest_holder(files)
-    return Summary(
+    return StoreSummary(
         jobs=dict(sorted(jobs.items())),
         errors=dict(sorted(errors.items())),
         files=count,

@@ -9,7 +9,7 @@ from PIL import Image
 
 from stylize_core.files.files import Files
 from stylize_core.record.rows import read_plan
-from stylize_core.record.thumbnails import Pictures
+from stylize_core.record.thumbnails import Thumbnails
 from stylize_core.store import layout
 
 STRIPS = 16
@@ -27,7 +27,7 @@ def read_strips(files: Files, run: str, done: pa.Table) -> dict[str, Image.Image
         run: its name.
         done: `job_id` and `image` of the jobs that are done.
     """
-    pictures, strips, seen = Pictures(files), dict[str, Image.Image](), set[str]()
+    pictures, strips, seen = Thumbnails(files), dict[str, Image.Image](), set[str]()
     for planned in read_plan(files, run, ["job_id", "id", "digests"]):
         for line in planned.filter(pc.is_in(planned["job_id"], value_set=done["job_id"].combine_chunks())).to_pylist():
             if len(strips) == STRIPS:
@@ -46,7 +46,7 @@ def _paths(line: dict[str, str], done: pa.Table) -> list[str]:
     return [*map(layout.thumbnail, inputs), image]
 
 
-def _strip(pictures: Pictures, paths: Sequence[str]) -> Image.Image:
+def _strip(pictures: Thumbnails, paths: Sequence[str]) -> Image.Image:
     found = [image for path in paths if (image := pictures.thumbnail(path, EDGE)) is not None]
     width = sum(image.width for image in found) + GAP * (len(found) - 1)
     strip = Image.new("RGB", (max(width, 1), max((image.height for image in found), default=1)), "white")

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from benchmarks.quality import judged
-from stylize_core.engine.quality import Judge
+from stylize_core.engine.quality import QualityMetrics
 from stylize_core.engine.weights import load_weights
 from stylize_core.store.store import open_store
 
@@ -16,7 +16,9 @@ def test_a_line_a_job(run_loop: Callable[..., Any], manifests: Any, store: Any) 
     """The store's figures beside those of the untouched contents, whose structure is all there; what judging takes."""
     rows = [{**row, "id": f"row-{place}"} for place, row in enumerate(manifests.rows(2))]
     assert run_loop(manifests.write(rows)).code == 0
-    table = judged(open_store(str(store.folder), create=False), Judge(load_weights("builtin"), torch.device("cpu")))
+    table = judged(
+        open_store(str(store.folder), create=False), QualityMetrics(load_weights("builtin"), torch.device("cpu"))
+    )
     assert table["id"].tolist() == ["row-0", "row-1"]
     assert table["content's ssim"].tolist() == pytest.approx([1, 1])
     assert sorted(table["gram"]) == pytest.approx(sorted(store.lines["quality_gram"]))

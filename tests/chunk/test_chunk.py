@@ -12,7 +12,7 @@ import torch
 
 import stylize_core.chunk.chunk
 from stylize_core.chunk.chunk import run_chunk
-from stylize_core.chunk.context import Bench, Progress
+from stylize_core.chunk.context import Progress, RunContext
 from stylize_core.engine.engine import Engine, Pair
 from stylize_core.errors import DeviceLost, Diverged, OutOfMemory, Stopped, StoreFull, StoreLocked
 
@@ -56,47 +56,47 @@ def _statuses(store: Any) -> dict[str, str]:
     return {seed: status for status in ("done", "failed") for seed in store.seeds(status)}
 
 
-def test_every_job_is_committed(chunk: Any, bench: Bench, store: Any) -> None:
+def test_every_job_is_committed(chunk: Any, context: RunContext, store: Any) -> None:
     """A chunk commits each of its jobs once, with image, losses and mark."""
-    assert run_chunk(chunk, bench) == 4
+    assert run_chunk(chunk, context) == 4
     assert sorted(store.seeds()) == ["0", "1", "2", "3"]
-    assert bench.committed == {job.job_id for job in chunk.jobs}
+    assert context.committed == {job.job_id for job in chunk.jobs}
     assert set(store.lines["image"]) == set(store.images)
     assert len(store.metrics) == 4 * 3
 
 
-def test_a_chunk_tried_again_leaves_out_what_is_committed(chunk: Any, bench: Bench, store: Any) -> None:
+def test_a_chunk_tried_again_leaves_out_what_is_committed(chunk: Any, context: RunContext, store: Any) -> None:
     """Jobs that this run has committed are not computed again."""
-    bench.committed.update(job.job_id for job in chunk.jobs[:3])
-    assert run_chunk(chunk, bench) == 1
+    context.committed.update(job.job_id for job in chunk.jobs[:3])
+    assert run_chunk(chunk, context) == 1
     assert store.seeds() == ["3"]
 
 
 @pytest.mark.parametrize(("seconds", "commits"), [(0.0, 4), (1000.0, 1)])
 def test_batches_of_some_seconds_are_one_commit(
-    seconds: float, commits: int, chunk: Any, bench: Bench, store: Any, monkeypatch: pytest.MonkeyPatch
+    seconds: float, commits: int, chunk: Any, context: RunContext, store: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Batches that finish within `COMMIT_SECONDS` are published together, the rest at the chunk's end."""
     monkeypatch.setattr(stylize_core.chunk.chunk, "COMMIT_SECONDS", seconds)
-    run_chunk(chunk, bench)
+    run_chunk(chunk, context)
     assert store.lines["commit"].nunique() == commits
 
 
-def test_a_batch_is_as_large_as_allowed(chunk: Any, bench: Bench, fail: Callable[..., Any]) -> None:
+def test_a_batch_is_as_large_as_allowed(chunk: Any, context: RunContext, fail: Callable[..., Any]) -> None:
     """`max_batch` bounds batches; the last one takes the rest."""
     batches = fail(RuntimeError(), lambda seeds: False)
-    bench.max_batch = 3
-    run_chunk(chunk, bench)
+    context.max_batch = 3
+    run_chunk(chunk, context)
     assert batches == [[0, 1, 2], [3]]
 
 
 def test_a_failing_batch_is_halved_down_to_the_job_to_blame(
-    chunk: Any, bench: Bench, store: Any, fail: Callable[..., Any]
+    chunk: Any, context: RunContext, store: Any, fail: Callable[..., Any]
 ) -> None:
     """A job that makes its batch fail fails alone, with the error as its reason; its neighbours are done."""
-    bench.max_batch = 4
+    context.max_batch = 4
     batches = fail(RuntimeError("a fault of the device"), lambda seeds: 2 in seeds)
-    run_chunk(chunk, bench)
+    run_chunk(chunk, context)
     assert batches == [[0, 1, 2, 3], [0, 1], [2, 3], [2], [3]]
     assert _statuses(store) == {"0": "done", "1": "done", "2": "failed", "3": "done"}
     failed = store.lines[store.lines["status"] == "failed"].iloc[0]
@@ -104,26 +104,28 @@ def test_a_failing_batch_is_halved_down_to_the_job_to_blame(
     assert failed["error"].startswith("RuntimeError: a fault of the device")
 
 
-def test_too_large_a_batch_is_halved(chunk: Any, bench: Bench, store: Any, fail: Callable[..., Any]) -> None:
+def test_too_large_a_batch_is_halved(chunk: Any, context: RunContext, store: Any, fail: Callable[..., Any]) -> None:
     """A batch that does not fit into memory is computed in parts."""
-    bench.max_batch = 4
+    context.max_batch = 4
     fail(OutOfMemory("it does not fit"), lambda seeds: len(seeds) > 1)
-    run_chunk(chunk, bench)
+    run_chunk(chunk, context)
     assert set(_statuses(store).values()) == {"done"}
 
 
-def test_too_large_a_job_fails(chunk: Any, bench: Bench, store: Any, fail: Callable[..., Any]) -> None:
+def test_too_large_a_job_fails(chunk: Any, context: RunContext, store: Any, fail: Callable[..., Any]) -> None:
     """A job that does not fit alone fails by that name."""
     fail(OutOfMemory("it does not fit"), lambda seeds: seeds == [1])
-    run_chunk(chunk, bench)
+    run_chunk(chunk, context)
     assert _statuses(store)["1"] == "failed"
     assert store.lines.set_index("status").loc["failed", "error_code"] == "out_of_memory"
 
 
-def test_an_expected_error_keeps_its_code(chunk: Any, bench: Bench, store: Any, fail: Callable[..., Any]) -> None:
+def test_an_expected_error_keeps_its_code(
+    chunk: Any, context: RunContext, store: Any, fail: Callable[..., Any]
+) -> None:
     """An error of the project's own is recorded as it is, with whether trying again may help."""
     fail(Diverged("too hot"), lambda seeds: seeds == [1])
-    run_chunk(chunk, bench)
+    run_chunk(chunk, context)
     failed = store.lines.set_index("status").loc["failed"]
     assert (failed["error_code"], failed["retryable"]) == ("diverged", False)
 
@@ -144,11 +146,11 @@ def hang(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
     return batches
 
 
-def test_a_job_over_its_time_fails_alone(chunk: Any, bench: Bench, store: Any, hang: list[list[int]]) -> None:
+def test_a_job_over_its_time_fails_alone(chunk: Any, context: RunContext, store: Any, hang: list[list[int]]) -> None:
     """A batch over its limit is halved like any other that fails; the job to blame may be tried again."""
-    bench.max_batch, bench.job_timeout = 4, 0.5
+    context.max_batch, context.job_timeout = 4, 0.5
     began = time.monotonic()
-    run_chunk(chunk, bench)
+    run_chunk(chunk, context)
     assert time.monotonic() - began > (4 + 2 + 1) * 0.5  # a batch may take the limit times its jobs
     assert hang == [[0, 1, 2, 3], [0, 1], [2, 3], [2], [3]]
     assert _statuses(store) == {"0": "done", "1": "done", "2": "failed", "3": "done"}
@@ -157,17 +159,17 @@ def test_a_job_over_its_time_fails_alone(chunk: Any, bench: Bench, store: Any, h
     assert failed["error"].startswith("the job took longer than 0.5 s")
 
 
-def test_a_stop_comes_before_the_time_limit(chunk: Any, bench: Bench, store: Any, hang: list[list[int]]) -> None:
+def test_a_stop_comes_before_the_time_limit(chunk: Any, context: RunContext, store: Any, hang: list[list[int]]) -> None:
     """A limit that is far away keeps nobody from stopping a job."""
-    bench.job_timeout = 1000.0
-    bench.should_stop = lambda: len(hang) == 3
+    context.job_timeout = 1000.0
+    context.should_stop = lambda: len(hang) == 3
     with pytest.raises(Stopped):
-        run_chunk(chunk, bench)
+        run_chunk(chunk, context)
     assert store.seeds() == ["0", "1"]
 
 
 def test_a_failed_batch_is_gone_before_its_halves_run(
-    chunk: Any, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    chunk: Any, context: RunContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a batch held of memory is free when its halves are tried, although its error holds a traceback."""
     held: list[weakref.ref[torch.Tensor]] = []
@@ -183,77 +185,79 @@ def test_a_failed_batch_is_gone_before_its_halves_run(
         raise RuntimeError
 
     monkeypatch.setattr(Engine, "optimise", optimise_or_fail)
-    bench.max_batch = 4
+    context.max_batch = 4
     gc.disable()  # what is in a cycle stays
     try:
-        run_chunk(chunk, bench)
+        run_chunk(chunk, context)
     finally:
         gc.enable()
     assert len(held) == 3
     assert not any(left)
 
 
-def test_a_lost_device_ends_the_chunk(chunk: Any, bench: Bench, store: Any, fail: Callable[..., Any]) -> None:
+def test_a_lost_device_ends_the_chunk(chunk: Any, context: RunContext, store: Any, fail: Callable[..., Any]) -> None:
     """No job is blamed for a device that is gone, and no half tried: what is finished is committed, then it raises."""
-    bench.max_batch = 2
+    context.max_batch = 2
     batches = fail(DeviceLost("gone"), lambda seeds: 2 in seeds)
     with pytest.raises(DeviceLost):
-        run_chunk(chunk, bench)
+        run_chunk(chunk, context)
     assert batches == [[0, 1], [2, 3]]
     assert _statuses(store) == {"0": "done", "1": "done"}
-    assert len(bench.committed) == 2
+    assert len(context.committed) == 2
 
 
-def test_no_memory_for_a_picture(chunk: Any, bench: Bench, store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_memory_for_a_picture(chunk: Any, context: RunContext, store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A picture that memory does not hold fails its job by that name."""
 
     def fail(*_: object) -> Any:
         raise MemoryError
 
     monkeypatch.setattr("stylize_core.chunk.loading.decode", fail)
-    run_chunk(chunk, bench)
+    run_chunk(chunk, context)
     assert set(store.lines["error_code"]) == {"out_of_memory"}
 
 
-def test_an_input_that_is_gone_fails_its_job_alone(chunk: Any, bench: Bench, store: Any, manifests: Any) -> None:
+def test_an_input_that_is_gone_fails_its_job_alone(chunk: Any, context: RunContext, store: Any, manifests: Any) -> None:
     """Inputs are read when their job's turn comes; one that is gone by then fails the jobs that need it."""
     (manifests.folder / "content-0.png").unlink()
-    assert run_chunk(chunk, bench) == 4
+    assert run_chunk(chunk, context) == 4
     assert set(_statuses(store).values()) == {"failed"}
     assert set(store.lines["error_code"]) == {"input_missing"}
 
 
-def test_a_stop_keeps_what_is_computed(chunk: Any, bench: Bench, store: Any) -> None:
+def test_a_stop_keeps_what_is_computed(chunk: Any, context: RunContext, store: Any) -> None:
     """Asked to stop in the third batch, a chunk commits the two before it and raises."""
     finished: list[str] = []
-    bench.on_progress = lambda progress: finished.extend(progress.finished)
-    bench.should_stop = lambda: len(finished) == 2
+    context.on_progress = lambda progress: finished.extend(progress.finished)
+    context.should_stop = lambda: len(finished) == 2
     with pytest.raises(Stopped):
-        run_chunk(chunk, bench)
+        run_chunk(chunk, context)
     assert store.seeds() == ["0", "1"]
-    assert len(bench.committed) == 2
+    assert len(context.committed) == 2
 
 
 @pytest.mark.parametrize("error", [StoreFull("full"), StoreLocked("lost")])
-def test_an_error_of_the_store_is_not_a_jobs_failure(error: Exception, chunk: Any, bench: Bench, store: Any) -> None:
+def test_an_error_of_the_store_is_not_a_jobs_failure(
+    error: Exception, chunk: Any, context: RunContext, store: Any
+) -> None:
     """Where the store cannot be written, or the lease is lost, the chunk raises and nothing is committed."""
 
     def refuse() -> None:
         raise error
 
-    bench.before_commit = refuse
+    context.before_commit = refuse
     with pytest.raises(type(error)):
-        run_chunk(chunk, bench)
+        run_chunk(chunk, context)
     assert store.images == {}
-    assert bench.committed == set()
+    assert context.committed == set()
 
 
-def test_progress(chunk: Any, bench: Bench) -> None:
+def test_progress(chunk: Any, context: RunContext) -> None:
     """A watcher is told the step, the loss and the size of the running batch, and each job once it is finished."""
     told: list[Progress] = []
-    bench.on_progress = told.append
-    bench.max_batch = 2
-    run_chunk(chunk, bench)
+    context.on_progress = told.append
+    context.max_batch = 2
+    run_chunk(chunk, context)
     first = told[0]
     assert (first.jobs, first.step, first.steps, first.finished) == (2, 0, 2, ())
     assert first.loss > 0
@@ -261,7 +265,7 @@ def test_progress(chunk: Any, bench: Bench) -> None:
     assert not any(progress.failed for progress in told)
 
 
-def test_style_targets_do_not_outlive_the_chunk(chunk: Any, bench: Bench, engine: Any) -> None:
+def test_style_targets_do_not_outlive_the_chunk(chunk: Any, context: RunContext, engine: Any) -> None:
     """After a chunk the engine holds no targets, so that memory stays flat."""
-    run_chunk(chunk, bench)
+    run_chunk(chunk, context)
     assert not engine._style_targets

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 import stylize_core.chunk.loading
-from stylize_core.chunk.loading import Kept, Loader
+from stylize_core.chunk.loading import Loader, PictureCache
 from stylize_core.errors import InputChanged, InputMissing
 from stylize_core.files.inputs import read_input
 from stylize_core.images.decode import Picture
@@ -95,7 +95,7 @@ def test_pictures_are_kept_up_to_a_number_of_bytes() -> None:
     def picture(pixels: int) -> Picture:
         return Picture(Image.new("RGB", (pixels, 1)), None)
 
-    kept = Kept(40)
+    kept = PictureCache(40)
     for name, pixels in (("a", 4), ("b", 4), ("c", 2)):
         kept.put(name, picture(pixels))
     assert [name for name in "abc" if kept.get(name)] == ["a", "b", "c"]

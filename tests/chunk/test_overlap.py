@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import stylize_core.chunk.overlap
-from stylize_core.chunk.overlap import THREADS, Behind, ahead
+from stylize_core.chunk.overlap import THREADS, WriteBehind, prefetch
 
 SECONDS = 30.0
 """After which an event that should have come counts as one that never does."""
@@ -26,7 +26,7 @@ def _no_thread_is_left() -> Iterator[None]:
 @given(batches=st.lists(st.lists(st.integers(), max_size=6), max_size=4))
 def test_results_come_in_order(batches: list[list[int]]) -> None:
     """Batch by batch, the results are those of calling the function here."""
-    assert list(ahead(str, batches)) == [[str(item) for item in batch] for batch in batches]
+    assert list(prefetch(str, batches)) == [[str(item) for item in batch] for batch in batches]
 
 
 def test_the_next_batch_is_worked_on_while_one_is_in_use() -> None:
@@ -38,7 +38,7 @@ def test_the_next_batch_is_worked_on_while_one_is_in_use() -> None:
             drawn.append(number)
             yield [number]
 
-    for number, _ in enumerate(ahead(lambda number: done[number].set(), draw())):
+    for number, _ in enumerate(prefetch(lambda number: done[number].set(), draw())):
         coming = min(number + 1, 3)
         assert done[coming].wait(SECONDS)
         assert drawn == list(range(coming + 1))
@@ -47,7 +47,7 @@ def test_the_next_batch_is_worked_on_while_one_is_in_use() -> None:
 def test_a_batch_is_worked_on_by_many_threads() -> None:
     """The items of a batch are done at once."""
     together = threading.Barrier(THREADS)
-    assert list(ahead(lambda _: together.wait(SECONDS) >= 0, [range(THREADS)])) == [[True] * THREADS]
+    assert list(prefetch(lambda _: together.wait(SECONDS) >= 0, [range(THREADS)])) == [[True] * THREADS]
 
 
 def test_batches_are_drawn_here_and_worked_on_elsewhere() -> None:
@@ -59,14 +59,14 @@ def test_batches_are_drawn_here_and_worked_on_elsewhere() -> None:
             drawing.append(threading.get_ident())
             yield [None]
 
-    working = [thread for batch in ahead(lambda _: threading.get_ident(), draw()) for thread in batch]
+    working = [thread for batch in prefetch(lambda _: threading.get_ident(), draw()) for thread in batch]
     assert set(drawing) == {threading.get_ident()}
     assert threading.get_ident() not in working
 
 
 def test_an_error_comes_in_its_turn() -> None:
     """An item that fails ends the iteration when its batch is due, not before."""
-    batches = ahead(lambda number: 1 / number, [[1, 2], [4, 0, 5], [8]])
+    batches = prefetch(lambda number: 1 / number, [[1, 2], [4, 0, 5], [8]])
     assert next(batches) == [1, 0.5]
     with pytest.raises(ZeroDivisionError):
         next(batches)
@@ -91,7 +91,7 @@ def test_closing_drops_what_is_not_begun(monkeypatch: pytest.MonkeyPatch) -> Non
             assert dropped.wait(SECONDS)
 
     monkeypatch.setattr(stylize_core.chunk.overlap, "ThreadPoolExecutor", Pool)
-    batches = ahead(work, [[0], range(1, 10 * THREADS)])
+    batches = prefetch(work, [[0], range(1, 10 * THREADS)])
     next(batches)
     all_busy.wait(SECONDS)
     batches.close()
@@ -106,7 +106,7 @@ def test_the_caller_goes_on_while_a_call_is_made() -> None:
         assert goes_on.wait(SECONDS)
         threads.append(threading.get_ident())
 
-    with Behind() as behind:
+    with WriteBehind() as behind:
         behind.submit(call)
         assert not behind.has_failed()
         goes_on.set()
@@ -122,7 +122,7 @@ def test_at_most_one_call_is_behind() -> None:
         assert goes_on.wait(SECONDS)
         events.append(f"{name} made")
 
-    with Behind() as behind:
+    with WriteBehind() as behind:
         behind.submit(call, "first")
         opener = threading.Timer(0.05, goes_on.set)
         opener.start()
@@ -139,7 +139,7 @@ def test_an_error_behind_is_raised_in_front(place: str) -> None:
     made: list[str] = []
 
     def run() -> None:
-        with Behind() as behind:
+        with WriteBehind() as behind:
             behind.submit(lambda: made.append(str(1 / 0)))
             if place == "the next call":
                 behind.submit(made.append, "next")
@@ -155,7 +155,7 @@ def test_a_failure_behind_can_be_seen() -> None:
     """An error in front is not replaced by one behind, which is seen without waiting for it."""
 
     def run() -> None:
-        with Behind() as behind:
+        with WriteBehind() as behind:
             behind.submit(lambda: [].remove(0))
             with suppress(ValueError):
                 behind.wait()

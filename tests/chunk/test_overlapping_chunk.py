@@ -12,7 +12,7 @@ import pytest
 import stylize_core.chunk.chunk
 import stylize_core.chunk.committing
 from stylize_core.chunk.chunk import run_chunk
-from stylize_core.chunk.context import Bench, Progress
+from stylize_core.chunk.context import Progress, RunContext
 from stylize_core.chunk.loading import Loaded, Loader
 from stylize_core.chunk.outcomes import Finished, outcome
 from stylize_core.engine.engine import Engine, Pair
@@ -106,7 +106,7 @@ def during(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[..., None]], N
 
 
 def test_loading_and_publishing_overlap_with_the_device(
-    chunk: Any, bench: Bench, seen: Seen, during: Callable[..., None]
+    chunk: Any, context: RunContext, seen: Seen, during: Callable[..., None]
 ) -> None:
     """While a batch is on the device, the next one is loaded, and the one before is encoded and committed."""
     overlapped: list[bool] = []
@@ -118,11 +118,11 @@ def test_loading_and_publishing_overlap_with_the_device(
             overlapped.extend(seen.wait(what, seed - 1) for what in ("encoded", "committed"))
 
     during(wait_for_the_others)
-    assert run_chunk(chunk, bench) == 4
+    assert run_chunk(chunk, context) == 4
     assert overlapped == [True] * 9
 
 
-def test_one_batch_is_loaded_ahead(chunk: Any, bench: Bench, seen: Seen, during: Callable[..., None]) -> None:
+def test_one_batch_is_loaded_ahead(chunk: Any, context: RunContext, seen: Seen, during: Callable[..., None]) -> None:
     """However long a batch takes, memory holds no more than the next one's tensors beside its own."""
     loaded = []
 
@@ -132,12 +132,12 @@ def test_one_batch_is_loaded_ahead(chunk: Any, bench: Bench, seen: Seen, during:
         loaded.append(seen.seeds("loaded"))
 
     during(look)
-    run_chunk(chunk, bench)
+    run_chunk(chunk, context)
     assert loaded == [[0, 1], [0, 1, 2], [0, 1, 2, 3], [0, 1, 2, 3]]
 
 
 def test_the_device_and_the_watcher_stay_on_the_calling_thread(
-    chunk: Any, bench: Bench, during: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+    chunk: Any, context: RunContext, during: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A device's context and a watcher's belong to a thread: batches, their sizes and progress keep to it."""
     threads: dict[str, set[int]] = defaultdict(set)
@@ -147,15 +147,15 @@ def test_the_device_and_the_watcher_stay_on_the_calling_thread(
         return result
 
     during(lambda *_: note("device"))
-    bench.on_progress = lambda progress: note("progress")
-    bench.should_stop = lambda: note("stop", False)
-    monkeypatch.setattr(bench.engine, "fit", lambda *_: note("size", Fit(jobs=1, recompute=False, bytes=0)))
-    run_chunk(chunk, bench)
+    context.on_progress = lambda progress: note("progress")
+    context.should_stop = lambda: note("stop", False)
+    monkeypatch.setattr(context.engine, "fit", lambda *_: note("size", Fit(jobs=1, recompute=False, bytes=0)))
+    run_chunk(chunk, context)
     assert threads == {what: {threading.get_ident()} for what in ("device", "progress", "stop", "size")}
 
 
 def test_a_failed_commit_stops_the_running_batch(
-    chunk: Any, bench: Bench, store: Any, seen: Seen, during: Callable[..., None]
+    chunk: Any, context: RunContext, store: Any, seen: Seen, during: Callable[..., None]
 ) -> None:
     """What cannot be committed is not computed to its end: the chunk ends with the store's error, not as stopped."""
     begun, stopped, gate = [], [], threading.Event()
@@ -173,16 +173,21 @@ def test_a_failed_commit_stops_the_running_batch(
                 time.sleep(0.001)
             stopped.append(should_stop())
 
-    bench.before_commit = refuse
+    context.before_commit = refuse
     during(wait_for_the_stop)
     with pytest.raises(StoreLocked):
-        run_chunk(chunk, bench)
+        run_chunk(chunk, context)
     assert (begun, stopped) == ([0, 1], [True])
     assert store.images == {}
 
 
 def test_a_store_that_takes_no_small_picture_ends_the_chunk(
-    plan: Callable[..., Any], manifests: Any, bench: Bench, store: Any, seen: Seen, monkeypatch: pytest.MonkeyPatch
+    plan: Callable[..., Any],
+    manifests: Any,
+    context: RunContext,
+    store: Any,
+    seen: Seen,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """An error of the store while a batch is loaded ahead is raised in that batch's turn; what is finished is kept."""
     rows = manifests.rows(4)
@@ -197,26 +202,31 @@ def test_a_store_that_takes_no_small_picture_ends_the_chunk(
 
     monkeypatch.setattr(Files, "publish", publish_or_fail)
     with pytest.raises(StoreFull):
-        run_chunk(chunk, bench)
+        run_chunk(chunk, context)
     assert store.seeds() == ["0", "1"]
-    assert len(bench.committed) == 2
+    assert len(context.committed) == 2
 
 
-def test_an_error_of_the_watcher_ends_the_chunk(chunk: Any, bench: Bench, store: Any, seen: Seen) -> None:
+def test_an_error_of_the_watcher_ends_the_chunk(chunk: Any, context: RunContext, store: Any, seen: Seen) -> None:
     """An error of nobody's making above leaves as it is, once the threads have ended."""
 
     def fail(progress: Progress) -> None:
         if progress.finished == (chunk.jobs[1].job_id,):
             raise ZeroDivisionError
 
-    bench.on_progress = fail
+    context.on_progress = fail
     with pytest.raises(ZeroDivisionError):
-        run_chunk(chunk, bench)
+        run_chunk(chunk, context)
     assert store.seeds() == ["0"]
 
 
 def test_a_stop_waits_for_what_is_being_encoded(
-    chunk: Any, bench: Bench, store: Any, seen: Seen, during: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+    chunk: Any,
+    context: RunContext,
+    store: Any,
+    seen: Seen,
+    during: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A batch that is finished and not yet encoded when the chunk is stopped is committed all the same."""
     monkeypatch.setattr(stylize_core.chunk.chunk, "COMMIT_SECONDS", 1000.0)
@@ -234,5 +244,5 @@ def test_a_stop_waits_for_what_is_being_encoded(
     monkeypatch.setattr(stylize_core.chunk.committing, "outcome", encode_late)
     during(stop)
     with pytest.raises(Stopped):
-        run_chunk(chunk, bench)
+        run_chunk(chunk, context)
     assert store.seeds() == ["0"]

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from stylize_core.engine.divergence_guard import Guard
+from stylize_core.engine.divergence_guard import DivergenceGuard
 
 NAN, INF = float("nan"), float("inf")
 
@@ -16,12 +16,12 @@ def flat(*values: float) -> Tensor:
     return torch.tensor(values, dtype=torch.float32)[:, None, None, None].expand(-1, 3, 2, 2).clone()
 
 
-def watch(*totals: Sequence[float]) -> tuple[Guard, list[Tensor]]:
+def watch(*totals: Sequence[float]) -> tuple[DivergenceGuard, list[Tensor]]:
     """A guard that saw totals by sample and step, and who was sent back at each step.
 
     At step k every sample's image is k, and its gradient -k.
     """
-    guard, backs = Guard(flat(*[0.0] * len(totals))), []
+    guard, backs = DivergenceGuard(flat(*[0.0] * len(totals))), []
     for step, column in enumerate(zip(*totals, strict=True)):
         image = flat(*[float(step)] * len(totals))
         backs.append(guard.check(step, image, torch.tensor(column), -image)[2])
@@ -79,26 +79,26 @@ def test_explosion(totals: list[float], sent_back: bool) -> None:
 
 def test_recovery_renews_the_patience() -> None:
     """Each new best lets a sample fail as often again."""
-    spell = [NAN] * Guard.PATIENCE
+    spell = [NAN] * DivergenceGuard.PATIENCE
     guard, _ = watch([5, *spell, 4, *spell, 3, *spell])
     assert guard.alive.all()
-    assert guard.best_step.item() == 2 * (Guard.PATIENCE + 1)
+    assert guard.best_step.item() == 2 * (DivergenceGuard.PATIENCE + 1)
 
 
 def test_a_sample_that_does_not_recover_is_given_up() -> None:
     """After one return more than its patience without a new best a sample is dead, whatever comes later."""
-    returns = [NAN] * Guard.PATIENCE
+    returns = [NAN] * DivergenceGuard.PATIENCE
     assert watch([5, 4, *returns, 5])[0].alive.all()
-    dead, backs = watch([5, 4, *returns, NAN, 1, 1], [5, 4, *[3] * (Guard.PATIENCE + 3)])
+    dead, backs = watch([5, 4, *returns, NAN, 1, 1], [5, 4, *[3] * (DivergenceGuard.PATIENCE + 3)])
     assert dead.alive.tolist() == [False, True]
     assert dead.best_step.tolist() == [1, 2]
-    assert dead.last_step.tolist() == [2 + Guard.PATIENCE, 4 + Guard.PATIENCE]
+    assert dead.last_step.tolist() == [2 + DivergenceGuard.PATIENCE, 4 + DivergenceGuard.PATIENCE]
     assert not torch.stack(backs)[:, 1].any()
 
 
 def test_a_dead_sample_rests_at_its_best() -> None:
     """From then on each step goes out from its best image and is no return; the others' are left alone."""
-    guard, _ = watch([5, *[NAN] * (Guard.PATIENCE + 1)], [5, *[4] * (Guard.PATIENCE + 1)])
+    guard, _ = watch([5, *[NAN] * (DivergenceGuard.PATIENCE + 1)], [5, *[4] * (DivergenceGuard.PATIENCE + 1)])
     image, gradient, back = guard.check(99, flat(9, 9), torch.tensor([1.0, 3.0]), flat(7, 7))
     assert torch.equal(image, flat(0, 9))
     assert torch.equal(gradient, flat(0, 7))

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from stylize_core.engine.divergence_guard import Guard
+from stylize_core.engine.divergence_guard import DivergenceGuard
 from stylize_core.engine.objective import Objective
 from stylize_core.engine.optimise import optimise
 from stylize_core.errors import Stopped
@@ -116,7 +116,7 @@ def test_a_start_beside_the_minimum_is_done(optimiser: str, style_weight: float)
     settings = settings_of(optimiser, style_weight=style_weight, steps=60)
     (found,) = optimise(objective_of(Mirror(), settings), picture(1, 1), [settings])
     assert not found.diverged
-    assert found.losses[-1, 0] <= Guard.EXPLOSION * found.losses[0, 0]
+    assert found.losses[-1, 0] <= DivergenceGuard.EXPLOSION * found.losses[0, 0]
 
 
 @OPTIMISERS
@@ -129,7 +129,7 @@ def test_recovers_from_nan(optimiser: str) -> None:
     assert not found.diverged
     assert found.steps == 60
     assert totals[-1] < 0.5 * totals[3]
-    assert totals[21:].max() <= Guard.EXPLOSION * totals[:21].nan_to_num(torch.inf).min()
+    assert totals[21:].max() <= DivergenceGuard.EXPLOSION * totals[:21].nan_to_num(torch.inf).min()
 
 
 @OPTIMISERS
@@ -187,7 +187,7 @@ def test_a_hopeless_sample_ends_diverged_with_its_best_image(optimiser: str) -> 
     calm = optimise(objective_of(Mirror(), *settings), picture(3, 3), settings)
     short = optimise(objective_of(Mirror(), *settings), picture(3, 3), [settings_of(optimiser, steps=2)] * 3)
     assert [sample.diverged for sample in found] == [False, True, False]
-    assert found[1].steps == 3 + Guard.PATIENCE == len(found[1].losses) - 1
+    assert found[1].steps == 3 + DivergenceGuard.PATIENCE == len(found[1].losses) - 1
     assert sorted(found[1].snapshots) == [10, 20]
     assert found[1].best_step == 2
     assert torch.equal(found[1].image, short[1].image)
@@ -206,7 +206,7 @@ def test_a_hopeless_batch_ends_early() -> None:
     late = Mirror(lambda evaluation, features: features * (NAN if evaluation >= 3 else 1))
     (found,) = optimise(objective_of(late, settings), picture(1, 3), [settings])
     assert found.diverged
-    assert late.evaluations <= 3 + Guard.PATIENCE + 25 + 1
+    assert late.evaluations <= 3 + DivergenceGuard.PATIENCE + 25 + 1
     dead = Mirror(at(0))
     (found,) = optimise(objective_of(dead, settings), picture(1, 3), [settings])
     assert found.diverged

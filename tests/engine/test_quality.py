@@ -22,8 +22,8 @@ from stylize_core.engine.losses import gram, style_loss
 from stylize_core.engine.quality import (
     GRAM_EDGE,
     GRAM_LAYERS,
-    Judge,
     Quality,
+    QualityMetrics,
     gram_distance,
     histogram,
     histogram_distance,
@@ -155,7 +155,7 @@ def test_the_gram_figure_is_the_style_term_in_other_words(builtin: Weights) -> N
         (style_loss(of_image[name], a, "mean") / style_loss(torch.zeros_like(a), a, "mean")).sqrt().item()
         for name, a in of_style.items()
     ]
-    found = Judge(builtin, CPU).judge(image.mul(255).to(torch.uint8), image, style, "style")
+    found = QualityMetrics(builtin, CPU).judge(image.mul(255).to(torch.uint8), image, style, "style")
     assert len(ratios) == 5
     assert found.gram == pytest.approx(np.mean(ratios), rel=1e-4)
 
@@ -166,7 +166,7 @@ def _mean_gram(_: str, features: Tensor) -> Tensor:
 
 def test_the_style_itself_is_nearest(builtin: Weights) -> None:
     """A result that is the style has distance 0 to it; one that is the content has structure 1."""
-    judge, content, style = Judge(builtin, CPU), picture(6), picture(7)
+    judge, content, style = QualityMetrics(builtin, CPU), picture(6), picture(7)
     as_style = judge.judge((style * 255).round().to(torch.uint8), content, style, "style")
     as_content = judge.judge((content * 255).round().to(torch.uint8), content, style, "style")
     assert as_style.gram == pytest.approx(0, abs=1e-6)
@@ -188,7 +188,7 @@ def test_results_of_several_sizes_can_be_compared(builtin: Weights) -> None:
     figures = []
     for edge in (GRAM_EDGE, 384):
         image, style = photograph("astronaut.png", edge), photograph("brick.png", edge)
-        found = Judge(builtin, CPU).judge((image * 255).round().to(torch.uint8), image, style, "style")
+        found = QualityMetrics(builtin, CPU).judge((image * 255).round().to(torch.uint8), image, style, "style")
         figures.append(found.gram)
     assert figures[0] == pytest.approx(figures[1], rel=0.02)
 
@@ -206,7 +206,7 @@ def test_an_edge_too_short_for_a_figure_leaves_it_out(
 ) -> None:
     """No window of 11 pixels fits, or the deepest layer has no position: no figure, and the others are there."""
     image = picture(1, height, 40)
-    found = Judge(builtin, CPU).judge((image * 255).to(torch.uint8), image, picture(2), "style")
+    found = QualityMetrics(builtin, CPU).judge((image * 255).to(torch.uint8), image, picture(2), "style")
     assert (found.ssim is not None, found.colour is not None, found.gram is not None) == (has_ssim, True, has_gram)
 
 
@@ -214,7 +214,7 @@ def test_weights_that_end_early_have_fewer_layers(builtin: Weights) -> None:
     """The Gram figure takes the layers that there are."""
     tensors = {name: builtin.tensors[name] for name in ("features.0.weight", "features.0.bias")}
     short = replace(builtin, tensors=tensors, reach=("conv1_1",))
-    found = Judge(short, CPU).judge((picture(1) * 255).to(torch.uint8), picture(1), picture(2), "style")
+    found = QualityMetrics(short, CPU).judge((picture(1) * 255).to(torch.uint8), picture(1), picture(2), "style")
     assert 0 < (found.gram or 0) < 2
 
 
@@ -229,7 +229,7 @@ def test_results_carry_their_quality(builtin: Weights, pairs: list[Pair]) -> Non
     """What the engine returns has the figures of exactly that image."""
     engine = Engine(builtin, device=CPU, precision="float32")
     for pair, result in zip(pairs, engine.optimise(pairs), strict=True):
-        again = Judge(builtin, CPU).judge(result.image, pair.content, pair.style, "another name")
+        again = QualityMetrics(builtin, CPU).judge(result.image, pair.content, pair.style, "another name")
         assert result.quality == again
         assert None not in (again.ssim, again.colour, again.gram)
 
@@ -246,7 +246,7 @@ def test_a_style_is_looked_at_once(builtin: Weights, pairs: list[Pair], monkeypa
     """Of jobs that share a style, until it is forgotten: one pass for each result, and one for the style."""
     passes: list[tuple[int, ...]] = []
     forward = quality.Vgg19.forward
-    judge = Judge(builtin, CPU)
+    judge = QualityMetrics(builtin, CPU)
 
     def counted(self: quality.Vgg19, image: Tensor, *arguments: object) -> dict[str, Tensor]:
         passes.append(tuple(image.shape))

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 from stylize_flows.cli import main
 
-from stylize_core.export.export import Exported, Watch
+from stylize_core.export.export import Exported, ExportWatch
 from stylize_core.export.export import export as make_export
 from stylize_core.export.formats import FormatName
 from stylize_core.export.shards import ShardSize
@@ -159,7 +159,7 @@ def exported(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[
 
 
 def to_folder(
-    store: Path, folder: Path, format: FormatName, *, images: int = 3, run: str = "", watch: Watch | None = None
+    store: Path, folder: Path, format: FormatName, *, images: int = 3, run: str = "", watch: ExportWatch | None = None
 ) -> Exported:
     """Exports a run, the newest unless given."""
     files, output = open_store(str(store), create=False), Files(str(folder))

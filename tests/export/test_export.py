@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from stylize_core.errors import Stopped, StoreError, UsageError
-from stylize_core.export.export import Watch
+from stylize_core.export.export import ExportWatch
 from stylize_core.store.compact import compact
 from stylize_core.store.store import open_store
 
@@ -108,7 +108,7 @@ def test_stopped_and_gone_on_with(
 
         out = tmp_path / f"out-{limit}"
         with pytest.raises(Stopped):
-            export(made, out, format, watch=Watch(should_stop=should_stop))
+            export(made, out, format, watch=ExportWatch(should_stop=should_stop))
         assert json.loads((out / "export.json").read_text())["complete"] is False
         assert not (out / "README.md").exists()
         (out / "train-000000.tar.tmp-0123456789ab").write_bytes(b"half")  # as a kill leaves it

@@ -37,7 +37,7 @@ def test_missing_file(files: Files) -> None:
 
 
 def test_list_is_sorted_and_recursive(files: Files) -> None:
-    """Listing gives every file below a folder by path; without recursion only those right in it; none where missing."""
+    """A listing has every file below a folder by path; without recursion only those right in it; none where missing."""
     for path in ("f/b", "f/a/z", "f/c", "g/x"):
         files.publish(path, b"")
     assert [entry.path for entry in files.list("f")] == ["f/a/z", "f/b", "f/c"]

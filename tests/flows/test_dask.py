@@ -19,7 +19,7 @@ import dask
 import pytest
 from distributed import Client, LocalCluster
 from stylize_flows.dask_runner.cluster import DEVICE, SETTINGS
-from stylize_flows.dask_runner.worker import Post, compute, release
+from stylize_flows.dask_runner.worker import RunTicket, compute, release
 
 from stylize_core.engine.weights import load_weights
 from stylize_core.store.holder import newest_holder
@@ -234,7 +234,7 @@ def test_the_same_chunk_twice_at_once(
     with Lease.acquire(files), Client(cluster) as client:
         holder = newest_holder(files)
         assert holder
-        post = Post(
+        post = RunTicket(
             run="run",
             store=files.uri,
             lease=holder,

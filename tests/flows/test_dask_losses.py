@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("prefect_dask")
 
 from stylize_flows.dask_runner.cluster import _specifications
-from stylize_flows.dask_runner.lost_workers import Piece, committed
+from stylize_flows.dask_runner.lost_workers import ChunkPart, committed
 from stylize_flows.stylize_manifest import _fan_out
 
 from stylize_core.errors import UsageError
@@ -19,17 +19,17 @@ from stylize_core.options import Options
 
 
 @pytest.fixture
-def piece(plan: Callable[..., Any], manifests: Any) -> Piece:
+def piece(plan: Callable[..., Any], manifests: Any) -> ChunkPart:
     """A piece of four jobs."""
     (chunk,) = plan(manifests.rows(4)).chunks
-    return Piece(chunk=chunk)
+    return ChunkPart(chunk=chunk)
 
 
-def _ids(pieces: list[Piece]) -> list[list[str]]:
+def _ids(pieces: list[ChunkPart]) -> list[list[str]]:
     return [[job.job_id for job in piece.chunk.jobs] for piece in pieces]
 
 
-def test_halves(piece: Piece) -> None:
+def test_halves(piece: ChunkPart) -> None:
     """A piece that was begun comes back in halves, without what is committed."""
     ((a, b, c, d),) = _ids([piece])
     assert _ids(piece.after_loss(set(), is_begun=True)) == [[a, b], [c, d]]
@@ -38,7 +38,7 @@ def test_halves(piece: Piece) -> None:
     assert piece.after_loss({a, b, c, d}, is_begun=True) == []
 
 
-def test_innocents(piece: Piece) -> None:
+def test_innocents(piece: ChunkPart) -> None:
     """A piece that only waited on a dead worker comes back whole, as often as it takes, and is not to blame."""
     for _ in range(5):
         (back,) = piece.after_loss(set(), is_begun=False)
@@ -46,7 +46,7 @@ def test_innocents(piece: Piece) -> None:
     assert piece.error is None
 
 
-def test_the_one_to_blame(piece: Piece) -> None:
+def test_the_one_to_blame(piece: ChunkPart) -> None:
     """A job that lost its worker twice while it was alone on it is given up; the deaths of others do not count."""
     half, _ = piece.after_loss(set(), is_begun=True)
     alone, _ = half.after_loss(set(), is_begun=True)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from stylize_core.presets import PRESETS
-from stylize_core.settings import SPECS
+from stylize_core.settings import SETTING_FIELDS
 
 
 def test_list(stylize: Callable[..., Any]) -> None:
@@ -21,6 +21,6 @@ def test_one_preset(name: str, stylize: Callable[..., Any]) -> None:
     out = stylize("presets", name).out
     assert out.startswith(f"{name}: {PRESETS[name].summary}\n")
     lines = {line.split()[0]: line for line in out.splitlines()[2:] if not line.startswith(" ")}
-    assert list(lines) == [spec.name for spec in SPECS]
-    for setting in SPECS:
+    assert list(lines) == [spec.name for spec in SETTING_FIELDS]
+    for setting in SETTING_FIELDS:
         assert PRESETS[name].origin(setting.name) in lines[setting.name].split()

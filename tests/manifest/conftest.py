@@ -11,7 +11,7 @@ from stylize_core.manifest.manifest import Manifest, RejectedRow
 from stylize_core.manifest.problems import Problem
 from stylize_core.manifest.row import Row
 from stylize_core.presets import PRESETS, resolve
-from stylize_core.settings import LAYERS, SPECS, Layers, Settings, Spec
+from stylize_core.settings import LAYERS, SETTING_FIELDS, Layers, SettingField, Settings
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def _layers() -> st.SearchStrategy[Layers]:
     return st.one_of(equal, weighted).map(lambda pairs: tuple(sorted(pairs, key=lambda pair: LAYERS.index(pair[0]))))
 
 
-def _values(spec: Spec) -> st.SearchStrategy[object]:
+def _values(spec: SettingField) -> st.SearchStrategy[object]:
     if spec.choices:
         return st.sampled_from(spec.choices)
     if spec.type == Layers:
@@ -62,6 +62,6 @@ def _values(spec: Spec) -> st.SearchStrategy[object]:
 @pytest.fixture(scope="session")
 def any_settings() -> st.SearchStrategy[Settings]:
     """Any allowed settings, each value over its whole range."""
-    values = st.fixed_dictionaries({spec.name: _values(spec) for spec in SPECS})
+    values = st.fixed_dictionaries({spec.name: _values(spec) for spec in SETTING_FIELDS})
     fitting = values.filter(lambda given: not (given["alpha"] == "keep" and given["format"] == "jpeg"))
     return st.tuples(st.sampled_from(sorted(PRESETS)), fitting).map(lambda pair: resolve(*pair))

@@ -4,7 +4,7 @@ import pytest
 
 from stylize_core.errors import UsageError
 from stylize_core.manifest.columns import BEGIN, END, column_dictionary, with_column_dictionary
-from stylize_core.settings import SPECS
+from stylize_core.settings import SETTING_FIELDS
 
 README = Path(__file__).parents[2] / "manifests" / "README.md"
 
@@ -20,7 +20,7 @@ def test_every_column_has_a_line() -> None:
     """A table of four columns, a line for each column of a manifest."""
     lines = column_dictionary().splitlines()
     names = [line.split("`")[1] for line in lines[2:]]
-    assert names == ["content", "style", "id", "preset", "init", *(spec.name for spec in SPECS), "x_..."]
+    assert names == ["content", "style", "id", "preset", "init", *(spec.name for spec in SETTING_FIELDS), "x_..."]
     assert {line.replace(r"\|", "").count("|") for line in lines} == {5}
 
 

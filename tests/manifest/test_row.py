@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from stylize_core.manifest.raw_row import RawRow
 from stylize_core.manifest.row import Row, SettingsModel, validate_row
 from stylize_core.presets import PRESETS, resolve
-from stylize_core.settings import SPECS
+from stylize_core.settings import SETTING_FIELDS
 
 
 def validate(**cells: str) -> tuple[Row | None, list[str]]:
@@ -31,7 +31,7 @@ def accepted(**cells: str) -> Row:
 
 def test_every_setting_is_a_column_of_the_model() -> None:
     """The model of a row's settings is derived from them."""
-    assert {"preset", *(s.name for s in SPECS)} == set(SettingsModel.model_fields)
+    assert {"preset", *(s.name for s in SETTING_FIELDS)} == set(SettingsModel.model_fields)
 
 
 def test_empty_cells_take_the_presets_values() -> None:

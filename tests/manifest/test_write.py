@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from stylize_core.errors import UsageError
 from stylize_core.manifest.write import row_from_settings, write_manifest
 from stylize_core.presets import resolve
-from stylize_core.settings import SPECS, Settings
+from stylize_core.settings import SETTING_FIELDS, Settings
 
 _PATHS = st.text(string.ascii_letters + string.digits + " ._-=+@,;'\"\n\té漢/", min_size=1, max_size=30).filter(
     lambda path: path == path.rstrip() and not path.endswith("/")
@@ -80,8 +80,8 @@ def test_settings_come_back_exactly(
 def test_a_row_from_settings_names_every_setting() -> None:
     """Nothing is left to a preset that may change."""
     row = row_from_settings("c", "s", None, resolve("keras", {}))
-    assert set(row) == {"content", "style", "init", *(spec.name for spec in SPECS)}
-    assert all(row[spec.name] for spec in SPECS)
+    assert set(row) == {"content", "style", "init", *(spec.name for spec in SETTING_FIELDS)}
+    assert all(row[spec.name] for spec in SETTING_FIELDS)
 
 
 @given(cells=st.lists(st.dictionaries(st.sampled_from(["x_a", "x_b", "x_c"]), st.text(string.printable)), min_size=1))

@@ -10,7 +10,7 @@ import stylize_core.plan.input_scan
 from stylize_core.errors import ImageUnknown, InputMissing, Stopped
 from stylize_core.files.inputs import read_input, stat_input
 from stylize_core.job import Source
-from stylize_core.plan.input_scan import Sources
+from stylize_core.plan.input_scan import InputScan
 from stylize_core.store.fingerprints import Fingerprints
 
 
@@ -35,13 +35,13 @@ def test_each_input_is_looked_at_once(pictures: Path, calls: Counter[str]) -> No
     """However often a manifest names it, in one batch or in several; a later plan reads nothing."""
     one, two = f"{pictures}/content-0.png", f"{pictures}/content-1.png"
     known = Fingerprints()
-    with Sources(known) as sources:
+    with InputScan(known) as sources:
         found = sources.find([one, one]) | sources.find([two, one])
     assert calls == dict.fromkeys(["stat content-0.png", "read content-0.png"], 1) | dict.fromkeys(
         ["stat content-1.png", "read content-1.png"], 1
     )
     calls.clear()
-    with Sources(known) as sources:
+    with InputScan(known) as sources:
         assert sources.find([two, one]) == found
     assert calls == {"stat content-0.png": 1, "stat content-1.png": 1}
 
@@ -50,7 +50,7 @@ def test_more_inputs_than_are_kept(pictures: Path, calls: Counter[str], monkeypa
     """Of very many inputs the oldest is looked at again, and not read again; one in use is kept."""
     monkeypatch.setattr(stylize_core.plan.input_scan, "KEPT", 2)
     names = [f"{pictures}/content-{number}.png" for number in range(4)]
-    with Sources(Fingerprints()) as sources:
+    with InputScan(Fingerprints()) as sources:
         for name in (names[0], names[1], names[0], names[2], names[0], names[1]):
             assert sources.find([name])[name].uri == name
         assert list(sources.find(names)) == names or set(sources.find(names)) == set(names)
@@ -64,7 +64,7 @@ def test_faults_are_found_beside_sound_files(pictures: Path, tmp_path: Path) -> 
     broken, missing, sound = tmp_path / "b.png", tmp_path / "m.png", pictures / "style-0.png"
     broken.write_bytes(b"no image")
     known = Fingerprints()
-    with Sources(known) as sources:
+    with InputScan(known) as sources:
         found = sources.find([str(broken), str(missing), str(sound)])
     assert isinstance(found[str(broken)], ImageUnknown)
     assert isinstance(found[str(missing)], InputMissing)
@@ -74,6 +74,6 @@ def test_faults_are_found_beside_sound_files(pictures: Path, tmp_path: Path) -> 
 
 def test_it_stops(pictures: Path, calls: Counter[str]) -> None:
     """When asked to, it looks at no further inputs."""
-    with pytest.raises(Stopped), Sources(Fingerprints(), lambda: True) as sources:
+    with pytest.raises(Stopped), InputScan(Fingerprints(), lambda: True) as sources:
         sources.find([f"{pictures}/content-0.png"])
     assert not any(call.startswith("read") for call in calls)

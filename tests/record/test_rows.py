@@ -15,7 +15,7 @@ from stylize_core.files.files import Files
 from stylize_core.manifest.manifest import Manifest
 from stylize_core.manifest.row import Row
 from stylize_core.record import rows as joined
-from stylize_core.record.failed import harmless
+from stylize_core.record.failed import escape_formula
 from stylize_core.record.publish import publish_rows
 from stylize_core.record.rows import collect_rows, latest_run, read_rows
 from stylize_core.store import layout
@@ -132,19 +132,19 @@ def test_failed_csv_of_failed_csv_has_one_reason(builder, run):
 @pytest.mark.parametrize("cell", ["=1+1", "+A1", "@SUM(A1)", "-2+3+cmd|' /C calc'!A0", "\t=1", "\r=1"])
 def test_formulas_are_defused(cell):
     """A spreadsheet shows the cell's text instead of running it."""
-    assert harmless(cell) == f"'{cell}"
+    assert escape_formula(cell) == f"'{cell}"
 
 
 @pytest.mark.parametrize("cell", ["-1.5", "-1e-06", "-a/b_1.jpg", "1e+06", "a=b", ""])
 def test_harmless_cells_stay_as_they_are(cell):
     """Negative numbers and ids are no formulas."""
-    assert harmless(cell) == cell
+    assert escape_formula(cell) == cell
 
 
 @given(st.text())
 def test_defusing_once_is_enough(cell):
     """A defused cell is not defused again."""
-    assert harmless(harmless(cell)) == harmless(cell)
+    assert escape_formula(escape_formula(cell)) == escape_formula(cell)
 
 
 def test_the_latest_run_is_found(stores, run):

@@ -7,7 +7,7 @@ import pytest
 from stylize_core.record import selection
 from stylize_core.record.read_run import read_record
 from stylize_core.record.selection import FAILED, RANKED, draw, select
-from stylize_core.record.table import read_listing
+from stylize_core.record.table import read_run_table
 
 
 def _jobs(count, **columns):
@@ -99,6 +99,8 @@ def test_wanted_jobs_are_drawn(stores, run, monkeypatch):
     """Whatever is drawn of a large run, jobs that are asked for are among them, in the manifest's order."""
     monkeypatch.setattr(selection, "DRAWN", 80)
     order = [job.job_id for job in read_record(stores(210), run, ()).jobs]
-    left = sorted({line["job_id"] for line in read_listing(stores(210), run).rows.to_dict("records")} - set(order))[:3]
+    left = sorted({line["job_id"] for line in read_run_table(stores(210), run).rows.to_dict("records")} - set(order))[
+        :3
+    ]
     jobs = [job.job_id for job in read_record(stores(210), run, left).jobs]
     assert set(jobs) == {*order, *left}

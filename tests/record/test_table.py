@@ -13,7 +13,7 @@ from stylize_core.presets import resolve
 from stylize_core.record import table as record_table
 from stylize_core.record.read_run import read_record
 from stylize_core.record.rows import collect_rows, read_plan
-from stylize_core.record.table import read_listing
+from stylize_core.record.table import read_run_table
 from stylize_core.report import packing
 from stylize_core.report.packed_rows import table
 from stylize_core.store.records import ROWS
@@ -22,7 +22,7 @@ from stylize_core.store.records import ROWS
 @pytest.fixture(scope="module")
 def rows(stores, run):
     """The rows of the run of 12."""
-    return read_listing(stores(12), run).rows
+    return read_run_table(stores(12), run).rows
 
 
 def _word(column, place):
@@ -61,14 +61,14 @@ def test_large_seeds_stay_exact(builder, run):
     """2**63 - 1 beside a rejected row's empty cell is no float."""
     builder.row(builder.source("content", 1), builder.source("style", 1), seed=2**63 - 1)
     builder.rejected("input_missing", "there is no file")
-    found = read_listing(builder.publish(), run).rows
+    found = read_run_table(builder.publish(), run).rows
     assert found["seed"][0] == 2**63 - 1
     assert _word(table(found.assign(falling=0.0))["settings"]["seed"], 0) == str(2**63 - 1)
 
 
 def test_jobs_are_the_finished_ones_once(stores, run, rows):
     """Equal rows are one job; rejected and stopped rows are none."""
-    jobs = read_listing(stores(12), run).jobs()
+    jobs = read_run_table(stores(12), run).jobs()
     assert jobs["job_id"].tolist() == [job.job_id for job in read_record(stores(12), run).finished]
     assert jobs["row"].tolist() == [1, 2, 3, 4, 5, 6, 8, 9, 10]
 
@@ -77,14 +77,14 @@ def test_jobs_are_the_finished_ones_once(stores, run, rows):
 def test_parts_of_the_plan_make_the_same_listing(stores, run, rows, monkeypatch, lines):
     """It does not matter how many lines are read at once."""
     monkeypatch.setattr("stylize_core.record.rows.LINES", lines)
-    found = read_listing(stores(12), run).rows
+    found = read_run_table(stores(12), run).rows
     pd.testing.assert_frame_equal(found.astype("object"), rows.astype("object"))
 
 
 def test_rows_of_a_huge_run_lie_evenly(stores, run, monkeypatch):
     """Of 210 rows, 8 with both ends."""
     monkeypatch.setattr(record_table, "LISTED", 8)
-    found = read_listing(stores(210), run)
+    found = read_run_table(stores(210), run)
     assert found.total == 210
     assert found.rows["row"].tolist() == [1, 31, 61, 91, 120, 150, 180, 210]
 
@@ -110,7 +110,7 @@ def test_a_column_that_is_the_same_everywhere_is_one_code(builder, run):
     """It takes no room by row."""
     for seed in range(3):
         builder.row(builder.source("content", 1), builder.source("style", 1), seed=seed)
-    made = table(read_listing(builder.publish(), run).rows.assign(falling=None))
+    made = table(read_run_table(builder.publish(), run).rows.assign(falling=None))
     assert made["settings"]["form"] == {"words": ["mean"], "codes": 0}
     assert made["settings"]["seed"] == {"words": ["0", "1", "2"], "codes": [0, 1, 2]}
     assert made["settings"]["style_size"]["codes"] == 0
@@ -120,7 +120,7 @@ def test_settings_are_written_exactly(builder, run):
     """A number that six digits do not hold keeps all of them: the manifest's line asks for the same job."""
     weight = 123456.789
     builder.row(builder.source("content", 1), builder.source("style", 1), style_weight=weight)
-    made = table(read_listing(builder.publish(), run).rows.assign(falling=None))
+    made = table(read_run_table(builder.publish(), run).rows.assign(falling=None))
     assert float(_word(made["settings"]["style_weight"], 0)) == weight
     assert made["presets"]["default"]["tv_weight"] == _word(made["settings"]["tv_weight"], 0)
 

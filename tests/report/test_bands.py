@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as shapes
 from stylize_core.record import term_curves
 from stylize_core.record.comparable import axes, comparable_sets, parts, splits
 from stylize_core.record.read_run import read_record
-from stylize_core.record.table import read_listing
+from stylize_core.record.table import read_run_table
 from stylize_core.record.term_curves import read_term_curves
 from stylize_core.record.variation import axes as axes_of_jobs
 from stylize_core.report.bands import QUANTILES, histogram, quantiles, spread
@@ -18,7 +18,7 @@ from stylize_core.store.records import TERMS
 
 
 def _read(files, run):
-    jobs = read_listing(files, run).jobs()
+    jobs = read_run_table(files, run).jobs()
     return jobs, read_term_curves(files, jobs)
 
 

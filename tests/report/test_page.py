@@ -13,7 +13,7 @@ from stylize_core.record import selection
 from stylize_core.record import table as record_table
 from stylize_core.record.publish import publish_rows
 from stylize_core.record.read_run import read_record
-from stylize_core.record.thumbnails import Pictures
+from stylize_core.record.thumbnails import Thumbnails
 from stylize_core.record.variation import axes
 from stylize_core.report import packed_rows
 from stylize_core.report.album import Album
@@ -247,7 +247,7 @@ def test_pictures_share_their_room(stores, run):
 def test_cards_tell_jobs_apart(stores, run):
     """The settings that vary are on the card, the others are not; equal rows share one card."""
     jobs = read_record(stores(12), run).finished
-    cards = [*make_cards(jobs, axes(jobs), Album(Pictures(stores(12)))).values()]
+    cards = [*make_cards(jobs, axes(jobs), Album(Thumbnails(stores(12)))).values()]
     assert cards[6].facts == {"style_weight": "100000", "seed": "0"}
     assert cards[6].job.label == "faint"
     assert cards[0].job.rows == (1, 7)
@@ -257,7 +257,7 @@ def test_cards_tell_jobs_apart(stores, run):
 def test_a_picture_is_embedded_once(stores, run):
     """The same input of two jobs is one picture; what the page shows nowhere goes into its data."""
     first, second = read_record(stores(12), run).finished[:2]
-    album = Album(Pictures(stores(12)))
+    album = Album(Thumbnails(stores(12)))
     cards = make_cards([first, second], [], album)
     contents = [cards[job.job_id].steps[0] for job in (first, second)]
     assert contents[0].key == contents[1].key

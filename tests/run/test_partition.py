@@ -38,8 +38,8 @@ def run(options: Options) -> Iterator[Run]:
 def _compute(options: Options, partition: Partition) -> set[str]:
     with open_partition(options, partition) as (work, _):
         for chunk in work.chunks:
-            run_chunk(chunk, work.bench)
-        return work.bench.committed
+            run_chunk(chunk, work.context)
+        return work.context.committed
 
 
 def test_parts(run: Run) -> None:
@@ -54,17 +54,17 @@ def test_chunks_come_through_the_store(run: Run) -> None:
     """What is published is read again: numbers, jobs with all they hold, and attempts."""
     part = run.chunks.parts(3)[1]
     partition = publish_partition(run, 2, part)
-    assert list(read_partition(run.bench.files, partition)) == list(part)
+    assert list(read_partition(run.context.files, partition)) == list(part)
 
 
 def test_a_partition_computes_for_its_run(options: Options, run: Run, store: Any) -> None:
     """Its commits are the run's; the run sees each of them once, ends as if it had made them, and has the lease."""
-    follower = CommitFollower(run.bench.files, run.name)
+    follower = CommitFollower(run.context.files, run.name)
     for number, part in enumerate(run.chunks.parts(3), 1):
         committed = _compute(options, publish_partition(run, number, part))
         assert follower.look() == dict.fromkeys(committed, "done")
         assert follower.look() == {}
-    run.bench.before_commit()
+    run.context.before_commit()
     run.finish()
     assert run.outcome["done"] == 5
     assert set(store.lines["run"]) == {run.name}
@@ -75,9 +75,9 @@ def test_under_the_lease_of_another(options: Options, run: Run) -> None:
     """A partition whose run has lost the store begins nothing, and commits nothing that it had begun."""
     partition = publish_partition(run, 1, run.chunks)
     with open_partition(options, partition) as (work, _):
-        run.bench.files.publish("lease/00000002.json", Holder.here(2).to_json())
+        run.context.files.publish("lease/00000002.json", Holder.here(2).to_json())
         with pytest.raises(StoreLocked, match="another run is writing"):
-            run_chunk(work.chunks[0], work.bench)
+            run_chunk(work.chunks[0], work.context)
     with pytest.raises(StoreLocked, match="is over"):
         _compute(options, partition)
 
@@ -90,11 +90,11 @@ def test_after_its_run(options: Options) -> None:
         opened = open_partition(options, partition)
         work, _ = opened.__enter__()
     with pytest.raises(StoreLocked, match="the run that held this store is over"):
-        run_chunk(work.chunks[0], work.bench)
+        run_chunk(work.chunks[0], work.context)
     opened.__exit__(None, None, None)
     with pytest.raises(StoreLocked, match="is over"):
         _compute(options, partition)
-    assert run.bench.files.list("results") == []
+    assert run.context.files.list("results") == []
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def _run(options: Options) -> Any:
     with open_run(options) as run:
         run.prepare()
         for chunk in run.chunks:
-            run_chunk(chunk, run.bench)
+            run_chunk(chunk, run.context)
         run.finish()
     return run
 
@@ -171,7 +171,7 @@ def test_a_lost_lease_stops_the_commits(options: Callable[..., Options], manifes
         taken = json.loads(lease.read_text()) | {"n": 2, "token": "another"}
         (store.folder / "lease" / "00000002.json").write_text(json.dumps(taken))
         with pytest.raises(StoreLocked):
-            run_chunk(run.chunks[0], run.bench)
+            run_chunk(run.chunks[0], run.context)
     assert store.images == {}
 
 

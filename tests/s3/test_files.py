@@ -53,7 +53,7 @@ def test_what_others_do_is_seen_at_once(files: Files, put: Callable[[str, bytes]
 
 
 def test_a_name_that_begins_alike_is_another(files: Files) -> None:
-    """Listing a folder gives nothing of one whose name merely begins with its name."""
+    """RunTable a folder gives nothing of one whose name merely begins with its name."""
     for path in ("a/x", "ab/x", "a.txt"):
         files.publish(path, b"")
     assert [entry.path for entry in files.list("a")] == ["a/x"]

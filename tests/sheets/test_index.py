@@ -7,7 +7,7 @@ import pytest
 
 from stylize_core.record import selection
 from stylize_core.record.read_run import read_record
-from stylize_core.record.thumbnails import Pictures
+from stylize_core.record.thumbnails import Thumbnails
 from stylize_core.sheets import jobs as sheet_jobs
 from stylize_core.sheets.sheets import Limits, write_sheets
 from stylize_core.store import layout
@@ -15,7 +15,7 @@ from stylize_core.store import layout
 
 def _index(files, run, limits=None):
     record = read_record(files, run)
-    write_sheets(files, record, Pictures(files), *([limits] if limits else []))
+    write_sheets(files, record, Thumbnails(files), *([limits] if limits else []))
     return files.read(layout.run(run, "contact-sheets/index.html")).decode()
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from stylize_core.files.files import Files
 from stylize_core.record.run_record import InputRecord
-from stylize_core.record.thumbnails import Pictures
+from stylize_core.record.thumbnails import Thumbnails
 from stylize_core.sheets import brief
 from stylize_core.sheets.canvas import PAGE_LIMIT
 from stylize_core.sheets.grids import Tile
@@ -54,7 +54,7 @@ def _names_of(sheets):
 
 
 def _sheets(tmp_path, jobs):
-    return sheets_of(jobs, [], Pictures(Files(str(tmp_path))))
+    return sheets_of(jobs, [], Thumbnails(Files(str(tmp_path))))
 
 
 def test_sections_by_style_and_by_content():

@@ -10,7 +10,7 @@ from stylize_core.errors import UsageError
 from stylize_core.files.files import Files
 from stylize_core.record.read_run import read_record
 from stylize_core.record.run_record import snapshots
-from stylize_core.record.thumbnails import Pictures
+from stylize_core.record.thumbnails import Thumbnails
 from stylize_core.sheets.canvas import ALARM, PAGE_BYTES, PAGE_LIMIT, PAPER, Box, Canvas
 from stylize_core.sheets.grid_page import draw_grid, frame_grid, split_grid
 from stylize_core.sheets.grids import Grid, Tile
@@ -41,7 +41,7 @@ def _large_grid(rows, columns):
 def test_every_sheet_is_a_picture_within_the_limit(stores, run, rows, names):
     """Matrix, sweeps and strips, each page a JPEG that every viewer opens."""
     files = stores(rows)
-    pages = write_sheets(files, read_record(files, run), Pictures(files)).files
+    pages = write_sheets(files, read_record(files, run), Thumbnails(files)).files
     assert [sheet.name for sheet in pages] == [f"contact-sheets/{name}" for name in names]
     for sheet in pages:
         image = _open_sheet(files, run, sheet.name)
@@ -75,7 +75,7 @@ def test_missing_pictures_and_jobs_leave_their_place(tmp_path):
     failed = Tile(caption="job", mark="image_truncated")
     grid = Grid(title="t", note="n", columns=tiles, rows=((tiles[0],),), cells={(0, 0): failed})
     frame = frame_grid(grid, (128, 128))
-    image = draw_grid(grid, frame, Pictures(Files(str(tmp_path)))).image
+    image = draw_grid(grid, frame, Thumbnails(Files(str(tmp_path)))).image
     marked, empty = frame.box(0, 0), frame.box(0, 1)
     assert image.getpixel((marked.x + 2, marked.y + 2)) == (251, 236, 235)
     assert image.getpixel((empty.x + 2, empty.y + 2)) == (241, 241, 236)
@@ -120,7 +120,7 @@ def test_strips_of_many_jobs_fill_several_pages(stores, run):
     """Each finished job has its strip, on pages within the limit."""
     files = stores(210)
     jobs = read_record(files, run).finished
-    pages = strip_pages(jobs, (256, 256), "All jobs", Pictures(files))
+    pages = strip_pages(jobs, (256, 256), "All jobs", Thumbnails(files))
     assert len(pages) > 4
     assert max(pages[0].draw().image.size) <= PAGE_LIMIT
 
@@ -137,7 +137,7 @@ def test_transparency_is_shown_on_white(tmp_path):
     sink = io.BytesIO()
     Image.new("RGBA", (8, 8), (255, 0, 0, 0)).save(sink, "PNG")
     files.publish("images/aa/a.png", sink.getvalue())
-    image = Pictures(files).thumbnail("images/aa/a.png", 8)
+    image = Thumbnails(files).thumbnail("images/aa/a.png", 8)
     assert image is not None
     assert image.getpixel((4, 4)) == (255, 255, 255)
 
@@ -146,31 +146,31 @@ def test_a_damaged_picture_counts_as_missing(tmp_path):
     """One bad file does not cost the report."""
     files = Files(str(tmp_path / "store"))
     files.publish("images/aa/a.png", b"no picture")
-    assert Pictures(files).thumbnail("images/aa/a.png", 8) is None
-    assert Pictures(files).thumbnail("images/aa/b.png", 8) is None
+    assert Thumbnails(files).thumbnail("images/aa/a.png", 8) is None
+    assert Thumbnails(files).thumbnail("images/aa/b.png", 8) is None
 
 
 def test_pages_are_bounded(stores, run):
     """The first page of each sheet before the second of any; what is not drawn is counted, and old pages go."""
     files = stores(210)
     record = read_record(files, run)
-    before = write_sheets(files, record, Pictures(files))
+    before = write_sheets(files, record, Thumbnails(files))
     assert before.undrawn == 0
     files.publish(layout.run(run, "contact-sheets/sweep-of-old-001.jpg"), b"")
-    drawn = write_sheets(files, record, Pictures(files), Limits(pages=1, seconds=None))
+    drawn = write_sheets(files, record, Thumbnails(files), Limits(pages=1, seconds=None))
     names = [sheet.name for sheet in drawn.files]
     assert names == ["contact-sheets/matrix.jpg", "contact-sheets/strips-001.jpg"]
     assert drawn.undrawn == len(before.files) - 2
     others = ["contact-sheets/index.html", *(name.replace("/", "/small/") for name in names)]
     listed = [entry.path for entry in files.list(layout.run(run, "contact-sheets"))]
     assert listed == sorted(layout.run(run, name) for name in [*names, *others])
-    write_sheets(files, record, Pictures(files))
+    write_sheets(files, record, Thumbnails(files))
 
 
 def test_time_is_bounded(stores, run):
     """When the time is over no further page is begun; one is drawn in any case."""
     files = stores(210)
-    drawn = write_sheets(files, read_record(files, run), Pictures(files), Limits(pages=60, seconds=0.0))
+    drawn = write_sheets(files, read_record(files, run), Thumbnails(files), Limits(pages=60, seconds=0.0))
     assert [sheet.name for sheet in drawn.files] == ["contact-sheets/matrix.jpg"]
     assert drawn.undrawn == 2
 
@@ -214,7 +214,7 @@ def test_a_picture_is_opened_once(tmp_path, monkeypatch):
     read = Files.read
     monkeypatch.setattr(Files, "read", lambda files, path: opened.append(path) or read(files, path))
     monkeypatch.setattr("stylize_core.record.thumbnails.CACHED", 2)
-    pictures = Pictures(files)
+    pictures = Thumbnails(files)
     pictures.prepare([(path, 168) for path in paths])
     for edge in (168, 126, 168):
         for number, path in enumerate(paths):

@@ -47,7 +47,7 @@ def export(
 
     Run the same command again to go on after a stop: the data set's bytes are the same.
     """
-    from stylize_core.export.export import Watch
+    from stylize_core.export.export import ExportWatch
     from stylize_core.export.export import export as write_export
     from stylize_core.export.shards import ShardSize
     from stylize_core.files.files import Files
@@ -60,7 +60,7 @@ def export(
     files, target = open_store(store, create=False), Files(output)
     with StopFlag() as stop, _Progress() as look:
         try:
-            watch = Watch(begun=look.begun, progressed=look.progressed, should_stop=stop)
+            watch = ExportWatch(begun=look.begun, progressed=look.progressed, should_stop=stop)
             exported = write_export(files, run or latest_run(files), target, format, shards, watch)
         except StoreError as error:
             if not look.images:

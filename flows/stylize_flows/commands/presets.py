@@ -10,14 +10,14 @@ from stylize_flows.console import out, show_table
 def presets(name: Annotated[str | None, Parameter(help="Show one preset whole.")] = None, /) -> int:
     """List the presets, or every value of one with where it comes from."""
     from stylize_core.presets import PRESETS, resolve
-    from stylize_core.settings import SPECS
+    from stylize_core.settings import SETTING_FIELDS
 
     if name is None:
         show_table(("preset", "what it is"), [(preset.name, preset.summary) for preset in PRESETS.values()])
         return 0
     resolved = resolve(name, {}).to_dict()
     preset = PRESETS[name]
-    rows = [(spec.name, resolved[spec.name], preset.origin(spec.name), spec.allowed) for spec in SPECS]
+    rows = [(spec.name, resolved[spec.name], preset.origin(spec.name), spec.allowed) for spec in SETTING_FIELDS]
     out.print(f"{preset.name}: {preset.summary}", soft_wrap=True)
     show_table(("setting", "value", "from", "allowed"), rows)
     return 0

@@ -14,7 +14,7 @@ from stylize_flows.commands.pair import SetOption, manifest_or_pair
 
 @Parameter(name="*")
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class RunOptions:
     """Arguments of the command line, as typed; each says its meaning in the help."""
 
     store: Annotated[str, Parameter(help="Folder or fsspec URL that gets everything; made where it is missing.")]

@@ -32,8 +32,8 @@ from stylize_core.store.holder import newest_holder
 from stylize_flows import tasks
 from stylize_flows.artifact import ProgressArtifact
 from stylize_flows.dask_runner.cluster import DEVICE, most_workers_of_a_machine, task_runner
-from stylize_flows.dask_runner.lost_workers import Piece, committed
-from stylize_flows.dask_runner.worker import Post, compute, kill, release
+from stylize_flows.dask_runner.lost_workers import ChunkPart, committed
+from stylize_flows.dask_runner.worker import RunTicket, compute, kill, release
 from stylize_flows.dask_runner.worker import stop as stop_worker
 from stylize_flows.stop import StopFlag
 from stylize_flows.tasks import Sealed
@@ -52,7 +52,7 @@ RECALL_SECONDS = 2.0
 
 
 @dataclass(slots=True, kw_only=True)
-class Flight:
+class Submission:
     """A piece on its way.
 
     Attributes:
@@ -64,7 +64,7 @@ class Flight:
         hung: the worker gave none for too long, and was killed.
     """
 
-    piece: Piece
+    piece: ChunkPart
     future: PrefectDaskFuture[Any]
     worker: str = ""
     jobs: int = 0
@@ -82,7 +82,7 @@ def fan_out(work: Work, stop: StopFlag) -> None:
     """
     if not work.chunks:
         return
-    work.bench.engine.forget_networks()  # the plan's probe made one; the workers have their own
+    work.context.engine.forget_networks()  # the plan's probe made one; the workers have their own
     with _one_server(), task_runner(work.options) as runner:
         _FanOut(work, stop, runner).go()
 
@@ -99,9 +99,9 @@ class _FanOut:
         self.work, self.stop, self.runner = work, stop, runner
         self.client: Client = runner.client
         self.post = _post(work, self.client)
-        self.pieces = (Piece(chunk=chunk) for chunk in work.chunks)
-        self.returned: deque[Piece] = deque()
-        self.flights: dict[str, Flight] = {}
+        self.pieces = (ChunkPart(chunk=chunk) for chunk in work.chunks)
+        self.returned: deque[ChunkPart] = deque()
+        self.flights: dict[str, Submission] = {}
         self.numbers = count(1)
         self.told: SimpleQueue[dict[str, Any]] = SimpleQueue()
         self.client.subscribe_topic(self.post.topic, self._hear)  # type: ignore[no-untyped-call]
@@ -135,7 +135,7 @@ class _FanOut:
                 future = self.runner.submit(
                     tasks.stylise_chunk, {"chunk": Sealed(piece.chunk), "compute": Sealed(work)}
                 )
-            self.flights[name] = Flight(piece=piece, future=future)
+            self.flights[name] = Submission(piece=piece, future=future)
         return bool(self.flights)
 
     def _settle(self) -> None:
@@ -151,7 +151,7 @@ class _FanOut:
             if state.is_cancelled():
                 raise Stopped("the run was stopped")
             state.result()
-            self.work.bench.committed.update(job.job_id for job in flight.piece.chunk.jobs)
+            self.work.context.committed.update(job.job_id for job in flight.piece.chunk.jobs)
 
     def _listen(self) -> None:
         """Takes in what the workers told."""
@@ -166,13 +166,13 @@ class _FanOut:
                 flight.jobs = message.get("jobs", flight.jobs)
                 self.work.log.extend(message.get("log", []))
                 if finished := tuple(message.get("finished", ())):
-                    self.work.bench.on_progress(Progress(finished=finished, failed=tuple(message["failed"])))
+                    self.work.context.on_progress(Progress(finished=finished, failed=tuple(message["failed"])))
 
-    def _lost(self, flight: Flight) -> None:
+    def _lost(self, flight: Submission) -> None:
         """Sends what is left of a piece whose worker is gone, or gives up the job that is to blame."""
         self._mark_crashed(flight)
-        done = committed(self.work.bench.files, self.work.name)
-        self.work.bench.committed |= done
+        done = committed(self.work.context.files, self.work.name)
+        self.work.context.committed |= done
         for piece in flight.piece.after_loss(done, is_begun=bool(flight.worker)):
             error = _timed_out(self.work) if flight.hung and piece.deaths else piece.error
             if error:
@@ -182,20 +182,20 @@ class _FanOut:
 
     def _give_up(self, chunk: Chunk, error: StylizeError) -> None:
         """Commits a job as failed."""
-        bench, (job,) = self.work.bench, chunk.jobs
-        origin = Origin(run=bench.run, attempts=chunk.attempts, engine=bench.engine)
+        context, (job,) = self.work.context, chunk.jobs
+        origin = Origin(run=context.run, attempts=chunk.attempts, engine=context.engine)
         committer = Committer(
-            bench.files,
+            context.files,
             origin,
             seconds=0.0,
-            before_commit=bench.before_commit,
-            after_commit=bench.committed.update,
+            before_commit=context.before_commit,
+            after_commit=context.committed.update,
         )
         committer.add([Finished(job=job, result=error)])
         committer.commit()
-        bench.on_progress(Progress(finished=(job.job_id,), failed=(job.job_id,)))
+        context.on_progress(Progress(finished=(job.job_id,), failed=(job.job_id,)))
 
-    def _mark_crashed(self, flight: Flight) -> None:
+    def _mark_crashed(self, flight: Submission) -> None:
         # The state of a task is told to the server by its worker. Of one that died there is none, neither in the
         # future (whose `state` asks the server) nor there, where the task would be Running for ever.
         with suppress(httpx.HTTPError, PrefectException), get_client(sync_client=True) as client:
@@ -206,7 +206,7 @@ class _FanOut:
 
     def _end_hung(self) -> None:
         """Kills workers that are silent for longer than their batch may take."""
-        if not (limit := self.work.bench.job_timeout):
+        if not (limit := self.work.context.job_timeout):
             return
         for flight in self.flights.values():
             silence = time.monotonic() - flight.heard
@@ -226,15 +226,15 @@ class _FanOut:
             time.sleep(LOOK_SECONDS)
 
 
-def _post(work: Work, client: Client) -> Post:
-    options, engine, bench = work.options, work.bench.engine, work.bench
-    bench.before_commit()
-    holder = newest_holder(bench.files)
+def _post(work: Work, client: Client) -> RunTicket:
+    options, engine, context = work.options, work.context.engine, work.context
+    context.before_commit()
+    holder = newest_holder(context.files)
     assert holder, "a run holds the lease"
     share = most_workers_of_a_machine(client)
-    return Post(
+    return RunTicket(
         run=work.name,
-        store=bench.files.uri,
+        store=context.files.uri,
         lease=holder,
         weights=options.weights,
         weights_sha256=engine.weights.sha256,
@@ -243,7 +243,7 @@ def _post(work: Work, client: Client) -> Post:
         release=release(),
         threads=None if options.dask_address else max(1, torch.get_num_threads() // share),
         share=share,
-        job_timeout=bench.job_timeout,
+        job_timeout=context.job_timeout,
     )
 
 
@@ -257,4 +257,6 @@ def _state(future: PrefectDaskFuture[Any]) -> State[Any] | None:
 
 
 def _timed_out(work: Work) -> JobTimeout:
-    return JobTimeout(f"the job took longer than {work.bench.job_timeout:g} s, and its worker did not answer any more")
+    return JobTimeout(
+        f"the job took longer than {work.context.job_timeout:g} s, and its worker did not answer any more"
+    )

@@ -20,7 +20,7 @@ MAX_DEATHS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Piece:
+class ChunkPart:
     """A chunk, or what is left of one.
 
     Attributes:
@@ -31,7 +31,7 @@ class Piece:
     chunk: Chunk
     deaths: int = 0
 
-    def after_loss(self, done: Container[str], *, is_begun: bool) -> list["Piece"]:
+    def after_loss(self, done: Container[str], *, is_begun: bool) -> list["ChunkPart"]:
         """Returns what is to be computed again after the worker is gone.
 
         Args:
@@ -45,9 +45,9 @@ class Piece:
         if not is_begun:
             return [replace(self, chunk=replace(self.chunk, jobs=jobs))]
         if len(jobs) == 1:
-            return [Piece(chunk=replace(self.chunk, jobs=jobs), deaths=self.deaths + 1)]
+            return [ChunkPart(chunk=replace(self.chunk, jobs=jobs), deaths=self.deaths + 1)]
         middle = len(jobs) // 2
-        return [Piece(chunk=replace(self.chunk, jobs=half)) for half in (jobs[:middle], jobs[middle:])]
+        return [ChunkPart(chunk=replace(self.chunk, jobs=half)) for half in (jobs[:middle], jobs[middle:])]
 
     @property
     def error(self) -> StylizeError | None:

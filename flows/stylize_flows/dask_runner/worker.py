@@ -1,4 +1,4 @@
-"""What runs on a worker of a Dask cluster: a chunk, on a bench that is made there of plain values and kept.
+"""What runs on a worker of a Dask cluster: a chunk, on a context that is made there of plain values and kept.
 
 A worker tells the run what it does through a topic of Dask's events: that a chunk is begun, how many jobs its batches
 have, each step (as a sign of life), the jobs that are finished, and what it logged.
@@ -16,7 +16,7 @@ import torch
 from distributed import Nanny, get_client, get_worker
 
 from stylize_core.chunk.chunk import run_chunk
-from stylize_core.chunk.context import Bench, Progress
+from stylize_core.chunk.context import Progress, RunContext
 from stylize_core.engine.device import resolve_device
 from stylize_core.engine.engine import Engine
 from stylize_core.engine.weights import load_weights
@@ -33,7 +33,7 @@ _stopped: set[str] = set()  # runs that are to stop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Post:
+class RunTicket:
     """What a worker has to know of a run; plain values, since its engine and its store are made where it is.
 
     Attributes:
@@ -73,7 +73,7 @@ def release() -> str:
     return version("stylize")
 
 
-def compute(chunk: Chunk, *, post: Post, flight: str) -> int:
+def compute(chunk: Chunk, *, post: RunTicket, flight: str) -> int:
     """Computes and commits a chunk on this worker.
 
     Args:
@@ -93,14 +93,14 @@ def compute(chunk: Chunk, *, post: Post, flight: str) -> int:
     worker = get_worker()
     # This one is told through a call that waits for the answer: should the chunk kill the worker, it is known to blame.
     get_client().log_event(post.topic, {"flight": flight, "worker": worker.address})
-    bench = _bench(post)
+    context = _context(post)
     job = chunk.jobs[0]
-    size = min(len(chunk.jobs), bench.engine.fit(job.settings, job.height, job.width).jobs)
+    size = min(len(chunk.jobs), context.engine.fit(job.settings, job.height, job.width).jobs)
     tell = partial(_tell, post.topic, flight)
     tell(jobs=size)
     with logged() as log:
         try:
-            return run_chunk(chunk, replace(bench, on_progress=_Teller(tell)))
+            return run_chunk(chunk, replace(context, on_progress=_ProgressReporter(tell)))
         except DeviceLost:
             os._exit(1)  # no process that used it can use it again: the nanny starts another
         finally:
@@ -123,7 +123,7 @@ def _tell(topic: str, flight: str, **message: Any) -> None:
     get_worker().log_event(topic, {"flight": flight, **message})
 
 
-class _Teller:
+class _ProgressReporter:
     """Tells the run of finished jobs, and now and then of a step."""
 
     def __init__(self, tell: Any) -> None:
@@ -138,13 +138,13 @@ class _Teller:
 
 
 @lru_cache(maxsize=1)
-def _bench(post: Post) -> Bench:
-    """Returns the bench of a run; kept, so that a chunk tried again leaves out what it has committed."""
+def _context(post: RunTicket) -> RunContext:
+    """Returns the context of a run; kept, so that a chunk tried again leaves out what it has committed."""
     if post.release != release():
         what = f"the run is of release {post.release}, this worker of {release()}"
         raise UsageError(what, where=get_worker().address, todo="install the same release everywhere")
     files = open_store(post.store, create=False)
-    return Bench(
+    return RunContext(
         engine=_engine(post.weights, post.weights_sha256, post.device, post.precision, post.threads, post.share),
         files=files,
         run=post.run,
