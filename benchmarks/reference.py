@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from stylize_core.engine.weights import Weights
-from stylize_core.settings import LAYERS
+from stylize_core.layers import LAYERS
 
 CONTENT_LAYER = "conv4_2"
 STYLE_LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")

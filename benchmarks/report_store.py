@@ -15,13 +15,13 @@ from PIL import Image, ImageOps
 
 from benchmarks.pairs import find_pairs
 from stylize_core.files.files import Files
-from stylize_core.job import settings_json
 from stylize_core.presets import resolve
 from stylize_core.record.publish import publish_rows
 from stylize_core.settings import Settings
 from stylize_core.store import layout
-from stylize_core.store.records import METRICS, PLAN, RESULTS, TERMS
+from stylize_core.store.records import METRICS, PLAN, RESULTS
 from stylize_core.store.tables import publish_table
+from stylize_core.terms import LOSSES
 
 RUN = "20261120-103200"
 
@@ -139,7 +139,7 @@ def _row(number: int, pool: Pool) -> tuple[dict[str, Any], dict[str, Any]]:
         return line | {"action": "reject", "error_code": "input_missing", "error": "there is no such file"}, {}
     job = hashlib.sha256(f"{number}".encode()).hexdigest()[:24]
     digests = {"content": pool.contents[content][1], "styles": [[pool.styles[style][1], 1.0]], "weights": WEIGHTS}
-    line |= {"job_id": job, "settings": settings_json(settings), "digests": json.dumps({**digests, "init": None})}
+    line |= {"job_id": job, "settings": settings.to_json(), "digests": json.dumps({**digests, "init": None})}
     return line, {"settings": settings, "pair": (content, style), "failed": number % 97 == 50, "number": number}
 
 
@@ -210,7 +210,7 @@ def _result(
         "height": EDGE * 3 // 4,
         "steps": settings.steps,
         "best_step": settings.steps,
-        **{f"final_{term}": metrics[term][-1].as_py() for term in TERMS},
+        **{f"final_{term}": metrics[term][-1].as_py() for term in LOSSES},
         **known,
         "seconds": settings.steps * 0.04 * (1 + one["number"] % 7 / 10),
         "device": "cpu",

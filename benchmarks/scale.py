@@ -36,6 +36,7 @@ from benchmarks.meter import Meter
 from benchmarks.plots import scale_chart
 from stylize_core.engine.engine import Engine, Pair
 from stylize_core.engine.memory import Fit
+from stylize_core.engine.objective import columns_of
 from stylize_core.engine.optimise import OnStep, Optimised
 from stylize_core.images.encode import to_8bit
 from stylize_core.plan.chunks import MAX_CHUNKS
@@ -70,7 +71,7 @@ def write_manifest(folder: Path, rows: int) -> Path:
 def stub_optimise(_: Engine, pairs: Sequence[Pair], *, on_step: OnStep, **__: Any) -> list[Optimised]:
     """Stands in for `Engine.optimise`: every result is its content, every loss falls in the same way."""
     settings = pairs[0].settings
-    losses = _losses(settings.steps, 4 + len(settings.content_layers) + len(settings.style_layers))
+    losses = _losses(settings.steps, len(columns_of(settings)))
     on_step(settings.steps, losses[-1, :1])
     return [
         Optimised(
@@ -78,6 +79,7 @@ def stub_optimise(_: Engine, pairs: Sequence[Pair], *, on_step: OnStep, **__: An
             diverged=False,
             steps=settings.steps,
             best_step=settings.steps,
+            columns=columns_of(settings),
             losses=losses,
             seconds=torch.linspace(0, 1, settings.steps + 1),
             batch=len(pairs),

@@ -1,7 +1,6 @@
 """A job: one validated row with its inputs fingerprinted, and the id that names it for ever."""
 
 import hashlib
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -99,7 +98,7 @@ def job_id(
         content: the content image.
         styles: style images with their weights.
         init: the start image, or None.
-        settings: from `settings_json`.
+        settings: from `Settings.to_json`.
         weights_sha256: of the network's weights.
         precision: resolved.
     """
@@ -109,11 +108,6 @@ def job_id(
         f'"precision":"{precision}","settings":{settings},"styles":{_styles_json(styles)},"weights":"{weights_sha256}"}}'
     )
     return hashlib.sha256(text.encode("ascii")).hexdigest()[:24]
-
-
-def settings_json(settings: Settings) -> str:
-    """Returns settings as JSON: without spaces, the keys in order, so that equal ones are equal texts."""
-    return json.dumps(settings.to_dict(), sort_keys=True, separators=(",", ":"))
 
 
 def _quoted(source: Source | None) -> str:

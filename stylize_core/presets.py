@@ -9,7 +9,8 @@ from difflib import get_close_matches
 from types import MappingProxyType
 
 from stylize_core.errors import SettingError
-from stylize_core.settings import LAYERS, Settings, parse_layers
+from stylize_core.layers import LAYERS, Layers, parse_layers
+from stylize_core.settings import NEUTRAL, SETTING_FIELDS, Settings
 
 STYLE_LAYERS = "conv1_1 conv2_1 conv3_1 conv4_1 conv5_1"
 BALANCED = "conv1_1=0.1 conv2_1=0.2 conv3_1=0.2 conv4_1=0.3 conv5_1=0.2"
@@ -42,7 +43,7 @@ BASE: Mapping[str, object] = MappingProxyType(
         "alpha": "white",
     }
 )
-"""What a preset falls back to; ours."""
+"""What a preset falls back to; ours. A setting of a later release falls back to its neutral value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +65,7 @@ class Preset:
     @property
     def values(self) -> dict[str, object]:
         """All settings of the preset, layers as text."""
-        return {**BASE, **self.ours, **self.source}
+        return {**NEUTRAL, **BASE, **self.ours, **self.source}
 
     def origin(self, setting: str) -> str:
         """Returns `source` or `ours`."""
@@ -174,7 +175,7 @@ def resolve(preset: str, given: Mapping[str, object]) -> Settings:
         hint = f"did you mean {near[0]!r}?" if near else f"use {' | '.join(PRESETS)}"
         raise SettingError(f"unknown preset {preset!r}", where="preset", todo=hint)
     values = {**PRESETS[preset].values, **given}
-    for name in ("content_layers", "style_layers"):
+    for name in (field.name for field in SETTING_FIELDS if field.type == Layers):
         if isinstance(values[name], str):
             values[name] = parse_layers(str(values[name]))
     if values["style_size"] is None:

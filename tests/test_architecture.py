@@ -19,7 +19,9 @@ SOURCES = sorted(
 
 FLOORS = (
     {"errors", "release"},
-    {"settings", "options", "images", "spool"},
+    {"layers", "options", "images", "spool"},
+    {"terms", "setting_field"},
+    {"settings"},
     {"presets", "job", "engine"},
     {"files", "wording"},
     {"manifest", "store"},
@@ -31,7 +33,7 @@ FLOORS = (
 )
 """Parts of the house, lowest first; a part uses only those on floors below."""
 
-LEAVES = {"errors", "settings", "presets", "job"}
+LEAVES = {"errors", "layers", "terms", "setting_field", "settings", "presets", "job"}
 
 
 def part_of(module: str) -> str:

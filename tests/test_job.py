@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stylize_core.job import Job, Source, job_id, public_uri, settings_json
+from stylize_core.job import Job, Source, job_id, public_uri
 from stylize_core.presets import resolve
 from stylize_core.settings import SETTING_FIELDS
 
@@ -24,7 +24,7 @@ PLAIN: dict[str, Any] = {
     "content": source("c"),
     "styles": ((source("5"), 1.0),),
     "init": None,
-    "settings": settings_json(resolve("keras", {"seed": 3})),
+    "settings": resolve("keras", {"seed": 3}).to_json(),
     "weights_sha256": 64 * "e",
     "precision": "float32",
 }
@@ -87,7 +87,7 @@ def test_the_id_depends_on_every_setting(setting: str) -> None:
     }
     given = {"style_size": 512, "seed": 3} | {setting: others.get(setting, 7)}
     changed, plain = resolve("keras", given), resolve("keras", {"style_size": 512, "seed": 3})
-    assert id_of(settings=settings_json(changed)) != id_of(settings=settings_json(plain))
+    assert id_of(settings=changed.to_json()) != id_of(settings=plain.to_json())
 
 
 def test_ids_stay_what_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,9 +139,7 @@ def test_ids_of_a_known_version(
 ) -> None:
     """Stores have these ids, of numerics 2; with another text they would compute every job again."""
     monkeypatch.setattr("stylize_core.job.NUMERICS_VERSION", 2)
-    found = id_of(
-        settings=settings_json(resolve(preset, given)), init=source(init) if init else None, precision=precision
-    )
+    found = id_of(settings=resolve(preset, given).to_json(), init=source(init) if init else None, precision=precision)
     assert found == expected
 
 

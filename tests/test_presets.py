@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from stylize_core.errors import SettingError
+from stylize_core.layers import LAYERS, format_layers
 from stylize_core.presets import BASE, PRESETS, resolve
-from stylize_core.settings import LAYERS, SETTING_FIELDS, Settings, format_layers
+from stylize_core.settings import SETTING_FIELDS, Settings
 
 FIVE = "conv1_1 conv2_1 conv3_1 conv4_1 conv5_1"
 

@@ -10,8 +10,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from stylize_core.errors import SettingError
+from stylize_core.layers import LAYERS, format_layers, parse_layers
 from stylize_core.presets import BASE, resolve
-from stylize_core.settings import LAYERS, SETTING_FIELDS, SettingField, Settings, format_layers, parse_layers
+from stylize_core.setting_field import SettingField
+from stylize_core.settings import SETTING_FIELDS, Settings
 
 DEFAULT = resolve("default", {})
 BY_NAME = {spec.name: spec for spec in SETTING_FIELDS}

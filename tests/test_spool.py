@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from stylize_core.errors import UsageError
-from stylize_core.job import Job, Source, settings_json
+from stylize_core.job import Job, Source
 from stylize_core.plan.job_spool import JobSpool
 from stylize_core.presets import resolve
 from stylize_core.spool import TableSpool
@@ -43,7 +43,7 @@ def test_jobs_come_back() -> None:
     """Each place gives the job that was put there, whole, in any order, to any thread."""
     spool = JobSpool()
     jobs = [job(number) for number in range(200)]
-    places = [spool.add(one, settings_json(one.settings)) for one in jobs]
+    places = [spool.add(one, one.settings.to_json()) for one in jobs]
     assert spool.read(places[150]) == jobs[150]
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(spool.read, places)) == jobs
@@ -54,7 +54,7 @@ def test_settings_are_written_again_where_they_are_forgotten(monkeypatch: pytest
     monkeypatch.setattr("stylize_core.plan.job_spool._SETTINGS_KEPT", 2)
     spool = JobSpool()
     jobs = [job(number, steps=number % 5) for number in range(50)]
-    places = [spool.add(one, settings_json(one.settings)) for one in jobs]
+    places = [spool.add(one, one.settings.to_json()) for one in jobs]
     assert [spool.read(place) for place in places] == jobs
 
 

@@ -16,7 +16,8 @@ from stylize_core.errors import Diverged, OutOfMemory, StylizeError
 from stylize_core.images.encode import encode
 from stylize_core.job import NUMERICS_VERSION, Job, public_uri
 from stylize_core.release import versions
-from stylize_core.store.records import METRICS, QUALITY, TERMS, Outcome, Result
+from stylize_core.store.records import METRICS, QUALITY, Outcome, Result
+from stylize_core.terms import LOSSES
 
 log = logging.getLogger(__name__)
 
@@ -78,10 +79,9 @@ def outcome(finished: Finished, origin: Origin) -> Outcome:
         return Outcome(result=result, format=job.settings.format)
     result.steps, result.best_step = optimised.steps, optimised.best_step
     result.seconds = float(optimised.seconds[-1]) / optimised.batch
-    for term, value in zip(TERMS, optimised.final.tolist(), strict=False):
-        setattr(result, f"final_{term}", value)
-    for figure in QUALITY:
-        setattr(result, f"quality_{figure}", getattr(optimised.quality, figure))
+    known = dict(zip(optimised.columns, optimised.final.tolist(), strict=True))
+    result.figures = {f"final_{loss}": known.get(loss) for loss in LOSSES}
+    result.figures |= {f"quality_{figure}": getattr(optimised.quality, figure) for figure in QUALITY}
     settings = job.settings
     return Outcome(
         result=result,
@@ -108,7 +108,7 @@ def metadata(job: Job, engine: Engine) -> dict[str, str]:
         "content": public_uri(job.content.uri),
         "style": public_uri(job.styles[0][0].uri),
         "init": public_uri(job.init.uri) if job.init else None,
-        "settings": job.settings.to_dict(),
+        "settings": json.loads(job.settings.to_json()),
         "digests": _digests(job, engine),
         "precision": engine.precision,
         "numerics_version": NUMERICS_VERSION,
@@ -131,7 +131,7 @@ def _result(job: Job, origin: Origin, error: StylizeError | None) -> Result:
         error=str(error) if error else None,
         retryable=error.retryable if error else None,
         form=job.settings.form,
-        settings=json.dumps(job.settings.to_dict(), sort_keys=True),
+        settings=job.settings.to_json(),
         digests=json.dumps(_digests(job, engine), sort_keys=True),
         width=job.width,
         height=job.height,
@@ -143,12 +143,7 @@ def _result(job: Job, origin: Origin, error: StylizeError | None) -> Result:
 
 def _metrics(job: Job, optimised: Optimised) -> pa.Table:
     rows = len(optimised.losses)
-    names = [
-        *TERMS,
-        *(f"content_{layer}" for layer, _ in job.settings.content_layers),
-        *(f"style_{layer}" for layer, _ in job.settings.style_layers),
-    ]
-    known: dict[str, object] = dict(zip(names, optimised.losses.T.numpy(), strict=True))
+    known: dict[str, object] = dict(zip(optimised.columns, optimised.losses.T.numpy(), strict=True))
     known |= {
         "job_id": [job.job_id] * rows,
         "step": range(rows),

@@ -16,7 +16,7 @@ from stylize_core.engine.device import (
 )
 from stylize_core.engine.memory import MEMORY_SHARE, Fit, available_memory, fit, largest_size, peak_bytes
 from stylize_core.engine.network import Vgg19
-from stylize_core.engine.objective import Objective, content_targets, layers_in_use, style_targets
+from stylize_core.engine.objective import Objective, Targets, joined, targets
 from stylize_core.engine.optimise import OnStep, Optimised, optimise
 from stylize_core.engine.quality import QualityMetrics
 from stylize_core.engine.starts import start_image
@@ -62,12 +62,12 @@ class Engine:
         if device.type == "cpu":
             keep_freed_memory()
         self._networks: dict[tuple[str, tuple[str, ...]], Vgg19] = {}
-        self._style_targets: dict[object, dict[str, Tensor]] = {}
+        self._style_targets: dict[object, Targets] = {}
         self._judge = QualityMetrics(weights, device)
 
     def network(self, settings: Settings) -> Vgg19:
         """Returns the network, cut and pooled as the settings say; made once."""
-        layers = layers_in_use(settings)
+        layers = settings.layers_in_use
         key = (settings.pooling, layers)
         if key not in self._networks:
             self._networks[key] = Vgg19(
@@ -85,12 +85,11 @@ class Engine:
 
     def objective(self, pairs: Sequence[Pair], *, recompute: bool = False) -> Objective:
         """Returns the objective of a batch; computes the targets that are not known yet."""
-        shared = pairs[0].settings
-        content = content_targets(self.network(shared), self._batch([p.content for p in pairs]), shared)
-        styles = [self._style(pair) for pair in pairs]
-        style = {name: torch.cat([targets[name] for targets in styles]) for name, _ in shared.style_layers}
         settings = [pair.settings for pair in pairs]
-        return Objective(self.network(shared), content, style, settings, device=self.device, recompute=recompute)
+        network = self.network(settings[0])
+        content = targets(network, self._batch([pair.content for pair in pairs]), settings[0], "content")
+        style = joined([self._style(pair) for pair in pairs])
+        return Objective(network, content | style, settings, device=self.device, recompute=recompute)
 
     def optimise(
         self,
@@ -179,17 +178,11 @@ class Engine:
     def _batch(self, images: Sequence[Tensor]) -> Tensor:
         return torch.stack(list(images)).to(self.device)
 
-    def _style(self, pair: Pair) -> dict[str, Tensor]:
-        s = pair.settings
-        key = (
-            pair.style_key,
-            tuple(pair.style.shape),
-            s.pooling,
-            s.form,
-            tuple(name for name, _ in s.style_layers),
-        )
+    def _style(self, pair: Pair) -> Targets:
+        key = (pair.style_key, tuple(pair.style.shape), pair.settings.graph)
         if key not in self._style_targets:
-            self._style_targets[key] = style_targets(self.network(s), self._batch([pair.style]), s)
+            network = self.network(pair.settings)
+            self._style_targets[key] = targets(network, self._batch([pair.style]), pair.settings, "style")
         return self._style_targets[key]
 
 

@@ -2,8 +2,8 @@
 
 The model counts what is alive at the peak, in the backward pass through the block where that is most: the activations
 that autograd keeps (one a convolution and one a pooling layer, with the 8-byte places of the maxima), gradients on
-their way, targets of the content, Gram matrices, and image-sized buffers of optimiser and guard. Its constants are
-measured (benchmarks/README.md): `FIXED_BYTES`, `IMAGES`, `GRAMS` and `SLACK`.
+their way, what the terms add (`Term.live_bytes`), and image-sized buffers of optimiser and guard. Its constants are
+measured (benchmarks/README.md): `FIXED_BYTES`, `IMAGES`, `SLACK`, and those of the terms.
 """
 
 import os
@@ -11,16 +11,20 @@ from dataclasses import dataclass
 
 import torch
 
-from stylize_core.settings import LAYERS, Settings
+from stylize_core.engine.losses import TERMS
+from stylize_core.engine.losses.term import LiveBytes
+from stylize_core.layers import LAYERS
+from stylize_core.settings import Settings
 
 CHANNELS = {name: min(32 << int(name[4]), 512) for name in LAYERS}
+
+VALUE_BYTES = {"float32": 4, "bfloat16": 2}
+"""Of a number of the network, by precision."""
 
 FIXED_BYTES = 40 << 20
 """Whatever the size of the images: buffers of the convolutions."""
 IMAGES = {"lbfgs": 45, "plbfgs": 47, "adam": 23}
 """Images in float32 that are alive at the peak, by optimiser: its state, the guard's, the objective's."""
-GRAMS = 5
-"""Gram matrices in float32 that are alive at the peak, by style layer of a job: target, difference, gradients."""
 SLACK = {"cpu": 1.3, "cuda": 1.0}
 """What the allocator holds beyond what is alive, as a factor."""
 
@@ -99,29 +103,39 @@ def peak_bytes(
     recompute: bool = False,
 ) -> int:
     """Returns the forecast peak of a batch; see `fit`."""
-    pixel = _features(settings, precision, recompute) + IMAGES[settings.optimiser] * 3 * 4
-    grams = GRAMS * 4 * sum(CHANNELS[name] ** 2 for name, _ in settings.style_layers)
-    return FIXED_BYTES + jobs * (round(SLACK[device.type] * height * width * pixel) + grams)
+    live = _live_bytes(settings, precision)
+    pixel = _features(settings, precision, recompute, live) + IMAGES[settings.optimiser] * 3 * 4
+    fixed = sum(one.fixed for ones in live.values() for one in ones)
+    return FIXED_BYTES + jobs * (round(SLACK[device.type] * height * width * pixel) + int(fixed))
 
 
-def _features(settings: Settings, precision: str, recompute: bool) -> float:
+def _live_bytes(settings: Settings, precision: str) -> dict[str, list[LiveBytes]]:
+    """Returns what each term that reads a layer adds there."""
+    value = VALUE_BYTES[precision]
+    live: dict[str, list[LiveBytes]] = {layer: [] for layer in settings.layers_in_use}
+    for term in settings.layered_terms:
+        for layer, _ in settings.layers(term):
+            live[layer].append(TERMS[term].live_bytes(settings, CHANNELS[layer], value))
+    return live
+
+
+def _features(settings: Settings, precision: str, recompute: bool, live: dict[str, list[LiveBytes]]) -> float:
     """Returns the peak bytes of features, for each pixel of the image."""
-    last = max(LAYERS.index(name) for name, _ in settings.content_layers + settings.style_layers)
-    value, place = 2 if precision == "bfloat16" else 4, 8 if settings.pooling == "max" else 0
-    contents = {name for name, _ in settings.content_layers}
+    last = max(map(LAYERS.index, settings.layers_in_use))
+    value, place = VALUE_BYTES[precision], 8 if settings.pooling == "max" else 0
     peak = before = targets = 0.0  # of the blocks so far
     for block in range(1, int(LAYERS[last][4]) + 1):
         names = [name for name in LAYERS[: last + 1] if int(name[4]) == block]
-        width = CHANNELS[names[0]] / 4 ** (block - 1)  # numbers of a layer
+        positions = 1 / 4 ** (block - 1)  # of a layer, for each pixel
+        width = CHANNELS[names[0]] * positions  # numbers of a layer
         pooled = width / 4 if names[-1] != LAYERS[last] else 0
-        differences = sum(name in contents for name in names)  # F - P, in float32
-        kept = len(names) * width * value + pooled * (value + place) + differences * width * 4
-        transient = 2 * width * value  # the gradients on their way through a layer
-        if precision == "bfloat16" and differences:
-            transient += 2 * width * 4  # the content's loss is computed in float32
+        added = [one for name in names for one in live.get(name, ())]
+        kept = len(names) * width * value + pooled * (value + place) + positions * sum(one.kept for one in added)
+        # The gradients on their way through a layer.
+        transient = 2 * width * value + positions * max((one.transient for one in added), default=0.0)
         peak = max(peak, before + kept + transient)
         before += pooled * value if recompute else kept
-        targets += differences * width * value
+        targets += positions * sum(one.target for one in added)
     return peak + targets
 
 

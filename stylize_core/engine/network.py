@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from stylize_core.engine.winograd.convolution import WinogradConv2d, Workspace, pays
-from stylize_core.settings import LAYERS
+from stylize_core.layers import LAYERS
 
 Shapes = dict[str, dict[str, torch.Size]]
 

@@ -1,7 +1,7 @@
-"""The objective of a batch: total = content_weight·content + style_weight·style + tv_weight·tv, sample by sample.
+"""The objective of a batch: total = Σ weight · term, sample by sample.
 
-content = Σ_l v_l·C_l and style = Σ_l w_l·E_l over the layers in use (eq. 5 and 7 of Gatys et al. 2016). Samples never
-mix: each has its own targets, weights and gradient.
+A layered term is Σ_l w_l·E_l over its layers (eq. 5 and 7 of Gatys et al. 2016); the terms themselves are in `losses`.
+Samples never mix: each has its own targets, weights and gradient.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,58 +10,67 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from stylize_core.engine.losses import content_loss, gram, style_loss, total_variation
+from stylize_core.engine.losses import TERMS
+from stylize_core.engine.losses.term import Target
 from stylize_core.settings import Settings
 
-Targets = Mapping[str, Tensor]
-"""By layer: features (B, N, h, w) of the contents, or Gram matrices (B, N, N) of the styles."""
-
-
-def layers_in_use(settings: Settings) -> tuple[str, ...]:
-    """Returns the layers whose features the objective needs, content's first, each once."""
-    return tuple(dict.fromkeys(name for name, _ in settings.content_layers + settings.style_layers))
+Targets = Mapping[str, Mapping[str, Target]]
+"""By term and layer."""
 
 
 @torch.no_grad()
-def content_targets(network: nn.Module, image: Tensor, settings: Settings) -> dict[str, Tensor]:
-    """Returns P_l of the content layers for images (B, 3, H, W)."""
-    names = {name for name, _ in settings.content_layers}
-    read = network(image, lambda layer, features: features if layer in names else None)
-    return {name: read[name] for name, _ in settings.content_layers}
+def targets(network: nn.Module, image: Tensor, settings: Settings, source: str) -> dict[str, dict[str, Target]]:
+    """Returns the targets of the terms in use that compare with a picture.
+
+    Args:
+        network: reaches all layers in use; see `Vgg19.forward`.
+        image: contents or styles, (B, 3, h, w).
+        settings: what the batch shares.
+        source: `content` or `style`: what the pictures are.
+    """
+    names = [name for name in settings.layered_terms if TERMS[name].target_of == source]
+    layers = {name: [layer for layer, _ in settings.layers(name)] for name in names}
+
+    def read(layer: str, features: Tensor) -> dict[str, Target]:
+        return {name: TERMS[name].target(features, settings) for name in names if layer in layers[name]}
+
+    found = network(image, read)
+    return {name: {layer: found[layer][name] for layer in layers[name]} for name in names}
 
 
-@torch.no_grad()
-def style_targets(network: nn.Module, image: Tensor, settings: Settings) -> dict[str, Tensor]:
-    """Returns A_l, in the form's scale, of the style layers for images (B, 3, h, w) of any size."""
-    names = {name for name, _ in settings.style_layers}
-    read = network(image, lambda layer, features: gram(features, settings.form) if layer in names else None)
-    return {name: read[name] for name, _ in settings.style_layers}
+def joined(samples: Sequence[Targets]) -> dict[str, dict[str, Target]]:
+    """Returns targets of one sample each as those of a batch."""
+    return {
+        name: {
+            layer: tuple(map(torch.cat, zip(*(one[name][layer] for one in samples), strict=True))) for layer in layers
+        }
+        for name, layers in samples[0].items()
+    }
+
+
+def columns_of(settings: Settings) -> tuple[str, ...]:
+    """Returns the names of the numbers in a line of losses: total, terms, and layers as `<term>_<layer>`."""
+    layers = (f"{term}_{layer}" for term in settings.layered_terms for layer, _ in settings.layers(term))
+    return ("total", *settings.terms, *layers)
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class Losses:
     """The objective of each sample, with its parts.
 
     Attributes:
         total: (B,), exactly what is minimised.
-        content: (B,), Σ_l v_l·C_l.
-        style: (B,), Σ_l w_l·E_l.
-        tv: (B,).
-        content_layers: (B, number of content layers), C_l without layer weights.
-        style_layers: (B, number of style layers), E_l without layer weights.
+        terms: (B, terms in use), each without its weight.
+        layers: (B, layers of all layered terms), each without its layer's weight.
     """
 
     total: Tensor
-    content: Tensor
-    style: Tensor
-    tv: Tensor
-    content_layers: Tensor
-    style_layers: Tensor
+    terms: Tensor
+    layers: Tensor
 
     def stacked(self) -> Tensor:
-        """Returns (B, 4 + layers), in the order of the attributes, without its graph."""
-        head = torch.stack((self.total, self.content, self.style, self.tv), 1)
-        return torch.cat((head, self.content_layers, self.style_layers), 1).detach()
+        """Returns (B, 1 + terms + layers), in the order of `Objective.columns`, without its graph."""
+        return torch.cat((self.total[:, None], self.terms, self.layers), 1).detach()
 
 
 class Objective:
@@ -69,19 +78,20 @@ class Objective:
 
     Args:
         network: reaches all layers in use; see `Vgg19.forward`.
-        content: targets of the content layers, (B, N, h, w).
-        style: targets of the style layers, (B, N, N).
-        settings: one a sample; all share layer names and form.
+        targets: of the layered terms in use.
+        settings: one a sample; all share what fixes the graph.
         device: where the image lies.
         dtype: of the losses.
         recompute: save memory at the price of time; see `Vgg19.forward`.
+
+    Attributes:
+        columns: names of the numbers of `Losses.stacked`; see `columns_of`.
     """
 
     def __init__(
         self,
         network: nn.Module,
-        content: Targets,
-        style: Targets,
+        targets: Targets,
         settings: Sequence[Settings],
         *,
         device: torch.device,
@@ -91,44 +101,43 @@ class Objective:
         def per_sample(values: list[object]) -> Tensor:
             return torch.tensor(values, device=device, dtype=dtype)
 
-        self.network, self.recompute = network, recompute
-        self.content_targets, self.style_targets = content, style
-        self.form, self.has_tv = settings[0].form, any(s.tv_weight for s in settings)
-        # A factor on features is a power of it on C (quadratic in F) and on E (quartic in F).
-        self.content_scale = per_sample([[s.feature_scale**2] for s in settings])  # (B, 1)
-        self.style_scale = per_sample([[s.feature_scale**4] for s in settings])
-        self.content_layer_weights = per_sample([[v for _, v in s.content_layers] for s in settings])  # (B, L)
-        self.style_layer_weights = per_sample([[w for _, w in s.style_layers] for s in settings])
-        self.weights = per_sample([[s.content_weight, s.style_weight, s.tv_weight] for s in settings])  # (B, 3)
+        shared = self.shared = settings[0]
+        self.network, self.targets, self.recompute = network, targets, recompute
+        self.layers = {name: [layer for layer, _ in shared.layers(name)] for name in shared.layered_terms}
+        self.columns = columns_of(shared)
+        powers = {name: TERMS[name].feature_power(shared) for name in self.layers}
+        self.scales = {n: per_sample([[s.feature_scale**power] for s in settings]) for n, power in powers.items()}
+        self.layer_weights = {n: per_sample([[w for _, w in s.layers(n)] for s in settings]) for n in self.layers}
+        self.weights = per_sample([[s.weight(name) for name in shared.terms] for s in settings])  # (B, terms)
+        self._weighted = {name for name in shared.terms if any(s.weight(name) for s in settings)}
 
-    @property
-    def terms(self) -> int:
-        """The numbers of a line of losses, 4 + layers; see `Terms.stacked`."""
-        return 4 + len(self.content_targets) + len(self.style_targets)
-
-    def __call__(self, image: Tensor) -> Terms:
+    def __call__(self, image: Tensor) -> Losses:
         """Returns the terms of `image`, (B, 3, H, W) in [0, 1]."""
         read = self.network(image, self._read, recompute=self.recompute)
-        content_layers = self.content_scale * torch.stack([read[name][0] for name in self.content_targets], 1)
-        style_layers = self.style_scale * torch.stack([read[name][1] for name in self.style_targets], 1)
-        content = (self.content_layer_weights * content_layers).sum(1)
-        style = (self.style_layer_weights * style_layers).sum(1)
+        layers = {
+            name: self.scales[name] * torch.stack([read[layer][name] for layer in names], 1)  # (B, layers)
+            for name, names in self.layers.items()
+        }
+        terms = torch.stack([self._term(name, layers, image) for name in self.shared.terms], 1)
+        return Losses((self.weights * terms).sum(1), terms, torch.cat(list(layers.values()), 1))
+
+    def _term(self, name: str, layers: Mapping[str, Tensor], image: Tensor) -> Tensor:
+        if name in layers:
+            return (self.layer_weights[name] * layers[name]).sum(1)
         # Its gradient is not wanted where it has no weight.
-        tv = total_variation(image if self.has_tv else image.detach(), self.form)
-        total = (self.weights * torch.stack((content, style, tv), 1)).sum(1)
-        return Terms(total, content, style, tv, content_layers, style_layers)
+        return TERMS[name].loss(image if name in self._weighted else image.detach(), (), self.shared)
 
-    def _read(self, layer: str, features: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        """Returns C_l and E_l of a layer, (B,) each; None where the layer has no such term."""
-        content, style = self.content_targets.get(layer), self.style_targets.get(layer)
-        return (
-            None if content is None else content_loss(features, content, self.form),
-            None if style is None else style_loss(gram(features, self.form), style, self.form),
-        )
+    def _read(self, layer: str, features: Tensor) -> dict[str, Tensor]:
+        """Returns the loss of each term that reads a layer, (B,)."""
+        return {
+            name: TERMS[name].loss(features, self.targets[name][layer], self.shared)
+            for name, layers in self.layers.items()
+            if layer in layers
+        }
 
-    def evaluate(self, image: Tensor) -> tuple[Terms, Tensor]:
-        """Returns the terms and the gradient of each sample's total by its own image, (B, 3, H, W)."""
+    def evaluate(self, image: Tensor) -> tuple[Losses, Tensor]:
+        """Returns the losses and the gradient of each sample's total by its own image, (B, 3, H, W)."""
         image = image.detach().requires_grad_()
-        terms = self(image)
-        (gradient,) = torch.autograd.grad(terms.total.sum(), image)
-        return terms, gradient
+        losses = self(image)
+        (gradient,) = torch.autograd.grad(losses.total.sum(), image)
+        return losses, gradient

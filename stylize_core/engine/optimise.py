@@ -30,10 +30,11 @@ class Optimised:
         diverged: whether it was given up.
         steps: updates done.
         best_step: step with the lowest total.
-        losses: (steps + 1, 4 + layers) float32 on the CPU: total, content, style, tv, content layers, style layers.
+        columns: names of the losses, see `Objective.columns`.
+        losses: (steps + 1, columns) float32 on the CPU.
         seconds: (steps + 1,) float32, wall, since the batch began.
         batch: number of samples that were optimised together.
-        final: (4 + layers) like `losses`, of the clamped 8-bit image.
+        final: (columns) like `losses`, of the clamped 8-bit image.
         snapshots: (3, H, W) uint8 by step.
         quality: figures of the image; none unless somebody judged it.
     """
@@ -42,6 +43,7 @@ class Optimised:
     diverged: bool
     steps: int
     best_step: int
+    columns: tuple[str, ...]
     losses: Tensor
     seconds: Tensor
     batch: int
@@ -74,30 +76,30 @@ def optimise(
         Stopped: `should_stop` said so; the batch is lost.
     """
     shared, clock = settings[0], Clock(start.device)
-    descent = Solver(objective, start, settings, evaluations=shared.steps + 1)
+    solver = Solver(objective, start, settings, evaluations=shared.steps + 1)
     snapshots: dict[int, Tensor] = {}
     for step in range(shared.steps + 1):
         if should_stop():
             raise Stopped("the optimisation was stopped")
-        totals = descent.advance()
+        totals = solver.advance()
         clock.tick()
         on_step(step, totals)
         if shared.snapshot_every and step and step % shared.snapshot_every == 0:
-            snapshots[step] = to_8bit(descent.image)
-        if step % LIVENESS_STEPS == 0 and not descent.guard.alive.any():
+            snapshots[step] = to_8bit(solver.image)
+        if step % LIVENESS_STEPS == 0 and not solver.guard.alive.any():
             break
-    return _results(descent, settings, clock.seconds(), snapshots)
+    return _results(solver, settings, clock.seconds(), snapshots)
 
 
 def _results(
-    descent: Solver, settings: Sequence[Settings], times: Tensor, snapshots: dict[int, Tensor]
+    solver: Solver, settings: Sequence[Settings], times: Tensor, snapshots: dict[int, Tensor]
 ) -> list[Optimised]:
-    guard, last = descent.guard, descent.image
+    guard, last = solver.guard, solver.image
     keep_best = torch.tensor([s.keep == "best" for s in settings], device=last.device)
     image = to_8bit(torch.where((keep_best | ~guard.alive)[:, None, None, None], guard.best, last))
     with torch.no_grad():
-        final = descent.objective(image.to(last.dtype) / 255).stacked().float().cpu()
-    losses, image = descent.losses.float().cpu(), image.cpu()
+        final = solver.objective(image.to(last.dtype) / 255).stacked().float().cpu()
+    losses, image = solver.losses.float().cpu(), image.cpu()
     last_steps, best_steps, alive = guard.last_step.tolist(), guard.best_step.tolist(), guard.alive.tolist()
     return [
         Optimised(
@@ -105,6 +107,7 @@ def _results(
             diverged=not alive[b],
             steps=last_steps[b],
             best_step=best_steps[b],
+            columns=solver.objective.columns,
             losses=losses[: last_steps[b] + 1, b],
             seconds=times[: last_steps[b] + 1],
             batch=len(settings),

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from stylize_core.engine.losses import gram
+from stylize_core.engine.losses.gram import gram
 from stylize_core.engine.network import Vgg19, least_edge
 from stylize_core.engine.weights import Weights
 

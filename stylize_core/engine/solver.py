@@ -24,7 +24,7 @@ class Solver:
     Attributes:
         image: the current images, (B, 3, H, W), overwritten by each step.
         guard: the best images, and who is alive.
-        losses: (evaluations, B, 4 + layers): total, content, style, tv, content layers, style layers.
+        losses: (evaluations, B, columns), see `Objective.columns`.
         evaluated: number of evaluations so far.
     """
 
@@ -38,7 +38,7 @@ class Solver:
     ) -> None:
         rates = torch.tensor([s.learning_rate for s in settings], device=start.device, dtype=start.dtype)
         self.objective, self.image, self.guard = objective, start.clone(), DivergenceGuard(start)
-        self.losses = start.new_empty(evaluations, len(start), objective.terms)
+        self.losses = start.new_empty(evaluations, len(start), len(objective.columns))
         self.evaluated = 0
         self._gradient = torch.zeros_like(start)
         self._optimiser = make_optimiser(settings[0].optimiser, start, rates)
@@ -59,9 +59,9 @@ class Solver:
         self._evaluate()
 
     def _evaluate(self) -> None:
-        terms, gradient = self.objective.evaluate(self.image)
-        self.losses.index_copy_(0, self._step, terms.stacked()[None])
-        image, gradient, back = self.guard.check(self._step, self.image, terms.total, gradient)
+        losses, gradient = self.objective.evaluate(self.image)
+        self.losses.index_copy_(0, self._step, losses.stacked()[None])
+        image, gradient, back = self.guard.check(self._step, self.image, losses.total, gradient)
         self.image.copy_(image)
         self._gradient.copy_(gradient)
         self._optimiser.restart(back)

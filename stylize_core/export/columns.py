@@ -8,7 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from stylize_core.settings import SETTING_FIELDS, SettingField
+from stylize_core.setting_field import SettingField
+from stylize_core.settings import SETTING_FIELDS
 from stylize_core.store.records import RESULTS, TERMS
 
 _TEXT = pa.string()

@@ -3,9 +3,10 @@
 import re
 
 from stylize_core.errors import SettingError
+from stylize_core.layers import LAYERS, Layers, parse_layers
 from stylize_core.manifest.problems import did_you_mean
 from stylize_core.presets import PRESETS
-from stylize_core.settings import LAYERS, Layers, SettingField, parse_layers
+from stylize_core.setting_field import SettingField
 
 FORMULA_SIGNS = ("=", "+", "@")
 """A cell that starts so would be run as a formula by a spreadsheet that opens an export."""

@@ -2,7 +2,8 @@
 
 from stylize_core.errors import UsageError
 from stylize_core.presets import PRESETS
-from stylize_core.settings import SETTING_FIELDS, SettingField
+from stylize_core.setting_field import SettingField
+from stylize_core.settings import SETTING_FIELDS
 
 BEGIN = "<!-- column dictionary: begin (written by stylize_core.manifest.columns) -->"
 END = "<!-- column dictionary: end -->"

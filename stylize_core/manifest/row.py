@@ -7,7 +7,7 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import AfterValidator, BaseModel, PlainValidator, ValidationError, create_model
 
 from stylize_core.errors import SettingError
-from stylize_core.job import public_uri, settings_json
+from stylize_core.job import public_uri
 from stylize_core.manifest.cells import parse_id, parse_preset, parse_setting, parse_text
 from stylize_core.manifest.header import EXTRA_PREFIX, REQUIRED
 from stylize_core.manifest.paths import absolute
@@ -52,7 +52,7 @@ class Row(NamedTuple):
         style: path or URL of the style image.
         init: path or URL of the start image, where `settings.start` is `image`.
         settings: of the preset and the row's cells; one object for rows with the same cells.
-        settings_json: the same from `settings_json`; one text.
+        settings_json: the same from `Settings.to_json`; one text.
         cells: every cell as read, by column.
     """
 
@@ -79,7 +79,7 @@ class _Shared(NamedTuple):
     Attributes:
         preset: its name; `default` where it is faulty.
         settings: None where something is wrong.
-        json: of the settings, from `settings_json`.
+        json: of the settings, from `Settings.to_json`.
         start: where the optimisation starts; None where that is unknown.
         faults: what is wrong with single cells, by column.
         clashes: cells that are fine alone and do not go together, by the column to change.
@@ -144,7 +144,7 @@ def _shared(key: tuple[tuple[str, str], ...]) -> _Shared:
         clashes[error.where] = f"{error.what}; {error.todo}"
     if settings is None or faults:
         return _Shared(preset, None, "", start, faults, clashes)
-    return _Shared(preset, settings, settings_json(settings), start, {}, {})
+    return _Shared(preset, settings, settings.to_json(), start, {}, {})
 
 
 def _validate_cells(filled: dict[str, str]) -> tuple[Any, dict[str, str]]:

@@ -102,6 +102,6 @@ def _fit(job: Costing, rate: Rate) -> Fit:
 def _store_bytes(job: Costing) -> float:
     settings, pixels = job.settings, job.height * job.width
     snapshots = settings.steps // settings.snapshot_every if settings.snapshot_every else 0
-    numbers = 5 + len(settings.content_layers) + len(settings.style_layers)
+    numbers = 2 + len(settings.terms) + sum(len(settings.layers(term)) for term in settings.layered_terms)
     images = IMAGE_BYTES[settings.format] + snapshots * IMAGE_BYTES["png"]
     return pixels * images + (settings.steps + 1) * numbers * METRIC_BYTES

@@ -24,7 +24,7 @@ class JobSpool:
 
         Args:
             job: any.
-            settings: its settings, from `settings_json`.
+            settings: its settings, from `Settings.to_json`.
 
         Raises:
             UsageError: there is no room for it.

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from stylize_core.engine.network import least_edge
-from stylize_core.engine.objective import layers_in_use
 from stylize_core.engine.weights import Weights, require_layers
 from stylize_core.errors import ImageTooSmall, StylizeError
 from stylize_core.images.resize import output_shape, style_shape
 from stylize_core.job import Job, Source, job_id, public_uri
+from stylize_core.layers import LAYERS
 from stylize_core.manifest.row import Row
-from stylize_core.settings import LAYERS, Settings
+from stylize_core.settings import Settings
 
 Inputs = Mapping[str, Source | StylizeError]
 """Inputs by URI: what they are, or why they cannot be used."""
@@ -36,10 +36,8 @@ class DerivedSettings(NamedTuple):
     @classmethod
     def of(cls, settings: Settings) -> "DerivedSettings":
         """Returns the facts of settings."""
-        s, layers = settings, layers_in_use(settings)
-        names = tuple(tuple(name for name, _ in pairs) for pairs in (s.content_layers, s.style_layers))
-        graph = (names, s.pooling, s.form, s.optimiser, s.steps, s.snapshot_every)
-        return cls(layers, max(layers, key=LAYERS.index), least_edge(layers), repr(graph))
+        layers = settings.layers_in_use
+        return cls(layers, max(layers, key=LAYERS.index), least_edge(layers), repr(settings.graph))
 
 
 class JobMaker:

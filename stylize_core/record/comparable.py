@@ -9,7 +9,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from stylize_core import wording
-from stylize_core.record.variation import NAMES, TERM_SCALE, TOTAL_SCALE
+from stylize_core.record.variation import NAMES
+from stylize_core.settings import TERM_SCALE, TOTAL_SCALE
 
 SETS = 12
 """Sets of comparable jobs drawn, the largest first."""

@@ -16,7 +16,7 @@ from stylize_core.files.files import Files
 from stylize_core.record.rows import read_plan, read_rows
 from stylize_core.record.run_record import FINISHED, FailedRow, InputRecord, JobRecord, RunRecord, Totals
 from stylize_core.record.selection import draw
-from stylize_core.record.variation import TOTAL_SCALE
+from stylize_core.settings import TOTAL_SCALE
 from stylize_core.store import layout
 from stylize_core.store.live import live_lines
 from stylize_core.store.records import RESULTS, STATUSES, TERMS

@@ -10,13 +10,13 @@ from stylize_core.errors import UsageError
 from stylize_core.files.files import Files
 from stylize_core.store import layout
 from stylize_core.store.live import live_lines
-from stylize_core.store.records import ADDED, PLAN, RESULTS, ROWS, TERMS
+from stylize_core.store.records import FIGURES, PLAN, RESULTS, ROWS
 from stylize_core.store.tables import read_batches
 
 LINES = 20_000
 """Rows in memory at once."""
 
-_KEPT = ("image", "seconds", *(f"final_{term}" for term in TERMS), *ADDED, "error_code", "error")
+_KEPT = ("image", "seconds", *FIGURES, "error_code", "error")
 _PLANNED = ("row", "id", "job_id", "action", "error_code", "error")
 
 

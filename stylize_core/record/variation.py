@@ -5,15 +5,9 @@ from typing import Protocol
 
 from stylize_core import wording
 from stylize_core.record.run_record import JobRecord
-from stylize_core.settings import SETTING_FIELDS
+from stylize_core.settings import SETTING_FIELDS, TOTAL_SCALE
 
 NAMES = ("preset", *(spec.name for spec in SETTING_FIELDS))
-
-TERM_SCALE = ("form", "size", "content_layers", "style_layers", "feature_scale", "pooling")
-"""Settings within which a content, style or tv term is comparable; the network counts as well."""
-
-TOTAL_SCALE = (*TERM_SCALE, "content_weight", "style_weight", "tv_weight")
-"""Settings within which a total is comparable; the network counts as well."""
 
 
 class Configured(Protocol):

@@ -10,7 +10,8 @@ import pandas as pd
 
 from stylize_core.record.comparable import value_text
 from stylize_core.record.table import FINALS, QUALITY
-from stylize_core.record.variation import NAMES, TERM_SCALE, TOTAL_SCALE
+from stylize_core.record.variation import NAMES
+from stylize_core.settings import TERM_SCALE, TOTAL_SCALE
 
 FIGURES = (*FINALS, *QUALITY, "seconds")
 """What is compared."""

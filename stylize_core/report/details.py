@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+from stylize_core.layers import LAYERS
 from stylize_core.record.job_curves import CURVES, Losses
 from stylize_core.report import charts
 from stylize_core.report.album import Album, Thumb
 from stylize_core.report.gallery import Card
 from stylize_core.report.job_lines import curve_data
-from stylize_core.settings import LAYERS
 
 
 def details(cards: Mapping[str, Card], losses: Losses, album: Album) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from stylize_core.record import variation
 from stylize_core.record.job_curves import CURVES
 from stylize_core.record.run_record import JobRecord
 from stylize_core.report import charts
+from stylize_core.settings import TERM_SCALE
 
 HUES = 8
 """Values that colours can tell apart."""
@@ -36,8 +37,8 @@ def job_lines(jobs: Sequence[JobRecord], sound: Collection[str]) -> dict[str, An
         jobs: those whose curves are on the page.
         sound: ids of a set of comparable jobs; failed ones that compare with them get a dashed line.
     """
-    scales = {variation.scale(job, variation.TERM_SCALE) for job in jobs if job.job_id in sound}
-    ours = [job for job in jobs if variation.scale(job, variation.TERM_SCALE) in scales]
+    scales = {variation.scale(job, TERM_SCALE) for job in jobs if job.job_id in sound}
+    ours = [job for job in jobs if variation.scale(job, TERM_SCALE) in scales]
     if not ours:
         return None
     names, colours = variation.axes(ours), legend(ours)

@@ -9,7 +9,7 @@ import pandas as pd
 from stylize_core import wording
 from stylize_core.record.comparable import scales
 from stylize_core.record.term_curves import TAIL, TermCurves
-from stylize_core.record.variation import TERM_SCALE
+from stylize_core.settings import TERM_SCALE
 
 LENGTH = 8
 """Jobs in a list at most."""

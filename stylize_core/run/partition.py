@@ -18,7 +18,7 @@ import pyarrow as pa
 from stylize_core.chunk.context import Progress, RunContext
 from stylize_core.errors import StoreLocked, UsageError, WeightsError
 from stylize_core.files.files import Files
-from stylize_core.job import Chunk, Job, Source, settings_json
+from stylize_core.job import Chunk, Job, Source
 from stylize_core.options import Options
 from stylize_core.plan.chunks import Chunks
 from stylize_core.plan.job_spool import JobSpool
@@ -170,7 +170,7 @@ def _line(chunk: Chunk, job: Job) -> dict[str, Any]:
         "style": asdict(style),
         "style_weight": weight,
         "init": asdict(job.init) if job.init else None,
-        "settings": settings_json(job.settings),
+        "settings": job.settings.to_json(),
         "height": job.height,
         "width": job.width,
     }

@@ -13,12 +13,13 @@ from stylize_core.files.files import Entry, Files
 from stylize_core.store import layout
 from stylize_core.store.holder import Holder, newest_holder
 from stylize_core.store.ledger import results_paths
-from stylize_core.store.records import RESULTS, TERMS
+from stylize_core.store.records import RESULTS
 from stylize_core.store.status import rows_by_status
 from stylize_core.store.tables import map_tables, read_table
+from stylize_core.terms import LOSSES
 
 _LINE = pa.schema(
-    [RESULTS.field(name) for name in ("run", "status", "error_code", *(f"final_{term}" for term in TERMS))]
+    [RESULTS.field(name) for name in ("run", "status", "error_code", *(f"final_{term}" for term in LOSSES))]
 )
 
 _COMMITTED = pa.schema([RESULTS.field(name) for name in ("job_id", "status")])
@@ -153,7 +154,9 @@ class RunFollower:
             return None
         ours = [line for line in lines.to_pylist() if line["run"] == self._run]
         done = [line for line in ours if line["status"] == "done"]
-        finals = {term: [line[f"final_{term}"] for line in done if line[f"final_{term}"] is not None] for term in TERMS}
+        finals = {
+            term: [line[f"final_{term}"] for line in done if line[f"final_{term}"] is not None] for term in LOSSES
+        }
         return _Commit(
             entry.modified,
             Counter(line["status"] for line in ours),

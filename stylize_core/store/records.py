@@ -5,16 +5,27 @@ from dataclasses import dataclass, field, fields
 import pyarrow as pa
 
 from stylize_core.errors import StylizeError
-from stylize_core.settings import LAYERS
+from stylize_core.terms import LOSSES, TERM_NAMES, loss_columns
 
 _TEXT, _INT, _LONG, _FLOAT = pa.string(), pa.int32(), pa.int64(), pa.float32()
-
-TERMS = ("total", "content", "style", "tv")
 
 QUALITY = ("ssim", "colour", "gram")
 """How near a result is to its content (ssim) and its style; defined in `engine.quality` and docs/quality.md."""
 
-ADDED = tuple(f"quality_{figure}" for figure in QUALITY)
+TERMS = LOSSES
+
+FINALS = tuple(f"final_{loss}" for loss in LOSSES)
+QUALITIES = tuple(f"quality_{figure}" for figure in QUALITY)
+FIGURES = (*FINALS, *QUALITIES)
+"""Of a result, the numbers that say how good it is."""
+
+ADDED = frozenset(
+    {
+        *QUALITIES,
+        *(f"final_{term.name}" for term in TERM_NAMES if not term.is_original),
+        *loss_columns(is_original=False),
+    }
+)
 """Columns that files of earlier releases lack: they are read as null. A column that may be null can be added without
 another schema version, because a release that does not know it does not read it."""
 
@@ -29,7 +40,7 @@ RESULTS = pa.schema(
         ("error", _TEXT),
         ("retryable", pa.bool_()),
         ("form", _TEXT),
-        ("settings", _TEXT),  # JSON of Settings.to_dict()
+        ("settings", _TEXT),  # Settings.to_json()
         ("digests", _TEXT),  # JSON: content, styles [[sha256, weight]], init, weights
         ("image", _TEXT),  # path in the store; also of a diverged job's best image
         ("image_sha256", _TEXT),
@@ -38,8 +49,7 @@ RESULTS = pa.schema(
         ("height", _INT),
         ("steps", _INT),  # updates done
         ("best_step", _INT),  # step with the lowest total
-        *((f"final_{term}", _FLOAT) for term in TERMS),  # of the clamped 8-bit image
-        *((name, _FLOAT) for name in ADDED),  # of the same image; null without one
+        *((name, _FLOAT) for name in FIGURES),  # of the clamped 8-bit image; null without one
         ("seconds", pa.float64()),  # wall, of the job's batch, divided by its jobs
         ("device", _TEXT),
         ("precision", _TEXT),
@@ -54,9 +64,9 @@ METRICS = pa.schema(
         ("evaluation", _INT),
         ("size_px", _INT),  # long edge
         ("seconds", _FLOAT),  # wall, since the job's batch began
-        *((term, _FLOAT) for term in TERMS),
-        *((f"content_{layer}", _FLOAT) for layer in LAYERS),  # without layer weights; null where unused
-        *((f"style_{layer}", _FLOAT) for layer in LAYERS),
+        ("total", _FLOAT),
+        *((name, _FLOAT) for name in loss_columns(is_original=True)),  # without layer weights; null where unused
+        *((name, _FLOAT) for name in loss_columns(is_original=False)),
     ]
 )
 
@@ -71,7 +81,7 @@ PLAN = pa.schema(  # runs/<run>/plan.parquet: a line per manifest row, in its or
         ("content", _TEXT),  # absolute, without credentials
         ("style", _TEXT),
         ("init", _TEXT),
-        ("settings", _TEXT),  # JSON of Settings.to_dict(); null where rejected
+        ("settings", _TEXT),  # Settings.to_json(); null where rejected
         ("digests", _TEXT),  # JSON as in results
         ("cells", _TEXT),  # JSON of the row's cells as read, column -> text
         ("chunk", _INT),
@@ -91,7 +101,7 @@ PARTITION = pa.schema(  # runs/<run>/partitions/<number>.parquet: a line per job
         ("style", _SOURCE),
         ("style_weight", pa.float64()),
         ("init", _SOURCE),  # null where there is none
-        ("settings", _TEXT),  # JSON of Settings.to_dict()
+        ("settings", _TEXT),  # Settings.to_json()
         ("height", _INT),  # of the target, pixels
         ("width", _INT),
     ]
@@ -105,8 +115,7 @@ ROWS = pa.schema(  # runs/<run>/results.parquet and .csv: a line per manifest ro
         ("status", _TEXT),  # done | skipped | failed | rejected | stopped
         ("image", _TEXT),
         ("seconds", pa.float64()),
-        *((f"final_{term}", _FLOAT) for term in TERMS),
-        *((name, _FLOAT) for name in ADDED),
+        *((name, _FLOAT) for name in FIGURES),
         ("error_code", _TEXT),
         ("error", _TEXT),
     ]
@@ -117,7 +126,7 @@ STATUSES = ("done", "skipped", "failed", "rejected", "stopped")
 
 @dataclass(slots=True, kw_only=True)
 class Result:
-    """A line of `RESULTS`; the attributes are its columns."""
+    """A line of `RESULTS`; the attributes are its columns, but for `figures`: those of `FIGURES` that are known."""
 
     job_id: str
     commit: str = ""
@@ -137,13 +146,7 @@ class Result:
     height: int
     steps: int | None = None
     best_step: int | None = None
-    final_total: float | None = None
-    final_content: float | None = None
-    final_style: float | None = None
-    final_tv: float | None = None
-    quality_ssim: float | None = None
-    quality_colour: float | None = None
-    quality_gram: float | None = None
+    figures: dict[str, float | None] = field(default_factory=dict)
     seconds: float | None = None
     device: str
     precision: str
@@ -177,5 +180,6 @@ class Outcome:
 
 def results_table(results: list[Result]) -> pa.Table:
     """Returns results as a table with schema `RESULTS`."""
-    names = [column.name for column in fields(Result)]
-    return pa.Table.from_pylist([{name: getattr(r, name) for name in names} for r in results], schema=RESULTS)
+    names = [column.name for column in fields(Result) if column.name != "figures"]
+    lines = [{**{name: getattr(result, name) for name in names}, **result.figures} for result in results]
+    return pa.Table.from_pylist(lines, schema=RESULTS)

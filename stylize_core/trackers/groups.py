@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 import pyarrow as pa
 
-from stylize_core.record.variation import TERM_SCALE, TOTAL_SCALE
+from stylize_core.settings import TERM_SCALE, TOTAL_SCALE
 
 SHOWN = 20
 """Groups that trackers get, the largest ones: each adds some twenty series and seven histograms."""

@@ -16,8 +16,9 @@ from stylize_core.chunk.outcomes import Finished, Origin, metadata, outcome
 from stylize_core.engine.optimise import Optimised
 from stylize_core.errors import Diverged, ImageTruncated, InputChanged
 from stylize_core.images.encode import read_metadata
+from stylize_core.layers import LAYERS
 from stylize_core.release import versions
-from stylize_core.settings import LAYERS, Settings
+from stylize_core.settings import Settings
 
 
 @pytest.fixture
@@ -49,9 +50,9 @@ def test_a_done_job(job: Any, origin: Origin, optimised: Optimised) -> None:
     assert Settings.from_dict(json.loads(result.settings)) == job.settings
     assert json.loads(result.digests)["content"] == job.content.sha256
     assert json.loads(result.versions) == versions()
-    assert result.final_total == pytest.approx(optimised.final[0].item())
-    assert result.final_style == pytest.approx(optimised.final[2].item())
-    figures = (result.quality_ssim, result.quality_colour, result.quality_gram)
+    assert result.figures["final_total"] == pytest.approx(optimised.final[0].item())
+    assert result.figures["final_style"] == pytest.approx(optimised.final[2].item())
+    figures = (result.figures["quality_ssim"], result.figures["quality_colour"], result.figures["quality_gram"])
     assert figures == (optimised.quality.ssim, optimised.quality.colour, optimised.quality.gram)
     assert None not in figures
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(kept.image or b""))), optimised.image.permute(1, 2, 0))
@@ -94,7 +95,7 @@ def test_a_diverged_job_keeps_its_best_image(job: Any, origin: Origin, optimised
     assert (kept.result.status, kept.result.error_code) == ("failed", "diverged")
     assert kept.image
     assert kept.metrics is not None
-    assert kept.result.quality_ssim is not None
+    assert kept.result.figures["quality_ssim"] is not None
 
 
 @pytest.mark.parametrize(
@@ -108,8 +109,7 @@ def test_a_failed_job(error: Any, code: str, retryable: bool, job: Any, origin: 
     assert (result.status, result.error_code, result.retryable) == ("failed", code, retryable)
     assert result.error == str(error)
     assert (kept.image, kept.metrics, kept.snapshots) == (None, None, {})
-    assert result.final_total is None
-    assert (result.quality_ssim, result.quality_colour, result.quality_gram) == (None, None, None)
+    assert not any(result.figures.values())
 
 
 @pytest.mark.parametrize("format", ["png", "jpeg", "webp"])

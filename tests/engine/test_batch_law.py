@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from stylize_core.engine.engine import Engine, Pair
 from stylize_core.engine.network import Vgg19
-from stylize_core.engine.objective import Objective, content_targets, layers_in_use, style_targets
+from stylize_core.engine.objective import Objective, joined, targets
 from stylize_core.engine.optimise import Optimised
 from stylize_core.engine.optimisers import make_optimiser
 from stylize_core.engine.weights import Weights
@@ -102,12 +102,11 @@ def test_a_diverging_neighbour_changes_nothing(builtin: Weights) -> None:
 
 def objective_of(weights: Weights, batch: int, settings: Settings, dtype: torch.dtype) -> Objective:
     """The objective of jobs 0 to batch - 1, all of it in one dtype."""
-    layers = layers_in_use(settings)
+    layers = settings.layers_in_use
     network = Vgg19(weights.tensors, layers=layers, pooling=settings.pooling, device=CPU, dtype=dtype)
-    content = content_targets(network, contents(batch, dtype), settings)
-    styles = [style_targets(network, picture(seed + 50)[None].to(dtype), settings) for seed in range(batch)]
-    style = {layer: torch.cat([targets[layer] for targets in styles]) for layer, _ in settings.style_layers}
-    return Objective(network, content, style, [settings] * batch, device=CPU, dtype=dtype)
+    content = targets(network, contents(batch, dtype), settings, "content")
+    styles = [targets(network, picture(seed + 50)[None].to(dtype), settings, "style") for seed in range(batch)]
+    return Objective(network, content | joined(styles), [settings] * batch, device=CPU, dtype=dtype)
 
 
 def contents(batch: int, dtype: torch.dtype) -> Tensor:

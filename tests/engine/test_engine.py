@@ -14,7 +14,7 @@ import stylize_core.engine.engine
 import stylize_core.engine.memory
 from stylize_core.engine.engine import Engine, Pair
 from stylize_core.engine.memory import Fit, peak_bytes
-from stylize_core.engine.objective import Objective, content_targets, style_targets
+from stylize_core.engine.objective import Objective, targets
 from stylize_core.engine.weights import Weights
 from stylize_core.errors import DeviceLost, JobTimeout, OutOfMemory, Stopped
 from stylize_core.images.encode import to_8bit
@@ -67,10 +67,10 @@ def test_each_job_has_its_own_targets_and_weights(engine: Engine) -> None:
     found = engine.optimise(jobs)
     for job, sample in zip(jobs, found, strict=True):
         network, s = engine.network(job.settings), job.settings
-        content = content_targets(network, job.content[None], s)
-        style = style_targets(network, job.style[None], s)
+        content = targets(network, job.content[None], s, "content")
+        style = targets(network, job.style[None], s, "style")
         start = torch.rand(1, 3, 16, 24, generator=torch.Generator().manual_seed(0))
-        expected = Objective(network, content, style, [s], device=CPU)(start).stacked()[0]
+        expected = Objective(network, content | style, [s], device=CPU)(start).stacked()[0]
         torch.testing.assert_close(sample.losses[0], expected, rtol=1e-4, atol=0)
 
 
@@ -123,10 +123,10 @@ def test_other_styles_have_other_targets(engine: Engine, other: dict[str, object
     first = pair(1)
     second = dataclasses.replace(first, **{"style": picture(8, 20, 16), **other})  # type: ignore[arg-type]
     engine.objective([first])
-    found = engine.objective([second]).style_targets
-    expected = style_targets(engine.network(second.settings), second.style[None], second.settings)
+    found = engine.objective([second]).targets["style"]
+    expected = targets(engine.network(second.settings), second.style[None], second.settings, "style")["style"]
     assert found.keys() == expected.keys()
-    assert all(torch.equal(found[layer], expected[layer]) for layer in expected)
+    assert all(torch.equal(found[layer][0], expected[layer][0]) for layer in expected)
 
 
 def test_layer_weights_do_not_part_style_targets(engine: Engine) -> None:
@@ -134,9 +134,11 @@ def test_layer_weights_do_not_part_style_targets(engine: Engine) -> None:
     engine.forget_styles()
     jobs = [pair(1, start="noise"), pair(1, start="noise", style_layers="conv1_1=3 conv2_1=0")]
     objective = engine.objective(jobs)
-    terms = objective(torch.stack([picture(5), picture(5)]))
-    torch.testing.assert_close(terms.style_layers[0], terms.style_layers[1], rtol=1e-5, atol=0)
-    assert terms.style[1].item() == pytest.approx(3 * terms.style_layers[1, 0].item(), rel=1e-5)
+    lines = objective(torch.stack([picture(5), picture(5)])).stacked()
+    found = dict(zip(objective.columns, lines.T, strict=True))
+    for layer in ("conv1_1", "conv2_1"):
+        torch.testing.assert_close(*found[f"style_{layer}"], rtol=1e-5, atol=0)
+    assert found["style"][1].item() == pytest.approx(3 * found["style_conv1_1"][1].item(), rel=1e-5)
 
 
 def test_bfloat16_is_near_float32(engine: Engine, builtin: Weights) -> None:

@@ -26,8 +26,9 @@ from stylize_core.engine.memory import (
 )
 from stylize_core.engine.network import parameter_shapes
 from stylize_core.engine.weights import Weights
+from stylize_core.layers import LAYERS
 from stylize_core.presets import resolve
-from stylize_core.settings import LAYERS, Settings
+from stylize_core.settings import Settings
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 GIB = 1 << 30

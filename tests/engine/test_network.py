@@ -9,7 +9,7 @@ from torchvision.models.vgg import cfgs, make_layers
 
 from stylize_core.engine.network import Vgg19, _definition, least_edge, parameter_shapes
 from stylize_core.engine.winograd.convolution import WinogradConv2d
-from stylize_core.settings import LAYERS
+from stylize_core.layers import LAYERS
 
 CPU = torch.device("cpu")
 

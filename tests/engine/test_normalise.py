@@ -8,7 +8,7 @@ from stylize_core.engine.network import Vgg19, parameter_shapes
 from stylize_core.engine.normalise import normalise, save_weights
 from stylize_core.engine.weights import Weights, load_weights
 from stylize_core.errors import ImageTooSmall, UsageError
-from stylize_core.settings import LAYERS
+from stylize_core.layers import LAYERS
 
 REACH = LAYERS[:5]
 

@@ -10,10 +10,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from stylize_core.engine.network import Vgg19
-from stylize_core.engine.objective import Objective, content_targets, layers_in_use, style_targets
+from stylize_core.engine.objective import Losses, Objective, targets
 from stylize_core.engine.weights import Weights
+from stylize_core.layers import parse_layers
 from stylize_core.presets import PRESETS, resolve
-from stylize_core.settings import Settings, parse_layers
+from stylize_core.settings import Settings
 
 CPU = torch.device("cpu")
 FORMS = ("paper", "mean")
@@ -130,9 +131,14 @@ def objective_of(
     network: nn.Module, settings: list[Settings], contents: Tensor, styles: Tensor, dtype: torch.dtype
 ) -> Objective:
     """An objective with the targets of contents (B, 3, H, W) and styles (B, 3, h, w)."""
-    content = content_targets(network, contents.to(dtype), settings[0])
-    style = style_targets(network, styles.to(dtype), settings[0])
-    return Objective(network, content, style, settings, device=CPU, dtype=dtype)
+    content = targets(network, contents.to(dtype), settings[0], "content")
+    style = targets(network, styles.to(dtype), settings[0], "style")
+    return Objective(network, content | style, settings, device=CPU, dtype=dtype)
+
+
+def named(objective: Objective, losses: Losses) -> dict[str, Tensor]:
+    """The losses of each sample, (B,), by column."""
+    return dict(zip(objective.columns, losses.stacked().T, strict=True))
 
 
 def relative_error(found: Tensor, expected: Tensor) -> float:
@@ -145,7 +151,7 @@ def test_presets_minimise_their_formula(preset: str) -> None:
     """On random features, a preset's total is the table's formula with its layers, weights and feature_scale."""
     plain = resolve(preset, {})
     settings = [plain, dataclasses.replace(plain, content_weight=3.0, style_weight=0.1, tv_weight=0.2)]
-    sizes = {layer: (3 + i, 6 - i % 3, 5 + i % 2) for i, layer in enumerate(layers_in_use(plain))}
+    sizes = {layer: (3 + i, 6 - i % 3, 5 + i % 2) for i, layer in enumerate(plain.layers_in_use)}
     features = {layer: noise(2, *size, seed=1) for layer, size in sizes.items()}
     content = {layer: noise(2, *size, seed=2) for layer, size in sizes.items()}
     style = {layer: noise(2, n, w + 2, h, seed=3) for layer, (n, h, w) in sizes.items()}
@@ -156,8 +162,7 @@ def test_presets_minimise_their_formula(preset: str) -> None:
 
     found = Objective(
         fixed(features),
-        content_targets(fixed(content), image, plain),
-        style_targets(fixed(style), image, plain),
+        targets(fixed(content), image, plain, "content") | targets(fixed(style), image, plain, "style"),
         settings,
         device=CPU,
     )(image.float())
@@ -192,7 +197,7 @@ def test_evaluation_through_vgg_equals_the_formula(form: str, weights: dict[str,
     image, content, style = images(1, 32, 24, seed=1), images(1, 32, 24, seed=2), images(1, 16, 40, seed=3)
 
     def network(dtype: torch.dtype) -> Vgg19:
-        layers = layers_in_use(settings)
+        layers = settings.layers_in_use
         return Vgg19(builtin.tensors, layers=layers, pooling=settings.pooling, device=CPU, dtype=dtype)
 
     objective = objective_of(network(torch.float32), [settings], content, style, torch.float32)
@@ -218,16 +223,14 @@ def test_terms_add_up(form: str) -> None:
     objective = objective_of(
         Tiny(torch.float64), settings, images(2, 8, 6, seed=2), images(2, 6, 6, seed=3), torch.float64
     )
-    terms = objective(images(2, 8, 6, seed=1))
-    assert terms.content_layers.shape == (2, 1)
-    assert terms.style_layers.shape == (2, 2)
+    found = named(objective, objective(images(2, 8, 6, seed=1)))
     for b, s in enumerate(settings):
-        content = sum(v * c for (_, v), c in zip(s.content_layers, terms.content_layers[b].tolist(), strict=True))
-        style = sum(w * e for (_, w), e in zip(s.style_layers, terms.style_layers[b].tolist(), strict=True))
-        total = s.content_weight * content + s.style_weight * style + s.tv_weight * terms.tv[b].item()
-        assert terms.content[b].item() == pytest.approx(content, rel=1e-12)
-        assert terms.style[b].item() == pytest.approx(style, rel=1e-12)
-        assert terms.total[b].item() == pytest.approx(total, rel=1e-12)
+        content = sum(v * found[f"content_{layer}"][b].item() for layer, v in s.content_layers)
+        style = sum(w * found[f"style_{layer}"][b].item() for layer, w in s.style_layers)
+        total = s.content_weight * content + s.style_weight * style + s.tv_weight * found["tv"][b].item()
+        assert found["content"][b].item() == pytest.approx(content, rel=1e-12)
+        assert found["style"][b].item() == pytest.approx(style, rel=1e-12)
+        assert found["total"][b].item() == pytest.approx(total, rel=1e-12)
 
 
 def test_stacked_keeps_the_order_of_the_terms() -> None:
@@ -235,13 +238,18 @@ def test_stacked_keeps_the_order_of_the_terms() -> None:
     objective = objective_of(
         Tiny(torch.float64), varied("mean"), images(2, 8, 6, seed=2), images(2, 6, 6, seed=3), torch.float64
     )
-    terms, _ = objective.evaluate(images(2, 8, 6, seed=1))
-    line = terms.stacked()
-    assert line.shape == (2, 7)
+    losses, _ = objective.evaluate(images(2, 8, 6, seed=1))
+    line = losses.stacked()
+    assert objective.columns == (
+        *("total", "content", "style", "tv"),
+        *(f"content_{layer}" for layer in objective.layers["content"]),
+        *(f"style_{layer}" for layer in objective.layers["style"]),
+    )
+    assert line.shape == (2, len(objective.columns))
     assert not line.requires_grad
-    for column, term in enumerate((terms.total, terms.content, terms.style, terms.tv, terms.content_layers[:, 0])):
-        assert torch.equal(line[:, column], term)
-    assert torch.equal(line[:, 5:], terms.style_layers)
+    assert torch.equal(line[:, 0], losses.total)
+    assert torch.equal(line[:, 1:4], losses.terms)
+    assert torch.equal(line[:, 4:], losses.layers)
 
 
 def test_samples_do_not_mix() -> None:
@@ -262,8 +270,8 @@ def test_content_is_zero_at_the_content_and_style_at_the_style(form: str) -> Non
     """Where the image is its content the content term is 0; where it is its style the style term is."""
     contents, styles = images(2, 8, 6, seed=2), images(2, 8, 6, seed=3)
     objective = objective_of(Tiny(torch.float32), varied(form), contents, styles, torch.float32)
-    assert objective(contents.float()).content.tolist() == [0, 0]
-    assert objective(styles.float()).style.tolist() == [0, 0]
+    assert named(objective, objective(contents.float()))["content"].tolist() == [0, 0]
+    assert named(objective, objective(styles.float()))["style"].tolist() == [0, 0]
 
 
 def test_layers_in_use_are_named_once() -> None:
@@ -273,7 +281,7 @@ def test_layers_in_use_are_named_once() -> None:
         content_layers=parse_layers("conv2_1 conv4_2"),
         style_layers=parse_layers("conv1_1 conv2_1"),
     )
-    assert layers_in_use(settings) == ("conv2_1", "conv4_2", "conv1_1")
+    assert settings.layers_in_use == ("conv2_1", "conv4_2", "conv1_1")
 
 
 def test_targets_carry_no_graph() -> None:
@@ -286,5 +294,6 @@ def test_targets_carry_no_graph() -> None:
             return {layer: read(layer, network(image)) for layer in ("conv1_1", "conv2_1")}
 
     image = images(1, 4, 4, seed=1).float()
-    for targets in (content_targets(Trainable(), image, settings), style_targets(Trainable(), image, settings)):
-        assert all(not target.requires_grad for target in targets.values())
+    for source in ("content", "style"):
+        for target in targets(Trainable(), image, settings, source)[source].values():
+            assert not any(part.requires_grad for part in target)

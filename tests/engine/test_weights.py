@@ -18,7 +18,7 @@ from torchvision.models.vgg import cfgs, make_layers
 
 from stylize_core.engine.weights import BUILTIN, IMAGENET_URL, Weights, load_weights, require_layers
 from stylize_core.errors import WeightsCorrupt, WeightsError, WeightsIncomplete, WeightsUnavailable
-from stylize_core.settings import LAYERS
+from stylize_core.layers import LAYERS
 
 SHAPES = {
     "features.0.weight": (64, 3, 3, 3),

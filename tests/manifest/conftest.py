@@ -7,11 +7,13 @@ from dataclasses import dataclass
 import pytest
 from hypothesis import strategies as st
 
+from stylize_core.layers import LAYERS, Layers
 from stylize_core.manifest.manifest import Manifest, RejectedRow
 from stylize_core.manifest.problems import Problem
 from stylize_core.manifest.row import Row
 from stylize_core.presets import PRESETS, resolve
-from stylize_core.settings import LAYERS, SETTING_FIELDS, Layers, SettingField, Settings
+from stylize_core.setting_field import SettingField
+from stylize_core.settings import SETTING_FIELDS, Settings
 
 
 @dataclass(frozen=True)

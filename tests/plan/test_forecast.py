@@ -12,10 +12,11 @@ from stylize_core.engine.flops import evaluation_flops
 from stylize_core.engine.memory import peak_bytes
 from stylize_core.engine.weights import load_weights
 from stylize_core.job import Job, Source
+from stylize_core.layers import LAYERS
 from stylize_core.plan.forecast import NOTHING, Forecast, forecast, job_seconds
 from stylize_core.plan.rates import Rate, probe
 from stylize_core.presets import PRESETS, resolve
-from stylize_core.settings import LAYERS, Settings
+from stylize_core.settings import Settings
 
 CPU = torch.device("cpu")
 RATE = Rate(flops=1e11, probed=True, device=CPU, precision="float32", memory=8 << 30)

@@ -1,7 +1,8 @@
 """Which settings vary, and whose losses compare."""
 
 from stylize_core.record.read_run import read_record
-from stylize_core.record.variation import TERM_SCALE, axes, describe, scale, varying
+from stylize_core.record.variation import axes, describe, scale, varying
+from stylize_core.settings import TERM_SCALE
 
 
 def _jobs_of(builder, *settings):

@@ -14,7 +14,7 @@ from stylize_core.record.term_curves import read_term_curves
 from stylize_core.record.variation import axes as axes_of_jobs
 from stylize_core.report.bands import QUANTILES, histogram, quantiles, spread
 from stylize_core.store.ledger import live_results, read_metrics
-from stylize_core.store.records import TERMS
+from stylize_core.terms import LOSSES
 
 
 def _read(files, run):
@@ -36,11 +36,11 @@ def test_curves_are_those_of_the_store(stores, run):
     assert curves.steps.tolist() == list(range(41))
     for place, (job, code) in enumerate(zip(jobs["job_id"], jobs["error_code"].astype("object"), strict=True)):
         if code != code or code is None:
-            np.testing.assert_array_equal(curves.values[place].T, lines.loc[job][list(TERMS)].to_numpy())
+            np.testing.assert_array_equal(curves.values[place].T, lines.loc[job][list(LOSSES)].to_numpy())
         if code == "image_truncated":
             assert np.isnan(curves.values[place]).all(), "nothing was computed"
         if code == "diverged":
-            style = curves.values[place, TERMS.index("style")]
+            style = curves.values[place, LOSSES.index("style")]
             assert np.isnan(style).tolist() == [False] * 39 + [True, True], "what is not finite is left out"
 
 
@@ -124,7 +124,7 @@ def test_totals_of_other_weights_are_left_out(builder, run):
     jobs = jobs[:2]
     (one,) = comparable_sets(jobs)
     assert one.has_total
-    assert list(spread(one, jobs, curves)["bands"]) == list(TERMS)
+    assert list(spread(one, jobs, curves)["bands"]) == list(LOSSES)
 
 
 def test_bands_are_over_all_sound_jobs(stores, run):
@@ -133,7 +133,7 @@ def test_bands_are_over_all_sound_jobs(stores, run):
     (one,) = comparable_sets(jobs)
     drawn = spread(one, jobs, curves)
     sound = (jobs["status"] != "failed").to_numpy()
-    style = curves.values[:, TERMS.index("style")]
+    style = curves.values[:, LOSSES.index("style")]
     expected = np.median(style[sound], axis=0)
     assert drawn["jobs"] == sound.sum() == 208
     np.testing.assert_allclose(drawn["bands"]["style"]["p50"], expected, rtol=1e-3)

@@ -6,9 +6,9 @@ import pytest
 
 from stylize_core.record.table import read_run_table
 from stylize_core.record.term_curves import TermCurves, read_term_curves
-from stylize_core.record.variation import TERM_SCALE
 from stylize_core.report import ranking
 from stylize_core.report.ranking import LENGTH, rank
+from stylize_core.settings import TERM_SCALE
 
 
 def _jobs(count, **columns):

@@ -25,7 +25,7 @@ def mixed(files: Files, outcome: MakeOutcome) -> Files:
     """A store in which commits without the added columns, and with them, take turns."""
     for n in range(20):
         job = outcome(f"{n:02x}")
-        job.result.quality_ssim, job.result.quality_colour, job.result.quality_gram = 0.5, n / 20, 2.0
+        job.result.figures = {"quality_ssim": 0.5, "quality_colour": n / 20, "quality_gram": 2.0}
         publish_commit(files, f"run-{n:03}", [job])
         if n % 2 == 0:
             age(files, layout.results(f"run-{n:03}"), RESULTS)

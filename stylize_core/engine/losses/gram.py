@@ -1,0 +1,55 @@
+"""Gram matrices of features (eq. 3), with a gradient that is one product."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from stylize_core.engine.losses.term import accurate
+
+PARTS = 4
+"""Of a layer's positions, whose Gram matrices are added up, in bfloat16 on a CPU."""
+
+
+def gram(features: Tensor, form: str) -> Tensor:
+    """Returns the Gram matrices G = FFᵀ (eq. 3) in the scale that `style_loss` compares.
+
+    Args:
+        features: (B, N, h, w); channels-last ones are read where they lie.
+        form: `paper` gives G/M, `mean` gives G/(N·M).
+
+    Returns:
+        (B, N, N), symmetric, float32 at least.
+    """
+    channels, positions = features.shape[1], features.shape[2] * features.shape[3]
+    matrices: Tensor = _Gram.apply(features)
+    return matrices / (positions if form == "paper" else channels * positions)
+
+
+class _Gram(torch.autograd.Function):
+    """G = FFᵀ with its gradient (∂ + ∂ᵀ)F as one product, in the dtype of F."""
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor) -> Tensor:
+        ctx.save_for_backward(features)
+        rows = _rows(features)
+        if features.dtype != torch.bfloat16:
+            rows = accurate(rows)
+            return torch.bmm(rows.mT, rows)
+        if features.is_cuda:
+            return torch.bmm(rows.mT, rows, out_dtype=torch.float32)
+        # A CPU adds up in float32 too, but rounds each product to bfloat16 when it is done: the mean over parts errs
+        # less than one (benchmarks/README.md).
+        parts = rows.tensor_split(PARTS, 1)
+        return torch.stack([torch.bmm(part.mT, part) for part in parts]).sum(0, dtype=torch.float32)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        (features,) = ctx.saved_tensors
+        factor = (gradient + gradient.mT).to(features.dtype)
+        return torch.bmm(_rows(features), factor).mT.view(features.shape)
+
+
+def _rows(features: Tensor) -> Tensor:
+    """Returns Fᵀ, (B, M, N): a view where features are channels-last."""
+    return features.permute(0, 2, 3, 1).flatten(1, 2)

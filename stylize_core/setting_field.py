@@ -1,0 +1,98 @@
+"""What is known of one setting: its type, meaning and range, and what its value decides."""
+
+import dataclasses
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from stylize_core.errors import SettingError
+from stylize_core.layers import LAYERS, Layers, format_layers
+
+ALWAYS = object()
+"""In place of a neutral value: the setting is of the first release and part of every job id."""
+
+
+def setting(
+    help: str,
+    *,
+    choices: tuple[str, ...] = (),
+    low: float | None = None,
+    high: float | None = None,
+    neutral: Any = ALWAYS,
+    fixes_graph: bool = False,
+    scale: str = "",
+) -> Any:
+    """Returns a field of `Settings`; see the attributes of `SettingField`."""
+    return dataclasses.field(
+        metadata={
+            "help": help,
+            "choices": choices,
+            "low": low,
+            "high": high,
+            "neutral": neutral,
+            "fixes_graph": fixes_graph,
+            "scale": scale,
+        }
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingField:
+    """What is known of one setting.
+
+    Attributes:
+        name: the column's name.
+        type: of the value: int, float, str or `Layers`.
+        optional: whether None is a value.
+        help: one sentence.
+        choices: allowed words; empty where it is no choice.
+        low: least allowed number.
+        high: greatest allowed number.
+        neutral: the value that changes nothing, plain; a job id leaves it out. `ALWAYS` for the settings
+            of the first release.
+        fixes_graph: jobs of one batch share its value.
+        scale: `terms` where losses compare only between jobs of one value, `totals` where totals alone do.
+    """
+
+    name: str
+    type: Any
+    optional: bool
+    help: str
+    choices: tuple[str, ...]
+    low: float | None
+    high: float | None
+    neutral: Any
+    fixes_graph: bool
+    scale: str
+
+    def plain(self, value: Any) -> object:
+        """Returns a value of the setting as a plain JSON value."""
+        return format_layers(value) if self.type == Layers else value
+
+    @property
+    def allowed(self) -> str:
+        """The allowed values, in words."""
+        if self.choices:
+            return " | ".join(self.choices)
+        if self.type == Layers:
+            return "layers, for instance: conv1_1=0.2 conv2_1=0.8"
+        kind = "whole number" if self.type is int else "number"
+        low = f" from {self.low:g}" if self.low is not None else ""
+        high = f" to {self.high:g}" if self.high is not None else ""
+        return f"{kind}{low}{high}"
+
+    def check(self, value: Any) -> None:
+        """Raises SettingError unless the value is allowed."""
+        if value is None and self.optional:
+            return
+        if self.choices:
+            good = value in self.choices
+        elif self.type in (int, float):
+            kinds = int if self.type is int else (int, float)
+            low = -sys.float_info.max if self.low is None else self.low  # refuses infinity, and whole numbers
+            high = sys.float_info.max if self.high is None else self.high  # that no float can hold
+            good = isinstance(value, kinds) and not isinstance(value, bool) and low <= value <= high
+        else:
+            good = bool(value) and all(name in LAYERS for name, _ in value)
+        if not good:
+            raise SettingError(f"{self.name} cannot be {value!r}", where=self.name, todo=f"use {self.allowed}")
