@@ -15,6 +15,12 @@ from stylize_core.layers import Layers, parse_layers
 from stylize_core.setting_field import ALWAYS, SettingField, setting
 from stylize_core.terms import TERM_NAMES
 
+STYLE_LOSSES = ("gram", "covariance", "meanstd", "gram+meanstd", "wasserstein", "sliced", "histogram", "cmd", "nn")
+"""How styles are compared; `engine/losses/style.py` has them."""
+
+PAPER_STYLE_LOSSES = ("gram", "covariance")
+"""Those that have sums as in the paper; the others are means."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -41,8 +47,18 @@ class Settings:
     style_weight: float = setting("weight of the style term", low=0, scale="totals")
     tv_weight: float = setting("weight of the total variation term", low=0, scale="totals")
     form: str = setting(
-        "how the terms are normalised: as in the paper (sums, pixels 0-255), or as means that do not depend on size",
-        choices=("paper", "mean"),
+        "how the terms are normalised: as in the paper (sums, pixels 0-255), as means that do not depend on size, or "
+        "relative to their targets, which does not depend on the scale of the network's layers either",
+        choices=("paper", "mean", "relative"),
+        fixes_graph=True,
+        scale="terms",
+    )
+    style_loss: str = setting(
+        "what is compared with the style at each style layer: Gram matrices, covariances, means and spreads, Gram matrices "
+        "and these, the Wasserstein distance of Gaussians, sliced Wasserstein distances, histograms, central moments, or "
+        "nearest neighbours",
+        choices=STYLE_LOSSES,
+        neutral="gram",
         fixes_graph=True,
         scale="terms",
     )
@@ -89,6 +105,11 @@ class Settings:
                 object.__setattr__(self, spec.name, float(value))
         if self.alpha == "keep" and self.format == "jpeg":
             raise SettingError("does not go with format=jpeg", where="alpha", todo="use format png or webp")
+        if self.form == "paper" and self.style_loss not in PAPER_STYLE_LOSSES:
+            what = f"{self.style_loss} is not defined in form=paper"
+            raise SettingError(
+                what, where="style_loss", todo=f"use form=relative, or {' or '.join(PAPER_STYLE_LOSSES)}"
+            )
 
     @property
     def terms(self) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from stylize_core.engine.device import (
     keep_freed_memory,
     out_of_memory_as,
 )
+from stylize_core.engine.losses import TERMS
 from stylize_core.engine.memory import MEMORY_SHARE, Fit, available_memory, fit, largest_size, peak_bytes
 from stylize_core.engine.network import Vgg19
 from stylize_core.engine.objective import Objective, Targets, joined, targets
@@ -179,10 +180,11 @@ class Engine:
         return torch.stack(list(images)).to(self.device)
 
     def _style(self, pair: Pair) -> Targets:
-        key = (pair.style_key, tuple(pair.style.shape), pair.settings.graph)
+        settings = pair.settings
+        is_seeded = any(TERMS[name].is_seeded(settings) for name in settings.layered_terms)
+        key = (pair.style_key, tuple(pair.style.shape), settings.graph, settings.seed if is_seeded else None)
         if key not in self._style_targets:
-            network = self.network(pair.settings)
-            self._style_targets[key] = targets(network, self._batch([pair.style]), pair.settings, "style")
+            self._style_targets[key] = targets(self.network(settings), self._batch([pair.style]), settings, "style")
         return self._style_targets[key]
 
 

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stylize_core.engine.losses.content import content_loss
-from stylize_core.engine.losses.gram import gram
-from stylize_core.engine.losses.style import style_loss
+from stylize_core.engine.losses.gram import gram, style_loss
 from stylize_core.engine.losses.tv import total_variation
 
 Array = NDArray[np.float64]

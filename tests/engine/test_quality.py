@@ -18,8 +18,7 @@ from torch import Tensor
 
 from stylize_core.engine import quality
 from stylize_core.engine.engine import Engine, Pair
-from stylize_core.engine.losses.gram import gram
-from stylize_core.engine.losses.style import style_loss
+from stylize_core.engine.losses.gram import gram, style_loss
 from stylize_core.engine.quality import (
     GRAM_EDGE,
     GRAM_LAYERS,

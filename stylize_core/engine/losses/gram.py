@@ -1,11 +1,16 @@
-"""Gram matrices of features (eq. 3), with a gradient that is one product."""
+"""Gram matrices of features (eq. 3 and 4), with a gradient that is one product."""
 
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from stylize_core.engine.losses.term import accurate
+from stylize_core.engine.losses.comparison import Comparison
+from stylize_core.engine.losses.term import LiveBytes, Target, accurate
+from stylize_core.settings import Settings
+
+GRAMS = 5
+"""Gram matrices in float32 that are alive at the peak, by layer of a job: target, difference, gradients (measured)."""
 
 PARTS = 4
 """Of a layer's positions, whose Gram matrices are added up, in bfloat16 on a CPU."""
@@ -16,7 +21,7 @@ def gram(features: Tensor, form: str) -> Tensor:
 
     Args:
         features: (B, N, h, w); channels-last ones are read where they lie.
-        form: `paper` gives G/M, `mean` gives G/(N·M).
+        form: `paper` gives G/M, another G/(N·M).
 
     Returns:
         (B, N, N), symmetric, float32 at least.
@@ -53,3 +58,30 @@ class _Gram(torch.autograd.Function):
 def _rows(features: Tensor) -> Tensor:
     """Returns Fᵀ, (B, M, N): a view where features are channels-last."""
     return features.permute(0, 2, 3, 1).flatten(1, 2)
+
+
+def style_loss(grams: Tensor, targets: Tensor, form: str) -> Tensor:
+    """Returns E_l of each sample, (B,); of form `relative` what is divided by the target's size.
+
+    Args:
+        grams: of the image, (B, N, N), from `gram` with the same form.
+        targets: of the style, (B, N, N).
+        form: `paper`, or another for the mean.
+    """
+    square = (grams - targets).square().flatten(1)  # (B, N·N)
+    return square.sum(1) / (4 * grams.shape[1] ** 2) if form == "paper" else square.mean(1)
+
+
+def _distance(features: Tensor, target: Target, settings: Settings) -> Tensor:
+    return style_loss(gram(features, settings.form), target[0], settings.form)
+
+
+GRAM = Comparison(
+    statistic=lambda features, settings: (gram(features, settings.form),),
+    distance=_distance,
+    size=lambda target: target[0].square().mean((1, 2)),
+    feature_power=4,
+    forms=("paper", "mean", "relative"),
+    flops=lambda channels, positions: 2 * channels * channels * positions,
+    live_bytes=lambda channels, value: LiveBytes(fixed=GRAMS * 4 * channels**2),
+)

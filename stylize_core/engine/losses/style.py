@@ -1,40 +1,65 @@
-"""The style term: the target's Gram matrices are those of the style (eq. 4)."""
+"""The style term: statistics of the target's features are those of the style's; setting `style_loss` says which."""
+
+from collections.abc import Mapping
 
 from torch import Tensor
 
-from stylize_core.engine.losses.gram import gram
-from stylize_core.engine.losses.term import LiveBytes, Target, Term
+from stylize_core.engine.losses.cmd import CMD
+from stylize_core.engine.losses.comparison import FLOOR, Comparison, layered_term
+from stylize_core.engine.losses.gram import GRAM
+from stylize_core.engine.losses.moments import COVARIANCE, MEANSTD
+from stylize_core.engine.losses.nearest import NN
+from stylize_core.engine.losses.sorted_values import HISTOGRAM, SLICED
+from stylize_core.engine.losses.term import LiveBytes, Target
+from stylize_core.engine.losses.wasserstein import WASSERSTEIN
 from stylize_core.settings import Settings
 
-GRAMS = 5
-"""Gram matrices in float32 that are alive at the peak, by layer of a job: target, difference, gradients (measured)."""
 
-
-def style_loss(grams: Tensor, targets: Tensor, form: str) -> Tensor:
-    """Returns E_l of each sample, (B,).
+def _both(first: Comparison, second: Comparison) -> Comparison:
+    """Returns the sum of two comparisons; in form `relative` each is relative to its own size.
 
     Args:
-        grams: of the image, (B, N, N), from `gram` with the same form.
-        targets: of the style, (B, N, N).
-        form: `paper` or `mean`.
+        first: keeps one tensor.
+        second: keeps any number.
     """
-    square = (grams - targets).square().flatten(1)  # (B, N·N)
-    return square.sum(1) / (4 * grams.shape[1] ** 2) if form == "paper" else square.mean(1)
+
+    def statistic(features: Tensor, settings: Settings) -> Target:
+        return (*first.statistic(features, settings), *second.statistic(features, settings))
+
+    def distance(features: Tensor, target: Target, settings: Settings) -> Tensor:
+        parts = ((first, target[:1]), (second, target[1:]))
+        distances = [one.distance(features, part, settings) for one, part in parts]
+        if settings.form == "relative":
+            sizes = [one.size(part).clamp(min=FLOOR) for one, part in parts]
+            return sum((d / s for d, s in zip(distances, sizes, strict=True)), distances[0].new_zeros(())) / 2
+        return distances[0] + distances[1]
+
+    def live_bytes(channels: int, value: int) -> LiveBytes:
+        one, other = first.live_bytes(channels, value), second.live_bytes(channels, value)
+        return LiveBytes(
+            one.kept + other.kept, one.transient + other.transient, one.target + other.target, one.fixed + other.fixed
+        )
+
+    return Comparison(
+        statistic=statistic,
+        distance=distance,
+        size=lambda target: target[0].new_ones(len(target[0])),
+        flops=lambda channels, positions: first.flops(channels, positions) + second.flops(channels, positions),
+        live_bytes=live_bytes,
+    )
 
 
-def _target(features: Tensor, settings: Settings) -> Target:
-    return (gram(features, settings.form),)
+STYLE_LOSSES: Mapping[str, Comparison] = {
+    "gram": GRAM,
+    "covariance": COVARIANCE,
+    "meanstd": MEANSTD,
+    "gram+meanstd": _both(GRAM, MEANSTD),
+    "wasserstein": WASSERSTEIN,
+    "sliced": SLICED,
+    "histogram": HISTOGRAM,
+    "cmd": CMD,
+    "nn": NN,
+}
+"""By value of the setting."""
 
-
-def _loss(features: Tensor, target: Target, settings: Settings) -> Tensor:
-    return style_loss(gram(features, settings.form), target[0], settings.form)
-
-
-TERM = Term(
-    target_of="style",
-    target=_target,
-    loss=_loss,
-    feature_power=lambda settings: 4,
-    flops=lambda settings, channels, positions: 2 * channels * channels * positions,
-    live_bytes=lambda settings, channels, value: LiveBytes(fixed=GRAMS * 4 * channels**2),
-)
+TERM = layered_term("style", lambda settings: STYLE_LOSSES[settings.style_loss])

@@ -48,6 +48,8 @@ class Term:
         feature_power: of `feature_scale` in the loss: a factor c on all features is a factor c^power on the loss.
         flops: operations of one layer's loss in one direction, from N and M.
         live_bytes: of one layer, from N and the bytes of a number of the network.
+        is_seeded: whether the target depends on the job's seed.
+        is_captured: whether its step can be captured as a CUDA graph.
     """
 
     loss: Callable[[Tensor, Target, Settings], Tensor]
@@ -56,6 +58,8 @@ class Term:
     feature_power: Callable[[Settings], int] = lambda settings: 0
     flops: Callable[[Settings, int, float], float] = lambda settings, channels, positions: 0.0
     live_bytes: Callable[[Settings, int, int], LiveBytes] = lambda settings, channels, value: LiveBytes()
+    is_seeded: Callable[[Settings], bool] = lambda settings: False
+    is_captured: Callable[[Settings], bool] = lambda settings: True
 
 
 def accurate(x: Tensor) -> Tensor:
