@@ -22,8 +22,9 @@ from benchmarks.pairs import OBJECTIVE, find_pairs, load_pair, name_of
 from benchmarks.reference import Network, Reference
 from stylize_core.engine import optimisers, precondition
 from stylize_core.engine.device import resolve_device, resolve_precision
-from stylize_core.engine.engine import Engine, Pair
+from stylize_core.engine.engine import Engine
 from stylize_core.engine.optimisers import Adam, Lbfgs, Optimiser, PreconditionedLbfgs
+from stylize_core.engine.pair import Pair
 from stylize_core.engine.weights import load_weights
 from stylize_core.images.encode import to_8bit
 from stylize_core.presets import BASE, resolve

@@ -13,7 +13,8 @@ import pandas as pd
 import pyarrow as pa
 import torch
 
-from stylize_core.engine.engine import Engine, Pair
+from stylize_core.engine.engine import Engine
+from stylize_core.engine.pair import Pair
 from stylize_core.engine.weights import load_weights
 from stylize_core.files.files import Files
 from stylize_core.files.inputs import read_input

@@ -13,7 +13,8 @@ import stylize_flows.runners
 from stylize_flows.cli import main
 
 import stylize_core.chunk.committing
-from stylize_core.engine.engine import Engine, Pair
+from stylize_core.engine.engine import Engine
+from stylize_core.engine.pair import Pair
 from stylize_core.run.run import Run
 
 PRELOADED = [__name__, stylize_flows.commands.progress.__name__, stylize_flows.runners.__name__]

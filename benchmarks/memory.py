@@ -14,7 +14,8 @@ import torch
 from benchmarks.pairs import Files, load_batch
 from benchmarks.timing import wait_for
 from stylize_core.engine import memory
-from stylize_core.engine.engine import Engine, Pair
+from stylize_core.engine.engine import Engine
+from stylize_core.engine.pair import Pair
 from stylize_core.engine.weights import load_weights
 from stylize_core.settings import Settings
 

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from benchmarks.pairs import OBJECTIVE
 from benchmarks.reference import Reference
-from stylize_core.engine.engine import Engine, Pair
+from stylize_core.engine.engine import Engine
+from stylize_core.engine.pair import Pair
 from stylize_core.presets import BASE, PRESETS, resolve
 from stylize_core.settings import Settings
 

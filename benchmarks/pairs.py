@@ -5,7 +5,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from benchmarks.reference import CONTENT_LAYER, CONTENT_WEIGHT, STYLE_LAYERS, STYLE_WEIGHT
-from stylize_core.engine.engine import Pair
+from stylize_core.engine.pair import Pair
 from stylize_core.images.decode import decode
 from stylize_core.images.resize import content_tensor, output_shape, style_tensor
 from stylize_core.settings import Settings
@@ -80,7 +80,7 @@ def load_pair(files: Files, settings: Settings) -> Pair:
     return Pair(
         settings=settings,
         content=content_tensor(content, height, width, settings.fit),
-        style=style_tensor(style, settings.style_size or settings.size, settings.style_fit, height, width),
+        style=style_tensor(style, settings.style_edge(height, width), settings.style_fit, height, width),
         style_key=str(files[1]),
     )
 

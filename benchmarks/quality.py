@@ -38,7 +38,7 @@ def judged(files: Files, judge: QualityMetrics) -> pd.DataFrame:
         settings, shape = Settings.from_dict(json.loads(line["settings"])), (int(line["height"]), int(line["width"]))
         content, style = (decode(read_input(uri), uri) for uri in (row.content, row.style))
         image = content_tensor(content, *shape, settings.fit)
-        seen = style_tensor(style, settings.style_size or settings.size, settings.style_fit, *shape)
+        seen = style_tensor(style, settings.style_edge(*shape), settings.style_fit, *shape)
         judge.judge(to_8bit(image), image, seen, row.job_id)  # the style's half
         began = time.perf_counter()
         before = judge.judge(to_8bit(image), image, seen, row.job_id)

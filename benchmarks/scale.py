@@ -34,10 +34,11 @@ from benchmarks.command import machine, make_console, table_of
 from benchmarks.memory import in_fresh_process
 from benchmarks.meter import Meter
 from benchmarks.plots import scale_chart
-from stylize_core.engine.engine import Engine, Pair
+from stylize_core.engine.engine import Engine
 from stylize_core.engine.memory import Fit
 from stylize_core.engine.objective import columns_of
 from stylize_core.engine.optimise import OnStep, Optimised
+from stylize_core.engine.pair import Pair
 from stylize_core.images.encode import to_8bit
 from stylize_core.plan.chunks import MAX_CHUNKS
 from stylize_core.store.status import summary
@@ -81,6 +82,7 @@ def stub_optimise(_: Engine, pairs: Sequence[Pair], *, on_step: OnStep, **__: An
             best_step=settings.steps,
             columns=columns_of(settings),
             losses=losses,
+            sizes=torch.full((settings.steps + 1,), SIZE_PX, dtype=torch.int32),
             seconds=torch.linspace(0, 1, settings.steps + 1),
             batch=len(pairs),
             final=losses[-1],

@@ -2,7 +2,9 @@
 
 import dataclasses
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from stylize_core.errors import SettingError
@@ -16,6 +18,7 @@ def setting(
     help: str,
     *,
     choices: tuple[str, ...] = (),
+    words: Mapping[str, int] = MappingProxyType({}),
     low: float | None = None,
     high: float | None = None,
     neutral: Any = ALWAYS,
@@ -27,6 +30,7 @@ def setting(
         metadata={
             "help": help,
             "choices": choices,
+            "words": words,
             "low": low,
             "high": high,
             "neutral": neutral,
@@ -46,6 +50,7 @@ class SettingField:
         optional: whether None is a value.
         help: one sentence.
         choices: allowed words; empty where it is no choice.
+        words: that a manifest may write in place of a number, with the number that stands for each.
         low: least allowed number.
         high: greatest allowed number.
         neutral: the value that changes nothing, plain; a job id leaves it out. `ALWAYS` for the settings
@@ -59,6 +64,7 @@ class SettingField:
     optional: bool
     help: str
     choices: tuple[str, ...]
+    words: Mapping[str, int]
     low: float | None
     high: float | None
     neutral: Any
@@ -68,6 +74,10 @@ class SettingField:
     def plain(self, value: Any) -> object:
         """Returns a value of the setting as a plain JSON value."""
         return format_layers(value) if self.type == Layers else value
+
+    def text(self, value: Any) -> str:
+        """Returns a value as a manifest writes it."""
+        return next((word for word, number in self.words.items() if number == value), str(self.plain(value)))
 
     @property
     def allowed(self) -> str:
@@ -79,11 +89,12 @@ class SettingField:
         kind = "whole number" if self.type is int else "number"
         low = f" from {self.low:g}" if self.low is not None else ""
         high = f" to {self.high:g}" if self.high is not None else ""
-        return f"{kind}{low}{high}"
+        words = "".join(f", or {word}" for word in self.words)
+        return f"{kind}{low}{high}{words}"
 
     def check(self, value: Any) -> None:
         """Raises SettingError unless the value is allowed."""
-        if value is None and self.optional:
+        if (value is None and self.optional) or (type(value) is int and value in self.words.values()):
             return
         if self.choices:
             good = value in self.choices

@@ -27,16 +27,24 @@ class Settings:
     """Every setting of a job, resolved. Values come from a preset and a manifest row; see `presets.resolve`."""
 
     size: int = setting(
-        "long edge of the output in pixels; smaller contents are enlarged", low=16, high=8192, scale="terms"
+        "long edge of the output in pixels, smaller contents are enlarged; content: exactly the content's own pixels",
+        low=16,
+        high=8192,
+        words={"content": 0},
+        scale="terms",
     )
     fit: str = setting(
-        "shape of the output: keep the content's aspect (short edge rounded to a multiple of 8), crop its middle to "
-        "size x size, or stretch it to size x size",
-        choices=("keep", "crop", "stretch"),
+        "shape of the output: keep the content's aspect (short edge rounded to a multiple of 8), keep it exactly, crop "
+        "its middle to size x size, or stretch it to size x size",
+        choices=("keep", "exact", "crop", "stretch"),
     )
     style_size: int | None = setting(
-        "long edge at which the style is seen; the same as size unless given", low=16, high=16384
+        "long edge at which the style is seen; the same as the output's unless given",
+        low=16,
+        high=16384,
+        words={"content": 0},
     )
+    style_scale: float = setting("factor on the edge at which the style is seen", low=0.05, high=20, neutral=1.0)
     style_fit: str = setting(
         "keep the style's aspect, or stretch the style to the shape of the output",
         choices=("keep", "stretch"),
@@ -54,9 +62,9 @@ class Settings:
         scale="terms",
     )
     style_loss: str = setting(
-        "what is compared with the style at each style layer: Gram matrices, covariances, means and spreads, Gram matrices "
-        "and these, the Wasserstein distance of Gaussians, sliced Wasserstein distances, histograms, central moments, or "
-        "nearest neighbours",
+        "what is compared with the style at each style layer: Gram matrices, covariances, means and spreads, Gram "
+        "matrices and these, the Wasserstein distance of Gaussians, sliced Wasserstein distances, histograms, central "
+        "moments, or nearest neighbours",
         choices=STYLE_LOSSES,
         neutral="gram",
         fixes_graph=True,
@@ -66,6 +74,21 @@ class Settings:
         "factor on all features; about 57.6 where weights were made for 0-255 inputs", low=1e-6, high=1e6, scale="terms"
     )
     pooling: str = setting("pooling of the network", choices=("max", "average"), fixes_graph=True, scale="terms")
+    scales: int = setting(
+        "number of sizes at which the picture is optimised, each twice the one before, up to its own: the steps are "
+        "shared out, most to the smallest; auto takes as many as the picture's size is worth",
+        low=1,
+        high=5,
+        words={"auto": 0},
+        neutral=1,
+        fixes_graph=True,
+    )
+    colour: str = setting(
+        "colours of the result: the style's; the content's, of which luminance alone is stylised; or the style's after "
+        "they were matched to the content's",
+        choices=("style", "content", "match"),
+        neutral="style",
+    )
     start: str = setting(
         "where the optimisation starts: the content, uniform noise, a mix of both, or the image in column init",
         choices=("content", "noise", "mix", "image"),
@@ -105,11 +128,24 @@ class Settings:
                 object.__setattr__(self, spec.name, float(value))
         if self.alpha == "keep" and self.format == "jpeg":
             raise SettingError("does not go with format=jpeg", where="alpha", todo="use format png or webp")
+        if self.size == 0 and self.fit in ("crop", "stretch"):
+            raise SettingError(
+                "does not go with size=content", where="fit", todo="use fit keep or exact, or give a size"
+            )
         if self.form == "paper" and self.style_loss not in PAPER_STYLE_LOSSES:
             what = f"{self.style_loss} is not defined in form=paper"
             raise SettingError(
                 what, where="style_loss", todo=f"use form=relative, or {' or '.join(PAPER_STYLE_LOSSES)}"
             )
+
+    def style_edge(self, height: int, width: int) -> float:
+        """Returns the long edge at which the style is seen, pixels.
+
+        Args:
+            height: of the output, pixels.
+            width: of the output, pixels.
+        """
+        return (self.style_size or max(height, width)) * self.style_scale
 
     @property
     def terms(self) -> tuple[str, ...]:

@@ -21,9 +21,10 @@ import torch
 from stylize_flows.cli import main
 
 import stylize_core.chunk.chunk
-from stylize_core.engine.engine import Engine, Pair
+from stylize_core.engine.engine import Engine
 from stylize_core.engine.memory import Fit
 from stylize_core.engine.optimise import Optimised
+from stylize_core.engine.pair import Pair
 from stylize_core.files.files import Files
 
 CONFIG: dict[str, Any] = globals().get("CONFIG") or json.loads(sys.argv[1])

@@ -18,8 +18,8 @@ from stylize_core.chunk.context import Progress, RunContext
 from stylize_core.chunk.loading import Loaded, Loader
 from stylize_core.chunk.outcomes import Finished, Origin, as_expected
 from stylize_core.chunk.overlap import WriteBehind, prefetch
-from stylize_core.engine.engine import Pair
 from stylize_core.engine.optimise import Optimised
+from stylize_core.engine.pair import Pair
 from stylize_core.errors import DeviceLost, JobTimeout, Stopped, StoreError, StylizeError
 from stylize_core.job import Chunk, Job
 

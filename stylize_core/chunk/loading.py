@@ -8,7 +8,7 @@ from threading import Lock
 
 import torch
 
-from stylize_core.engine.engine import Pair
+from stylize_core.engine.pair import Pair
 from stylize_core.errors import InputChanged, OutputRefused
 from stylize_core.files.files import Files
 from stylize_core.files.inputs import read_input
@@ -107,8 +107,8 @@ class Loader:
         return Pair(
             settings=settings,
             content=content_tensor(content, *shape, settings.fit),
-            style=style_tensor(self.picture(style), settings.style_size or settings.size, settings.style_fit, *shape),
-            style_key=style.sha256,
+            style=style_tensor(self.picture(style), settings.style_edge(*shape), settings.style_fit, *shape),
+            style_key=style.sha256 if settings.colour == "style" else f"{style.sha256} {job.content.sha256}",
             init=content_tensor(self.picture(job.init), *shape, "stretch") if job.init else None,
         )
 

@@ -148,7 +148,7 @@ def _metrics(job: Job, optimised: Optimised) -> pa.Table:
         "job_id": [job.job_id] * rows,
         "step": range(rows),
         "evaluation": range(1, rows + 1),
-        "size_px": [max(job.height, job.width)] * rows,
+        "size_px": optimised.sizes.numpy(),
         "seconds": optimised.seconds.numpy(),
     }
     arrays = [pa.array(known.get(column.name, [None] * rows), type=column.type) for column in METRICS]

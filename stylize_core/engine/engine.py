@@ -1,7 +1,8 @@
 """An engine: one device with the network loaded, ready for batches of jobs of one group."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from traceback import clear_frames
 
 import torch
@@ -18,31 +19,14 @@ from stylize_core.engine.losses import TERMS
 from stylize_core.engine.memory import MEMORY_SHARE, Fit, available_memory, fit, largest_size, peak_bytes
 from stylize_core.engine.network import Vgg19
 from stylize_core.engine.objective import Objective, Targets, joined, targets
-from stylize_core.engine.optimise import OnStep, Optimised, optimise
+from stylize_core.engine.optimise import Leg, OnStep, Optimised, optimise
+from stylize_core.engine.pair import Pair
 from stylize_core.engine.quality import QualityMetrics
+from stylize_core.engine.scales import stages
 from stylize_core.engine.starts import start_image
 from stylize_core.engine.weights import Weights
 from stylize_core.errors import DeviceLost, OutOfMemory, StylizeError
 from stylize_core.settings import Settings
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pair:
-    """The tensors of one job; all (3, h, w) float32 sRGB in [0, 1] on the CPU.
-
-    Attributes:
-        settings: of the job.
-        content: at the size of the target.
-        style: at its own size.
-        style_key: names the style image; equal keys share targets.
-        init: the start image where `start` is `image`.
-    """
-
-    settings: Settings
-    content: Tensor
-    style: Tensor
-    style_key: str
-    init: Tensor | None = None
 
 
 class Engine:
@@ -108,18 +92,19 @@ class Engine:
             DeviceLost: the device can no longer be used by this process.
             Stopped: `should_stop` said so. What it raises itself goes through; no error holds on to tensors.
         """
+        toned = [pair.toned() for pair in pairs]
         recompute = self.fit(pairs[0].settings, *pairs[0].content.shape[1:]).recompute
         if self.device.type == "cpu" and self._peak_bytes(pairs, recompute=recompute) > self.memory:
             raise self._too_large(pairs[0])  # Linux would rather kill a process than refuse it memory
         try:
-            return self._judged(pairs, self._attempt(pairs, recompute, on_step, should_stop))
+            return self._finished(pairs, self._attempt(toned, recompute, on_step, should_stop))
         except OutOfMemory:
             if recompute or len(pairs) > 1:
                 raise
         finally:
             if self.device.type == "cpu":
                 give_back_freed_memory()
-        return self._judged(pairs, self._attempt(pairs, True, on_step, should_stop))
+        return self._finished(pairs, self._attempt(toned, True, on_step, should_stop))
 
     def _attempt(
         self, pairs: Sequence[Pair], recompute: bool, on_step: OnStep, should_stop: Callable[[], bool]
@@ -127,8 +112,7 @@ class Engine:
         try:
             with out_of_memory_as(self._too_large(pairs[0])):
                 return optimise(
-                    self.objective(pairs, recompute=recompute),
-                    self._batch([start_image(p.settings, p.content, p.init) for p in pairs]),
+                    *self._way(pairs, recompute=recompute),
                     [pair.settings for pair in pairs],
                     on_step=on_step,
                     should_stop=should_stop,
@@ -143,12 +127,29 @@ class Engine:
                 raise DeviceLost(f"the device stopped working: {reason}", where=str(self.device)) from problem
             raise
 
-    def _judged(self, pairs: Sequence[Pair], results: list[Optimised]) -> list[Optimised]:
-        """Returns the results with their quality; here, since no other thread may use the device."""
-        return [
-            replace(result, quality=self._judge.judge(result.image, pair.content, pair.style, pair.style_key))
-            for pair, result in zip(pairs, results, strict=True)
+    def _way(self, pairs: Sequence[Pair], *, recompute: bool) -> tuple[list[Leg], Tensor]:
+        """Returns the legs of a batch, each with its objective at that size, and where the first one starts."""
+        settings, (height, width) = pairs[0].settings, pairs[0].content.shape[1:]
+        way = stages(height, width, settings.scales, settings.steps)
+        sized = [[pair.at(stage.height, stage.width) for pair in pairs] for stage in way]
+        legs = [
+            Leg(stage, partial(self.objective, some, recompute=recompute))
+            for stage, some in zip(way, sized, strict=True)
         ]
+        return legs, self._batch([start_image(pair.settings, pair.content, pair.init) for pair in sized[0]])
+
+    def _finished(self, pairs: Sequence[Pair], results: list[Optimised]) -> list[Optimised]:
+        """Returns the results in their colours with their quality; here, since no other thread may use the device."""
+        return [self._coloured_and_judged(pair, result) for pair, result in zip(pairs, results, strict=True)]
+
+    def _coloured_and_judged(self, pair: Pair, result: Optimised) -> Optimised:
+        image = pair.coloured(result.image)
+        return replace(
+            result,
+            image=image,
+            snapshots={step: pair.coloured(snapshot) for step, snapshot in result.snapshots.items()},
+            quality=self._judge.judge(image, pair.content, pair.style, pair.style_key),
+        )
 
     def _peak_bytes(self, pairs: Sequence[Pair], *, recompute: bool) -> int:
         settings, (height, width) = pairs[0].settings, pairs[0].content.shape[1:]

@@ -2,8 +2,27 @@
 
 from stylize_core.engine.losses import TERMS
 from stylize_core.engine.memory import CHANNELS
+from stylize_core.engine.scales import stages
 from stylize_core.layers import LAYERS
 from stylize_core.settings import Settings
+
+
+def job_flops(
+    settings: Settings, height: int, width: int, *, steps: int | None = None, recompute: bool = False
+) -> float:
+    """Returns the operations of all evaluations of a job, at every size.
+
+    Args:
+        settings: of the job.
+        height: of the output, pixels.
+        width: of the output, pixels.
+        steps: updates that it takes; those of the settings unless given.
+        recompute: as of `evaluation_flops`.
+    """
+    way = stages(height, width, settings.scales, settings.steps if steps is None else steps)
+    counts = [stage.steps + (place == len(way) - 1) for place, stage in enumerate(way)]
+    costs = [evaluation_flops(settings, stage.height, stage.width, recompute=recompute) for stage in way]
+    return sum(count * cost for count, cost in zip(counts, costs, strict=True))
 
 
 def evaluation_flops(settings: Settings, height: int, width: int, *, recompute: bool = False) -> float:

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -9,6 +11,7 @@ from torch import Tensor
 from stylize_core.engine.clock import Clock
 from stylize_core.engine.objective import Objective
 from stylize_core.engine.quality import Quality
+from stylize_core.engine.scales import Stage, resized
 from stylize_core.engine.solver import Solver
 from stylize_core.errors import Stopped
 from stylize_core.images.encode import to_8bit
@@ -29,9 +32,10 @@ class Optimised:
         image: (3, H, W) uint8.
         diverged: whether it was given up.
         steps: updates done.
-        best_step: step with the lowest total.
+        best_step: step with the lowest total, of those at the last size.
         columns: names of the losses, see `Objective.columns`.
         losses: (steps + 1, columns) float32 on the CPU.
+        sizes: (steps + 1,) int32, the long edge at which each step's losses were computed, pixels.
         seconds: (steps + 1,) float32, wall, since the batch began.
         batch: number of samples that were optimised together.
         final: (columns) like `losses`, of the clamped 8-bit image.
@@ -45,6 +49,7 @@ class Optimised:
     best_step: int
     columns: tuple[str, ...]
     losses: Tensor
+    sizes: Tensor
     seconds: Tensor
     batch: int
     final: Tensor
@@ -52,20 +57,34 @@ class Optimised:
     quality: Quality = field(default_factory=Quality)
 
 
+class Leg(NamedTuple):
+    """A stretch of the way at one size.
+
+    Attributes:
+        stage: the size and the number of updates.
+        objective: makes the objective of that size; called when the leg begins, so that only one is in memory.
+    """
+
+    stage: Stage
+    objective: Callable[[], Objective]
+
+
 def optimise(
-    objective: Objective,
+    legs: Sequence[Leg],
     start: Tensor,
     settings: Sequence[Settings],
     *,
     on_step: OnStep = lambda step, totals: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> list[Optimised]:
-    """Optimises a batch to its number of steps.
+    """Optimises a batch to its number of steps, size by size; each size begins with what the one before has made.
+
+    The losses of step k, after k updates, are those at the size of the next update.
 
     Args:
-        objective: of the batch.
-        start: (B, 3, H, W) in [0, 1], on the objective's device and in its dtype.
-        settings: one a sample; optimiser, steps and snapshots are shared.
+        legs: from the coarsest size to that of the results.
+        start: (B, 3, h, w) in [0, 1] at the first size, on the objective's device and in its dtype.
+        settings: one a sample; what fixes the graph is shared.
         on_step: progress.
         should_stop: asked between evaluations.
 
@@ -75,32 +94,60 @@ def optimise(
     Raises:
         Stopped: `should_stop` said so; the batch is lost.
     """
-    shared, clock = settings[0], Clock(start.device)
-    solver = Solver(objective, start, settings, evaluations=shared.steps + 1)
-    snapshots: dict[int, Tensor] = {}
-    for step in range(shared.steps + 1):
-        if should_stop():
-            raise Stopped("the optimisation was stopped")
-        totals = solver.advance()
-        clock.tick()
-        on_step(step, totals)
-        if shared.snapshot_every and step and step % shared.snapshot_every == 0:
-            snapshots[step] = to_8bit(solver.image)
-        if step % LIVENESS_STEPS == 0 and not solver.guard.alive.any():
-            break
-    return _results(solver, settings, clock.seconds(), snapshots)
+    way = _Way(legs[-1].stage, settings[0].snapshot_every, Clock(start.device), on_step, should_stop)
+    image = start
+    for leg, following in pairwise(legs):
+        solver = Solver(leg.objective(), image, settings, evaluations=leg.stage.steps)
+        way.go(solver, leg.stage)
+        image = resized(solver.leave(), following.stage.height, following.stage.width)
+        del solver  # with its objective, before the next one is made
+    last = legs[-1]
+    solver = Solver(last.objective(), image, settings, evaluations=last.stage.steps + 1)
+    began = way.step
+    way.go(solver, last.stage, is_last=True)
+    return _results(solver, settings, way, began)
 
 
-def _results(
-    solver: Solver, settings: Sequence[Settings], times: Tensor, snapshots: dict[int, Tensor]
-) -> list[Optimised]:
+class _Way:
+    """What is kept of a batch on its way."""
+
+    def __init__(
+        self, end: Stage, snapshot_every: int, clock: Clock, on_step: OnStep, should_stop: Callable[[], bool]
+    ) -> None:
+        self.step, self.clock = 0, clock
+        self.losses: list[Tensor] = []
+        self.sizes: list[int] = []
+        self.snapshots: dict[int, Tensor] = {}
+        self._end, self._every, self._on_step, self._should_stop = end, snapshot_every, on_step, should_stop
+
+    def go(self, solver: Solver, stage: Stage, *, is_last: bool = False) -> None:
+        """Evaluates as often as there are updates at this size, and at the last size once more."""
+        for _ in range(stage.steps + is_last):
+            if self._should_stop():
+                raise Stopped("the optimisation was stopped")
+            totals = solver.advance()
+            self.clock.tick()
+            self._on_step(self.step, totals)
+            self.sizes.append(max(stage.height, stage.width))
+            if self._every and self.step and self.step % self._every == 0:
+                self.snapshots[self.step] = to_8bit(resized(solver.image, self._end.height, self._end.width))
+            if is_last and solver.evaluated % LIVENESS_STEPS == 1 and not solver.guard.alive.any():
+                break
+            self.step += 1
+        self.losses.append(solver.losses)
+
+
+def _results(solver: Solver, settings: Sequence[Settings], way: _Way, began: int) -> list[Optimised]:
+    """Returns what came of each sample; whether it was given up, and its best step, is a matter of the last size."""
     guard, last = solver.guard, solver.image
     keep_best = torch.tensor([s.keep == "best" for s in settings], device=last.device)
     image = to_8bit(torch.where((keep_best | ~guard.alive)[:, None, None, None], guard.best, last))
     with torch.no_grad():
         final = solver.objective(image.to(last.dtype) / 255).stacked().float().cpu()
-    losses, image = solver.losses.float().cpu(), image.cpu()
-    last_steps, best_steps, alive = guard.last_step.tolist(), guard.best_step.tolist(), guard.alive.tolist()
+    losses, image, times = torch.cat(way.losses).float().cpu(), image.cpu(), way.clock.seconds()
+    sizes = torch.tensor(way.sizes, dtype=torch.int32)
+    last_steps, best_steps = (guard.last_step + began).tolist(), (guard.best_step + began).tolist()
+    alive = guard.alive.tolist()
     return [
         Optimised(
             image=image[b],
@@ -109,10 +156,11 @@ def _results(
             best_step=best_steps[b],
             columns=solver.objective.columns,
             losses=losses[: last_steps[b] + 1, b],
+            sizes=sizes[: last_steps[b] + 1],
             seconds=times[: last_steps[b] + 1],
             batch=len(settings),
             final=final[b],
-            snapshots={step: taken[b].cpu() for step, taken in snapshots.items() if step <= last_steps[b]},
+            snapshots={step: taken[b].cpu() for step, taken in way.snapshots.items() if step <= last_steps[b]},
         )
         for b in range(len(settings))
     ]

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from stylize_core.engine.colour import luma
 from stylize_core.engine.losses.gram import gram
 from stylize_core.engine.network import Vgg19, least_edge
 from stylize_core.engine.weights import Weights
@@ -39,9 +40,6 @@ BINS = 8
 WINDOW, SIGMA = 11, 1.5
 K1, K2 = 0.01, 0.03
 """Window in pixels and constants of Wang et al. 2004."""
-
-LUMA = (0.299, 0.587, 0.114)
-"""Of red, green and blue: ITU-R BT.601, that of JPEG and of greyscale pictures in Pillow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +136,7 @@ def ssim(image: Tensor, content: Tensor) -> Tensor:
         image: (3, H, W) in [0, 1], each edge 11 or more.
         content: same shape.
     """
-    x, y = _luma(image), _luma(content)  # (H, W)
+    x, y = luma(image.double())[0], luma(content.double())[0]  # (H, W)
     mean_x, mean_y, mean_xx, mean_yy, mean_xy = _windowed(torch.stack([x, y, x * x, y * y, x * y]))
     variances = (mean_xx - mean_x**2) + (mean_yy - mean_y**2)
     covariance = mean_xy - mean_x * mean_y
@@ -200,11 +198,6 @@ def shrunk(image: Tensor, edge: int) -> Tensor:
         return image
     size = (max(1, round(height * scale)), max(1, round(width * scale)))
     return functional.interpolate(image[None], size, mode="bilinear", antialias=True)[0]
-
-
-def _luma(image: Tensor) -> Tensor:
-    weights = torch.tensor(LUMA, dtype=torch.float64, device=image.device)
-    return torch.einsum("c,chw->hw", weights, image.double())
 
 
 def _windowed(maps: Tensor) -> Tensor:

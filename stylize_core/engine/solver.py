@@ -54,6 +54,12 @@ class Solver:
         self.evaluated += 1
         return self.losses[self.evaluated - 1, :, 0]
 
+    @torch.no_grad()
+    def leave(self) -> Tensor:
+        """Takes a step after the last evaluation; returns the images, of a sample that was given up its best."""
+        image = self._optimiser.step(self.image, self._gradient)
+        return torch.where(self.guard.alive[:, None, None, None], image, self.guard.best)
+
     def _update_and_evaluate(self) -> None:
         self.image.copy_(self._optimiser.step(self.image, self._gradient))
         self._evaluate()

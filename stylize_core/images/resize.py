@@ -11,6 +11,9 @@ from torch import Tensor
 
 from stylize_core.images.decode import Picture
 
+CONTENT = 0
+"""In place of a size: the content's own."""
+
 _MULTIPLE = 8
 """Short edges are multiples of this, so that contents of nearly the same aspect share a shape, and so a group."""
 
@@ -21,22 +24,27 @@ def output_shape(width: int, height: int, size: int, fit: str) -> tuple[int, int
     Args:
         width: of the content, upright, in pixels.
         height: of the content.
-        size: long edge of the output in pixels, 16 or more.
-        fit: `keep` (the content's aspect, short edge rounded to a multiple of 8), `crop` or `stretch` (a square).
+        size: long edge of the output in pixels, 16 or more; or `CONTENT`.
+        fit: `keep` (the content's aspect, short edge rounded to a multiple of 8), `exact` (rounded to a pixel), `crop`
+            or `stretch` (a square).
 
     Returns:
-        (height, width) in pixels. With `keep` the long edge is exactly `size` and the short edge no longer than it;
-        of a square content the height counts as the short edge.
+        (height, width) in pixels. With `keep` and `exact` the long edge is exactly `size` and the short edge no longer
+        than it; of a square content the height counts as the short edge.
     """
-    if fit != "keep":
+    if size == CONTENT:
+        return height, width
+    if fit not in ("keep", "exact"):
         return size, size
-    nearest = round(size * min(width, height) / max(width, height) / _MULTIPLE)
-    short = _MULTIPLE * min(max(nearest, 1), size // _MULTIPLE)
+    exact = size * min(width, height) / max(width, height)
+    short = max(1, round(exact))
+    if fit == "keep":
+        short = _MULTIPLE * min(max(round(exact / _MULTIPLE), 1), size // _MULTIPLE)
     return (size, short) if height > width else (short, size)
 
 
 def style_shape(
-    style_width: int, style_height: int, style_size: int, style_fit: str, height: int, width: int
+    style_width: int, style_height: int, style_size: float, style_fit: str, height: int, width: int
 ) -> tuple[int, int]:
     """Returns the shape at which a style is seen.
 
@@ -81,7 +89,7 @@ def alpha_plane(picture: Picture, height: int, width: int, fit: str) -> Tensor |
     return None if picture.alpha is None else _tensor(picture.alpha, height, width, fit)
 
 
-def style_tensor(picture: Picture, style_size: int, style_fit: str, height: int, width: int) -> Tensor:
+def style_tensor(picture: Picture, style_size: float, style_fit: str, height: int, width: int) -> Tensor:
     """Returns the style at the shape that `style_shape` gives.
 
     Args:

@@ -72,6 +72,8 @@ def parse_setting(spec: SettingField, text: str) -> object:
 
 
 def _convert(spec: SettingField, text: str) -> object:
+    if text in spec.words:
+        return spec.words[text]
     if spec.type == Layers:
         return parse_layers(text)
     if spec.type is int and _WHOLE.fullmatch(text):

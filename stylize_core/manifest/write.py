@@ -8,7 +8,7 @@ from stylize_core.errors import UsageError
 from stylize_core.manifest.cells import FORMULA_SIGNS
 from stylize_core.manifest.header import COLUMNS, EXTRA_PREFIX, REQUIRED
 from stylize_core.manifest.paths import relative
-from stylize_core.settings import Settings
+from stylize_core.settings import SETTING_FIELDS, Settings
 
 _PATHS = ("content", "style", "init")
 
@@ -42,7 +42,7 @@ def row_from_settings(content: str, style: str, init: str | None, settings: Sett
         init: path or URL of the start image, where `settings.start` is `image`.
         settings: resolved, as results and images record them.
     """
-    values = {name: str(value) for name, value in settings.to_dict().items() if value is not None}
+    values = {field.name: field.text(getattr(settings, field.name)) for field in SETTING_FIELDS}
     return {"content": content, "style": style, "init": init or "", **values}
 
 

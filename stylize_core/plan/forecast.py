@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Protocol
 
-from stylize_core.engine.flops import evaluation_flops
+from stylize_core.engine.flops import job_flops
 from stylize_core.engine.memory import Fit, fit, peak_bytes
 from stylize_core.plan.rates import Rate
 from stylize_core.settings import Settings
@@ -61,8 +61,7 @@ NOTHING = Forecast(jobs=0, seconds=0.0, peak_memory_bytes=0, store_bytes=0, prob
 
 def job_seconds(job: Costing, rate: Rate) -> float:
     """Returns the forecast seconds of one job."""
-    flops = evaluation_flops(job.settings, job.height, job.width, recompute=_fit(job, rate).recompute)
-    return (job.settings.steps + 1) * flops / rate.flops
+    return job_flops(job.settings, job.height, job.width, recompute=_fit(job, rate).recompute) / rate.flops
 
 
 def forecast(jobs: Iterable[tuple[Costing, int]], rate: Rate) -> Forecast:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from stylize_core.engine.network import least_edge
+from stylize_core.engine.scales import coarsest
 from stylize_core.engine.weights import Weights, require_layers
 from stylize_core.errors import ImageTooSmall, StylizeError
 from stylize_core.images.resize import output_shape, style_shape
@@ -74,9 +75,10 @@ class JobMaker:
         require_layers(self.weights, facts.layers)
         height, width = output_shape(content.width, content.height, settings.size, settings.fit)
         style_edges = style_shape(
-            style.width, style.height, settings.style_size or settings.size, settings.style_fit, height, width
+            style.width, style.height, settings.style_edge(height, width), settings.style_fit, height, width
         )
-        _require_edges("target", content, (height, width), facts)
+        first = coarsest(height, width, settings.scales)
+        _require_edges("target" if settings.scales == 1 else "first of the sizes", content, first, facts)
         _require_edges("style", style, style_edges, facts)
         styles = ((style, 1.0),)
         identity = job_id(

@@ -11,8 +11,9 @@ import pyarrow as pa
 import torch
 
 from stylize_core.engine.device import describe
-from stylize_core.engine.engine import Engine, Pair
-from stylize_core.engine.flops import evaluation_flops
+from stylize_core.engine.engine import Engine
+from stylize_core.engine.flops import evaluation_flops, job_flops
+from stylize_core.engine.pair import Pair
 from stylize_core.files.files import Files
 from stylize_core.settings import Settings
 from stylize_core.store.ledger import results_paths
@@ -63,7 +64,7 @@ def known_rate(files: Files, engine: Engine) -> Rate | None:
         is_like = (line["status"], line["device"], line["precision"]) == ("done", device, engine.precision)
         if is_like and max(line["width"], line["height"]) >= PROBE_EDGE_PX:
             settings = Settings.from_dict(json.loads(line["settings"]))
-            flops += (line["steps"] + 1) * evaluation_flops(settings, line["height"], line["width"])
+            flops += job_flops(settings, line["height"], line["width"], steps=line["steps"])
             seconds += line["seconds"]
     if seconds < LEAST_SECONDS:
         return None

@@ -13,7 +13,8 @@ from benchmarks.memory import peak_bytes
 from benchmarks.methods import judged, make_methods, ways_to_optimise
 from benchmarks.pairs import OBJECTIVE
 from benchmarks.timing import WARM_UP, interleaved, spread
-from stylize_core.engine.engine import Engine, Pair
+from stylize_core.engine.engine import Engine
+from stylize_core.engine.pair import Pair
 from stylize_core.engine.weights import load_weights
 from stylize_core.presets import BASE, PRESETS, resolve
 

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from benchmarks.pairs import OBJECTIVE
 from benchmarks.reference import Network, Reference, float32_as, optimise
-from stylize_core.engine.engine import Engine, Pair
+from stylize_core.engine.engine import Engine
+from stylize_core.engine.pair import Pair
 from stylize_core.engine.weights import Weights, load_weights
 from stylize_core.presets import BASE, resolve
 

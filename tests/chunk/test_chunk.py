@@ -13,7 +13,8 @@ import torch
 import stylize_core.chunk.chunk
 from stylize_core.chunk.chunk import run_chunk
 from stylize_core.chunk.context import Progress, RunContext
-from stylize_core.engine.engine import Engine, Pair
+from stylize_core.engine.engine import Engine
+from stylize_core.engine.pair import Pair
 from stylize_core.errors import DeviceLost, Diverged, OutOfMemory, Stopped, StoreFull, StoreLocked
 
 

@@ -15,8 +15,9 @@ from stylize_core.chunk.chunk import run_chunk
 from stylize_core.chunk.context import Progress, RunContext
 from stylize_core.chunk.loading import Loaded, Loader
 from stylize_core.chunk.outcomes import Finished, outcome
-from stylize_core.engine.engine import Engine, Pair
+from stylize_core.engine.engine import Engine
 from stylize_core.engine.memory import Fit
+from stylize_core.engine.pair import Pair
 from stylize_core.errors import Stopped, StoreFull, StoreLocked
 from stylize_core.files.files import Files
 from stylize_core.store import layout

@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from stylize_core.engine.engine import Engine, Pair
+from stylize_core.engine.engine import Engine
 from stylize_core.engine.network import Vgg19
 from stylize_core.engine.objective import Objective, joined, targets
 from stylize_core.engine.optimise import Optimised
 from stylize_core.engine.optimisers import make_optimiser
+from stylize_core.engine.pair import Pair
 from stylize_core.engine.weights import Weights
 from stylize_core.presets import resolve
 from stylize_core.settings import Settings

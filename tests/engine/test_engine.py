@@ -12,9 +12,10 @@ from torch import Tensor
 
 import stylize_core.engine.engine
 import stylize_core.engine.memory
-from stylize_core.engine.engine import Engine, Pair
+from stylize_core.engine.engine import Engine
 from stylize_core.engine.memory import Fit, peak_bytes
 from stylize_core.engine.objective import Objective, targets
+from stylize_core.engine.pair import Pair
 from stylize_core.engine.weights import Weights
 from stylize_core.errors import DeviceLost, JobTimeout, OutOfMemory, Stopped
 from stylize_core.images.encode import to_8bit

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from stylize_core.engine.engine import Engine, Pair
+from stylize_core.engine.engine import Engine
 from stylize_core.engine.memory import (
     CHANNELS,
     FIXED_BYTES,
@@ -25,6 +25,7 @@ from stylize_core.engine.memory import (
     peak_bytes,
 )
 from stylize_core.engine.network import parameter_shapes
+from stylize_core.engine.pair import Pair
 from stylize_core.engine.weights import Weights
 from stylize_core.layers import LAYERS
 from stylize_core.presets import resolve

@@ -17,8 +17,9 @@ from skimage.metrics import structural_similarity
 from torch import Tensor
 
 from stylize_core.engine import quality
-from stylize_core.engine.engine import Engine, Pair
+from stylize_core.engine.engine import Engine
 from stylize_core.engine.losses.gram import gram, style_loss
+from stylize_core.engine.pair import Pair
 from stylize_core.engine.quality import (
     GRAM_EDGE,
     GRAM_LAYERS,

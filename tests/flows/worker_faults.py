@@ -17,9 +17,10 @@ import stylize_flows.dask_runner.worker
 import torch
 
 import stylize_core.chunk.chunk
-from stylize_core.engine.engine import Engine, Pair
+from stylize_core.engine.engine import Engine
 from stylize_core.engine.memory import Fit
 from stylize_core.engine.optimise import Optimised
+from stylize_core.engine.pair import Pair
 from stylize_core.engine.weights import Weights
 
 originals = vars(Engine).get("originals") or (Engine.optimise, stylize_flows.dask_runner.worker.load_weights)

@@ -7,9 +7,10 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 import stylize_core.engine.network
-from stylize_core.engine.engine import Engine, Pair
+from stylize_core.engine.engine import Engine
 from stylize_core.engine.flops import evaluation_flops
 from stylize_core.engine.memory import peak_bytes
+from stylize_core.engine.pair import Pair
 from stylize_core.engine.weights import load_weights
 from stylize_core.job import Job, Source
 from stylize_core.layers import LAYERS

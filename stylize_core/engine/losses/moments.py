@@ -29,9 +29,9 @@ def spread_of(features: Tensor) -> Tensor:
 def covariance(features: Tensor, form: str) -> Tensor:
     """Returns (F − μ)(F − μ)ᵀ in the scale of `gram`, (B, N, N): Gram matrices without the means of the channels.
 
-    Sun, Saenko, "Deep CORAL: Correlation Alignment for Deep Domain Adaptation", ECCV 2016 workshops; as a style loss: Li,
-    Wang, Liu, Hou, "Demystifying Neural Style Transfer", IJCAI 2017. In float32: products in bfloat16 would lose what
-    is left beside the means.
+    Sun, Saenko, "Deep CORAL: Correlation Alignment for Deep Domain Adaptation", ECCV 2016 workshops; as a style loss:
+    Li, Wang, Liu, Hou, "Demystifying Neural Style Transfer", IJCAI 2017. In float32: products in bfloat16 would lose
+    what is left beside the means.
     """
     return gram(accurate(features) - mean_of(features)[:, :, None, None], form)
 
