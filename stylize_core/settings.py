@@ -8,6 +8,7 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import get_args, get_type_hints
 
 from stylize_core.errors import SettingError
@@ -15,11 +16,20 @@ from stylize_core.layers import Layers, parse_layers
 from stylize_core.setting_field import ALWAYS, SettingField, setting
 from stylize_core.terms import TERM_NAMES
 
-STYLE_LOSSES = ("gram", "covariance", "meanstd", "gram+meanstd", "wasserstein", "sliced", "histogram", "cmd", "nn")
-"""How styles are compared; `engine/losses/style.py` has them."""
-
-PAPER_STYLE_LOSSES = ("gram", "covariance")
-"""Those that have sums as in the paper; the others are means."""
+STYLE_LOSS_FORMS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "gram": ("paper", "mean", "relative"),
+        "covariance": ("paper", "mean", "relative"),
+        "meanstd": ("mean", "relative"),
+        "gram+meanstd": ("relative",),
+        "wasserstein": ("mean", "relative"),
+        "sliced": ("mean", "relative"),
+        "histogram": ("mean", "relative"),
+        "cmd": ("mean", "relative"),
+        "nn": ("mean", "relative"),
+    }
+)
+"""How styles are compared, see `engine/losses/style.py`, with the forms in which each is defined."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +75,7 @@ class Settings:
         "what is compared with the style at each style layer: Gram matrices, covariances, means and spreads, Gram "
         "matrices and these, the Wasserstein distance of Gaussians, sliced Wasserstein distances, histograms, central "
         "moments, or nearest neighbours",
-        choices=STYLE_LOSSES,
+        choices=tuple(STYLE_LOSS_FORMS),
         neutral="gram",
         fixes_graph=True,
         scale="terms",
@@ -132,11 +142,9 @@ class Settings:
             raise SettingError(
                 "does not go with size=content", where="fit", todo="use fit keep or exact, or give a size"
             )
-        if self.form == "paper" and self.style_loss not in PAPER_STYLE_LOSSES:
-            what = f"{self.style_loss} is not defined in form=paper"
-            raise SettingError(
-                what, where="style_loss", todo=f"use form=relative, or {' or '.join(PAPER_STYLE_LOSSES)}"
-            )
+        if self.form not in STYLE_LOSS_FORMS[self.style_loss]:
+            forms = " or ".join(STYLE_LOSS_FORMS[self.style_loss])
+            raise SettingError(f"is not defined in form={self.form}", where="style_loss", todo=f"use form {forms}")
 
     def style_edge(self, height: int, width: int) -> float:
         """Returns the long edge at which the style is seen, pixels.

@@ -16,7 +16,7 @@ from stylize_core.settings import Settings
 
 
 def _both(first: Comparison, second: Comparison) -> Comparison:
-    """Returns the sum of two comparisons; in form `relative` each is relative to its own size.
+    """Returns the mean of two comparisons, each relative to its own size.
 
     Args:
         first: keeps one tensor.
@@ -29,10 +29,8 @@ def _both(first: Comparison, second: Comparison) -> Comparison:
     def distance(features: Tensor, target: Target, settings: Settings) -> Tensor:
         parts = ((first, target[:1]), (second, target[1:]))
         distances = [one.distance(features, part, settings) for one, part in parts]
-        if settings.form == "relative":
-            sizes = [one.size(part).clamp(min=FLOOR) for one, part in parts]
-            return sum((d / s for d, s in zip(distances, sizes, strict=True)), distances[0].new_zeros(())) / 2
-        return distances[0] + distances[1]
+        sizes = [one.size(part).clamp(min=FLOOR) for one, part in parts]
+        return sum((d / s for d, s in zip(distances, sizes, strict=True)), distances[0].new_zeros(())) / 2
 
     def live_bytes(channels: int, value: int) -> LiveBytes:
         one, other = first.live_bytes(channels, value), second.live_bytes(channels, value)
@@ -45,6 +43,7 @@ def _both(first: Comparison, second: Comparison) -> Comparison:
         distance=distance,
         size=lambda target: target[0].new_ones(len(target[0])),
         flops=lambda channels, positions: first.flops(channels, positions) + second.flops(channels, positions),
+        forms=("relative",),  # their scales differ otherwise
         live_bytes=live_bytes,
     )
 
