@@ -17,6 +17,9 @@ from stylize_core.engine.network import Vgg19, least_edge, parameter_shapes
 from stylize_core.engine.weights import Weights
 from stylize_core.errors import ImageTooSmall, UsageError
 
+LEAST_SHARE = 0.1
+"""Of the median of a layer's mean activations, below which a filter counts as hardly firing."""
+
 
 def normalise(weights: Weights, images: Iterable[Tensor], pooling: str) -> dict[str, Tensor]:
     """Returns the tensors of the normalised network.
@@ -27,7 +30,10 @@ def normalise(weights: Weights, images: Iterable[Tensor], pooling: str) -> dict[
 
     where j counts input channels and m_0 = 1 for those of the image. ReLU, maximum and average pooling commute
     with a positive factor per channel, so that F'_l,i = F_l,i / m_l,i for any image and either pooling, exactly
-    but for rounding. A filter that never fires keeps its scale (m = 1).
+    but for rounding.
+
+    Deviation: no m_l,i is less than `LEAST_SHARE` of its layer's median. A filter that hardly fires over these images
+    would get a factor of hundreds of thousands, and its noise would drown the others (looked at: pictures of noise).
 
     Args:
         weights: of the network; every layer that they reach is normalised.
@@ -47,12 +53,22 @@ def normalise(weights: Weights, images: Iterable[Tensor], pooling: str) -> dict[
     before = torch.ones(3, dtype=torch.float64)  # the image's channels are not scaled
     for layer in weights.reach:
         weight, bias = shapes[layer]
-        after = torch.where(means[layer] > 0, means[layer], 1.0)  # (N,)
+        after = scales_of(means[layer])  # (N,)
         scale = before[None, :] / after[:, None]  # (N, N of the layer before)
         normalised[weight] = _scaled(weights.tensors[weight], scale[:, :, None, None])
         normalised[bias] = _scaled(weights.tensors[bias], 1 / after)
         before = after
     return normalised
+
+
+def scales_of(means: Tensor) -> Tensor:
+    """Returns what a layer's filters are divided by, (N,): their mean activations, none far below the others.
+
+    Args:
+        means: of the filters' activations, (N,), not negative; of a layer without any it is 1.
+    """
+    firing = means[means > 0]
+    return means.clamp(min=LEAST_SHARE * float(firing.median())) if len(firing) else torch.ones_like(means)
 
 
 def save_weights(path: Path, tensors: Mapping[str, Tensor]) -> None:
