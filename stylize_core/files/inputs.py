@@ -31,7 +31,8 @@ def stat_input(uri: str) -> tuple[int, str]:
         remote, path = _locate(uri)
         if remote is None:
             status = _stat_local(path)
-            return status.st_size, str(status.st_mtime_ns)
+            # Others may set a file's time of change; what the system notes of it they cannot.
+            return status.st_size, f"{status.st_mtime_ns}-{status.st_ctime_ns}-{status.st_ino}"
         info = remote.ask("info", path)
         if info["type"] == "directory":
             raise IsADirectoryError(uri)

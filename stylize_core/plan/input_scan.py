@@ -10,7 +10,8 @@ from stylize_core.errors import InputError, Stopped, StylizeError
 from stylize_core.files.inputs import read_input, stat_input
 from stylize_core.images.decode import shape_of
 from stylize_core.job import Source
-from stylize_core.store.fingerprints import Fingerprint, Fingerprints, Stat
+from stylize_core.store.fingerprint_index import Fingerprint
+from stylize_core.store.fingerprints import Fingerprints, Stat
 
 READERS = 8
 """Threads that look at inputs, and read those never seen before."""

@@ -13,8 +13,10 @@ from PIL import Image
 import stylize_core.chunk.loading
 from stylize_core.chunk.loading import Loader, PictureCache
 from stylize_core.errors import InputChanged, InputMissing
-from stylize_core.files.inputs import read_input
+from stylize_core.files.inputs import read_input, stat_input
 from stylize_core.images.decode import Picture
+from stylize_core.store.fingerprint_index import Fingerprint
+from stylize_core.store.fingerprints import Fingerprints
 
 
 @pytest.fixture
@@ -73,6 +75,22 @@ def test_changed_file(job: Callable[..., Any], loader: Loader, manifests: Any, d
     (manifests.folder / "late.png").unlink()
     with pytest.raises(InputMissing):
         loader.pair(planned)
+
+
+def test_a_changed_file_is_read_again_by_the_next_plan(
+    job: Callable[..., Any], loader: Loader, manifests: Any, draw: Callable[..., Path], files: Any
+) -> None:
+    """Where size and stamp say nothing of the change, as on a web server, the fingerprint that was wrong is dropped."""
+    picture = draw(manifests.folder / "late.png", 1)
+    planned = job(content="late.png")
+    draw(picture, 2)
+    stat = (str(picture), *stat_input(str(picture)))
+    known = Fingerprints()
+    known.add(stat, Fingerprint(planned.content.sha256, 40, 40))
+    known.save(files)
+    with pytest.raises(InputChanged):
+        loader.pair(planned)
+    assert Fingerprints.load(files).find([stat]) == [None]
 
 
 def test_inputs_are_decoded_once(job: Callable[..., Any], loader: Loader, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """Reading inputs from anywhere."""
 
 import os
+import time
 import uuid
 from pathlib import Path
 
@@ -40,6 +41,24 @@ def test_the_stamp_follows_the_content(folder: str) -> None:
     if (tmp := folder.removeprefix("file://")).startswith("/"):
         os.utime(f"{tmp}/a.png", ns=(0, 1))  # the clock of a disk may be too coarse for two writes in a row
     assert stat_input(f"{folder}/a.png") != before
+
+
+@pytest.mark.parametrize("is_new_file", [True, False])
+def test_the_stamp_follows_a_file_of_the_same_size_and_time(tmp_path: Path, is_new_file: bool) -> None:
+    """A disk tells of another file in a file's place, and of new bytes in it, even where size and time are set back."""
+    path = tmp_path / "a.png"
+    path.write_bytes(b"before")
+    before, times = stat_input(str(path)), (path.stat().st_atime_ns, path.stat().st_mtime_ns)
+    if is_new_file:
+        (tmp_path / "b.png").write_bytes(b"after!")
+        os.utime(tmp_path / "b.png", ns=times)
+        os.replace(tmp_path / "b.png", path)
+    else:
+        time.sleep(0.02)  # the clock of a disk ticks every few milliseconds
+        path.write_bytes(b"after!")
+        os.utime(path, ns=times)
+    assert path.stat().st_mtime_ns == times[1]
+    assert stat_input(str(path)) != before
 
 
 @pytest.mark.parametrize("act", [stat_input, read_input])
