@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import ExifTags, Image, ImageCms
+from PIL import ExifTags, Image, ImageCms, ImageOps
 
 from stylize_core.errors import (
     ImageEmpty,
@@ -24,6 +24,7 @@ from stylize_core.errors import (
     ImageTruncated,
     ImageUnknown,
 )
+from stylize_core.images import tiff
 
 MAX_PIXELS = 89_478_485
 """Most pixels of an image (about 9459 x 9459): where Pillow, too, begins to suspect a decompression bomb."""
@@ -54,8 +55,9 @@ _DAMAGE = (
 )
 """What Pillow's decoders raise for damaged bytes; they promise no common class."""
 
-_GREY = frozenset({"1", "L", "LA"})
+_GREY = frozenset({"1", "L", "LA", "La"})
 _COLOUR = frozenset({"P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"})
+_TOP = 65535  # the highest value of a grey of 16 bits
 _GREY_16_BIT = frozenset({"I;16", "I;16B", "I;16L"})
 
 _TURNS = {
@@ -120,8 +122,9 @@ def decode(data: bytes, where: str) -> Picture:
     profile = image.info.get("icc_profile")
     with reading(data, where):
         image.load()
-        colour, alpha = _split(image if turn is None else image.transpose(turn))
-    rgb = _to_srgb(colour, profile, where)
+        is_negative, top = (image.is_negative, image.top) if isinstance(image, tiff.Tiff) else (False, _TOP)
+        colour, alpha = _split(image if turn is None else image.transpose(turn), top)
+    rgb = _to_srgb(ImageOps.invert(colour) if is_negative else colour, profile, where)
     rgb.info = {}  # pixels only: Pillow's writers would copy comments and profiles from here
     if alpha is None or alpha.getextrema() == (255, 255):
         return Picture(rgb, None)
@@ -137,6 +140,8 @@ def open_header(data: bytes, where: str) -> Image.Image:
     if not data:
         raise ImageEmpty("the file has 0 bytes", where=where)
     with reading(data, where):
+        if data.startswith(tiff.SIGNATURES):
+            return tiff.open_tiff(data, where)
         return Image.open(io.BytesIO(data), formats=FORMATS)
 
 
@@ -199,10 +204,10 @@ def _turn(image: Image.Image) -> Image.Transpose | None:
     return _TURNS.get(orientation) if isinstance(orientation, int) else None
 
 
-def _split(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+def _split(image: Image.Image, top: int) -> tuple[Image.Image, Image.Image | None]:
     """Returns 8-bit bands in the file's own colours (mode L, RGB or CMYK) and the alpha channel, if any."""
     if image.mode.startswith("I"):
-        return _split_16_bit(image)
+        return _split_16_bit(image, top)
     if image.mode == "CMYK":
         return image, None
     mode = "L" if image.mode in _GREY else "RGB"
@@ -212,10 +217,10 @@ def _split(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     return whole.convert(mode), whole.getchannel("A")
 
 
-def _split_16_bit(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
-    """The same for grey of 16 bits, which Pillow would clip at 255 instead of scaling it by 1/257."""
+def _split_16_bit(image: Image.Image, top: int) -> tuple[Image.Image, Image.Image | None]:
+    """The same for grey of 12 or 16 bits, which Pillow would clip at 255 instead of scaling it by 255/top."""
     values = np.asarray(image).astype(np.uint32)
-    grey = Image.fromarray(((values + 128) // 257).astype(np.uint8))
+    grey = Image.fromarray(((values * 255 + top // 2) // top).astype(np.uint8))
     transparent = image.info.get("transparency")
     if transparent is None:
         return grey, None
