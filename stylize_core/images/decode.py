@@ -25,6 +25,7 @@ from stylize_core.errors import (
     ImageUnknown,
 )
 from stylize_core.images import tiff
+from stylize_core.images.foreign import foreign_kind
 
 MAX_PIXELS = 89_478_485
 """Most pixels of an image (about 9459 x 9459): where Pillow, too, begins to suspect a decompression bomb."""
@@ -161,7 +162,7 @@ def reading(data: bytes, where: str) -> Iterator[None]:
         except _DAMAGE as error:
             if _SIGNATURE.match(data):
                 raise ImageTruncated("the image's data ends early or is damaged", where=where) from error
-            raise ImageUnknown("the file is not an image of a known format", where=where) from error
+            raise _unknown(data, where) from error
 
 
 def _open_upright(data: bytes, where: str) -> tuple[Image.Image, Image.Transpose | None]:
@@ -191,6 +192,11 @@ def _check_mode(image: Image.Image, where: str) -> None:
 
 def _too_large(where: str) -> ImageTooLarge:
     return ImageTooLarge(f"the image has more than {MAX_PIXELS:,} pixels", where=where)
+
+
+def _unknown(data: bytes, where: str) -> ImageUnknown:
+    kind, todo = foreign_kind(data) or ("", "")
+    return ImageUnknown(f"the file is not an image of a known format{kind and f', but {kind}'}", where=where, todo=todo)
 
 
 def _turn(image: Image.Image) -> Image.Transpose | None:

@@ -1,27 +1,34 @@
 """TIFF in: what Pillow would show wrongly is set right where that is possible, and refused by name where it is not."""
 
 import io
-from collections.abc import Sequence
+import struct
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 from PIL import ImageFile
 from PIL.ExifTags import Base
-from PIL.TiffImagePlugin import COMPRESSION_INFO, PREFIXES, TiffImageFile
+from PIL.TiffImagePlugin import COMPRESSION_INFO, PREFIXES, ImageFileDirectory_v2, TiffImageFile
 
 from stylize_core.errors import ImageUnknown
 
 SIGNATURES = tuple(PREFIXES)
 
-_EXTRA_SAMPLES, _SAMPLE_FORMAT = 338, 339
+_EXTRA_SAMPLES, _SAMPLE_FORMAT, _DNG_VERSION = 338, 339, 50706
+_BIG = 43  # third byte of a BigTIFF, with addresses of 64 bits
+_REDUCED = 1  # a bit of NewSubfileType
 _STRAIGHT_ALPHA = 2  # of ExtraSamples: not multiplied into the colours
 _WHITE_IS_ZERO, _BLACK_IS_ZERO = 0, 1
+_SENSOR = (32803, 34892)
+"""Values of PhotometricInterpretation: a sensor's colour filter array, and the same made linear."""
+
 _KNOWN_COLOURS = (2, 3, 4, 6)
 """Compressions whose colours are known without that: of fax, where 0 is white, and the first one of JPEG."""
 
 _PLANES = {("RGB", 3, 8), ("RGB", 3, 16), ("RGBA", 4, 8), ("RGBA", 4, 16), ("CMYK", 4, 8)}
 """Uncompressed pixels in planes that Pillow can read: mode, number of planes, and bits of each."""
 
-_MAX_SAMPLES = 16
-"""Samples of a pixel, at most, that are looked at."""
+_SUB_IFDS, _MAX_SAMPLES = 16, 16
+"""Pictures that hang on the first one, and samples of a pixel, at most, that are looked at."""
 
 _COLOURS = {0: "grey", 1: "grey", 2: "RGB", 3: "palette", 4: "mask", 5: "CMYK", 6: "YCbCr", 8: "Lab"}
 
@@ -34,7 +41,7 @@ def open_tiff(data: bytes, where: str) -> "Tiff":
     """Returns the first image of a TIFF, not yet decoded.
 
     Raises:
-        ImageUnknown: it is of a kind that is not supported.
+        ImageUnknown: it is of a kind that is not supported, or no more than a preview of something else.
     """
     try:
         return Tiff(io.BytesIO(data))
@@ -56,6 +63,7 @@ class Tiff(TiffImageFile):
 
     def _setup(self) -> None:
         tags = self.tag_v2
+        self._check_first()
         self._check_samples()
         if len(self._bits) == 1:
             tags[Base.PlanarConfiguration] = (
@@ -84,6 +92,20 @@ class Tiff(TiffImageFile):
         if self._bits[0] == 16 and not self.use_load_libtiff:
             self.tile = [_of_16_bits(tile, self.tag_v2.prefix) for tile in self.tile]
 
+    def _check_first(self) -> None:
+        """Refuses what holds another picture than the one that comes first."""
+        assert self.fp is not None
+        self.fp.seek(8)
+        first, others = self.tag_v2, list(self._sub_images())
+        is_raw = any(ifd.get(Base.PhotometricInterpretation) in _SENSOR for ifd in (first, *others))
+        if is_raw or _DNG_VERSION in first or self.fp.read(2) == b"CR":
+            camera = str(first.get(Base.Model, "")).strip("\0 ")
+            what = f"a camera's raw photograph{f' ({camera})' if camera else ''}, with a preview of it at most"
+            raise _Refused(what, "develop it with a raw converter, and save it as TIFF or PNG")
+        if first.get(Base.NewSubfileType, 0) & _REDUCED or any(_pixels(ifd) > _pixels(first) for ifd in others):
+            what = "the first image of this TIFF is a small preview of another one in it"
+            raise _Refused(what, "save the large image as a file of its own")
+
     def _check_samples(self) -> None:
         tags = self.tag_v2
         if Base.PhotometricInterpretation not in tags and tags.get(Base.Compression) not in _KNOWN_COLOURS:
@@ -92,6 +114,21 @@ class Tiff(TiffImageFile):
             )
         if 2 in tags.get(_SAMPLE_FORMAT, ()):
             raise _Refused("a TIFF of signed numbers is not supported", _AS_USUAL)
+
+    def _sub_images(self) -> Iterator[ImageFileDirectory_v2]:
+        """Yields the directories of the pictures that hang on the first one."""
+        assert self.fp is not None
+        self.fp.seek(0)
+        header, offsets = self.fp.read(8), self.tag_v2.get(Base.SubIFDs, ())
+        header += self.fp.read(8) if header[2] == _BIG else b""
+        for offset in (offsets if isinstance(offsets, tuple) else (offsets,))[:_SUB_IFDS]:
+            directory = ImageFileDirectory_v2(header)
+            with suppress(
+                OSError, ValueError, LookupError, TypeError, SyntaxError, struct.error
+            ):  # the first one may be whole
+                self.fp.seek(offset)
+                directory.load(self.fp)
+            yield directory
 
     @property
     def _bits(self) -> Sequence[int]:
@@ -113,6 +150,11 @@ class Tiff(TiffImageFile):
 
 
 _AS_USUAL = "save the image with 8 or 16 bits per channel, as grey, RGB or CMYK"
+
+
+def _pixels(directory: ImageFileDirectory_v2) -> int:
+    width, height = (directory.get(tag, 0) for tag in (Base.ImageWidth, Base.ImageLength))
+    return int(width * height)
 
 
 def _of_16_bits(tile: "ImageFile._Tile", prefix: bytes) -> "ImageFile._Tile":

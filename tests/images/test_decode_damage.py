@@ -55,6 +55,33 @@ def test_what_is_no_image_is_named(read, data, error):
 
 
 @pytest.mark.parametrize(
+    ("data", "kind", "todo"),
+    [
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "a HEIF image (HEIC or AVIF)", "save it as PNG or JPEG"),
+        (b"\0\0\0\x20ftypavif\0\0\0\0avifmif1", "a HEIF image (HEIC or AVIF)", "save it as PNG or JPEG"),
+        (b"\0\0\0\x18ftypcrx \0\0\0\1crx isom", "a camera's raw photograph", "raw converter"),
+        (b"FUJIFILMCCD-RAW 0201FF", "a camera's raw photograph", "raw converter"),
+        (b"\0\0\0\x18ftypisom\0\0\2\0", "a video", "a single frame"),
+        (b"\xff\x0a\xfa\x1f", "a JPEG XL image", "save it as PNG or JPEG"),
+        (b"8BPS\0\1", "a Photoshop document", "save it as PNG or JPEG"),
+        (b"%PDF-1.7", "a PDF or PostScript document", "save it as PNG or JPEG"),
+        (b"PK\3\4\x14\0", "an archive", "unpack it"),
+        (b"\0\5\x16\7\0\2\0\0Mac OS X", "what macOS keeps beside a file", "name the file itself"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:aa", "a pointer of Git LFS", "git lfs pull"),
+        (b'<?xml version="1.0"?>\n<!-- by hand -->\n<svg xmlns="x"/>', "an SVG drawing", "save it as PNG or JPEG"),
+        (b"\n<!DOCTYPE html><html><head><title>Just a moment...</title>", "a web page", "name the picture itself"),
+        (b'{"error": "rate limit"}', "a text (JSON), such as a server's answer", "look what it says"),
+    ],
+)
+def test_what_is_often_taken_for_an_image_is_named(read, data, kind, todo):
+    """Whoever named it learns what he has and what to do with it."""
+    with pytest.raises(ImageUnknown) as caught:
+        read(data, WHERE)
+    assert caught.value.what == f"the file is not an image of a known format, but {kind}"
+    assert todo in caught.value.todo
+
+
+@pytest.mark.parametrize(
     ("shape", "error"),
     [
         ((60_000, 60_000), ImageTooLarge),

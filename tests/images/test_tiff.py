@@ -1,4 +1,4 @@
-"""TIFF in: the many ways to write the same pixels."""
+"""TIFF in: the many ways to write the same pixels, and the first picture that is not the picture."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from stylize_core.images.decode import decode, shape_of
 
 WHERE = "s3://bucket/picture.tif"
 
-WHITE_IS_ZERO, RGB, CMYK = {262: (0,)}, {262: (2,)}, {262: (5,)}
+WHITE_IS_ZERO, RGB, CMYK, CFA, LINEAR = {262: (0,)}, {262: (2,)}, {262: (5,)}, {262: (32803,)}, {262: (34892,)}
 ALPHA, PREMULTIPLIED = {338: (2,)}, {338: (1,)}
 DEFLATE, PLANES = {259: (8,)}, {284: (2,)}
 
@@ -119,3 +119,36 @@ def test_values_without_a_meaning(tiff):
     place = data.index((262).to_bytes(2, "little") + b"\3\0\1\0\0\0")
     with pytest.raises(ImageUnknown, match="0 is black or white"):
         decode(data[:place] + (60000).to_bytes(2, "little") + data[place + 2 :], WHERE)
+
+
+LARGE = {256: (640,), 257: (480,)}
+SMALL = {256: (8,), 257: (8,)}
+
+
+@pytest.mark.parametrize(
+    ("tags", "sub"),
+    [(RGB, LARGE | CFA), (RGB, SMALL | CFA), (RGB, LINEAR), (CFA, None), (RGB | {50706: (1, 4, 0, 0)}, None)],
+    ids=["sensor below", "smaller below", "linear", "sensor", "DNG"],
+)
+def test_a_camera_s_raw_photograph(tags, sub, tiff):
+    """It is refused by name, and its preview is not taken for the photograph."""
+    count = 1 if tags is CFA else 3
+    with pytest.raises(ImageUnknown, match="camera's raw photograph") as caught:
+        shape_of(tiff(samples(count, 8), 8, tags, sub=sub), WHERE)
+    assert (caught.value.where, "raw converter" in caught.value.todo) == (WHERE, True)
+
+
+def test_a_canon_raw_photograph(tiff):
+    """Canon's are known by two letters behind the header."""
+    plain = tiff(samples(3, 8), 8, RGB)
+    assert shape_of(plain, WHERE) == (24, 20)
+    with pytest.raises(ImageUnknown, match="camera's raw photograph"):
+        shape_of(plain[:8] + b"CR" + plain[10:], WHERE)
+
+
+@pytest.mark.parametrize(("tags", "sub"), [(RGB | {254: (1,)}, None), (RGB, LARGE | RGB)], ids=["said", "by size"])
+def test_a_preview_that_comes_first(tags, sub, tiff):
+    """The reduced picture of another one is refused; smaller pictures that hang on the first one do not matter."""
+    with pytest.raises(ImageUnknown, match="small preview of another one"):
+        shape_of(tiff(samples(3, 8), 8, tags, sub=sub), WHERE)
+    assert shape_of(tiff(samples(3, 8), 8, RGB, sub=SMALL | RGB), WHERE) == (24, 20)
