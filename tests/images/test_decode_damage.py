@@ -1,6 +1,7 @@
 """Bad files: each kind has its own error, and no damage gets any further than an `InputError`."""
 
 import io
+import zlib
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 from stylize_core.errors import ImageEmpty, ImageTooLarge, ImageTooSmall, ImageTruncated, ImageUnknown, InputError
-from stylize_core.images.decode import MAX_PIXELS, MIN_EDGE, decode, shape_of
+from stylize_core.images.decode import MIN_EDGE, decode, shape_of
+from stylize_core.images.header import MAX_PIXELS
 
 WHERE = "s3://bucket/picture.png"
 
@@ -120,6 +122,26 @@ def test_the_shape_is_read_without_the_pixels(file_of, rgb_pixels):
     """A header whose pixels are missing still has a shape."""
     whole = file_of(Image.fromarray(rgb_pixels), "PNG")
     assert shape_of(whole[: whole.index(b"IDAT") + 20], WHERE) == (28, 20)
+
+
+def _compressed_text(size):
+    return b"workflow\0\0" + zlib.compress(bytes(b"a" * size))
+
+
+@pytest.mark.parametrize("chunks", [[(b"zTXt", _compressed_text(3 << 20))], [(b"tEXt", b"a\0" + b"a" * (3 << 20))]])
+def test_a_png_with_long_texts(chunks, png):
+    """A sound picture with a few megabytes of texts, as programs that make pictures write them, is read."""
+    assert decode(png((16, 16), 8, 0, [bytes([128] * 16)] * 16, chunks), WHERE).rgb.getpixel((3, 3)) == (128, 128, 128)
+
+
+@pytest.mark.parametrize(
+    "chunks", [[(b"zTXt", _compressed_text(17 << 20))], [(b"zTXt", _compressed_text(15 << 20))] * 5], ids=["one", "all"]
+)
+def test_a_png_whose_texts_are_too_long(read, chunks, png):
+    """They are named, and the picture is not called damaged."""
+    with pytest.raises(ImageUnknown, match="texts or the colour profile in this PNG are too long") as caught:
+        read(png((16, 16), 8, 0, [bytes(16)] * 16, chunks), WHERE)
+    assert "without its metadata" in caught.value.todo
 
 
 def _samples(rgba):
