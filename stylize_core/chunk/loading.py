@@ -11,7 +11,7 @@ import torch
 from stylize_core.engine.engine import Pair
 from stylize_core.errors import InputChanged, InputError, OutputRefused
 from stylize_core.files.files import Files
-from stylize_core.files.inputs import read_input, stat_input
+from stylize_core.files.inputs import open_input, stat_input
 from stylize_core.images.decode import Picture, decode
 from stylize_core.images.encode import thumbnail
 from stylize_core.images.resize import alpha_plane, content_tensor, style_tensor
@@ -118,11 +118,11 @@ class Loader:
         return alpha_plane(self.picture(job.content), job.height, job.width, job.settings.fit)
 
     def _decode(self, source: Source) -> Picture:
-        data = read_input(source.uri)
-        if hashlib.sha256(data).hexdigest() != source.sha256:
-            self._forget(source)
-            raise InputChanged("the file was changed after it was planned", where=public_uri(source.uri))
-        picture = decode(data, source.uri)
+        with open_input(source.uri) as data:
+            if hashlib.sha256(data).hexdigest() != source.sha256:
+                self._forget(source)
+                raise InputChanged("the file was changed after it was planned", where=public_uri(source.uri))
+            picture = decode(data, source.uri)
         path = layout.thumbnail(source.sha256)
         if not self.files.exists(path):
             with suppress(OutputRefused):  # a report can do without it

@@ -3,12 +3,15 @@
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import Any
 
-from stylize_core.errors import InputError, InputIsFolder, InputMissing, InputUnreadable
+from stylize_core.errors import InputError, InputIsFolder, InputMissing, InputTooLarge, InputUnreadable
+from stylize_core.files.bounded import BLOCK_BYTES, MAX_BYTES, TooManyBytes, check_size, gather
 from stylize_core.files.error_kinds import ErrorKind, error_kind, words
-from stylize_core.files.remote import Remote, UnknownPlace, locate
+from stylize_core.files.remote import LONGEST_S, Remote, UnknownPlace, locate
+from stylize_core.files.web_body import web_blocks
 from stylize_core.job import public_uri
 
 _STAMPS = ("ETag", "etag", "mtime", "LastModified", "Last-Modified", "last_modified", "created")
@@ -24,6 +27,7 @@ def stat_input(uri: str) -> tuple[int, str]:
     Raises:
         InputMissing: there is no such file.
         InputIsFolder: it is a folder.
+        InputTooLarge: it has more bytes than are ever read.
         InputUnreadable: it may not be read, is no regular file, its server does not answer, or a web server redirects
             to a local address.
     """
@@ -31,28 +35,58 @@ def stat_input(uri: str) -> tuple[int, str]:
         remote, path = _locate(uri)
         if remote is None:
             status = _stat_local(path)
+            check_size(status.st_size)
             # Others may set a file's time of change; what the system notes of it they cannot.
             return status.st_size, f"{status.st_mtime_ns}-{status.st_ctime_ns}-{status.st_ino}"
-        info = remote.ask("info", path)
-        if info["type"] == "directory":
-            raise IsADirectoryError(uri)
+        info = _info(remote, path)
         stamps = (info[name] for name in _STAMPS if info.get(name))
         return info["size"] or 0, str(next(stamps, ""))
 
 
 def read_input(uri: str) -> bytes:
     """Returns a file's bytes; arguments and errors as of `stat_input`."""
-    with _clear_errors(uri):
-        remote, path = _locate(uri)
-        if remote is None:
-            _stat_local(path)
-            return Path(path).read_bytes()
-        try:
-            return bytes(remote.ask("cat_file", path))
-        except FileNotFoundError:  # an object store knows no folders, only names that go on
-            if remote.ask("isdir", path):
-                raise IsADirectoryError(uri) from None
-            raise
+    with open_input(uri) as data:
+        return data
+
+
+@contextmanager
+def open_input(uri: str) -> Iterator[bytes]:
+    """Gives a file's bytes for the length of a block, in which this process has no other large file in memory.
+
+    Arguments and errors are as of `stat_input`; no more is read than the limit, whatever the file or server says.
+    """
+    with ExitStack() as held:
+        with _clear_errors(uri):
+            remote, path = _locate(uri)
+            data = _read_local(path, held) if remote is None else _read_remote(remote, path, held)
+        yield data
+
+
+def _read_local(path: str, held: ExitStack) -> bytes:
+    size = _stat_local(path).st_size
+    with open(path, "rb", buffering=0) as file:
+        return gather(iter(partial(file.read, BLOCK_BYTES), b""), size, held)
+
+
+def _read_remote(remote: Remote, path: str, held: ExitStack) -> bytes:
+    if remote.is_web:  # it need not say how much comes
+        return remote.again(lambda: gather(web_blocks(remote.fs, path, LONGEST_S), 0, held))
+    size = _info(remote, path)["size"]
+    return gather(_whole(remote, path, size), size or 0, held)
+
+
+def _whole(remote: Remote, path: str, size: int | None) -> Iterator[bytes]:
+    """Yields a file as one block: parts could be of two versions of it."""
+    limit = {"start": 0, "end": MAX_BYTES + 1} if size is None else {}
+    yield bytes(remote.ask("cat_file", path, **limit))
+
+
+def _info(remote: Remote, path: str) -> dict[str, Any]:
+    info: dict[str, Any] = remote.ask("info", path)
+    if info["type"] == "directory":
+        raise IsADirectoryError(path)
+    check_size(info["size"] or 0)
+    return info
 
 
 def _locate(uri: str) -> tuple[Remote | None, str]:
@@ -79,6 +113,8 @@ def _clear_errors(uri: str) -> Iterator[None]:
         yield
     except InputError:
         raise
+    except TooManyBytes as error:
+        raise InputTooLarge(f"the file has more than {MAX_BYTES >> 30} GiB", where=where) from error
     except IsADirectoryError as error:
         raise InputIsFolder("a folder, not a file", where=where) from error
     except Exception as error:  # each file system has its own library, and that its own errors

@@ -4,8 +4,9 @@ import os
 import random
 import re
 import time
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from fsspec.asyn import AsyncFileSystem
 from fsspec.core import url_to_fs
@@ -22,6 +23,8 @@ PATIENCE_S = 60.0
 
 LONGEST_S = 300.0
 """No request lasts longer, however slowly its bytes go: a server that stops to read would hold us for ever."""
+
+T = TypeVar("T")
 
 _NEEDED = {"s3": "the extra `s3` of this package (s3fs)", "http": "the extra `s3` of this package (it brings aiohttp)"}
 
@@ -50,16 +53,21 @@ class Remote:
     def __init__(self, fs: Any) -> None:
         self.fs = fs
         self.is_s3 = "s3" in fs.protocol
+        self.is_web = "http" in fs.protocol
         self._limit = {"timeout": LONGEST_S} if isinstance(fs, AsyncFileSystem) else {}
         if self.is_s3:
             _configure(fs)
 
     def ask(self, method: str, *arguments: Any, **options: Any) -> Any:
-        """Calls a method of the file system, again where a fault may pass; raises the last error as it comes."""
+        """Calls a method of the file system; otherwise as `again`."""
+        return self.again(lambda: getattr(self.fs, method)(*arguments, **options, **self._limit))
+
+    def again(self, call: Callable[[], T]) -> T:
+        """Does something, again where a fault may pass; raises the last error as it comes."""
         start = time.monotonic()
         for pause in (*PAUSES_S, 0.0):
             try:
-                return getattr(self.fs, method)(*arguments, **options, **self._limit)
+                return call()
             except Exception as error:
                 is_over = not pause or time.monotonic() - start > PATIENCE_S
                 if is_over or error_kind(error) is not ErrorKind.FAULT:

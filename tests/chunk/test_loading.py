@@ -13,7 +13,7 @@ from PIL import Image
 import stylize_core.chunk.loading
 from stylize_core.chunk.loading import Loader, PictureCache
 from stylize_core.errors import InputChanged, InputMissing
-from stylize_core.files.inputs import read_input, stat_input
+from stylize_core.files.inputs import open_input, stat_input
 from stylize_core.images.decode import Picture
 from stylize_core.store.fingerprint_index import Fingerprint
 from stylize_core.store.fingerprints import Fingerprints
@@ -99,9 +99,9 @@ def test_inputs_are_decoded_once(job: Callable[..., Any], loader: Loader, monkey
 
     def read_and_note(uri: str) -> bytes:
         read.append(Path(uri).name)
-        return read_input(uri)
+        return open_input(uri)
 
-    monkeypatch.setattr(stylize_core.chunk.loading, "read_input", read_and_note)
+    monkeypatch.setattr(stylize_core.chunk.loading, "open_input", read_and_note)
     for content in ("content-0.png", "content-1.png", "content-0.png"):
         loader.pair(job(content=content))
     assert sorted(read) == ["content-0.png", "content-1.png", "style-0.png"]
@@ -148,9 +148,9 @@ def test_threads_that_ask_for_the_same_input_decode_it_once(
     def read_slowly(uri: str) -> bytes:
         read.append(Path(uri).name)
         Event().wait(0.1)  # time enough for every other thread to come here too
-        return read_input(uri)
+        return open_input(uri)
 
-    monkeypatch.setattr(stylize_core.chunk.loading, "read_input", read_slowly)
+    monkeypatch.setattr(stylize_core.chunk.loading, "open_input", read_slowly)
     with ThreadPoolExecutor(4) as pool:
         pictures = list(pool.map(loader.picture, [job().content] * 4))
     assert read == ["content-0.png"]
@@ -165,9 +165,9 @@ def test_threads_decode_different_inputs_at_once(
 
     def read_together(uri: str) -> bytes:
         both.wait(timeout=30)
-        return read_input(uri)
+        return open_input(uri)
 
-    monkeypatch.setattr(stylize_core.chunk.loading, "read_input", read_together)
+    monkeypatch.setattr(stylize_core.chunk.loading, "open_input", read_together)
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(loader.picture, [job().content, job(content="content-1.png").content]))
 

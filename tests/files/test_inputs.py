@@ -1,15 +1,21 @@
 """Reading inputs from anywhere."""
 
 import os
+import threading
 import time
 import uuid
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import fsspec
 import pytest
 
-from stylize_core.errors import InputIsFolder, InputMissing, InputUnreadable
-from stylize_core.files.inputs import read_input, stat_input
+from stylize_core.errors import InputIsFolder, InputMissing, InputTooLarge, InputUnreadable
+from stylize_core.files import bounded
+from stylize_core.files.bounded import MAX_BYTES, gather
+from stylize_core.files.inputs import open_input, read_input, stat_input
 
 
 @pytest.fixture(params=["path", "file", "memory"])
@@ -109,3 +115,72 @@ def test_a_path_the_system_refuses(tmp_path: Path) -> None:
     for name in ("a\0b", "x" * 5000):
         with pytest.raises(InputUnreadable):
             stat_input(f"{tmp_path}/{name}")
+
+
+def test_more_bytes_than_are_read(tmp_path: Path) -> None:
+    """A file of more than 1 GiB is refused by its size, before a byte of it is read; one of 1 GiB is not."""
+    with (tmp_path / "huge.png").open("wb") as file:
+        file.truncate(MAX_BYTES)
+    assert stat_input(str(tmp_path / "huge.png"))[0] == 1 << 30
+    os.truncate(tmp_path / "huge.png", MAX_BYTES + 1)
+    for act in (stat_input, read_input):
+        with pytest.raises(InputTooLarge, match="more than 1 GiB") as caught:
+            act(str(tmp_path / "huge.png"))
+        assert caught.value.where == f"{tmp_path}/huge.png"
+
+
+@pytest.mark.parametrize("act", [stat_input, read_input])
+def test_more_bytes_elsewhere(act: type, folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit holds for every file system."""
+    monkeypatch.setattr(bounded, "MAX_BYTES", 10)
+    write(f"{folder}/ten", bytes(10))
+    write(f"{folder}/eleven", bytes(11))
+    act(f"{folder}/ten")
+    with pytest.raises(InputTooLarge):
+        act(f"{folder}/eleven")
+
+
+def test_more_bytes_than_were_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that says nothing of its size, as those that the system makes up, is read up to the limit."""
+    assert stat_input("/proc/self/status")[0] == 0
+    assert b"Threads" in read_input("/proc/self/status")
+    monkeypatch.setattr(bounded, "MAX_BYTES", 10)
+    with pytest.raises(InputTooLarge):
+        read_input("/proc/self/status")
+
+
+def test_one_large_file_at_a_time(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many threads read: one large file is in memory at a time, and small ones beside it."""
+    monkeypatch.setattr(bounded, "LARGE_BYTES", 10)
+    write(f"{folder}/small", bytes(10))
+    write(f"{folder}/large", bytes(11))
+    inside, most, first_is_in = Counter[str](), Counter[str](), threading.Barrier(5)
+
+    def hold(name: str) -> None:
+        with open_input(f"{folder}/{name}"):
+            inside[name] += 1
+            most[name] = max(most[name], inside[name])
+            if name == "small":
+                first_is_in.wait(timeout=30)  # four of them, and this test
+            time.sleep(0.02)
+            inside[name] -= 1
+
+    with ThreadPoolExecutor(8) as pool, open_input(f"{folder}/large"):
+        held = [pool.submit(hold, name) for name in ("large", "small") * 4]
+        first_is_in.wait(timeout=30)
+        assert most == {"small": 4}
+    for one in held:
+        one.result()
+    assert most == {"small": 4, "large": 1}
+
+
+def test_a_large_file_of_unknown_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the size shows only while it comes, it counts as large from there on."""
+    monkeypatch.setattr(bounded, "LARGE_BYTES", 10)
+    with ExitStack() as held:
+        assert gather(iter([bytes(6), bytes(6)]), 0, held) == bytes(12)
+        with ThreadPoolExecutor(1) as pool:
+            assert not pool.submit(bounded._one_large.acquire, blocking=False).result()
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(bounded._one_large.acquire, blocking=False).result()
+        pool.submit(bounded._one_large.release).result()

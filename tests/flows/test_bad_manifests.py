@@ -1,5 +1,6 @@
 """Manifests that cannot be used as a whole: nothing is started, and the error says why."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,18 @@ def test_missing_manifest(tmp_path: Path, run_loop: Callable[..., Any], refused:
 def test_folder_as_manifest(tmp_path: Path, run_loop: Callable[..., Any], refused: Callable[..., str]) -> None:
     """A folder is no manifest."""
     assert "the manifest cannot be read: a folder, not a file" in refused(run_loop(str(tmp_path)))
+
+
+def test_a_manifest_of_too_many_bytes(
+    tmp_path: Path, run_loop: Callable[..., Any], refused: Callable[..., str]
+) -> None:
+    """It is refused before it is read, and the way out is named."""
+    path = tmp_path / "manifest.csv"
+    path.touch()
+    os.truncate(path, (1 << 30) + 1)
+    error = refused(run_loop(str(path)))
+    assert "the manifest has more than 1 GiB" in error
+    assert "to do: write it as Parquet, or in several parts" in error
 
 
 def test_every_row_rejected(

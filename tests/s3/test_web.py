@@ -2,14 +2,16 @@
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
-from stylize_core.errors import InputMissing, InputUnreadable
-from stylize_core.files import http_guard, remote
+from stylize_core.errors import InputMissing, InputTooLarge, InputUnreadable
+from stylize_core.files import bounded, http_guard, remote
 from stylize_core.files.inputs import read_input, stat_input
 
 
@@ -22,6 +24,7 @@ class Server(ThreadingHTTPServer):
         super().__init__((host, 0), _Handler)
         self.answer: Callable[[str], tuple[int, dict[str, str], bytes]] = lambda path: (200, {}, b"picture")
         self.asked: list[str] = []
+        self.sent = 0  # bytes of what never ends
         self.address = f"http://{host}:{self.server_port}"
 
 
@@ -30,15 +33,25 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.asked.append(self.path)
+        if self.path.startswith("/endless") and self.command == "GET":
+            return self._send_for_ever()
         status, headers, body = self.server.answer(self.path)
         self.send_response(status)
-        for name, value in {**headers, "Content-Length": str(len(body))}.items():
+        for name, value in {"Content-Length": str(len(body)), **headers}.items():
             self.send_header(name, value)
         self.end_headers()
         if self.command == "GET":
             self.wfile.write(body)
 
     do_HEAD = do_GET
+
+    def _send_for_ever(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        with suppress(ConnectionError):
+            while True:
+                self.wfile.write(bytes(1 << 16))
+                self.server.sent += 1 << 16
 
     def log_message(self, format: str, *arguments: Any) -> None:
         """Says nothing."""
@@ -76,6 +89,39 @@ def test_bytes_size_and_stamp(servers: Callable[..., Server]) -> None:
     assert stat_input(f"{server.address}/a.png") == (7, '"1"')
     server.answer = lambda path: (200, {"Last-Modified": "Sat, 21 Nov 2026 14:00:00 GMT"}, b"other")
     assert stat_input(f"{server.address}/a.png") == (5, "Sat, 21 Nov 2026 14:00:00 GMT")
+
+
+def test_a_body_that_never_ends(servers: Callable[..., Server], monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is read up to the limit, once, and the connection is closed."""
+    monkeypatch.setattr(bounded, "MAX_BYTES", 10 << 20)
+    server = servers()
+    with pytest.raises(InputTooLarge):
+        read_input(f"{server.address}/endless.png")
+    assert server.asked == ["/endless.png"]
+    time.sleep(0.2)
+    sent = server.sent
+    assert sent < 100 << 20
+    time.sleep(0.2)
+    assert server.sent == sent
+
+
+def test_a_body_whose_length_is_above_the_limit(
+    servers: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a server says of the size is enough to refuse it."""
+    monkeypatch.setattr(bounded, "MAX_BYTES", 6)
+    server = servers()
+    for look in (stat_input, read_input):
+        with pytest.raises(InputTooLarge):
+            look(f"{server.address}/a.png")
+
+
+def test_a_body_that_breaks_off_is_asked_for_again(servers: Callable[..., Server]) -> None:
+    """Fewer bytes than were announced are no picture."""
+    server = servers()
+    bodies = [(200, {"Content-Length": "100"}, b"pic"), (200, {}, b"picture")]
+    server.answer = lambda path: bodies.pop(0)  # type: ignore[return-value]
+    assert read_input(f"{server.address}/a.png") == b"picture"
 
 
 @pytest.mark.parametrize("look", [stat_input, read_input])
