@@ -9,13 +9,18 @@ from typing import Any
 
 from stylize_core.errors import InputError, InputIsFolder, InputMissing, InputTooLarge, InputUnreadable
 from stylize_core.files.bounded import BLOCK_BYTES, MAX_BYTES, TooManyBytes, check_size, gather
-from stylize_core.files.error_kinds import ErrorKind, error_kind, words
+from stylize_core.files.error_kinds import ErrorKind, error_kind, is_web_refusal, words
 from stylize_core.files.remote import LONGEST_S, Remote, UnknownPlace, locate
 from stylize_core.files.web_body import web_blocks
 from stylize_core.job import public_uri
 
 _STAMPS = ("ETag", "etag", "mtime", "LastModified", "Last-Modified", "last_modified", "created")
 """What file systems tell of a file's version, the surest first."""
+
+_OF_REFUSALS = (
+    "check the address and its signature; where the server takes browsers alone, set another user agent: "
+    """FSSPEC_HTTP_CLIENT_KWARGS='{"headers": {"User-Agent": "..."}}'"""
+)
 
 
 def stat_input(uri: str) -> tuple[int, str]:
@@ -120,4 +125,5 @@ def _clear_errors(uri: str) -> Iterator[None]:
     except Exception as error:  # each file system has its own library, and that its own errors
         if isinstance(error, NotADirectoryError) or error_kind(error) is ErrorKind.MISSING:
             raise InputMissing("there is no such file", where=where) from error
-        raise InputUnreadable(f"the file cannot be read: {words(error)}", where=where) from error
+        todo = _OF_REFUSALS if is_web_refusal(error) else ""
+        raise InputUnreadable(f"the file cannot be read: {words(error)}", where=where, todo=todo) from error

@@ -6,9 +6,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.metadata import version
 from typing import Any
 
 import pytest
+from fsspec.config import conf, set_conf_env
 
 from stylize_core.errors import InputMissing, InputTooLarge, InputUnreadable
 from stylize_core.files import bounded, http_guard, remote
@@ -24,6 +26,7 @@ class Server(ThreadingHTTPServer):
         super().__init__((host, 0), _Handler)
         self.answer: Callable[[str], tuple[int, dict[str, str], bytes]] = lambda path: (200, {}, b"picture")
         self.asked: list[str] = []
+        self.agents: set[str] = set()
         self.sent = 0  # bytes of what never ends
         self.address = f"http://{host}:{self.server_port}"
 
@@ -33,6 +36,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.asked.append(self.path)
+        self.server.agents.add(self.headers["User-Agent"])
         if self.path.startswith("/endless") and self.command == "GET":
             return self._send_for_ever()
         status, headers, body = self.server.answer(self.path)
@@ -122,6 +126,32 @@ def test_a_body_that_breaks_off_is_asked_for_again(servers: Callable[..., Server
     bodies = [(200, {"Content-Length": "100"}, b"pic"), (200, {}, b"picture")]
     server.answer = lambda path: bodies.pop(0)  # type: ignore[return-value]
     assert read_input(f"{server.address}/a.png") == b"picture"
+
+
+@pytest.mark.parametrize("look", [stat_input, read_input])
+def test_the_user_agent_is_ours(
+    servers: Callable[..., Server], look: Callable[[str], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server learns who asks; fsspec's configuration, thus its environment variable, names another one."""
+    server = servers()
+    look(f"{server.address}/a.png")
+    assert server.agents == {f"Mozilla/5.0 (compatible; stylize/{version('stylize')})"}
+    configured: dict[str, Any] = {}
+    set_conf_env(configured, {"FSSPEC_HTTP_CLIENT_KWARGS": '{"headers": {"User-Agent": "ours 1.0 (me@host)"}}'})
+    monkeypatch.setitem(conf, "http", configured["http"])
+    other = servers()
+    look(f"{other.address}/a.png")
+    assert other.agents == {"ours 1.0 (me@host)"}
+
+
+@pytest.mark.parametrize("look", [stat_input, read_input])
+def test_a_server_that_refuses_programs(servers: Callable[..., Server], look: Callable[[str], object]) -> None:
+    """What to do about it is said where it happens."""
+    server = servers()
+    server.answer = lambda path: (403, {}, b"set a user agent")
+    with pytest.raises(InputUnreadable) as caught:
+        look(f"{server.address}/a.png")
+    assert "FSSPEC_HTTP_CLIENT_KWARGS" in caught.value.todo
 
 
 @pytest.mark.parametrize("look", [stat_input, read_input])
