@@ -16,6 +16,9 @@ from stylize_core.wording import file_name
 _LONGEST = 150
 """Characters of a name, and of a class; leaves room for what makes it unique, and for the ending."""
 
+_LONGEST_SPLIT = 60
+"""Bytes of a split: it is part of many names, those that `datasets` makes among them."""
+
 _STAGES = 3
 
 Stages = npt.NDArray[np.uint64]
@@ -27,7 +30,7 @@ class Place(NamedTuple):
 
     Attributes:
         class_name: as the manifest or the content's folder says.
-        split: small letters, digits and `_`.
+        split: small letters and digits of any language, and `_`.
     """
 
     class_name: str
@@ -104,8 +107,11 @@ def class_folders(classes: Iterable[str]) -> dict[str, str]:
 
 
 def _split(name: str) -> str:
-    """Replaces what the library `datasets` allows no split to be called."""
-    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "train"
+    """Replaces what the library `datasets` allows no split to be called; letters of all languages stay."""
+    allowed = re.sub(r"\W+", "_", name.lower()).strip("_") or "train"
+    if len(allowed.encode()) > _LONGEST_SPLIT:
+        allowed = f"{_cut(allowed, _LONGEST_SPLIT)}_{_digest(name)}"
+    return "all_of_it" if allowed == "all" else allowed  # `all` means every split to it
 
 
 def _folder(name: str) -> str:
@@ -115,7 +121,16 @@ def _folder(name: str) -> str:
 
 
 def _marked(name: str) -> str:
-    return f"{_folder(name)}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"
+    return f"{_folder(name)}-{_digest(name)}"
+
+
+def _digest(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()[:6]
+
+
+def _cut(text: str, count: int) -> str:
+    """Returns the beginning of a text: so many bytes at most, which is how file systems count, and whole letters."""
+    return text.encode()[:count].decode(errors="ignore")
 
 
 def _clean(text: str, *, dots: bool) -> str:

@@ -60,6 +60,18 @@ def test_datasets(format: str, by_card: bool, exported: Exported, expected: list
         same_rows(((line, line["image"]) for line in lines), [one for one in expected if one.split == split])
 
 
+@pytest.mark.parametrize("format", ["imagefolder", "webdataset", "parquet"])
+def test_odd_splits(format: str, odd: Path, export: Callable[..., Any], tmp_path: Path) -> None:
+    """`load_dataset` gives each split of one's own, be it called like a number, a truth value or in another script."""
+    from datasets import load_dataset
+
+    export(odd, tmp_path / "out", format)
+    splits = load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))
+    names = {"0", "2024", "yes", "no", "all_of_it", "训练"}
+    assert set(splits) == {"train", *names}
+    assert {len(splits[name]) for name in names} == {1}
+
+
 def test_labels_have_names(exported: Exported, tmp_path: Path) -> None:
     """In Parquet, `datasets` knows what the labels are called and which column is the image."""
     from datasets import ClassLabel, Image, load_dataset

@@ -36,11 +36,25 @@ CATS = Place("cats", "train")
         ("/d/cats/1.jpg", {"x_split": "Fold 3"}, ("cats", "fold_3")),
         ("/d/cats/1.jpg", {"x_split": "../up"}, ("cats", "up")),
         ("/d/cats/1.jpg", {"x_class": "", "x_split": ""}, ("cats", "train")),
+        ("/d/cats/1.jpg", {"x_split": "2024"}, ("cats", "2024")),
+        ("/d/cats/1.jpg", {"x_split": "All"}, ("cats", "all_of_it")),  # `all` would mean every split
+        ("/d/cats/1.jpg", {"x_split": "训练"}, ("cats", "训练")),
+        ("/d/cats/1.jpg", {"x_split": "Été 1"}, ("cats", "été_1")),
     ],
 )
 def test_place(content: str, cells: dict[str, str], place: tuple[str, str]) -> None:
     """The manifest's columns come first, then the folders of the content; without any, the split is train."""
     assert place_of(cells, content) == place
+
+
+def test_long_splits() -> None:
+    """A split too long for names of files is cut, by bytes, and stays different from others with the same beginning."""
+    names = ("a" * 200, "a" * 201, "猫" * 21, "猫" * 22)
+    splits = [place_of({"x_split": name}, "/d/cats/1.jpg").split for name in names]
+    assert len(set(splits)) == 4
+    assert max(len(split.encode()) for split in splits) <= 67
+    assert splits[3].startswith("猫" * 20 + "_")
+    assert place_of({"x_split": "猫" * 20}, "/d/cats/1.jpg").split == "猫" * 20
 
 
 @pytest.mark.parametrize(
