@@ -14,7 +14,7 @@ from stylize_core.manifest.find_images import SPLITS
 from stylize_core.wording import file_name
 
 _LONGEST = 150
-"""Characters of a name, and of a class; leaves room for what makes it unique, and for the ending."""
+"""Bytes of a name, and of a class; leaves room for what makes it unique, and for the ending."""
 
 _LONGEST_SPLIT = 60
 """Bytes of a split: it is part of many names, those that `datasets` makes among them."""
@@ -69,7 +69,7 @@ def wished_name(row_id: str, place: Place, content: str, style: str, *, dots: bo
     for part in (place.split, place.class_name, _clean(place.class_name, dots=True)):
         row_id = row_id.removeprefix(f"{part}/")
     name = row_id.replace("/", "--") or f"{file_name(content)}--{file_name(style)}"
-    return _clean(name, dots=dots)[:_LONGEST]
+    return _cut(_clean(name, dots=dots), _LONGEST)
 
 
 def stage_name(name: str, job_id: str, row: int, stage: int) -> str:
@@ -117,7 +117,8 @@ def _split(name: str) -> str:
 def _folder(name: str) -> str:
     """Replaces what no folder can be called everywhere; letters of all languages stay."""
     kept = re.sub(r'[\x00-\x1f\x7f/\\:*?"<>|\[\]{}]+', "-", name).strip(" .")
-    return re.sub(r"^[_.]+", "", kept)[:_LONGEST] or "class"  # data set loaders pass over hidden folders
+    visible = re.sub(r"^[_.]+", "", kept)  # data set loaders pass over hidden folders
+    return _cut(visible, _LONGEST).strip(" .") or "class"
 
 
 def _marked(name: str) -> str:

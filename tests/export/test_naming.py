@@ -125,9 +125,19 @@ def test_folders_of_classes() -> None:
     assert len({folder.casefold() for folder in folders.values()}) == len(folders)
 
 
+def test_long_classes() -> None:
+    """File systems count bytes: of 90 Chinese letters a third is left; two with the same beginning stay apart."""
+    folders = class_folders(["猫" * 90, "猫" * 91, "犬" * 90, "x" * 300])
+    assert folders["犬" * 90] == "犬" * 50
+    assert folders["x" * 300] == "x" * 150
+    assert folders["猫" * 90] != folders["猫" * 91]
+    assert all(len(folder.encode()) <= 160 for folder in folders.values())
+
+
 @given(st.sets(st.text(min_size=1, max_size=200), max_size=8))
 def test_folders_lead_nowhere(classes: set[str]) -> None:
     """Whatever classes are called, each has a folder of its own, which is one plain, visible part of a path."""
     folders = class_folders(classes)
     assert len({folder.casefold() for folder in folders.values()}) == len(classes)
     assert all(folder and folder[0] not in "._" and not {*folder} & {*"/\\\0\n"} for folder in folders.values())
+    assert all(len(folder.encode()) <= 160 and folder == folder.strip(" .") for folder in folders.values())
