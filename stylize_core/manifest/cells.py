@@ -43,6 +43,12 @@ def parse_id(text: str) -> str:
     return text
 
 
+def id_part(text: str) -> str:
+    """Returns a text as a part of an id: what it cannot hold becomes a dash."""
+    # The plus sign goes, so that 1e+06 does not look like 1e-06.
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text.replace("+", "")).strip("-.") or "image"
+
+
 def parse_preset(text: str) -> str:
     """Returns the name of a preset.
 

@@ -85,7 +85,14 @@ def _run(folder: Path, rows: list[dict[str, str]], *options: str) -> Path:
     return folder / "store"
 
 
-ODD_NAMES = ("cats/1",)
+ODD_NAMES = (
+    "cats/cat (1)",
+    "cats/été 003",
+    "猫/一",
+    "猫/二",
+    "c++ [#5] {x}/100% ~'a' & b!",
+    "l" * 40 + "猫" * 30 + "/1",
+)
 
 ODD_SPLITS = ("0", "2024", "yes", "no", "all", "训练")
 
@@ -96,8 +103,8 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("odd")
     style, contents = _draw(folder / "style.png", 1), [folder / f"photos/{name}.png" for name in ODD_NAMES]
     rows = [
-        {"content": str(_draw(content, seed)), "style": str(style), "seed": str(seed), **TINY}
-        for seed, content in enumerate(contents)
+        {"content": str(_draw(path, seed)), "style": str(style), "seed": str(seed), "x_name": path.stem, **TINY}
+        for seed, path in enumerate(contents)
     ]
     rows += [rows[0] | {"seed": str(100 + seed), "x_split": split} for seed, split in enumerate(ODD_SPLITS)]
     return _run(folder, rows)
@@ -123,7 +130,7 @@ class Expected:
         return self.path.partition("/")[0]
 
 
-NAMES = ("007", "001--style-1", "002--style-2-{}-3", "000-d", "001-d", "002-d", "007-c", "007-d", "002--style-2-{}-9")
+NAMES = ("007", "001--style 1", "002--style 2-{}-3", "000-d", "001-d", "002-d", "007-c", "007-d", "002--style 2-{}-9")
 
 
 @pytest.fixture(scope="session")

@@ -70,6 +70,39 @@ def test_odd_splits(format: str, odd: Path, export: Callable[..., Any], tmp_path
     names = {"0", "2024", "yes", "no", "all_of_it", "训练"}
     assert set(splits) == {"train", *names}
     assert {len(splits[name]) for name in names} == {1}
+    assert len(splits["train"]) == 6
+
+
+def test_odd_names(odd: Path, export: Callable[..., Any], tmp_path: Path) -> None:
+    """Files keep the names of the contents, in any script and with spaces and brackets; every library finds them."""
+    from datasets import load_dataset
+
+    export(odd, tmp_path / "tree", "imagefolder")
+    long = "l" * 40 + "猫" * 30
+    names = ["cats/cat (1)", "cats/été 003", "猫/一", "猫/二", "c++ [#5] {x}/100% ~'a' & b!", f"{long}/1"]
+    loaded = ImageFolder(str(tmp_path / "tree/train"))
+    assert {str(Path(path).relative_to(tmp_path / "tree/train")) for path, _ in loaded.samples} == {
+        f"{name}.png" for name in names
+    }
+    for more in ({"path": str(tmp_path / "tree")}, {"path": "imagefolder", "data_dir": f"{tmp_path}/tree/train"}):
+        lines = load_dataset(**more, split="train", cache_dir=str(tmp_path / "cache"))
+        assert [line["path"] for line in lines] == [f"train/{name}.png" for name in names]
+        assert {line["image"].size for line in lines} == {(32, 32)}
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # webdataset leaves files open
+def test_odd_names_in_tar_files(odd: Path, export: Callable[..., Any], tmp_path: Path) -> None:
+    """Keys of a WebDataset keep them too, but for dots, which it cannot hold."""
+    import webdataset
+
+    export(odd, tmp_path / "tar", "webdataset", images=100)
+    samples = list(webdataset.WebDataset(f"{tmp_path}/tar/train-000000.tar", shardshuffle=False).decode("pil"))
+    assert [sample["__key__"] for sample in samples][:5] == [
+        f"train/{name}" for name in ("cats/cat (1)", "cats/été 003", "猫/一", "猫/二", "c++ [#5] {x}/100% ~'a' & b!")
+    ]
+    assert all(sample["json"]["path"] == f"{sample['__key__']}.png" for sample in samples)
+    del samples
+    gc.collect()
 
 
 def test_labels_have_names(exported: Exported, tmp_path: Path) -> None:
