@@ -55,20 +55,25 @@ def read_input(uri: str) -> bytes:
 
 
 @contextmanager
-def open_input(uri: str) -> Iterator[bytes]:
+def open_input(uri: str, *, is_pipe_allowed: bool = False) -> Iterator[bytes]:
     """Gives a file's bytes for the length of a block, in which this process has no other large file in memory.
 
-    Arguments and errors are as of `stat_input`; no more is read than the limit, whatever the file or server says.
+    Errors are as of `stat_input`; no more is read than the limit, whatever the file or server says.
+
+    Args:
+        uri: an absolute path or an fsspec URL.
+        is_pipe_allowed: whether a pipe may be read to its end, however long that takes.
     """
     with ExitStack() as held:
         with _clear_errors(uri):
             remote, path = _locate(uri)
-            data = _read_local(path, held) if remote is None else _read_remote(remote, path, held)
+            data = _read_local(path, held, is_pipe_allowed) if remote is None else _read_remote(remote, path, held)
         yield data
 
 
-def _read_local(path: str, held: ExitStack) -> bytes:
-    size = _stat_local(path).st_size
+def _read_local(path: str, held: ExitStack, is_pipe_allowed: bool) -> bytes:
+    is_pipe = is_pipe_allowed and stat.S_ISFIFO(os.stat(path).st_mode)
+    size = 0 if is_pipe else _stat_local(path).st_size
     with open(path, "rb", buffering=0) as file:
         return gather(iter(partial(file.read, BLOCK_BYTES), b""), size, held)
 

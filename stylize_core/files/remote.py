@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, TypeVar
+from urllib.parse import unquote
 
 from fsspec.asyn import AsyncFileSystem
 from fsspec.core import url_to_fs
@@ -82,8 +83,8 @@ def locate(uri: str) -> tuple[Remote | None, str]:
     Raises:
         UnknownPlace: no installed package knows this kind of URL.
     """
-    if "://" not in uri:
-        return None, uri
+    if "://" not in uri or uri.startswith(("file://", "local://")):
+        return None, local_path(uri)
     kind, _, rest = uri.partition("://")
     # All that lies on one server shares a connection; a forked process needs its own.
     place = uri if "::" in uri else f"{kind}://{re.split('[/?#]', rest)[0]}"
@@ -97,6 +98,17 @@ def locate(uri: str) -> tuple[Remote | None, str]:
         reason = str(error) if str(error).startswith("Protocol not known") else "it cannot be read"
         raise UnknownPlace(reason, "name a path, or a URL that fsspec knows") from error
     return (None if isinstance(fs, LocalFileSystem) else remote), path
+
+
+def local_path(uri: str) -> str:
+    """Returns the path that a `file:` URL names; other paths as they are.
+
+    It is taken as it stands where there is such a file, as fsspec does, and else with its codes, such as %20, read.
+    """
+    found = re.fullmatch(r"(?:file|local):(?=/)(?://(?:localhost(?=/))?)?(.*)", uri, re.DOTALL)
+    if not found:
+        return uri
+    return found[1] if os.path.lexists(found[1]) else unquote(found[1])
 
 
 @lru_cache(maxsize=64)

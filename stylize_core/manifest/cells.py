@@ -12,7 +12,7 @@ FORMULA_SIGNS = ("=", "+", "@")
 """A cell that starts so would be run as a formula by a spreadsheet that opens an export."""
 
 # Stricter than int() and float(), which also take 1_000, nan, inf and digits of other scripts.
-_WHOLE = re.compile(r"-?[0-9]+")
+_WHOLE = re.compile(r"(-?[0-9]+)(?:\.0*)?")  # tools write 48.0 where a column has empty cells too
 _NUMBER = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _SEGMENT = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9._-]{1,200}"  # file systems end at 255 bytes
 _ID = re.compile(f"{_SEGMENT}(?:/{_SEGMENT})*")
@@ -80,8 +80,8 @@ def parse_setting(spec: SettingField, text: str) -> object:
 def _convert(spec: SettingField, text: str) -> object:
     if spec.type == Layers:
         return parse_layers(text)
-    if spec.type is int and _WHOLE.fullmatch(text):
-        return int(text)  # a ValueError beyond 4300 digits
+    if spec.type is int and (whole := _WHOLE.fullmatch(text)):
+        return int(whole[1])  # a ValueError beyond 4300 digits
     if spec.type is float and _NUMBER.fullmatch(text):
         return float(text)
     return text  # no number: refused by the check that follows

@@ -15,13 +15,15 @@ from stylize_core.spool import temp_write_errors
 def manifest_file(uri: str) -> Iterator[BinaryIO]:
     """Gives a private copy of a manifest, so that nobody changes it while it is read; gone at the end of the block.
 
+    It may come through a pipe, such as `/dev/stdin`, which can be read only once.
+
     Raises:
         ManifestError: there is no such file, or it cannot be read.
         UsageError: there is no room for temporary files.
     """
     with TemporaryFile() as file:
         try:
-            with open_input(uri) as data, temp_write_errors():
+            with open_input(uri, is_pipe_allowed=True) as data, temp_write_errors():
                 file.write(data)
         except InputTooLarge as error:
             todo = "write it as Parquet, or in several parts"

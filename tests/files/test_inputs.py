@@ -117,6 +117,35 @@ def test_a_path_the_system_refuses(tmp_path: Path) -> None:
             stat_input(f"{tmp_path}/{name}")
 
 
+@pytest.mark.parametrize("start", ["file://", "file://localhost", "file:", "local://"])
+def test_file_urls(tmp_path: Path, start: str) -> None:
+    """They may hold codes and the name of this machine; a file that is called like a code is found too."""
+    (tmp_path / "my photos").mkdir()
+    (tmp_path / "my photos/é #1.png").write_bytes(b"coded")
+    (tmp_path / "50%20.png").write_bytes(b"literal")
+    for name, data in (
+        ("my%20photos/%C3%A9%20%231.png", b"coded"),
+        ("my photos/é #1.png", b"coded"),
+        ("50%20.png", b"literal"),
+    ):
+        assert read_input(f"{start}{tmp_path}/{name}") == data
+        assert stat_input(f"{start}{tmp_path}/{name}")[0] == len(data)
+    with pytest.raises(InputMissing):
+        read_input(f"{start}{tmp_path}/none%20.png")
+
+
+def test_a_pipe_that_is_meant(tmp_path: Path) -> None:
+    """Where it is allowed, a pipe is read to its end; a device is not."""
+    read, write = os.pipe()
+    os.write(write, b"content,style\n")
+    os.close(write)
+    with open_input(f"/dev/fd/{read}", is_pipe_allowed=True) as data:
+        assert data == b"content,style\n"
+    os.close(read)
+    with pytest.raises(InputUnreadable, match="pipe or a device"), open_input("/dev/zero", is_pipe_allowed=True):
+        pass
+
+
 def test_more_bytes_than_are_read(tmp_path: Path) -> None:
     """A file of more than 1 GiB is refused by its size, before a byte of it is read; one of 1 GiB is not."""
     with (tmp_path / "huge.png").open("wb") as file:

@@ -77,3 +77,17 @@ def test_strict_starts_nothing_where_a_row_is_rejected(
     assert not (store.folder / "images").exists()
     assert run_loop(manifest).code == 3
     assert store.statuses() == ["done", "rejected"]
+
+
+def test_a_manifest_through_a_pipe(
+    manifests: Any, run_loop: Callable[..., Any], store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`/dev/stdin` and `<(...)` are manifests whose images lie in the working folder."""
+    text = Path(manifests.write(manifests.rows(2))).read_bytes()
+    monkeypatch.chdir(manifests.folder)
+    read, write = os.pipe()
+    os.write(write, text)
+    os.close(write)
+    assert run_loop(f"/dev/fd/{read}").code == 0
+    os.close(read)
+    assert store.statuses() == ["done", "done"]

@@ -42,6 +42,12 @@ def test_a_relative_folder_gives_absolute_paths(photos: Path, monkeypatch: pytes
     assert images_in("below") == [str(photos / "below/d.tiff")]
 
 
+def test_a_file_url(photos: Path) -> None:
+    """It may hold codes; the rows have paths."""
+    given = f"file://localhost{photos.parent}/my%20photos%20%5B1%5D"
+    assert images_in(given) == images_in(str(photos))
+
+
 @pytest.fixture
 def bucket() -> Iterator[str]:
     """A folder in fsspec's memory."""

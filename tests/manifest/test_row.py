@@ -78,12 +78,18 @@ def test_a_row_keeps_its_place_cells_and_extra_columns() -> None:
     assert row.cells["size"] == "64"
 
 
-@pytest.mark.parametrize("text", ["5.5", "512.0", "1e2", "0x10", "1_000", "+5", "nan", "٣", "5 5", "9" * 5000])
+@pytest.mark.parametrize("text", ["5.5", "512.01", "1e2", ".0", "0x10", "1_000", "+5", "nan", "٣", "5 5", "9" * 5000])
 def test_whole_numbers_are_strict(text: str) -> None:
     """Only digits with a minus sign make a whole number."""
     (fault,) = faults(size=text)
     assert fault.startswith("column size: ")
     assert fault.endswith(" is not allowed; use whole number from 16 to 8192")
+
+
+@pytest.mark.parametrize("text", ["48", "48.0", "48.", "48.000", "048"])
+def test_whole_numbers_as_tools_write_them(text: str) -> None:
+    """Beside empty cells, pandas and spreadsheets write a whole number with a point; the job is the same."""
+    assert accepted(size=text).settings == resolve("default", {"size": 48})
 
 
 @pytest.mark.parametrize("text", ["nan", "inf", "-inf", "1e999", "0x10", "1_000", "1,5", "+1", ".", "1e", "٣", "-1"])
