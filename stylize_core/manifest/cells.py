@@ -3,6 +3,7 @@
 import re
 
 from stylize_core.errors import SettingError
+from stylize_core.job import LOST_QUERY
 from stylize_core.layers import LAYERS, Layers, parse_layers
 from stylize_core.manifest.problems import did_you_mean
 from stylize_core.presets import PRESETS
@@ -27,6 +28,17 @@ def parse_text(text: str) -> str:
     if text.startswith(FORMULA_SIGNS):
         raise ValueError("is not allowed; a text must not start with = + @ (spreadsheets take it for a formula)")
     return text
+
+
+def parse_input(text: str) -> str:
+    """Returns a path or a URL.
+
+    Raises:
+        ValueError: it starts like a formula, or is a URL of which the query was left out where secrets are not kept.
+    """
+    if text.endswith(LOST_QUERY):
+        raise ValueError("has lost its query, which is kept nowhere because it may be a secret; write it again")
+    return parse_text(text)
 
 
 def parse_id(text: str) -> str:

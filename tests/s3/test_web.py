@@ -1,5 +1,6 @@
 """Inputs on web servers: faults, stamps, and no way from a public server into a private network."""
 
+import io
 import socket
 import threading
 import time
@@ -9,8 +10,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import version
 from typing import Any
 
+import pandas as pd
 import pytest
 from fsspec.config import conf, set_conf_env
+from PIL import Image
 
 from stylize_core.errors import InputMissing, InputTooLarge, InputUnreadable
 from stylize_core.files import bounded, http_guard, remote
@@ -152,6 +155,43 @@ def test_a_server_that_refuses_programs(servers: Callable[..., Server], look: Ca
     with pytest.raises(InputUnreadable) as caught:
         look(f"{server.address}/a.png")
     assert "FSSPEC_HTTP_CLIENT_KWARGS" in caught.value.todo
+
+
+def png(seed: int) -> bytes:
+    """A picture of one colour."""
+    file = io.BytesIO()
+    Image.new("RGB", (40, 40), (seed, 100, 200)).save(file, "PNG")
+    return file.getvalue()
+
+
+def test_urls_that_differ_in_their_query_alone(
+    servers: Callable[..., Server],
+    manifests: Any,
+    run_loop: Callable[..., Any],
+    stylize: Callable[..., Any],
+    store: Any,
+) -> None:
+    """Each is its own picture, in the first run and in the next; where its query is left out, that is said."""
+    server = servers()
+    times = {"Last-Modified": "Mon, 02 Nov 2026 08:00:00 GMT"}
+    server.answer = lambda path: (200, times, png(int(path[-1])))
+    rows = [manifests.rows(1, content=f"{server.address}/img?id={number}")[0] for number in (1, 2)]
+    for statuses in (["done", "done"], ["skipped", "skipped"]):
+        assert run_loop(manifests.write(rows)).code == 0
+        assert store.statuses() == statuses
+    assert store.rows()["job_id"].nunique() == 2
+
+    again = stylize("cross", "--from-image", str(store.folder / store.rows()["image"][0]))
+    assert "before you run the row, write the query of content again" in again.err
+    assert f"{server.address}/img?…" in again.out
+
+    server.answer = lambda path: (404, {}, b"")
+    assert run_loop(manifests.write(rows)).code == 2
+    server.answer = lambda path: (200, {}, png(3)) if path[-1] == "1" else (404, {}, b"")
+    assert run_loop(manifests.write(rows)).code == 3
+    (failed,) = pd.read_csv(store.folder / "runs" / store.runs[-1] / "failed.csv").to_dict("records")
+    assert failed["content"] == f"{server.address}/img?…"
+    assert "write the query of content again" in failed["x_error"]
 
 
 @pytest.mark.parametrize("look", [stat_input, read_input])

@@ -9,7 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from stylize_core.errors import InputError, UsageError
-from stylize_core.job import public_uri
+from stylize_core.job import LOST_QUERY, public_uri
 from stylize_flows.commands.pair import SetOption, values
 from stylize_flows.console import counted, out, show_note
 
@@ -144,4 +144,9 @@ def _row_of(image: str) -> dict[str, str]:
     if record is None:
         raise UsageError("the image holds no settings", where=public_uri(image), todo=advice)
     made = json.loads(record)
+    for column in ("content", "style", "init"):
+        if (made[column] or "").endswith(LOST_QUERY):
+            show_note(
+                f"before you run the row, write the query of {column} again: no image keeps it, it may be a secret"
+            )
     return row_from_settings(made["content"], made["style"], made["init"], Settings.from_dict(made["settings"]))
