@@ -33,7 +33,7 @@ from torchvision.datasets import ImageFolder  # classes alone
 from datasets import load_dataset  # every column
 
 train = ImageFolder("FOLDER/{split}")
-columns = load_dataset("imagefolder", data_dir="FOLDER")""",
+columns = load_dataset("FOLDER")  # by this card; with data_dir it would guess splits from names""",
     "webdataset": """\
 import webdataset
 
@@ -42,7 +42,7 @@ train = webdataset.WebDataset(shards, shardshuffle=False).decode("pil").to_tuple
     "parquet": """\
 from datasets import load_dataset
 
-columns = load_dataset("parquet", data_dir="FOLDER")""",
+columns = load_dataset("FOLDER")  # by this card; with data_dir it would guess splits from names""",
 }
 
 Counts = Mapping[str, int]

@@ -86,12 +86,9 @@ def _run(folder: Path, rows: list[dict[str, str]], *options: str) -> Path:
 
 
 ODD_NAMES = (
-    "cats/cat (1)",
-    "cats/été 003",
-    "猫/一",
-    "猫/二",
-    "c++ [#5] {x}/100% ~'a' & b!",
+    *("cats/cat (1)", "cats/été 003", "猫/一", "猫/二", "c++ [#5] {x}/100% ~'a' & b!"),
     "l" * 40 + "猫" * 30 + "/1",
+    "test-cars/train 1",
 )
 
 ODD_SPLITS = ("0", "2024", "yes", "no", "all", "训练")

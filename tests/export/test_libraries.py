@@ -2,6 +2,7 @@
 
 import gc
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,19 @@ def test_odd_splits(format: str, odd: Path, export: Callable[..., Any], tmp_path
     names = {"0", "2024", "yes", "no", "all_of_it", "训练"}
     assert set(splits) == {"train", *names}
     assert {len(splits[name]) for name in names} == {1}
-    assert len(splits["train"]) == 6
+    assert len(splits["train"]) == 7
+
+
+@pytest.mark.parametrize("format", ["imagefolder", "parquet"])
+def test_the_card_tells_how_to_load_it(format: str, odd: Path, export: Callable[..., Any], tmp_path: Path) -> None:
+    """Its lines, run as they stand but for the folder's name, give every split, whatever its files are called."""
+    export(odd, tmp_path / "out", format)
+    text = (tmp_path / "out/README.md").read_text().partition("## Loading")[2]
+    (program,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    found: dict[str, Any] = {}
+    exec(program.replace("FOLDER", str(tmp_path / "out")), found)
+    assert set(found["columns"]) == {"train", "0", "2024", "yes", "no", "all_of_it", "训练"}
+    assert sum(map(len, found["columns"].values())) == 13
 
 
 def test_odd_names(odd: Path, export: Callable[..., Any], tmp_path: Path) -> None:
@@ -79,15 +92,22 @@ def test_odd_names(odd: Path, export: Callable[..., Any], tmp_path: Path) -> Non
 
     export(odd, tmp_path / "tree", "imagefolder")
     long = "l" * 40 + "猫" * 30
-    names = ["cats/cat (1)", "cats/été 003", "猫/一", "猫/二", "c++ [#5] {x}/100% ~'a' & b!", f"{long}/1"]
+    names = [
+        "cats/cat (1)",
+        "cats/été 003",
+        "猫/一",
+        "猫/二",
+        "c++ [#5] {x}/100% ~'a' & b!",
+        f"{long}/1",
+        "test-cars/train 1",
+    ]
     loaded = ImageFolder(str(tmp_path / "tree/train"))
     assert {str(Path(path).relative_to(tmp_path / "tree/train")) for path, _ in loaded.samples} == {
         f"{name}.png" for name in names
     }
-    for more in ({"path": str(tmp_path / "tree")}, {"path": "imagefolder", "data_dir": f"{tmp_path}/tree/train"}):
-        lines = load_dataset(**more, split="train", cache_dir=str(tmp_path / "cache"))
-        assert [line["path"] for line in lines] == [f"train/{name}.png" for name in names]
-        assert {line["image"].size for line in lines} == {(32, 32)}
+    lines = load_dataset(str(tmp_path / "tree"), split="train", cache_dir=str(tmp_path / "cache"))
+    assert [line["path"] for line in lines] == [f"train/{name}.png" for name in names]
+    assert {line["image"].size for line in lines} == {(32, 32)}
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # webdataset leaves files open
