@@ -88,7 +88,8 @@ def decode(data: bytes, where: str) -> Picture:
         colour, alpha = _split(image if turn is None else image.transpose(turn), top)
     rgb = _to_srgb(ImageOps.invert(colour) if is_negative else colour, profile, where)
     rgb.info = {}  # pixels only: Pillow's writers would copy comments and profiles from here
-    if alpha is None or alpha.getextrema() == (255, 255):
+    # A BMP that is transparent all over is one whose fourth byte is not used.
+    if alpha is None or alpha.getextrema() == (255, 255) or (image.format == "BMP" and alpha.getextrema() == (0, 0)):
         return Picture(rgb, None)
     return Picture(_on_white(rgb, alpha), alpha)
 

@@ -19,6 +19,7 @@ _KINDS = (
     (rb"%PDF|%!PS", "a PDF or PostScript document", _CONVERT),
     (rb"\x76\x2f\x31\x01|#\?RADIANCE", "an image of floating point numbers (OpenEXR or Radiance)", _CONVERT),
     (rb"\0\0[\x01\x02]\0", "an icon", _CONVERT),
+    (rb"P7\s", "an image in PAM format", "save it as PPM or PNG"),
     (rb"PK\x03\x04|\x1f\x8b|Rar!|7z\xbc\xaf", "an archive", "unpack it first"),
     (
         rb"\0\x05\x16[\0\x07]",

@@ -17,7 +17,8 @@ _EXTRA_SAMPLES, _SAMPLE_FORMAT, _DNG_VERSION = 338, 339, 50706
 _BIG = 43  # third byte of a BigTIFF, with addresses of 64 bits
 _REDUCED = 1  # a bit of NewSubfileType
 _STRAIGHT_ALPHA = 2  # of ExtraSamples: not multiplied into the colours
-_WHITE_IS_ZERO, _BLACK_IS_ZERO = 0, 1
+_WHITE_IS_ZERO, _BLACK_IS_ZERO, _PALETTE = 0, 1, 3
+_COLOR_MAP, _ONE_BYTE = 320, 256
 _SENSOR = (32803, 34892)
 """Values of PhotometricInterpretation: a sensor's colour filter array, and the same made linear."""
 
@@ -69,6 +70,8 @@ class Tiff(TiffImageFile):
             tags[Base.PlanarConfiguration] = (
                 1  # a single plane; Pillow mistakes some that are said to be one of several
             )
+        if tags.get(Base.PhotometricInterpretation) == _PALETTE and max(tags.get(_COLOR_MAP, (_ONE_BYTE,))) < _ONE_BYTE:
+            tags[_COLOR_MAP] = tuple(257 * value for value in tags[_COLOR_MAP])  # of 8 bits where 16 are meant
         if tags.get(Base.PhotometricInterpretation, _WHITE_IS_ZERO) == _WHITE_IS_ZERO:
             # Pillow turns some of these round and forgets others; so none is, until it is decoded.
             self.is_negative, tags[Base.PhotometricInterpretation] = True, _BLACK_IS_ZERO

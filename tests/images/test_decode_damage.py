@@ -65,6 +65,7 @@ def test_what_is_no_image_is_named(read, data, error):
         (b"FUJIFILMCCD-RAW 0201FF", "a camera's raw photograph", "raw converter"),
         (b"\0\0\0\x18ftypisom\0\0\2\0", "a video", "a single frame"),
         (b"\xff\x0a\xfa\x1f", "a JPEG XL image", "save it as PNG or JPEG"),
+        (b"P7\nWIDTH 24\n", "an image in PAM format", "save it as PPM or PNG"),
         (b"8BPS\0\1", "a Photoshop document", "save it as PNG or JPEG"),
         (b"%PDF-1.7", "a PDF or PostScript document", "save it as PNG or JPEG"),
         (b"PK\3\4\x14\0", "an archive", "unpack it"),

@@ -92,6 +92,15 @@ def test_planes(colours, count, bits, more, order, tiff):
         np.testing.assert_allclose(whole, 255 * values / (2**bits - 1), atol=1)
 
 
+@pytest.mark.parametrize("factor", [1, 257], ids=["8 bits", "16 bits"])
+def test_a_palette(factor, tiff):
+    """Its colours have 16 bits; those of files whose writer gave them 8 are not black."""
+    colours = np.random.default_rng(1).integers(0, 256, (256, 3))
+    values = samples(1, 8)
+    data = tiff(values, 8, {262: (3,), 320: tuple((factor * colours.T).ravel().tolist())})
+    np.testing.assert_array_equal(pixels(data), colours[values[..., 0]])
+
+
 @pytest.mark.parametrize(
     ("count", "bits", "tags", "words"),
     [
