@@ -1,6 +1,7 @@
 """Input files: what they are and what they hold, wherever they lie."""
 
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -116,6 +117,18 @@ def _stat_local(path: str) -> os.stat_result:
     return status
 
 
+def _misread(uri: str) -> str:
+    """Returns what to do about a sign in a path that means something where it was written, and nothing here."""
+    is_url = "://" in uri
+    if "\\" in uri and not is_url:
+        return "write / between folders: a backslash is a letter of the name here"
+    if re.search(r"(^|/)~[^/]*/", uri) and not is_url:
+        return "write the home folder out: ~ is a letter of the name here"
+    if "#" in uri and uri.startswith(("http://", "https://")):
+        return "write %23 for #, which ends an address"
+    return ""
+
+
 @contextmanager
 def _clear_errors(uri: str) -> Iterator[None]:
     where = public_uri(uri)
@@ -129,6 +142,6 @@ def _clear_errors(uri: str) -> Iterator[None]:
         raise InputIsFolder("a folder, not a file", where=where) from error
     except Exception as error:  # each file system has its own library, and that its own errors
         if isinstance(error, NotADirectoryError) or error_kind(error) is ErrorKind.MISSING:
-            raise InputMissing("there is no such file", where=where) from error
+            raise InputMissing("there is no such file", where=where, todo=_misread(uri)) from error
         todo = _OF_REFUSALS if is_web_refusal(error) else ""
         raise InputUnreadable(f"the file cannot be read: {words(error)}", where=where, todo=todo) from error

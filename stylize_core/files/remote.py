@@ -86,6 +86,8 @@ def locate(uri: str) -> tuple[Remote | None, str]:
     if "://" not in uri or uri.startswith(("file://", "local://")):
         return None, local_path(uri)
     kind, _, rest = uri.partition("://")
+    kind = kind.lower()  # as browsers do
+    uri = f"{kind}://{rest}"
     # All that lies on one server shares a connection; a forked process needs its own.
     place = uri if "::" in uri else f"{kind}://{re.split('[/?#]', rest)[0]}"
     try:

@@ -78,6 +78,30 @@ def test_a_missing_file(folder: str, act: type) -> None:
         act(f"{folder}/file/none.png")
 
 
+@pytest.mark.parametrize(
+    ("uri", "todo"),
+    [
+        (r"/d/photos\cats\1.png", "write / between folders"),
+        ("/d/~/photos/1.png", "write the home folder out"),
+        ("/d/~me/1.png", "write the home folder out"),
+        ("memory://d/a#1.png", "check the path"),
+        ("/d/a#1.png", "check the path"),
+        ("/d/a~/1~.png", "check the path"),
+    ],
+)
+def test_signs_that_mean_something_elsewhere(uri: str, todo: str) -> None:
+    """A path as Windows, a shell or a browser would read it is missing here; what to write instead is said."""
+    with pytest.raises(InputMissing) as caught:
+        stat_input(uri)
+    assert todo in caught.value.todo
+
+
+def test_the_case_of_a_scheme_is_no_difference() -> None:
+    """As in browsers."""
+    write("memory://case/a.png", b"picture")
+    assert read_input("MEMORY://case/a.png") == b"picture"
+
+
 @pytest.mark.parametrize("act", [stat_input, read_input])
 def test_a_folder(folder: str, act: type) -> None:
     """A folder is InputIsFolder."""

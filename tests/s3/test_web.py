@@ -157,6 +157,16 @@ def test_a_server_that_refuses_programs(servers: Callable[..., Server], look: Ca
     assert "FSSPEC_HTTP_CLIENT_KWARGS" in caught.value.todo
 
 
+def test_a_sign_that_ends_an_address(servers: Callable[..., Server]) -> None:
+    """What stands behind # is never sent: where the file is missing, it is said how to write the sign."""
+    server = servers()
+    server.answer = lambda path: (200 if "%23" in path else 404, {}, b"picture")
+    with pytest.raises(InputMissing) as caught:
+        read_input(f"{server.address}/a#1.png")
+    assert "write %23 for #" in caught.value.todo
+    assert read_input(f"{server.address}/a%231.png") == b"picture"
+
+
 def png(seed: int) -> bytes:
     """A picture of one colour."""
     file = io.BytesIO()
