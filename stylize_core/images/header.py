@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from PIL import Image, PngImagePlugin
 
 from stylize_core.errors import ImageEmpty, ImageTooLarge, ImageTruncated, ImageUnknown
-from stylize_core.images import tiff
+from stylize_core.images import png_notes, tiff
 from stylize_core.images.foreign import foreign_kind
 
 MAX_PIXELS = 89_478_485
@@ -57,7 +57,8 @@ def open_header(data: bytes, where: str) -> Image.Image:
     with reading(data, where):
         if data.startswith(tiff.SIGNATURES):
             return tiff.open_tiff(data, where)
-        return Image.open(io.BytesIO(data), formats=FORMATS)
+        sound = png_notes.without_damaged_notes(data) if data.startswith(png_notes.SIGNATURE) else data
+        return Image.open(io.BytesIO(sound), formats=FORMATS)
 
 
 @contextmanager

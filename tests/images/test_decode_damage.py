@@ -1,6 +1,7 @@
 """Bad files: each kind has its own error, and no damage gets any further than an `InputError`."""
 
 import io
+import struct
 import zlib
 
 import numpy as np
@@ -143,6 +144,26 @@ def test_a_png_whose_texts_are_too_long(read, chunks, png):
     with pytest.raises(ImageUnknown, match="texts or the colour profile in this PNG are too long") as caught:
         read(png((16, 16), 8, 0, [bytes(16)] * 16, chunks), WHERE)
     assert "without its metadata" in caught.value.todo
+
+
+@pytest.mark.parametrize("is_behind", [False, True], ids=["before the pixels", "behind them"])
+@pytest.mark.parametrize("name", [b"tEXt", b"iTXt", b"zTXt", b"pHYs", b"tIME"])
+def test_a_png_with_a_damaged_note(name, is_behind, png):
+    """A wrong checksum of a text, a date or a resolution costs nothing of the picture."""
+    sound = png((16, 16), 8, 0, [bytes([128] * 16)] * 16)
+    chunk = struct.pack(">I", 9) + name + b"something" + b"\0\0\0\0"
+    place = len(sound) - 12 if is_behind else 33
+    damaged = sound[:place] + chunk + chunk + sound[place:]
+    assert decode(damaged, WHERE).rgb.getpixel((3, 3)) == (128, 128, 128)
+    assert shape_of(damaged, WHERE) == (16, 16)
+
+
+@pytest.mark.parametrize("name", [b"iCCP", b"tRNS", b"gAMA", b"eXIf"])
+def test_a_png_with_damaged_colours(read, name, png):
+    """A wrong checksum where colours or the turn of the picture are told is damage."""
+    sound = png((16, 16), 8, 0, [bytes(16)] * 16)
+    chunk = struct.pack(">I", 9) + name + b"something" + b"\0\0\0\0"
+    _refused(read, sound[:33] + chunk + sound[33:], ImageTruncated)
 
 
 def _samples(rgba):

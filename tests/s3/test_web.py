@@ -1,5 +1,6 @@
 """Inputs on web servers: faults, stamps, and no way from a public server into a private network."""
 
+import gzip
 import io
 import socket
 import threading
@@ -121,6 +122,13 @@ def test_a_body_whose_length_is_above_the_limit(
     for look in (stat_input, read_input):
         with pytest.raises(InputTooLarge):
             look(f"{server.address}/a.png")
+
+
+def test_a_body_that_comes_compressed(servers: Callable[..., Server]) -> None:
+    """A server that compresses what it sends gives the whole picture, not as many bytes as it sent."""
+    server = servers()
+    server.answer = lambda path: (200, {"Content-Encoding": "gzip"}, gzip.compress(b"picture" * 100))
+    assert read_input(f"{server.address}/a.png") == b"picture" * 100
 
 
 def test_a_body_that_breaks_off_is_asked_for_again(servers: Callable[..., Server]) -> None:
