@@ -6,7 +6,7 @@ import re
 from datetime import datetime
 from urllib.parse import unquote
 
-from stylize_core.job import public_uri
+from stylize_core.job import LOST_QUERY, public_uri
 
 
 def number(value: object) -> str:
@@ -55,7 +55,7 @@ def moment(text: str) -> str:
 
 def file_name(uri: str) -> str:
     """Returns the last part of a path or URL, without its ending."""
-    public = public_uri(uri)
+    public = public_uri(uri).removesuffix(LOST_QUERY)
     name = posixpath.basename(public.replace("\\", "/").rstrip("/"))
     stem = posixpath.splitext(name)[0] or name
     return unquote(stem) if "://" in public else stem

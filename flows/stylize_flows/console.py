@@ -32,6 +32,11 @@ def show_error(error: StylizeError) -> None:
             err.print(Text(f"  {name}: {text}"), soft_wrap=True)
 
 
+def show_note(text: str) -> None:
+    """Writes to standard error what somebody may want to know who reads what comes out."""
+    err.print(Text(text), soft_wrap=True)
+
+
 def show_plan(plan: Plan) -> None:
     """Writes what a run would do."""
     words = {"run": "to compute", "skip": "done before", "keep_failed": "failed before, kept", "reject": "rejected"}

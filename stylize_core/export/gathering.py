@@ -89,7 +89,8 @@ def _status(planned: pa.Table, ended: pa.Table) -> pa.ChunkedArray:
 def _line(planned: Line, ended: Line, *, dots: bool) -> Line:
     cells = json.loads(planned["cells"])
     place = place_of(cells, planned["content"])
-    wished = wished_name(planned["id"] or "", place, planned["content"], planned["style"], dots=dots)
+    given = cells.get("x_name") or planned["id"] or ""
+    wished = wished_name(given, place, planned["content"], planned["style"], dots=dots)
     extra = {name: text for name, text in cells.items() if name.startswith("x_")}
     inputs = {name: cells.get(name, "") for name in ("content", "style", "init")}
     where = {"class": place.class_name, "split": place.split, "name": wished, "extra": json.dumps(extra)}

@@ -10,7 +10,7 @@ from itertools import chain
 from typing import BinaryIO
 
 from stylize_core.errors import ManifestError
-from stylize_core.manifest.header import columns_of, without_trailing_blanks
+from stylize_core.manifest.header import columns_of, is_spreadsheet_hint, without_trailing_blanks
 from stylize_core.manifest.problems import Problem
 from stylize_core.manifest.raw_row import RawRow
 
@@ -31,6 +31,8 @@ def csv_rows(file: BinaryIO, where: str) -> Iterator[RawRow]:
     _check_text(file, where)
     records = _records(file, where)
     line, header = next(records, (1, []))
+    if is_spreadsheet_hint(header):
+        line, header = next(records, (1, []))
     if not header:
         raise ManifestError("the manifest is empty", where=where, todo="write a header line: content,style")
     columns = columns_of(header, f"{where}, line {line}")
@@ -102,11 +104,12 @@ def _records(file: BinaryIO, where: str) -> Iterator[tuple[int, list[str]]]:
                 yield begin, cells
             begin = reader.line_num + 1
     except csv.Error as error:
-        raise ManifestError(
-            f"the manifest is not valid CSV: {error}",
-            where=f"{where}, line {begin}",
-            todo="close every quote, and double the quotes inside a quoted cell",
-        ) from None
+        what = f"the manifest is not valid CSV: {error}"
+        todo = "close every quote, and double the quotes inside a quoted cell"
+        if "field limit" in str(error):
+            what = f"a cell has more than {csv.field_size_limit():,} characters"
+            todo = "close the quote that it begins with, shorten it, or write the manifest as Parquet"
+        raise ManifestError(what, where=f"{where}, line {begin}", todo=todo) from None
     finally:
         with suppress(ValueError):  # the file is closed already
             text.detach()  # the file stays open

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stylize_core.files.files import Files
+from stylize_core.job import LOST_QUERY
 from stylize_core.record.rows import read_plan, read_rows
 
 FORMULA = re.compile(r"[=+@\t\r]|-(?![\w./+-]*$)")
@@ -17,6 +18,8 @@ FORMULA = re.compile(r"[=+@\t\r]|-(?![\w./+-]*$)")
 
 REASON = ("x_error_code", "x_error")
 """Columns that say why; the manifest's reader carries them through."""
+
+_NOTE = "before this row is run again, write the query of {} again: it is kept nowhere because it may be a secret"
 
 BAD = ("failed", "rejected")
 
@@ -94,7 +97,9 @@ def _failed(files: Files, run: str, rows: Iterable[pa.Table]) -> Iterator[tuple[
 def _mendable(planned: dict[str, str | None], ended: dict[str, str | None]) -> Cells:
     cells: Cells = json.loads(planned["cells"] or "{}")
     inputs = {name: planned[name] for name in _INPUTS if cells.get(name) and planned[name] is not None}
-    line = {**cells, **inputs, **dict(zip(REASON, (ended["error_code"], ended["error"]), strict=True))}
+    lost = [name for name, uri in inputs.items() if uri and uri.endswith(LOST_QUERY)]
+    note = f" · {_NOTE.format(' and '.join(lost))}" if lost else ""
+    line = {**cells, **inputs, **dict(zip(REASON, (ended["error_code"], f"{ended['error'] or ''}{note}"), strict=True))}
     return {name: escape_formula(cell) for name, cell in line.items() if cell is not None}
 
 

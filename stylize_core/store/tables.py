@@ -16,6 +16,9 @@ from stylize_core.store.records import ADDED
 
 _THREADS = 8  # small files: the time goes into waiting for the disk or the network
 
+_MAY_LACK = frozenset({*ADDED, "uri_hash"})
+"""Columns that files of earlier releases lack."""
+
 T = TypeVar("T")
 
 
@@ -92,9 +95,9 @@ def _parquet(data: pa.NativeFile) -> pq.ParquetFile:
 
 
 def _typed(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Returns the columns of a schema; of those in `ADDED`, nulls where the file is older than they are."""
+    """Returns the columns of a schema; of those in `_MAY_LACK`, nulls where it lacks them."""
     for column in schema:
-        if column.name in ADDED and column.name not in table.column_names:
+        if column.name in _MAY_LACK and column.name not in table.column_names:
             table = table.append_column(column, pa.nulls(table.num_rows, column.type))
     return table.select(schema.names).cast(schema)
 

@@ -69,16 +69,42 @@ def _rows(folder: Path) -> list[dict[str, str]]:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The store of a run of ten rows, nine of which have an image."""
     folder = tmp_path_factory.mktemp("data set")
-    rows = _rows(folder)
+    return _run(folder, _rows(folder), "--max-failed", "1")
+
+
+def _run(folder: Path, rows: list[dict[str, str]], *options: str) -> Path:
+    """Runs rows into a store in the folder."""
     with (folder / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[-1]))
         writer.writeheader()
         writer.writerows(rows)
-    fixed = ["--store", str(folder / "store"), "--weights", "builtin", "--runner", "loop", "--max-failed", "1"]
+    fixed = ["--store", str(folder / "store"), "--weights", "builtin", "--runner", "loop"]
     with pytest.raises(SystemExit) as ended:
-        main(["run", str(folder / "manifest.csv"), *fixed])
+        main(["run", str(folder / "manifest.csv"), *fixed, *options])
     assert ended.value.code == 0
     return folder / "store"
+
+
+ODD_NAMES = (
+    *("cats/cat (1)", "cats/été 003", "猫/一", "猫/二", "c++ [#5] {x}/100% ~'a' & b!"),
+    "l" * 40 + "猫" * 30 + "/1",
+    "test-cars/train 1",
+)
+
+ODD_SPLITS = ("0", "2024", "yes", "no", "all", "训练")
+
+
+@pytest.fixture(scope="session")
+def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The store of a run of rows with odd splits, classes and names."""
+    folder = tmp_path_factory.mktemp("odd")
+    style, contents = _draw(folder / "style.png", 1), [folder / f"photos/{name}.png" for name in ODD_NAMES]
+    rows = [
+        {"content": str(_draw(path, seed)), "style": str(style), "seed": str(seed), "x_name": path.stem, **TINY}
+        for seed, path in enumerate(contents)
+    ]
+    rows += [rows[0] | {"seed": str(100 + seed), "x_split": split} for seed, split in enumerate(ODD_SPLITS)]
+    return _run(folder, rows)
 
 
 @dataclass(frozen=True)
@@ -101,7 +127,7 @@ class Expected:
         return self.path.partition("/")[0]
 
 
-NAMES = ("007", "001--style-1", "002--style-2-{}-3", "000-d", "001-d", "002-d", "007-c", "007-d", "002--style-2-{}-9")
+NAMES = ("007", "001--style 1", "002--style 2-{}-3", "000-d", "001-d", "002-d", "007-c", "007-d", "002--style 2-{}-9")
 
 
 @pytest.fixture(scope="session")

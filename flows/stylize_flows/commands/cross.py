@@ -9,9 +9,9 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from stylize_core.errors import InputError, UsageError
-from stylize_core.job import public_uri
+from stylize_core.job import LOST_QUERY, public_uri
 from stylize_flows.commands.pair import SetOption, values
-from stylize_flows.console import counted, out
+from stylize_flows.console import counted, out, show_note
 
 
 def _images(help: str) -> Parameter:
@@ -108,9 +108,9 @@ def _crossed(
     from stylize_core.manifest.find_images import contents_in, images_in
     from stylize_core.manifest.splits import part_styles, split_off
 
-    contents = [one for name in content for one in contents_in(name)]
+    contents = [one for name in content for one in contents_in(name, show_note)]
     styles, val_styles = (
-        [path for name in names for path in images_in(name)] for names in (style, draw.val_style or [])
+        [path for name in names for path in images_in(name, show_note)] for names in (style, draw.val_style or [])
     )
     if draw.split is not None:
         contents = split_off(contents, draw.split, draw.seed)
@@ -144,4 +144,9 @@ def _row_of(image: str) -> dict[str, str]:
     if record is None:
         raise UsageError("the image holds no settings", where=public_uri(image), todo=advice)
     made = json.loads(record)
+    for column in ("content", "style", "init"):
+        if (made[column] or "").endswith(LOST_QUERY):
+            show_note(
+                f"before you run the row, write the query of {column} again: no image keeps it, it may be a secret"
+            )
     return row_from_settings(made["content"], made["style"], made["init"], Settings.from_dict(made["settings"]))
