@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 COMPILERS = ("cc", "gcc", "clang")
 FLAGS = ("-O3", "-march=native", "-fPIC", "-fopenmp")
 SECONDS = 60
-"""Longest that the compiler may take; it takes less than one."""
+"""Longest that the compiler may take; it takes about one."""
 
 
 @cache

@@ -7,7 +7,11 @@
 #include <stdint.h>
 #include <string.h>
 
+#ifdef __AVX512F__
 #define LANES 16
+#else
+#define LANES 8 /* wider than the registers, a vector takes three times as long, to compile and to compute */
+#endif
 #define TILE 4
 #define WINDOW 6
 #define INLINE static inline __attribute__((always_inline))
