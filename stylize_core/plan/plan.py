@@ -9,9 +9,8 @@ import pyarrow as pa
 
 from stylize_core.plan.chunks import Chunks, share_out
 from stylize_core.plan.forecast import NOTHING, Forecast, forecast
-from stylize_core.plan.plan_table import PlannedRows
+from stylize_core.plan.plan_table import CostGroup, PlannedRows
 from stylize_core.plan.rates import Rate
-from stylize_core.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,18 +52,18 @@ class Plan:
         return self.rows.lines(self.chunk_of)
 
 
-def make_plan(rows: PlannedRows, *, measure: Callable[[Settings], Rate], rows_per_task: int | None = None) -> Plan:
+def make_plan(rows: PlannedRows, *, measure: Callable[[CostGroup], Rate], rows_per_task: int | None = None) -> Plan:
     """Makes the plan of a run.
 
     Args:
         rows: what becomes of every row.
-        measure: tells how fast the device is on jobs of such settings; asked where there is something to run.
+        measure: tells how fast the device is on such jobs; asked about the largest ones that are to run.
         rows_per_task: jobs of a chunk, None to choose.
     """
     if not rows.kinds:
         nowhere = np.zeros(len(rows), np.int32)
         return Plan(rows=rows, chunks=Chunks(rows.jobs), groups=0, forecast=NOTHING, chunk_of=nowhere)
-    rate = measure(rows.kinds[0].settings)
+    rate = measure(max(rows.kinds, key=lambda kind: kind.height * kind.width))
     share = share_out(rows, rate, rows_per_task)
     cost = forecast(share.kinds, rate)
     return Plan(rows=rows, chunks=share.chunks, groups=share.groups, forecast=cost, chunk_of=share.chunk_of)

@@ -24,12 +24,12 @@ from stylize_core.options import Options
 from stylize_core.plan.chunks import Chunks
 from stylize_core.plan.history import History
 from stylize_core.plan.plan import Plan, make_plan
+from stylize_core.plan.plan_table import CostGroup
 from stylize_core.plan.preparing import check_startable, rows_of
 from stylize_core.plan.rates import Rate, known_rate, probe
 from stylize_core.record.publish import publish_rows
 from stylize_core.run.environment import environment, logged
 from stylize_core.run.work import Work
-from stylize_core.settings import Settings
 from stylize_core.store import layout
 from stylize_core.store.compact import compact
 from stylize_core.store.fingerprints import Fingerprints
@@ -223,8 +223,8 @@ def open_run(
             yield run
 
 
-def _measured(engine: Engine, known: Rate | None, settings: Settings) -> Rate:
-    return known or probe(engine, settings)
+def _measured(engine: Engine, known: Rate | None, jobs: CostGroup) -> Rate:
+    return known or probe(engine, jobs.settings, jobs.height, jobs.width)
 
 
 def _json(value: Mapping[str, object]) -> bytes:
