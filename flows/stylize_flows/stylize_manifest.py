@@ -48,6 +48,7 @@ def stylize_manifest(
     strict: bool = False,
     wait: bool = False,
     job_timeout: float | None = None,
+    no_report: bool = False,
     partition: dict[str, str | int] | None = None,
 ) -> State[Any]:
     """Stylises every row of a manifest into a store.

@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import BinaryIO
 
+import pyarrow as pa
+
 from stylize_core.chunk.context import Progress, RunContext
 from stylize_core.engine.device import resolve_device, resolve_precision
 from stylize_core.engine.engine import Engine
@@ -34,10 +36,12 @@ from stylize_core.store import layout
 from stylize_core.store.compact import compact
 from stylize_core.store.fingerprints import Fingerprints
 from stylize_core.store.lease import Lease
-from stylize_core.store.records import PLAN
+from stylize_core.store.records import PLAN, ROWS
 from stylize_core.store.store import open_store
 from stylize_core.store.sweep import sweep
-from stylize_core.store.tables import publish_batches
+from stylize_core.store.tables import publish_batches, read_table
+
+_IMAGE = pa.schema([ROWS.field("image")])
 
 
 @dataclass(slots=True, kw_only=True)
@@ -53,6 +57,7 @@ class Run:
         plan: what is to be done, once the run is prepared.
         log: lines logged so far.
         outcome: number of rows by status, once the run is finished.
+        has_report: whether sheets and page are drawn.
     """
 
     name: str
@@ -63,6 +68,7 @@ class Run:
     log: list[str] = field(default_factory=list)
     plan: Plan | None = None
     outcome: dict[str, int] = field(default_factory=dict)
+    has_report: bool = False
 
     @property
     def chunks(self) -> Chunks:
@@ -79,9 +85,23 @@ class Run:
         )
 
     @property
+    def folder_uri(self) -> str:
+        """Where the files of the run lie, without credentials."""
+        return f"{self.context.files.public_uri}/{layout.RUNS}/{self.name}"
+
+    @property
     def report_uri(self) -> str:
-        """Where the report lies, without credentials."""
-        return f"{self.context.files.public_uri}/{layout.run(self.name, 'report.html')}"
+        """Where the report lies, without credentials; empty where none is drawn."""
+        return f"{self.folder_uri}/report.html" if self.has_report else ""
+
+    @property
+    def image_uri(self) -> str:
+        """Where the image of a finished run of a single row lies, without credentials; empty where there is none."""
+        if sum(self.outcome.values()) != 1:
+            return ""
+        files = self.context.files
+        (image,) = read_table(files, layout.run(self.name, "results.parquet"), _IMAGE)["image"].to_pylist()
+        return f"{files.public_uri}/{image}" if image else ""
 
     @property
     def summary(self) -> str:
@@ -130,24 +150,25 @@ class Run:
         self._publish_environment()
         publish_batches(files, layout.run(self.name, "plan.parquet"), PLAN, self.plan.lines())
 
-    def finish(self, *, with_report: bool = True) -> None:
-        """Publishes what became of every row, the log and the report.
+    def finish(self, *, at_once: bool = False) -> None:
+        """Publishes what became of every row, the log and, unless the options leave it out, the report.
 
         Args:
-            with_report: also draw sheets and the page; left out where a run has to end at once.
+            at_once: leave out all that can be done later: the report, and joining the commits to few files.
         """
         if self.plan is None:
             return  # stopped while it was planned: no row was begun
         files = self.context.files
         self.outcome = publish_rows(files, self.name)
-        if with_report:  # there is time
+        if not at_once:
             compact(files, self.context.before_commit)
         self._publish_environment()
         files.publish(layout.run(self.name, "log.txt"), "".join(f"{line}\n" for line in self.log).encode())
-        if with_report:
+        if not (at_once or self.options.no_report):
             from stylize_core.report.page import write_report  # here: its packages take 70 MB, which no worker needs
 
             write_report(files, self.name)
+            self.has_report = True
 
     def _publish_environment(self) -> None:
         times = {
