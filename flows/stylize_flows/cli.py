@@ -13,6 +13,8 @@ from cyclopts import App, CycloptsError, Parameter
 from stylize_core.errors import EngineError, Stopped, StoreError, StylizeError, UsageError
 from stylize_core.job import public_uri
 from stylize_core.options import Options
+from stylize_core.release import release
+from stylize_flows.arrow import load_without_pandas
 from stylize_flows.commands import cross, export, presets, report, status, weights
 from stylize_flows.commands.run_options import RunOptions
 from stylize_flows.console import show_beginning, show_error, show_outcome, show_plan, show_rejected
@@ -38,6 +40,7 @@ app = App(
 
     Exit codes: 0 done · 1 unexpected · 2 nothing could be started · 3 more failed or rejected rows than --max-failed
     · 130 stopped.""",
+    version=release,
     version_flags=["--version"],
     help_format="plaintext",
 )
@@ -107,6 +110,7 @@ def plan(manifest: Manifest = None, /, *, request: RunOptions) -> int:
     """Show what `run` would do with the same arguments, and what it would cost; write nothing."""
     with request.options(manifest) as options:
         show_beginning(request.subject(manifest), public_uri(options.store))
+        load_without_pandas()
         from stylize_core.run.run import look_ahead
 
         made = look_ahead(options)

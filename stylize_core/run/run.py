@@ -29,7 +29,6 @@ from stylize_core.plan.plan import Plan, make_plan
 from stylize_core.plan.plan_table import CostGroup
 from stylize_core.plan.preparing import check_startable, rows_of
 from stylize_core.plan.rates import Rate, known_rate, probe
-from stylize_core.record.publish import publish_rows
 from stylize_core.run.environment import environment, logged
 from stylize_core.run.work import Work
 from stylize_core.store import layout
@@ -158,6 +157,8 @@ class Run:
         """
         if self.plan is None:
             return  # stopped while it was planned: no row was begun
+        from stylize_core.record.publish import publish_rows  # here: pandas takes a second, and a plan does without
+
         files = self.context.files
         self.outcome = publish_rows(files, self.name)
         if not at_once:

@@ -7,14 +7,14 @@ import time
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
-from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
 
 from stylize_core.errors import StoreError, UsageError
 from stylize_flows.console import counted, err, out, show_error, size, words
 from stylize_flows.stop import StopFlag
 
 if TYPE_CHECKING:
+    from rich.progress import TaskID
+
     from stylize_core.export.export import Exported
 
 EXIT_FAILED = 1
@@ -91,6 +91,9 @@ class _Progress:
     """
 
     def __init__(self) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
+
         self.images = 0
         self._told = time.monotonic()
         self._task: TaskID | None = None
