@@ -48,7 +48,7 @@ def timed(owner, name, phase):
 
 from stylize_flows.cli import main
 import stylize_core.run.run as run
-timed(run, "load_engine", "engine")
+timed(run.Engine, "load", "engine")
 timed(run.Run, "prepare", "plan")
 timed(run.Engine, "optimise", "optimise")
 timed(run.Run, "finish", "finish")

@@ -40,9 +40,9 @@ class ProgressArtifact:
     """
 
     def __init__(self, work: Work) -> None:
-        self._committed, self._jobs = work.context.committed, work.jobs
+        self._committed, self._jobs = work.context.committed, work.chunks.jobs
         self._shown, self._looked = 0.0, time.monotonic()
-        artifact = create_progress_artifact(progress=0.0, key="stylize-progress", description=f"Run {work.name}")
+        artifact = create_progress_artifact(progress=0.0, key="stylize-progress", description=f"Run {work.context.run}")
         self._update = partial(
             update_progress_artifact, artifact if isinstance(artifact, UUID) else UUID(str(artifact))
         )

@@ -14,6 +14,7 @@ from stylize_core.engine.device import describe
 from stylize_core.engine.engine import Engine, Pair
 from stylize_core.engine.flops import evaluation_flops
 from stylize_core.files.files import Files
+from stylize_core.plan.plan_table import CostGroup
 from stylize_core.settings import Settings
 from stylize_core.store.ledger import results_paths
 from stylize_core.store.records import RESULTS
@@ -48,6 +49,21 @@ class Rate:
     device: torch.device
     precision: str
     memory: int
+
+
+def rate_of(engine: Engine, files: Files | None, jobs: CostGroup) -> Rate:
+    """Returns how fast a device is: as the jobs of a store tell that it computed before, or else by a probe.
+
+    Args:
+        engine: the device.
+        files: the store; None where there is none yet.
+        jobs: what it is to compute.
+
+    Raises:
+        StoreError: a results file is damaged; it is named.
+    """
+    known = known_rate(files, engine) if files else None
+    return known or probe(engine, jobs.settings, jobs.height, jobs.width)
 
 
 def known_rate(files: Files, engine: Engine) -> Rate | None:

@@ -9,31 +9,23 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 from typing import BinaryIO
 
 import pyarrow as pa
 
 from stylize_core.chunk.context import Progress, RunContext
-from stylize_core.engine.device import resolve_device, resolve_precision
 from stylize_core.engine.engine import Engine
-from stylize_core.engine.weights import load_weights
 from stylize_core.files.files import Files
 from stylize_core.manifest.manifest import Manifest
 from stylize_core.manifest.private_copy import manifest_file
 from stylize_core.manifest.public import public_copy
 from stylize_core.options import Options
 from stylize_core.plan.chunks import Chunks
-from stylize_core.plan.history import History
-from stylize_core.plan.plan import Plan, make_plan
-from stylize_core.plan.plan_table import CostGroup
-from stylize_core.plan.preparing import check_startable, rows_of
-from stylize_core.plan.rates import Rate, known_rate, probe
+from stylize_core.plan.plan import Plan, check_startable, make_plan
 from stylize_core.run.environment import environment, logged
 from stylize_core.run.work import Work
 from stylize_core.store import layout
 from stylize_core.store.compact import compact
-from stylize_core.store.fingerprints import Fingerprints
 from stylize_core.store.lease import Lease
 from stylize_core.store.records import PLAN, ROWS
 from stylize_core.store.store import open_store
@@ -48,7 +40,6 @@ class Run:
     """A run that holds the lease of its store: `prepare`, then the plan's chunks on the context, then `finish`.
 
     Attributes:
-        name: sorts by time.
         options: as asked.
         manifest: its file, as read; the store gets it without credentials.
         context: where chunks of this process are computed.
@@ -59,7 +50,6 @@ class Run:
         has_report: whether sheets and page are drawn.
     """
 
-    name: str
     options: Options
     manifest: BinaryIO
     context: RunContext
@@ -70,6 +60,11 @@ class Run:
     has_report: bool = False
 
     @property
+    def name(self) -> str:
+        """Of the run; sorts by time."""
+        return self.context.run
+
+    @property
     def chunks(self) -> Chunks:
         """The work of a prepared run."""
         assert self.plan is not None, "a prepared run has a plan"
@@ -78,10 +73,7 @@ class Run:
     @property
     def work(self) -> Work:
         """The same with what is needed for it."""
-        chunks = self.chunks
-        return Work(
-            name=self.name, options=self.options, context=self.context, chunks=chunks, jobs=chunks.jobs, log=self.log
-        )
+        return Work(options=self.options, context=self.context, chunks=self.chunks, log=self.log)
 
     @property
     def folder_uri(self) -> str:
@@ -124,23 +116,12 @@ class Run:
             Stopped: the run is to stop.
             StoreError: the store cannot be read or written.
         """
-        files, engine = self.context.files, self.context.engine
-        manifest, known = Manifest(self.manifest, self.options.manifest), Fingerprints.load(files)
-        rows = rows_of(
-            manifest,
-            self.options,
-            engine,
-            fingerprints=known,
-            history=History.read(files),
-            remember=partial(known.save, files),
-            should_stop=self.context.should_stop,
-        )
-        check_startable(rows, self.options)
+        context, files = self.context, self.context.files
+        manifest = Manifest(self.manifest, self.options.manifest)
+        plan = make_plan(manifest, self.options, context.engine, files, remember=True, should_stop=context.should_stop)
+        check_startable(plan.rows, self.options)
+        self.plan = plan
         sweep(files)
-        known.save(files)
-        del known  # the device is measured next, and both take memory
-        rate = known_rate(files, engine)
-        self.plan = make_plan(rows, measure=partial(_measured, engine, rate), rows_per_task=self.options.rows_per_task)
         self.manifest.seek(0)
         files.publish(
             layout.run(self.name, f"manifest.{manifest.format}"), public_copy(self.manifest.read(), manifest.format)
@@ -182,29 +163,13 @@ class Run:
         self.context.files.publish(layout.run(self.name, "environment.json"), _json(record))
 
 
-def load_engine(options: Options) -> Engine:
-    """Returns the engine that options ask for.
-
-    Raises:
-        UsageError: device or precision.
-        WeightsError: the weights.
-    """
-    device = resolve_device(options.device)
-    precision = resolve_precision(options.precision, device)
-    return Engine(load_weights(options.weights, progress=True), device=device, precision=precision)
-
-
 def look_ahead(options: Options) -> Plan:
     """Returns the plan of a run that is not made: all that can be known before; writes nothing."""
     with manifest_file(options.manifest) as file:
-        manifest, engine = Manifest(file, options.manifest), load_engine(options)
-        known, history, rate = Fingerprints(), History(), None
-        if Files(options.store).exists(layout.STORE):  # where there is no store yet, everything is to be done
-            files = open_store(options.store, create=False)
-            known, history, rate = Fingerprints.load(files), History.read(files), known_rate(files, engine)
-        rows = rows_of(manifest, options, engine, fingerprints=known, history=history, remember=known.settle)
-    del known, history  # the device is measured next, and all of them take memory
-    return make_plan(rows, measure=partial(_measured, engine, rate), rows_per_task=options.rows_per_task)
+        manifest = Manifest(file, options.manifest)
+        engine = Engine.load(options.weights, options.device, options.precision)
+        has_store = Files(options.store).exists(layout.STORE)
+        return make_plan(manifest, options, engine, open_store(options.store, create=False) if has_store else None)
 
 
 @contextmanager
@@ -220,7 +185,7 @@ def open_run(
         StylizeError: nothing could be started.
     """
     with manifest_file(options.manifest) as manifest:
-        engine = load_engine(options)
+        engine = Engine.load(options.weights, options.device, options.precision)
         files = open_store(options.store, create=True)
         with Lease.acquire(files, wait=options.wait, stop=should_stop) as lease, logged() as log:
             started = datetime.now(UTC)
@@ -235,7 +200,6 @@ def open_run(
                 job_timeout=options.job_timeout,
             )
             run = Run(
-                name=name,
                 options=options,
                 manifest=manifest,
                 context=context,
@@ -243,10 +207,6 @@ def open_run(
                 log=log,
             )
             yield run
-
-
-def _measured(engine: Engine, known: Rate | None, jobs: CostGroup) -> Rate:
-    return known or probe(engine, jobs.settings, jobs.height, jobs.width)
 
 
 def _json(value: Mapping[str, object]) -> bytes:

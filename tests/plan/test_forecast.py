@@ -10,7 +10,7 @@ import stylize_core.engine.network
 from stylize_core.engine.engine import Engine, Pair
 from stylize_core.engine.flops import evaluation_flops
 from stylize_core.engine.memory import peak_bytes
-from stylize_core.engine.objective import Objective, Terms
+from stylize_core.engine.objective import Losses, Objective
 from stylize_core.engine.weights import load_weights
 from stylize_core.job import Job, Source
 from stylize_core.layers import LAYERS
@@ -163,7 +163,7 @@ def test_a_probe_is_no_larger_than_the_jobs(
     """Its picture has the edges of a job, each 160 px at most: the start of a small run costs little."""
     seen: set[tuple[int, ...]] = set()
 
-    def evaluate(objective: Objective, image: torch.Tensor) -> tuple[Terms, torch.Tensor]:
+    def evaluate(objective: Objective, image: torch.Tensor) -> tuple[Losses, torch.Tensor]:
         seen.add(tuple(image.shape))
         return evaluated(objective, image)
 
