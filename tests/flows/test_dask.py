@@ -189,7 +189,7 @@ def test_jobs_that_cost_their_worker(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Jobs that kill their worker, or hang past their limit, are failed, each by its name; no other job is."""
-    monkeypatch.setattr("stylize_flows.dask_runner.fan_out.MARGIN_SECONDS", 1.0)
+    monkeypatch.setattr("stylize_flows.dask_runner.submission.MARGIN_SECONDS", 1.0)
     journal = faults(kill=(2,), hang=(7,))
     options = ("--dask-address", cluster.scheduler_address, "--rows-per-task", "2", "--job-timeout", "2")
     ended = stylize(*_run(manifests.write(manifests.rows(8)), store.folder, *options))
