@@ -33,18 +33,26 @@ PACKAGES = 8
 """Told of those that are imported, at most."""
 
 MARKED = """
-import json, sys, time
-began, seconds = time.perf_counter(), {}
+import json, os, sys, time
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as the command does, before torch is loaded
+
+def clocks():
+    return time.perf_counter(), sum(os.times()[:4])
+
+def since(begin):
+    return [now - then for now, then in zip(clocks(), begin)]
 
 def timed(owner, name, phase):
     function = getattr(owner, name)
     def call(*arguments, **others):
-        since = time.perf_counter()
+        begin = clocks()
         try:
             return function(*arguments, **others)
         finally:
-            seconds[phase] = seconds.get(phase, 0.0) + time.perf_counter() - since
+            phases[phase] = since(begin)
     setattr(owner, name, call)
+
+began, phases = clocks(), {}
 
 from stylize_flows.cli import main
 import stylize_core.run.run as run
@@ -52,14 +60,14 @@ timed(run.Engine, "load", "engine")
 timed(run.Run, "prepare", "plan")
 timed(run.Engine, "optimise", "optimise")
 timed(run.Run, "finish", "finish")
-seconds["imports"] = time.perf_counter() - began
+phases["imports"] = since(began)
 try:
     main(sys.argv[2:])
 finally:
     with open(sys.argv[1], "w") as file:
-        json.dump(seconds | {"all": time.perf_counter() - began}, file)
+        json.dump(phases | {"all": since(began)}, file)
 """
-"""A program: where its phases go into a file, then the command with its arguments."""
+"""A program: its arguments are a file that gets the phases, each in both kinds of seconds, and those of the command."""
 
 
 class Taken(NamedTuple):
@@ -68,12 +76,12 @@ class Taken(NamedTuple):
     Attributes:
         wall: seconds from its start to its end.
         processor: seconds of all cores, of it and its children.
-        phases: wall seconds by phase; empty for a command without marks.
+        phases: both by phase; empty for a command without marks.
     """
 
     wall: float
     processor: float
-    phases: dict[str, float]
+    phases: dict[str, list[float]]
 
 
 def take(arguments: Sequence[str], phases: Path | None = None) -> Taken:
@@ -131,13 +139,15 @@ def main(arguments: list[str] | None = None) -> None:
                 taken[command].append(take(words))
             one = take(pair(folder, str(number)), folder / "phases")
             taken["pair"].append(one)
-            taken["beside"].append(one._replace(wall=one.wall - one.phases["optimise"]))
+            wall, processor = one.phases["optimise"]
+            taken["beside"].append(Taken(one.wall - wall, one.processor - processor, {}))
         print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; seconds: median, least, processor")
         for command, all_of_it in taken.items():
             walls, processor = [one.wall for one in all_of_it], median(one.processor for one in all_of_it)
             print(f"{command:8}{median(walls):8.2f}{min(walls):8.2f}{processor:8.2f}")
-        phases = {phase: median(one.phases[phase] for one in taken["pair"]) for phase in taken["pair"][0].phases}
-        print("phases of a pair: ", ", ".join(f"{phase} {seconds:.2f}" for phase, seconds in phases.items()))
+        for phase in taken["pair"][0].phases:
+            wall, processor = (median(one.phases[phase][clock] for one in taken["pair"]) for clock in (0, 1))
+            print(f"  {phase:10}{wall:6.2f}{processor:16.2f}")
         packages = imported(pair(folder, "imports"))[:PACKAGES]
         print("imports of a pair:", ", ".join(f"{package} {seconds:.2f}" for package, seconds in packages))
 
