@@ -145,7 +145,7 @@ class _Partitions:
         """Asks for the flow run of the first partition that waits; where no server answers, it waits on."""
         ticket = publish_partition(self.run.context, part.number, part.chunks.without(self.committed))
         partition = {"number": part.number, **asdict(ticket)}
-        part.flow_run = deployment.start({**asdict(self.run.options), "partition": partition})
+        part.flow_run = deployment.start({**asdict(self.run.work.options), "partition": partition})
         if part.flow_run:
             part.attempts, part.asked = part.attempts + 1, time.monotonic()
             self.out.append(self.waiting.popleft())

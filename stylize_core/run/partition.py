@@ -45,7 +45,7 @@ def open_partition(
     """Opens a partition in its process: its chunks, with all that is needed for them.
 
     Args:
-        options: of the run.
+        options: of the run, as `Work` has them.
         ticket: from `publish_partition`.
         number: of the partition.
         should_stop: polled between evaluations.

@@ -7,7 +7,7 @@ import json
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import BinaryIO
 
@@ -73,7 +73,8 @@ class Run:
     @property
     def work(self) -> Work:
         """The same with what is needed for it."""
-        return Work(options=self.options, context=self.context, chunks=self.chunks, log=self.log)
+        options = replace(self.options, precision=self.context.engine.precision)
+        return Work(options=options, context=self.context, chunks=self.chunks, log=self.log)
 
     @property
     def folder_uri(self) -> str:

@@ -26,14 +26,12 @@ class RunTicket:
         run: name of the run.
         lease: token of its lease.
         weights_sha256: of the network.
-        precision: float32 or bfloat16, as the run resolved it: part of every job's id.
         release: of this program.
     """
 
     run: str
     lease: str
     weights_sha256: str
-    precision: str
     release: str
 
     @classmethod
@@ -46,14 +44,8 @@ class RunTicket:
         context.before_commit()
         holder = newest_holder(context.files)
         assert holder, "a run holds the lease"
-        engine = context.engine
-        return cls(
-            run=context.run,
-            lease=holder.token,
-            weights_sha256=engine.weights.sha256,
-            precision=engine.precision,
-            release=release(),
-        )
+        sha256 = context.engine.weights.sha256
+        return cls(run=context.run, lease=holder.token, weights_sha256=sha256, release=release())
 
     def open(
         self,
@@ -66,7 +58,7 @@ class RunTicket:
         """Returns where chunks of the run are computed in this process.
 
         Args:
-            options: of the run.
+            options: of the run, as `Work` has them.
             load: gives the engine for weights, device and precision.
             should_stop: polled between evaluations.
             on_progress: told of steps and finished batches.
@@ -82,7 +74,7 @@ class RunTicket:
             raise UsageError(what, where=platform.node(), todo="install the same release everywhere")
         files = open_store(options.store, create=False)
         holder = self._holder(files)
-        engine = load(options.weights, options.device, self.precision)
+        engine = load(options.weights, options.device, options.precision)
         if engine.weights.sha256 != self.weights_sha256:
             what = "this machine has other weights of that name than the run"
             raise WeightsError(what, where=f"{options.weights} on {platform.node()}", todo="copy the run's file there")

@@ -12,7 +12,7 @@ class Work:
     """Chunks of a run: all of them, or those of a partition.
 
     Attributes:
-        options: of the run.
+        options: of the run; the precision, part of every job's id, is the one that `auto` means where it was planned.
         context: where chunks of this process are computed.
         chunks: to be computed, in order.
         log: lines logged so far.
