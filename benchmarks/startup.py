@@ -5,8 +5,8 @@
 Every measurement is a process of its own, from its start to its end; the commands take turns. Of each: the median and
 the least of the wall seconds, and the median of the processor seconds, its children's included, which other work on
 the machine disturbs less. `pair` is `stylize run --content --style --weights builtin --set size=64 steps=1` into a new
-store; `beside` is the same less `Engine.optimise`. Then where the time of the last pair goes, phase by phase, and the
-packages that take longest to import, each without what it imports itself (`python -X importtime`).
+store, `line` its first line. `beside` is a pair whose phases are timed, less `Engine.optimise`; these follow, and last
+the packages that take longest to import, each without what it imports itself (`python -X importtime`).
 """
 
 import argparse
@@ -76,11 +76,13 @@ class Taken(NamedTuple):
     Attributes:
         wall: seconds from its start to its end.
         processor: seconds of all cores, of it and its children.
+        line: seconds from its start to its first line on standard error, or to its end.
         phases: both by phase; empty for a command without marks.
     """
 
     wall: float
     processor: float
+    line: float
     phases: dict[str, list[float]]
 
 
@@ -93,9 +95,15 @@ def take(arguments: Sequence[str], phases: Path | None = None) -> Taken:
     """
     program = ["-c", MARKED, str(phases)] if phases else ["-c", "from stylize_flows.cli import main; main()"]
     before, began = _processor_seconds(), time.perf_counter()
-    subprocess.run([sys.executable, *program, *arguments], check=True, capture_output=True)
+    command = [sys.executable, *program, *arguments]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        assert process.stderr
+        process.stderr.readline()
+        line = time.perf_counter() - began
+        process.communicate()
+    assert process.returncode == 0, f"{' '.join(arguments)}: exit code {process.returncode}"
     wall, processor = time.perf_counter() - began, _processor_seconds() - before
-    return Taken(wall, processor, json.loads(phases.read_text()) if phases else {})
+    return Taken(wall, processor, line, json.loads(phases.read_text()) if phases else {})
 
 
 def _processor_seconds() -> float:
@@ -133,20 +141,22 @@ def main(arguments: list[str] | None = None) -> None:
         folder = Path(name)
         take(pair(folder, "first"))  # untimed: the files are read from the disk
         commands = {"help": ["--help"], "status": ["status", asked.store or str(folder / "first")]}
-        taken: dict[str, list[Taken]] = {name: [] for name in (*commands, "pair", "beside")}
+        taken: dict[str, list[Taken]] = {name: [] for name in (*commands, "pair", "line", "beside")}
         for number in range(asked.rounds):
             for command, words in commands.items():
                 taken[command].append(take(words))
-            one = take(pair(folder, str(number)), folder / "phases")
+            one = take(pair(folder, f"pair-{number}"))
             taken["pair"].append(one)
-            wall, processor = one.phases["optimise"]
-            taken["beside"].append(Taken(one.wall - wall, one.processor - processor, {}))
+            taken["line"].append(one._replace(wall=one.line))
+            marked = take(pair(folder, f"marked-{number}"), folder / "phases")
+            wall, processor = marked.phases["optimise"]
+            taken["beside"].append(marked._replace(wall=marked.wall - wall, processor=marked.processor - processor))
         print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; seconds: median, least, processor")
         for command, all_of_it in taken.items():
             walls, processor = [one.wall for one in all_of_it], median(one.processor for one in all_of_it)
             print(f"{command:8}{median(walls):8.2f}{min(walls):8.2f}{processor:8.2f}")
-        for phase in taken["pair"][0].phases:
-            wall, processor = (median(one.phases[phase][clock] for one in taken["pair"]) for clock in (0, 1))
+        for phase in taken["beside"][0].phases:
+            wall, processor = (median(one.phases[phase][clock] for one in taken["beside"]) for clock in (0, 1))
             print(f"  {phase:10}{wall:6.2f}{processor:16.2f}")
         packages = imported(pair(folder, "imports"))[:PACKAGES]
         print("imports of a pair:", ", ".join(f"{package} {seconds:.2f}" for package, seconds in packages))
