@@ -1,5 +1,6 @@
 """One pair of pictures without a manifest."""
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -27,7 +28,7 @@ def test_pair_with_settings(run_pair: Callable[..., Any], store: Any) -> None:
     assert run_pair(*SETTINGS).code == 0
     assert list(store.rows()["id"]) == ["content-0--style-0"]
     assert store.statuses() == ["done"]
-    assert '"style_layers": "conv1_1 conv2_1"' in store.lines["settings"][0]
+    assert json.loads(store.lines["settings"][0])["style_layers"] == "conv1_1 conv2_1"
 
 
 def test_pair_is_the_same_job_as_the_row(
