@@ -460,7 +460,7 @@ def plan(manifests: Manifests, engine: Any) -> Callable[..., Any]:
     """Plans rows for a device of so many operations a second; other arguments are those of `plan_rows`."""
     from stylize_core.manifest.manifest import Manifest
     from stylize_core.plan.history import History
-    from stylize_core.plan.plan import make_plan
+    from stylize_core.plan.plan import Plan
     from stylize_core.plan.rates import Rate
     from stylize_core.plan.rows import plan_rows
     from stylize_core.store.fingerprints import Fingerprints
@@ -472,7 +472,7 @@ def plan(manifests: Manifests, engine: Any) -> Callable[..., Any]:
         arguments = {"fingerprints": Fingerprints(), "history": History(), **others}
         with open(path, "rb") as file:
             planned = plan_rows(Manifest(file, path), weights=engine.weights, precision=engine.precision, **arguments)
-        return make_plan(
+        return Plan.of(
             planned,
             measure=lambda _: Rate(
                 flops=flops, probed=False, device=engine.device, precision=engine.precision, memory=engine.memory

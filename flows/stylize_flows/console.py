@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -22,6 +22,11 @@ wide = Console(highlight=False, width=1000)
 """For tables where there is no terminal: other programs get whole lines."""
 
 err = Console(stderr=True, highlight=False)
+
+
+def show_beginning(subject: str, store: str) -> None:
+    """Writes what a command begins with, before all that takes seconds, to standard error."""
+    err.print(Text(f"planning {subject} for the store {store} …"), soft_wrap=True)
 
 
 def show_error(error: StylizeError) -> None:
@@ -66,12 +71,25 @@ def forecast_line(forecast: Forecast) -> str:
 
 
 def show_outcome(run: Run) -> None:
-    """Writes what became of a run and where to look."""
+    """Writes what became of a run and where to look; of a single row the image comes last."""
     out.print(f"run {run.name}: {run.summary}", soft_wrap=True)
-    folder = run.report_uri.removesuffix("/report.html")
+    for name, place in _places(run):
+        out.print(f"{name}: {place}", markup=False, soft_wrap=True)
+
+
+def _places(run: Run) -> Iterator[tuple[str, str]]:
+    """Yields what there is to look at after a run, and where it lies."""
+    if run.report_uri:
+        from stylize_core.sheets.sheets import INDEX
+
+        yield "contact sheets", f"{run.folder_uri}/{INDEX}"
+        yield "report", run.report_uri
+    if run.options.no_report:
+        yield "report", f"not drawn; to draw it: stylize report {run.context.files.public_uri}"
     if run.outcome["failed"] + run.outcome["rejected"]:
-        out.print(f"failed and rejected rows, to be mended and run again: {folder}/failed.csv", soft_wrap=True)
-    out.print(f"report: {run.report_uri}", soft_wrap=True)
+        yield "failed and rejected rows, to be mended and run again", f"{run.folder_uri}/failed.csv"
+    if run.image_uri:
+        yield "image", run.image_uri
 
 
 def show_status(summary: StoreSummary) -> None:

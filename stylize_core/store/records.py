@@ -92,11 +92,9 @@ PLAN = pa.schema(  # runs/<run>/plan.parquet: a line per manifest row, in its or
 
 _SOURCE = pa.struct([("uri", _TEXT), ("sha256", _TEXT), ("width", _INT), ("height", _INT)])
 
-PARTITION = pa.schema(  # runs/<run>/partitions/<number>.parquet: a line per job of some chunks, in their order
+JOBS = pa.schema(  # a line per job that is to be run, in a private file; the URIs of its inputs are whole
     [
-        ("chunk", _INT),
         ("job_id", _TEXT),
-        ("attempt", _INT),  # that the run makes
         ("content", _SOURCE),
         ("style", _SOURCE),
         ("style_weight", pa.float64()),
@@ -105,6 +103,10 @@ PARTITION = pa.schema(  # runs/<run>/partitions/<number>.parquet: a line per job
         ("height", _INT),  # of the target, pixels
         ("width", _INT),
     ]
+)
+
+PARTITION = pa.schema(  # runs/<run>/partitions/<number>.parquet: a line per job of some chunks, in their order
+    [("chunk", _INT), ("attempt", _INT), *JOBS]  # the attempt that the run makes
 )
 
 ROWS = pa.schema(  # runs/<run>/results.parquet and .csv: a line per manifest row, in its order

@@ -73,9 +73,6 @@ def cross(
     ] = None,
 ) -> int:
     """Write a manifest: every pair of contents and styles, random pairs, or sweeps over settings."""
-    from stylize_core.manifest.paths import folder_of
-    from stylize_core.manifest.write import write_manifest
-
     if from_image:
         rows = [_row_of(from_image)]
     elif content and style:
@@ -89,16 +86,24 @@ def cross(
     else:
         what = "a cross needs contents and styles"
         raise UsageError(what, where="stylize cross", todo="give --content and --style, or --from-image FILE")
+    _write(rows, output)
+    return 0
+
+
+def _write(rows: list[dict[str, str]], output: Path | None) -> None:
+    """Writes a manifest into a file, or prints it."""
+    from stylize_core.manifest.paths import folder_of
+    from stylize_core.manifest.write import write_manifest
+
     if output is None:
         sys.stdout.write(write_manifest(rows, None).decode())
-        return 0
+        return
     try:
         output.write_bytes(write_manifest(rows, folder_of(str(output))))
     except OSError as error:
         what = f"the manifest cannot be written: {error.strerror}"
         raise UsageError(what, where=str(output), todo="name a file in a folder that you may write") from error
     out.print(f"{counted(len(rows), 'row')}: {output}", markup=False, soft_wrap=True)
-    return 0
 
 
 def _crossed(
