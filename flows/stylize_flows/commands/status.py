@@ -4,7 +4,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from stylize_flows.console import counted, out, show_status
+from stylize_core.wording import plural
+from stylize_flows.console import out, show_status
 
 EXIT_FAULTS = 1
 
@@ -32,5 +33,5 @@ def status(
     for fault in faults:
         out.print(f"{fault.path}: {fault.what}", markup=False, soft_wrap=True)
     if verify:
-        out.print(f"verified: {counted(len(faults), 'fault')}")
+        out.print(f"verified: {plural(len(faults), 'fault')}")
     return EXIT_FAULTS if faults else 0
