@@ -130,7 +130,7 @@ def _group(one: ComparableSet, name: str, done: pd.DataFrame, curves: TermCurves
 
 
 def _names(sets: Sequence[ComparableSet]) -> list[str]:
-    """Returns a short name for each set, unlike any other's: the same for the same manifest, whatever is done of it."""
+    """Returns a short name for each set; those of one form and size are numbered in the manifest's order."""
     alike = Counter[str]()
     names: dict[int, str] = {}
     for one in sorted(sets, key=_first):
