@@ -27,7 +27,7 @@ from hypothesis import settings
 from PIL import Image
 from stylize_flows.cli import main
 
-pytest_plugins = ["fixtures.images", "fixtures.runs", "fixtures.stores"]
+pytest_plugins = ["fixtures.images", "fixtures.requests", "fixtures.runs", "fixtures.stores"]
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: jobs this small only wait for more threads
 

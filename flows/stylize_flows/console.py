@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from stylize_core.wording import duration, plural, size
 
 if TYPE_CHECKING:
     from stylize_core.errors import StylizeError
@@ -46,10 +47,10 @@ def show_plan(plan: Plan) -> None:
     """Writes what a run would do."""
     words = {"run": "to compute", "skip": "done before", "keep_failed": "failed before, kept", "reject": "rejected"}
     counts = ", ".join(f"{count:,} {words[action]}" for action, count in plan.counts.items() if count)
-    out.print(f"{counted(len(plan.rows), 'row')}: {counts}", soft_wrap=True)
+    out.print(f"{plural(len(plan.rows), 'row')}: {counts}", soft_wrap=True)
     if plan.chunks:
         parts = ((plan.forecast.jobs, "job"), (plan.groups, "group"), (len(plan.chunks), "chunk"))
-        out.print("{} in {}, {}".format(*(counted(number, noun) for number, noun in parts)))
+        out.print("{} in {}, {}".format(*(plural(number, noun) for number, noun in parts)))
         out.print(forecast_line(plan.forecast), soft_wrap=True)
 
 
@@ -116,28 +117,3 @@ def show_table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None
 def words(counts: Mapping[str, int]) -> str:
     """Returns counts such as `3 done, 1 failed`."""
     return ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
-
-
-def counted(number: int, noun: str) -> str:
-    """Returns a number with its noun, such as `1 job` or `2,000 jobs`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def duration(seconds: float) -> str:
-    """Returns seconds in words, such as `2 h 05 min`."""
-    whole = math.ceil(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60:,} h {minutes % 60:02d} min"
-
-
-def size(count: float) -> str:
-    """Returns bytes in words, such as `3.4 MB`."""
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"

@@ -67,7 +67,8 @@ def test_a_row_with_another_number_of_cells_is_a_problem_of_that_row(line: str, 
     """Cells too few or too many reject the row and leave the others."""
     first, second = read(f"content,style,size\n{line}\nc,d,256\n")
     assert first.problem is not None
-    assert str(first.problem).startswith(f"line 2: {count} cells where the header has 3")
+    assert first.problem.line == 2
+    assert first.problem.detail.startswith(f"{count} cells where the header has 3")
     assert second.problem is None
 
 

@@ -10,8 +10,9 @@ from cyclopts import Parameter
 
 from stylize_core.errors import InputError, UsageError
 from stylize_core.job import LOST_QUERY, public_uri
+from stylize_core.wording import plural
 from stylize_flows.commands.pair import SetOption, values
-from stylize_flows.console import counted, out, show_note
+from stylize_flows.console import out, show_note
 
 
 def _images(help: str) -> Parameter:
@@ -103,7 +104,7 @@ def _write(rows: list[dict[str, str]], output: Path | None) -> None:
     except OSError as error:
         what = f"the manifest cannot be written: {error.strerror}"
         raise UsageError(what, where=str(output), todo="name a file in a folder that you may write") from error
-    out.print(f"{counted(len(rows), 'row')}: {output}", markup=False, soft_wrap=True)
+    out.print(f"{plural(len(rows), 'row')}: {output}", markup=False, soft_wrap=True)
 
 
 def _crossed(

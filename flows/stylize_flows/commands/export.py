@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from stylize_core.errors import StoreError, UsageError
-from stylize_flows.console import counted, err, out, show_error, size, words
+from stylize_core.wording import plural, size
+from stylize_flows.console import err, out, show_error, words
 from stylize_flows.stop import StopFlag
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def _show(exported: Exported, uri: str) -> None:
     kept = f"; {exported.kept:,} of them were there already" if exported.kept else ""
     classes = f"{exported.classes:,} class{'' if exported.classes == 1 else 'es'}"
     out.print(
-        f"{counted(exported.images, 'image')} ({size(exported.bytes)}) in {classes}: {splits}{kept}", soft_wrap=True
+        f"{plural(exported.images, 'image')} ({size(exported.bytes)}) in {classes}: {splits}{kept}", soft_wrap=True
     )
     if exported.left_out:
         out.print(f"left out, because they have no image: {words(exported.left_out)}", soft_wrap=True)

@@ -4,8 +4,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from stylize_core.wording import plural
 from stylize_flows.arrow import load_without_pandas
-from stylize_flows.console import counted, out, show_status
+from stylize_flows.console import out, show_status
 
 EXIT_FAULTS = 1
 
@@ -34,5 +35,5 @@ def status(
     for fault in faults:
         out.print(f"{fault.path}: {fault.what}", markup=False, soft_wrap=True)
     if verify:
-        out.print(f"verified: {counted(len(faults), 'fault')}")
+        out.print(f"verified: {plural(len(faults), 'fault')}")
     return EXIT_FAULTS if faults else 0
