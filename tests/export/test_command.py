@@ -76,7 +76,7 @@ def test_killed_and_run_again(
 ) -> None:
     """Killed while it writes any of its files, the same command finishes with the same bytes and nothing besides."""
     command = ("export", str(made), "--format", "webdataset", "-o", f"{tmp_path}/out", "--shard-size", "3")
-    assert drive(*command, moment=moment).wait() == -signal.SIGKILL
+    assert drive(*command, kill=moment).wait() == -signal.SIGKILL
     assert drive(*command).wait() == 0
     found, whole = bytes_of(tmp_path / "out"), bytes_of(exported("webdataset"))
     for index in (found, whole):  # the size of shards was given in other words

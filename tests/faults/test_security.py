@@ -112,8 +112,8 @@ def test_images_that_unfold(
     manifests: Any, run_loop: Callable[..., Any], store: Any, png: Callable[..., bytes]
 ) -> None:
     """A small file that would fill the memory once it is unpacked is told from its header, and so is no other."""
-    (manifests.folder / "bomb.png").write_bytes(png(60_000, 60_000))
-    (manifests.folder / "text.png").write_bytes(png(64, 64, text=bytes(500 << 20)))
+    (manifests.folder / "bomb.png").write_bytes(png((60_000, 60_000)))
+    (manifests.folder / "text.png").write_bytes(png((64, 64), rows=[bytes(192)] * 64, text=bytes(500 << 20)))
     rows = manifests.rows(1) + manifests.rows(1, content="bomb.png") + manifests.rows(1, content="text.png")
     before = _peak_memory()
     assert run_loop(manifests.write(rows)).code == 3
