@@ -38,13 +38,13 @@ def test_engine(tmp_path: Path, pictures: Path, capsys: pytest.CaptureFixture[st
 @pytest.mark.slow
 def test_convergence(tmp_path: Path, pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Points of the reference and of each method, when each reached the reference's loss, and a chart."""
-    options = ["--device", "cpu", "--size", "32", "--pairs", "2", "--evaluations", "6", "--methods", "lbfgs", "tv"]
-    options += ["--precisions", "float32,bfloat16", "--budget-seconds", "3"]
+    options = ["--device", "cpu", "--size", "32", "--pairs", "2", "--evaluations", "6", "--methods", "lbfgs", "plbfgs"]
+    options += ["--precisions", "float32,bfloat16"]
     convergence.main([*options, "--images", str(pictures), "--output", str(tmp_path)])
     points = pd.read_csv(tmp_path / "convergence.csv")
     assert list(points) == ["pair", "method", "precision", "step", "evaluations", "seconds", "loss"]
     reached = pd.read_csv(tmp_path / "reached.csv")
-    runs = [(method, precision) for method in ("lbfgs", "tv") for precision in ("float32", "bfloat16")]
+    runs = [(method, precision) for method in ("lbfgs", "plbfgs") for precision in ("float32", "bfloat16")]
     for pair in ("content-0--style-0", "content-1--style-1"):
         of_pair = points[points.pair == pair]
         assert list(of_pair.groupby(["method", "precision"], sort=False).groups) == [("reference", "float32"), *runs]

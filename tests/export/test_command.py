@@ -84,6 +84,7 @@ def test_killed_and_run_again(
     assert found == whole
 
 
+@pytest.mark.slow
 def test_an_object_store(made: Path, exported: Any, bucket: str, stylize: Callable[..., Any], swift: Any) -> None:
     """From a folder onto an object store: the same bytes; a second time nothing is written."""
     from botocore.session import get_session

@@ -99,9 +99,8 @@ def test_weights_with_code_in_them(kind: str, manifests: Any, stylize: Callable[
         torch.save({"features.0.weight": _Evil(mark)}, weights)
     else:
         weights.write_bytes(pickle.dumps(_Evil(mark)))
-    ended = stylize(
-        "run", manifests.write(manifests.rows(1)), "--store", f"{tmp_path}/store", "--weights", str(weights)
-    )
+    options = ("--store", f"{tmp_path}/store", "--weights", str(weights), "--runner", "loop")
+    ended = stylize("run", manifests.write(manifests.rows(1)), *options)
     assert ended.code == 2
     assert "error: " in ended.err
     assert "Traceback" not in ended.err
