@@ -25,7 +25,7 @@ def test_pair_with_settings(run_pair: Callable[..., Any], store: Any) -> None:
     assert run_pair(*SETTINGS).code == 0
     assert list(store.rows()["id"]) == ["content-0--style-0"]
     assert store.statuses() == ["done"]
-    assert '"style_layers": "conv1_1 conv2_1"' in store.lines["settings"][0]
+    assert '"style_layers":"conv1_1 conv2_1"' in store.lines["settings"][0]
 
 
 def test_pair_is_the_same_job_as_the_row(
