@@ -31,8 +31,5 @@ def test_what_is_noticed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys
         mutations.main(["--jobs", "1"])
     assert ended.value.code == 1
     lines = capsys.readouterr().out.splitlines()
-    assert [word for line in lines for word in ("noticed", "survived") if f" {word} " in line] == [
-        "noticed",
-        "survived",
-    ]
+    assert [line.split()[0] for line in lines[:2]] == ["noticed", "survived"]
     assert lines[-1] == "1 of 2 broken rules are noticed"
