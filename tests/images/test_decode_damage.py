@@ -98,13 +98,13 @@ def test_what_is_often_taken_for_an_image_is_named(read, data, kind, todo):
 )
 def test_shapes_beyond_the_limits_are_named(read, shape, error, png):
     """A header of a few bytes is enough to refuse an image: no pixels are decoded, no memory is taken."""
-    _refused(read, png(shape, 8, 2, []), error)
+    _refused(read, png(shape), error)
 
 
 def test_the_limits_themselves_are_allowed(png):
     """The smallest and the largest shape can be used."""
     for shape in ((MIN_EDGE, MIN_EDGE), (145, MAX_PIXELS // 145)):  # 145 divides the limit
-        assert shape_of(png(shape, 8, 2, []), WHERE) == shape
+        assert shape_of(png(shape), WHERE) == shape
 
 
 @pytest.mark.parametrize("mode", ["F", "I", "LAB"])
