@@ -118,13 +118,17 @@ def _styles_json(styles: Sequence[tuple[Source, float]]) -> str:
     return f"[{','.join([f'[{_quoted(style)},{weight!r}]' for style, weight in styles])}]"
 
 
+LOST_QUERY = "?…"
+"""Ends a URI whose query was left out, so that nobody takes it for the whole: no URI ends so by itself."""
+
+
 def public_uri(uri: str) -> str:
     """Returns a URI without its credentials: no `user:password@`, no query (signed URLs keep their secret there).
 
-    A password may hold slashes, as AWS secrets do; a port may not be taken for one.
+    A password may hold slashes, as AWS secrets do; a port may not be taken for one. A query becomes `LOST_QUERY`.
     """
     scheme, separator, rest = uri.partition("://")
     if not separator:
         return uri
-    rest = re.sub(r"^([^/@]*|[^/:@]*:(?!\d+/)[^@]*)@", "", rest).partition("?")[0]
-    return f"{scheme}://{rest}"
+    rest, _, query = re.sub(r"^([^/@]*|[^/:@]*:(?!\d+/)[^@]*)@", "", rest).partition("?")
+    return f"{scheme}://{rest}{LOST_QUERY if query else ''}"

@@ -30,6 +30,7 @@ class Options:
         strict: do nothing where any row is rejected.
         wait: for another run to give the store free.
         job_timeout: seconds that a job may be computed, None for no limit.
+        no_report: draw neither contact sheets nor the page at the end; `stylize report` draws them later.
     """
 
     manifest: str
@@ -48,6 +49,7 @@ class Options:
     strict: bool = False
     wait: bool = False
     job_timeout: float | None = None
+    no_report: bool = False
 
     def __post_init__(self) -> None:
         """Checks what can be checked without looking at anything.

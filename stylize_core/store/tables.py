@@ -12,9 +12,13 @@ import pyarrow.parquet as pq
 
 from stylize_core.errors import StoreError
 from stylize_core.files.files import Files
+from stylize_core.spool import private_file, temp_write_errors
 from stylize_core.store.records import ADDED
 
 _THREADS = 8  # small files: the time goes into waiting for the disk or the network
+
+_MAY_LACK = frozenset({*ADDED, "uri_hash"})
+"""Columns that files of earlier releases lack."""
 
 T = TypeVar("T")
 
@@ -49,20 +53,50 @@ def read_table(files: Files, path: str, schema: pa.Schema) -> pa.Table:
         StoreError: the file is damaged, or lacks a column.
     """
     data = pa.BufferReader(files.read(path))
-    with _damage_named(files, path):
+    with _damage_named(f"{files.public_uri}/{path}"):
         return _typed(_parquet(data).read(columns=schema.names, use_threads=False), schema)
 
 
-def read_batches(files: Files, path: str, schema: pa.Schema, lines: int) -> Iterator[pa.Table]:
-    """Yields the columns of a schema from a Parquet file, so many lines at a time; errors as of `read_table`.
+class TableFile:
+    """A Parquet file of a store, fetched once and read again and again, some lines at a time.
 
-    On a disk no more of the file than that is in memory; from elsewhere it comes as a whole.
+    On a disk it is read where it lies; from elsewhere it comes as a whole, into a private file.
+
+    Args:
+        files: the store.
+        path: of the file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        UsageError: there is no room for the private file.
     """
-    local = files.local_path(path)
-    data = pa.BufferReader(files.read(path)) if local is None else pa.OSFile(str(local))
-    with data, _damage_named(files, path):
-        for batch in _parquet(data).iter_batches(lines, columns=schema.names, use_threads=False):
-            yield _typed(pa.Table.from_batches([batch]), schema)
+
+    def __init__(self, files: Files, path: str) -> None:
+        self._where = f"{files.public_uri}/{path}"
+        local = files.local_path(path)
+        self._data = self._fetched(files.read(path)) if local is None else pa.OSFile(str(local))
+
+    def batches(self, schema: pa.Schema, lines: int) -> Iterator[pa.Table]:
+        """Yields the columns of a schema, one at least, so many lines at a time, fewer only at the end.
+
+        Raises:
+            StoreError: the file is damaged, or lacks a column.
+        """
+        with _damage_named(self._where):
+            for batch in _parquet(self._data).iter_batches(lines, columns=schema.names, use_threads=False):
+                yield _typed(pa.Table.from_batches([batch]), schema)
+
+    def _fetched(self, data: bytes) -> pa.NativeFile:
+        file = private_file(self)
+        with temp_write_errors():
+            file.write(data)
+            file.flush()
+        return pa.PythonFile(file, mode="r")
+
+
+def read_batches(files: Files, path: str, schema: pa.Schema, lines: int) -> Iterator[pa.Table]:
+    """Yields the columns of a schema from a Parquet file, so many lines at a time; errors as of `read_table`."""
+    yield from TableFile(files, path).batches(schema, lines)
 
 
 def read_tables(files: Files, paths: Iterable[str], schema: pa.Schema) -> pa.Table:
@@ -87,25 +121,37 @@ def map_tables(function: Callable[[pa.Table], T], files: Files, paths: Iterable[
             yield function(reading.popleft().result())
 
 
+def regrouped(tables: Iterable[pa.Table], lines: int) -> Iterator[pa.RecordBatch]:
+    """Yields the same lines in batches of at least so many, the last one excepted."""
+    pending: list[pa.Table] = []
+    for table in tables:
+        pending.append(table)
+        if sum(map(len, pending)) >= lines:
+            yield from pa.concat_tables(pending).combine_chunks().to_batches()
+            pending = []
+    if pending:
+        yield from pa.concat_tables(pending).combine_chunks().to_batches()
+
+
 def _parquet(data: pa.NativeFile) -> pq.ParquetFile:
     return pq.ParquetFile(data, page_checksum_verification=True)
 
 
 def _typed(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Returns the columns of a schema; of those in `ADDED`, nulls where the file is older than they are."""
+    """Returns the columns of a schema; of those in `_MAY_LACK`, nulls where it lacks them."""
     for column in schema:
-        if column.name in ADDED and column.name not in table.column_names:
+        if column.name in _MAY_LACK and column.name not in table.column_names:
             table = table.append_column(column, pa.nulls(table.num_rows, column.type))
     return table.select(schema.names).cast(schema)
 
 
 @contextmanager
-def _damage_named(files: Files, path: str) -> Iterator[None]:
+def _damage_named(where: str) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise StoreError(
             "a file of the store is damaged",
-            where=f"{files.public_uri}/{path}",
+            where=where,
             todo="restore it from a backup, or delete it: what it held is then computed again",
         ) from error

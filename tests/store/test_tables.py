@@ -1,11 +1,14 @@
 """Parquet files of a store."""
 
+from collections.abc import Callable
+
 import pyarrow as pa
 import pytest
 
 from stylize_core.errors import StoreError
 from stylize_core.files.files import Files
 from stylize_core.store.tables import (
+    TableFile,
     publish_batches,
     publish_table,
     read_batches,
@@ -89,3 +92,14 @@ def test_a_table_read_in_parts_is_checked(files: Files) -> None:
     files.publish("t.parquet", files.read("t.parquet")[:-1])
     with pytest.raises(StoreError, match=r"damaged .*t\.parquet"):
         list(read_batches(files, "t.parquet", SCHEMA, 10))
+
+
+def test_a_file_is_fetched_once_and_read_often(uploaded: Callable[[Files], Files], local: Files) -> None:
+    """Two readings at the same time do not disturb each other, though the file is gone by then."""
+    publish_table(local, "t.parquet", table(50))
+    for files in (uploaded(local), local):
+        file = TableFile(files, "t.parquet")
+        files.delete(["t.parquet"])
+        both = zip(file.batches(SCHEMA, 7), file.batches(SCHEMA, 7), strict=True)
+        assert all(one.equals(other) for one, other in both)
+        assert pa.concat_tables(file.batches(SCHEMA, 9)).equals(table(50))
