@@ -7,7 +7,7 @@ import pytest
 from stylize_core.errors import SettingError
 from stylize_core.layers import LAYERS, format_layers
 from stylize_core.presets import BASE, PRESETS, resolve
-from stylize_core.settings import SETTING_FIELDS, Settings
+from stylize_core.settings import NEUTRAL, SETTING_FIELDS, Settings
 
 FIVE = "conv1_1 conv2_1 conv3_1 conv4_1 conv5_1"
 
@@ -73,7 +73,7 @@ def test_every_value_is_a_known_setting(name: str) -> None:
     preset = PRESETS[name]
     assert set(preset.source) | set(preset.ours) <= {spec.name for spec in SETTING_FIELDS}
     assert not set(preset.source) & set(preset.ours)
-    assert set(preset.values) == {spec.name for spec in SETTING_FIELDS} == set(BASE)
+    assert set(preset.values) == {spec.name for spec in SETTING_FIELDS} == {*BASE, *NEUTRAL}
     settings = resolve(name, {})
     assert all(getattr(settings, spec.name) is not None for spec in SETTING_FIELDS)
     assert Settings.from_dict(settings.to_dict()) == settings

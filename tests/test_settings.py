@@ -13,7 +13,7 @@ from stylize_core.errors import SettingError
 from stylize_core.layers import LAYERS, format_layers, parse_layers
 from stylize_core.presets import BASE, resolve
 from stylize_core.setting_field import SettingField
-from stylize_core.settings import SETTING_FIELDS, Settings
+from stylize_core.settings import NEUTRAL, SETTING_FIELDS, STYLE_LOSS_FORMS, Settings
 
 DEFAULT = resolve("default", {})
 BY_NAME = {spec.name: spec for spec in SETTING_FIELDS}
@@ -25,7 +25,7 @@ def values_of(spec: SettingField) -> st.SearchStrategy[Any]:
         return st.sampled_from(spec.choices)
     low, high = spec.low or 0, 1e12 if spec.high is None else spec.high
     if spec.type is int:
-        return st.integers(int(low), int(high))
+        return st.integers(int(low), int(high)) | st.sampled_from([*spec.words.values(), int(low)])
     if spec.type is float:
         return st.floats(low, high)
     return layers()
@@ -43,9 +43,16 @@ def layers() -> st.SearchStrategy[tuple[tuple[str, float], ...]]:
     return names.flatmap(weighted)
 
 
-ANY_SETTINGS = st.fixed_dictionaries({spec.name: values_of(spec) for spec in SETTING_FIELDS}).filter(
-    lambda values: not (values["alpha"] == "keep" and values["format"] == "jpeg")
-)
+def go_together(values: dict[str, Any]) -> bool:
+    """Whether no two values exclude each other."""
+    return (
+        not (values["alpha"] == "keep" and values["format"] == "jpeg")
+        and not (values["size"] == 0 and values["fit"] in ("crop", "stretch"))
+        and values["form"] in STYLE_LOSS_FORMS[values["style_loss"]]
+    )
+
+
+ANY_SETTINGS = st.fixed_dictionaries({spec.name: values_of(spec) for spec in SETTING_FIELDS}).filter(go_together)
 
 
 @given(values=ANY_SETTINGS)
@@ -108,14 +115,15 @@ def test_layers_are_those_of_vgg19() -> None:
 @pytest.mark.parametrize(
     ("name", "good", "bad"),
     [
-        ("size", [16, 8192], [15, 8193, 0, -5, 512.5, 512.0, "512", True, float("nan"), None, 10**400]),
-        ("style_size", [16, 16384, None], [15, 16385, "x"]),
+        ("size", [16, 8192, 0], [15, 8193, -5, 512.5, 512.0, "512", True, float("nan"), None, 10**400]),
+        ("style_size", [16, 16384, 0, None], [15, 16385, "x"]),
         ("steps", [0, 1_000_000], [-1, 1_000_001, 1.5]),
         ("seed", [0, 2**63 - 1], [-1, 2**63]),
         ("content_weight", [0, 1e300], [-1e-9, float("inf"), float("nan"), "1", None, 10**400]),
         ("feature_scale", [1e-6, 1e6], [0, 1e7]),
         ("learning_rate", [1e-9, 1e3], [0, 1001]),
         ("noise", [0, 1], [-0.1, 1.1]),
+        ("scales", [0, 1, 5], [-1, 6]),
         ("quality", [1, 100], [0, 101]),
         ("optimiser", ["adam", "lbfgs", "plbfgs"], ["Adam", "sgd", "", None]),
         ("form", ["paper", "mean"], ["sum"]),
@@ -141,6 +149,20 @@ def test_jpeg_has_no_transparency() -> None:
     assert dataclasses.replace(DEFAULT, alpha="keep", format="webp").alpha == "keep"
 
 
+@pytest.mark.parametrize("fit", ["crop", "stretch"])
+def test_the_contents_own_pixels_are_not_cropped(fit: str) -> None:
+    """`size=content` keeps the content's pixels, which no square has."""
+    with pytest.raises(SettingError, match="size=content"):
+        dataclasses.replace(DEFAULT, size=0, fit=fit)
+
+
+def test_a_style_loss_has_its_forms() -> None:
+    """A form in which a style loss is not defined is refused with those in which it is."""
+    with pytest.raises(SettingError, match="form=paper") as caught:
+        dataclasses.replace(DEFAULT, style_loss="sliced", form="paper")
+    assert caught.value.todo == "use form mean or relative"
+
+
 def test_whole_and_decimal_numbers_are_one_value() -> None:
     """`1` and `1.0` give equal settings and equal JSON: one job, not two."""
     whole, decimal = (dataclasses.replace(DEFAULT, content_weight=weight) for weight in (1, 1.0))
@@ -157,7 +179,7 @@ def test_settings_are_frozen() -> None:
 def test_specs_describe_every_setting() -> None:
     """There is one description a setting, in the order of the fields, with help and what is allowed."""
     assert [spec.name for spec in SETTING_FIELDS] == [field.name for field in dataclasses.fields(Settings)]
-    assert {spec.name for spec in SETTING_FIELDS} == set(BASE)
+    assert {spec.name for spec in SETTING_FIELDS} == {*BASE, *NEUTRAL}
     assert all(spec.help and spec.allowed for spec in SETTING_FIELDS)
     assert [spec.name for spec in SETTING_FIELDS if spec.optional] == ["style_size"]
 
@@ -165,10 +187,11 @@ def test_specs_describe_every_setting() -> None:
 @pytest.mark.parametrize(
     ("name", "allowed"),
     [
-        ("size", "whole number from 16 to 8192"),
+        ("size", "whole number from 16 to 8192, or content"),
+        ("scales", "whole number from 1 to 5, or auto"),
         ("content_weight", "number from 0"),
         ("noise", "number from 0 to 1"),
-        ("form", "paper | mean"),
+        ("form", "paper | mean | relative"),
         ("style_layers", "layers, for instance: conv1_1=0.2 conv2_1=0.8"),
     ],
 )

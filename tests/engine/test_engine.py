@@ -15,6 +15,7 @@ import stylize_core.engine.memory
 from stylize_core.engine.engine import Engine
 from stylize_core.engine.memory import Fit, peak_bytes
 from stylize_core.engine.objective import Objective, targets
+from stylize_core.engine.optimise import Leg
 from stylize_core.engine.pair import Pair
 from stylize_core.engine.weights import Weights
 from stylize_core.errors import DeviceLost, JobTimeout, OutOfMemory, Stopped
@@ -206,13 +207,14 @@ def short(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[bool], bool]],
     def install(fails: Callable[[bool], bool]) -> Short:
         real, seen = stylize_core.engine.engine.optimise, Short()
 
-        def optimise(objective: Objective, start: Tensor, settings: Sequence[Settings], **others: Any) -> Any:
+        def optimise(legs: Sequence[Leg], start: Tensor, settings: Sequence[Settings], **others: Any) -> Any:
+            (leg,), objective = legs, legs[0].objective()
             seen.is_left.append(any(one() is not None for one in seen.left))
             seen.tried.append(objective.recompute)
             if fails(objective.recompute):
                 seen.left += [weakref.ref(objective), weakref.ref(start)]
                 raise torch.OutOfMemoryError("CUDA out of memory")
-            return real(objective, start, settings, **others)
+            return real([leg._replace(objective=lambda: objective)], start, settings, **others)
 
         monkeypatch.setattr(stylize_core.engine.engine, "optimise", optimise)
         return seen
@@ -256,7 +258,7 @@ def test_an_error_nobody_foresaw(lost: bool, engine: Engine, monkeypatch: pytest
     """It comes through as it is, or as that of a lost device; kept as a result, it keeps no tensors."""
     held: list[Any] = []
 
-    def fail(objective: Objective, start: Tensor, *_: object, **__: object) -> Any:
+    def fail(legs: Sequence[Leg], start: Tensor, *_: object, **__: object) -> Any:
         held.append(weakref.ref(start))
         raise RuntimeError("CUDA error: unspecified launch failure\nmore")
 

@@ -1,7 +1,8 @@
 """The loop of an optimisation on a network that shows the image itself, and that can be told to fail."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import torch
@@ -9,7 +10,9 @@ from torch import Tensor, nn
 
 from stylize_core.engine.divergence_guard import DivergenceGuard
 from stylize_core.engine.objective import Objective
-from stylize_core.engine.optimise import optimise
+from stylize_core.engine.optimise import Leg, Optimised
+from stylize_core.engine.optimise import optimise as optimise_along
+from stylize_core.engine.scales import Stage
 from stylize_core.errors import Stopped
 from stylize_core.images.encode import to_8bit
 from stylize_core.presets import resolve
@@ -57,6 +60,12 @@ def objective_of(network: nn.Module, *settings: Settings) -> Objective:
     grams = style @ style.mT / (3 * 48)
     targets = {"content": {"conv1_1": (picture(batch, 1),)}, "style": {"conv1_1": (grams,)}}
     return Objective(network, targets, settings, device=CPU)
+
+
+def optimise(objective: Objective, start: Tensor, settings: Sequence[Settings], **others: Any) -> list[Optimised]:
+    """Optimises at one size; otherwise as the module's."""
+    stage = Stage(*start.shape[2:], settings[0].steps)
+    return optimise_along([Leg(stage, lambda: objective)], start, settings, **others)
 
 
 def at(*evaluations: int) -> Spoil:
