@@ -19,10 +19,11 @@ class Replayed:
 
     Args:
         device: where the function's tensors lie.
+        is_captured: whether to capture at all: a function that waits for the device cannot be.
     """
 
-    def __init__(self, device: torch.device) -> None:
-        self._device = device
+    def __init__(self, device: torch.device, *, is_captured: bool = True) -> None:
+        self._device, self._is_captured = device, is_captured and device.type == "cuda"
         self._calls = 0
         self._graph: torch.cuda.CUDAGraph | None = None
 
@@ -32,7 +33,7 @@ class Replayed:
         Args:
             function: the same each time; without arguments and result, and without a branch on the values of tensors.
         """
-        if self._device.type == "cuda" and self._calls == WARM_UP:
+        if self._is_captured and self._calls == WARM_UP:
             self._graph = self._captured(function)
         self._calls += 1
         if self._graph is not None:

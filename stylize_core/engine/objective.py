@@ -86,6 +86,7 @@ class Objective:
 
     Attributes:
         columns: names of the numbers of `Losses.stacked`; see `columns_of`.
+        is_captured: whether its evaluation can be captured as a CUDA graph.
     """
 
     def __init__(
@@ -105,6 +106,7 @@ class Objective:
         self.network, self.targets, self.recompute = network, targets, recompute
         self.layers = {name: [layer for layer, _ in shared.layers(name)] for name in shared.layered_terms}
         self.columns = columns_of(shared)
+        self.is_captured = all(TERMS[name].is_captured(shared) for name in self.layers)
         powers = {name: TERMS[name].feature_power(shared) for name in self.layers}
         self.scales = {n: per_sample([[s.feature_scale**power] for s in settings]) for n, power in powers.items()}
         self.layer_weights = {n: per_sample([[w for _, w in s.layers(n)] for s in settings]) for n in self.layers}

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 MOST = 5
 
-COARSEST_PX = 128
+COARSEST_PX = 96
 """Where as many sizes are taken as the picture is worth, the first one has a long edge of this to twice as much."""
 
 FALL = 2.0

@@ -43,7 +43,7 @@ class Solver:
         self._gradient = torch.zeros_like(start)
         self._optimiser = make_optimiser(settings[0].optimiser, start, rates)
         self._step = torch.zeros(1, dtype=torch.long, device=start.device)
-        self._replayed = Replayed(start.device)
+        self._replayed = Replayed(start.device, is_captured=objective.is_captured)
 
     def advance(self) -> Tensor:
         """Takes a step, except before the first evaluation, then evaluates; returns the totals, (B,)."""

@@ -5,8 +5,12 @@ from contextlib import contextmanager
 
 import pytest
 import torch
+from torch import nn
 
 from stylize_core.engine.cuda_graph import WARM_UP, Replayed
+from stylize_core.engine.losses.style import STYLE_LOSSES
+from stylize_core.engine.objective import Objective
+from stylize_core.presets import resolve
 
 GPU = torch.device("cuda")
 
@@ -53,6 +57,20 @@ def test_a_gpu_captures_after_the_warm_up(graphs: type[FakeGraph]) -> None:
         replayed(lambda: calls.append(1))
     assert len(calls) == WARM_UP + 1
     assert graphs.replays == 9 - WARM_UP
+
+
+def test_what_waits_for_the_device_is_not_captured(graphs: type[FakeGraph]) -> None:
+    """A function that says so is called each time; an objective says so where one of its losses waits."""
+    calls: list[int] = []
+    replayed = Replayed(GPU, is_captured=False)
+    for _ in range(9):
+        replayed(lambda: calls.append(1))
+    assert (len(calls), graphs.replays) == (9, 0)
+    for style_loss in STYLE_LOSSES:
+        settings = resolve("default", {"form": "relative", "style_loss": style_loss})
+        assert Objective(nn.Module(), {}, [settings], device=torch.device("cpu")).is_captured is (
+            style_loss != "wasserstein"
+        )
 
 
 def test_what_cannot_be_captured_goes_on(graphs: type[FakeGraph]) -> None:

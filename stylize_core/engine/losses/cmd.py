@@ -56,5 +56,5 @@ CMD = Comparison(
     distance=lambda features, target, settings: cmd_loss(features, *target),
     size=lambda target: target[1].square().sum(2).sqrt().sum(1),
     flops=lambda channels, positions: 30 * channels * positions,
-    live_bytes=lambda channels, value: LiveBytes(kept=10 * channels * _FLOAT, transient=4 * channels * _FLOAT),
+    live_bytes=lambda channels, value: LiveBytes(kept=5 * channels * _FLOAT, transient=2 * channels * _FLOAT),
 )

@@ -12,7 +12,7 @@ from stylize_core.settings import Settings
 
 _FLOAT = 4  # bytes
 
-MATRICES = 12
+MATRICES = 6
 """Of the size of a Gram matrix that are alive at the peak."""
 
 EPSILON = 1e-6
