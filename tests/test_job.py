@@ -118,12 +118,12 @@ def test_ids_stay_what_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("preset", "given", "init", "precision", "expected"),
     [
-        ("default", {}, None, "float32", "a246f42ddaaf448b51b7d70a"),
-        ("fast", {}, None, "float32", "b735608cd3f10fa3e4442f2f"),
+        ("default-1", {}, None, "float32", "a246f42ddaaf448b51b7d70a"),
+        ("fast-1", {}, None, "float32", "b735608cd3f10fa3e4442f2f"),
         ("gatys2016", {}, None, "float32", "faf1d88fd38916c9762aa03d"),
         ("adam2000", {}, None, "float32", "241967d4c9a13744f5550186"),
         ("keras", {}, None, "float32", "c2e607189917e60e5dac7a25"),
-        ("fast", {"start": "image", "seed": 2**63 - 1}, "a", "bfloat16", "b823b47358e455838a796c1a"),
+        ("fast-1", {"start": "image", "seed": 2**63 - 1}, "a", "bfloat16", "b823b47358e455838a796c1a"),
         (
             "tv",
             {"style_layers": "conv1_1=0.1 conv2_1=1e-07", "content_weight": -0.0, "tv_weight": 1e22},

@@ -4,6 +4,7 @@ Job ids change only with `NUMERICS_VERSION`: with another one, `tests/data` gets
 """
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -35,8 +36,11 @@ IDS = {
 
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
-    """A copy of the folder with manifest, pictures and store."""
-    return Path(shutil.copytree(OLD, tmp_path / "old"))
+    """A copy of the folder with manifest, pictures and store; with the names of today for its presets."""
+    folder = Path(shutil.copytree(OLD, tmp_path / "old"))
+    manifest = folder / "manifest.csv"
+    manifest.write_text(re.sub(r",(default|fast),", r",\1-1,", manifest.read_text()))
+    return folder
 
 
 @pytest.fixture

@@ -49,9 +49,20 @@ EACH_PRESET = pytest.mark.parametrize("name", PRESETS)
 
 def test_there_are_eight() -> None:
     """Six sources have a preset each; `default` and `fast` are ours and come first."""
-    assert list(PRESETS) == ["default", "fast", "gatys2016", "adam2000", "noise-start", "tv", "avgpool", "keras"]
+    assert list(PRESETS) == [
+        "default",
+        "fast",
+        "default-1",
+        "fast-1",
+        "gatys2016",
+        "adam2000",
+        "noise-start",
+        "tv",
+        "avgpool",
+        "keras",
+    ]
     assert [preset.name for preset in PRESETS.values()] == list(PRESETS)
-    assert set(STATED) == set(PRESETS) - {"default", "fast"}
+    assert set(STATED) == set(PRESETS) - {"default", "fast", "default-1", "fast-1"}
 
 
 @pytest.mark.parametrize("name", STATED)
@@ -103,7 +114,7 @@ def test_tv_compares_equal_shapes_and_smooths() -> None:
     settings = resolve("tv", {})
     assert settings.style_size == settings.size
     assert settings.tv_weight > 0
-    assert all(resolve(name, {}).tv_weight == 0 for name in PRESETS if name != "tv")
+    assert all(resolve(name, {}).tv_weight == 0 for name in PRESETS if name not in ("tv", "default", "fast"))
 
 
 def test_avgpool_compares_several_layers() -> None:
@@ -130,11 +141,11 @@ def test_given_values_win() -> None:
 @pytest.mark.parametrize(("given", "expected"), [({}, 512), ({"size": 64}, 64), ({"size": 64, "style_size": 32}, 32)])
 def test_style_size_follows_size(given: dict[str, object], expected: int) -> None:
     """The style is seen at the output's size unless the row says otherwise."""
-    assert resolve("default", given).style_size == expected
+    assert resolve("default-1", given).style_size == expected
 
 
 @pytest.mark.parametrize(
-    ("name", "hint"), [("gatys2061", "'gatys2016'"), ("", "default | fast | gatys2016"), ("zzz", "keras")]
+    ("name", "hint"), [("gatys2061", "'gatys2016'"), ("", "default | fast | default-1"), ("zzz", "keras")]
 )
 def test_an_unknown_preset_is_named(name: str, hint: str) -> None:
     """An unknown preset is an error that names the nearest, or all."""
@@ -147,9 +158,9 @@ def test_an_unknown_preset_is_named(name: str, hint: str) -> None:
 def test_a_bad_value_is_refused() -> None:
     """Values are checked when a preset is resolved."""
     with pytest.raises(SettingError, match="steps cannot be -1"):
-        resolve("default", {"steps": -1})
+        resolve("default-1", {"steps": -1})
     with pytest.raises(SettingError, match="unknown layer"):
-        resolve("default", {"style_layers": "conv9_9"})
+        resolve("default-1", {"style_layers": "conv9_9"})
 
 
 def test_presets_cannot_be_changed() -> None:

@@ -15,7 +15,7 @@ from stylize_core.presets import BASE, resolve
 from stylize_core.setting_field import SettingField
 from stylize_core.settings import NEUTRAL, SETTING_FIELDS, STYLE_LOSS_FORMS, Settings
 
-DEFAULT = resolve("default", {})
+DEFAULT = resolve("default-1", {})
 BY_NAME = {spec.name: spec for spec in SETTING_FIELDS}
 
 
@@ -173,7 +173,7 @@ def test_settings_are_frozen() -> None:
     """Settings cannot be changed, and equal ones are equal keys."""
     with pytest.raises(dataclasses.FrozenInstanceError):
         DEFAULT.steps = 3  # type: ignore[misc]  # the point
-    assert hash(DEFAULT) == hash(resolve("default", {}))
+    assert hash(DEFAULT) == hash(resolve("default-1", {}))
 
 
 def test_specs_describe_every_setting() -> None:

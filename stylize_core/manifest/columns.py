@@ -41,7 +41,8 @@ def with_column_dictionary(text: str) -> str:
 
 def _setting(spec: SettingField) -> tuple[str, str, str, str]:
     value = PRESETS["default"].values[spec.name]
-    return spec.name, spec.help, spec.allowed, "" if value is None else str(value)
+    text = value if isinstance(value, str) else "" if value is None else spec.text(value)
+    return spec.name, spec.help, spec.allowed, text
 
 
 def _named(row: tuple[str, str, str, str]) -> tuple[str, ...]:

@@ -66,7 +66,7 @@ def test_presets_keep_their_way_and_get_the_objective() -> None:
     """Every setting of a preset is its own, but those of the objective, the size and the snapshots."""
     ways = ways_to_optimise(48, 9)
     assert set(ways) == {"lbfgs", "plbfgs", "adam", *PRESETS}
-    problem = resolve("default", {**BASE, **OBJECTIVE, "size": 48}).to_dict()
+    problem = resolve("default-1", {**BASE, **OBJECTIVE, "size": 48}).to_dict()
     shared = {*OBJECTIVE, "size"}
     for name in PRESETS:
         own = resolve(name, {}).to_dict()

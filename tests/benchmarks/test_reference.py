@@ -35,7 +35,7 @@ def picture(seed: int, height: int, width: int) -> Tensor:
 
 def pair_of(content: Tensor, style: Tensor) -> Pair:
     """A job of the engine on the reference's objective."""
-    return Pair(settings=resolve("default", {**BASE, **OBJECTIVE}), content=content, style=style, style_key="style")
+    return Pair(settings=resolve("default-1", {**BASE, **OBJECTIVE}), content=content, style=style, style_key="style")
 
 
 @pytest.mark.parametrize(("height", "width", "style", "seed"), [(32, 32, (32, 32), 1), (48, 32, (40, 33), 7)])

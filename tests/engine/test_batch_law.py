@@ -33,7 +33,7 @@ def picture(seed: int, height: int = HEIGHT, width: int = WIDTH) -> Tensor:
 def settings_of(optimiser: str, **given: object) -> Settings:
     """The preset `default` with another optimiser."""
     rate = 0.02 if optimiser == "adam" else 1.0
-    return resolve("default", {"size": WIDTH, "optimiser": optimiser, "learning_rate": rate, **given})
+    return resolve("default-1", {"size": WIDTH, "optimiser": optimiser, "learning_rate": rate, **given})
 
 
 def shallow(optimiser: str) -> Settings:

@@ -76,7 +76,7 @@ def job(colour: str) -> Pair:
     """A job of few steps in shallow layers."""
     layers = {"content_layers": "conv2_1", "style_layers": "conv1_1 conv2_1"}
     given = {**layers, "form": "relative", "style_weight": 100.0, "steps": 12, "snapshot_every": 6, "colour": colour}
-    return Pair(settings=resolve("default", given), content=picture(1), style=picture(9), style_key=colour)
+    return Pair(settings=resolve("default-1", given), content=picture(1), style=picture(9), style_key=colour)
 
 
 def test_the_contents_chroma_is_kept(engine: Engine) -> None:

@@ -83,7 +83,7 @@ def test_every_two_values_go_together(engine: Engine, values: dict[str, Any]) ->
     """A small job with them runs to its end: finite losses of every step, an image of its shape."""
     given = {**values, "steps": 3, "content_layers": "conv2_1", "style_layers": "conv1_1 conv3_1", "style_weight": 10.0}
     rate = 0.02 if values["optimiser"] == "adam" else 1.0
-    settings = resolve("default", {**given, "learning_rate": rate})
+    settings = resolve("default-1", {**given, "learning_rate": rate})
     init = picture(3, HEIGHT, WIDTH) if values["start"] == "image" else None
     pair = Pair(
         settings=settings, content=picture(1, HEIGHT, WIDTH), style=picture(2, 24, 40), style_key=str(values), init=init
@@ -99,10 +99,10 @@ def test_every_two_values_go_together(engine: Engine, values: dict[str, Any]) ->
 def test_a_form_that_is_not_defined_is_refused(name: str, form: str) -> None:
     """The error names the setting and the forms that there are."""
     if form in STYLE_LOSS_FORMS[name]:
-        assert resolve("default", {"style_loss": name, "form": form}).style_loss == name
+        assert resolve("default-1", {"style_loss": name, "form": form}).style_loss == name
         return
     with pytest.raises(SettingError, match=f"not defined in form={form}") as caught:
-        resolve("default", {"style_loss": name, "form": form})
+        resolve("default-1", {"style_loss": name, "form": form})
     assert caught.value.where == "style_loss"
 
 
@@ -110,4 +110,4 @@ def test_a_form_that_is_not_defined_is_refused(name: str, form: str) -> None:
 def test_exact_pixels_are_not_cropped(fit: str) -> None:
     """size=content keeps every pixel of the content: no other fit goes with it."""
     with pytest.raises(SettingError, match="does not go with size=content"):
-        resolve("default", {"size": 0, "fit": fit})
+        resolve("default-1", {"size": 0, "fit": fit})

@@ -67,7 +67,7 @@ def test_what_waits_for_the_device_is_not_captured(graphs: type[FakeGraph]) -> N
         replayed(lambda: calls.append(1))
     assert (len(calls), graphs.replays) == (9, 0)
     for style_loss in STYLE_LOSSES:
-        settings = resolve("default", {"form": "relative", "style_loss": style_loss})
+        settings = resolve("default-1", {"form": "relative", "style_loss": style_loss})
         assert Objective(nn.Module(), {}, [settings], device=torch.device("cpu")).is_captured is (
             style_loss != "wasserstein"
         )

@@ -40,7 +40,7 @@ def picture(seed: int, height: int = 16, width: int = 24) -> Tensor:
 def settings_of(**given: object) -> Settings:
     """Shallow layers and few steps."""
     layers = {"content_layers": "conv2_2", "style_layers": "conv1_1 conv2_1"}
-    return resolve("default", {**layers, "steps": 3, **given})
+    return resolve("default-1", {**layers, "steps": 3, **given})
 
 
 def pair(content: int, style: int = 50, init: int | None = None, **given: object) -> Pair:

@@ -41,7 +41,7 @@ MODES = st.tuples(st.sampled_from(["float32", "bfloat16"]), st.sampled_from([CPU
 
 def settings_of(**given: object) -> Settings:
     """The preset `default` with other values."""
-    return resolve("default", given)
+    return resolve("default-1", given)
 
 
 def peak(edge: int, *, jobs: int = 1, recompute: bool = False, **given: object) -> int:

@@ -193,7 +193,7 @@ def test_evaluation_equals_the_formula(form: str) -> None:
 )
 def test_evaluation_through_vgg_equals_the_formula(form: str, weights: dict[str, float], builtin: Weights) -> None:
     """Through the real network too, totals and gradients in float32 equal the float64 formula."""
-    settings = resolve("default", {"form": form, **weights})
+    settings = resolve("default-1", {"form": form, **weights})
     image, content, style = images(1, 32, 24, seed=1), images(1, 32, 24, seed=2), images(1, 16, 40, seed=3)
 
     def network(dtype: torch.dtype) -> Vgg19:
@@ -277,7 +277,7 @@ def test_content_is_zero_at_the_content_and_style_at_the_style(form: str) -> Non
 def test_layers_in_use_are_named_once() -> None:
     """A layer of both terms is computed once; content's come first."""
     settings = dataclasses.replace(
-        resolve("default", {}),
+        resolve("default-1", {}),
         content_layers=parse_layers("conv2_1 conv4_2"),
         style_layers=parse_layers("conv1_1 conv2_1"),
     )

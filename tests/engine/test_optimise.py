@@ -50,7 +50,7 @@ def settings_of(optimiser: str, **given: object) -> Settings:
     """Settings that use conv1_1 alone and count both terms."""
     rate = 0.02 if optimiser == "adam" else 1.0
     plain = {"content_layers": "conv1_1", "style_layers": "conv1_1", "style_weight": 10.0, "steps": 20}
-    return resolve("default", {**plain, "optimiser": optimiser, "learning_rate": rate, **given})
+    return resolve("default-1", {**plain, "optimiser": optimiser, "learning_rate": rate, **given})
 
 
 def objective_of(network: nn.Module, *settings: Settings) -> Objective:

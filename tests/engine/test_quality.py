@@ -222,7 +222,7 @@ def test_weights_that_end_early_have_fewer_layers(builtin: Weights) -> None:
 @pytest.fixture
 def pairs() -> list[Pair]:
     """Three jobs of one group."""
-    job = resolve("default", {"size": 40, "steps": 2, "content_layers": "conv2_1", "style_layers": "conv1_1"})
+    job = resolve("default-1", {"size": 40, "steps": 2, "content_layers": "conv2_1", "style_layers": "conv1_1"})
     return [Pair(settings=job, content=picture(n), style=picture(n + 20), style_key=str(n)) for n in range(3)]
 
 

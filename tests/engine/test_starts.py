@@ -13,7 +13,7 @@ CONTENT = torch.rand(3, 20, 30, generator=torch.Generator().manual_seed(99))
 
 def settings_of(start: str, **given: object) -> Settings:
     """The preset `default` with another start."""
-    return resolve("default", {"start": start, **given})
+    return resolve("default-1", {"start": start, **given})
 
 
 def started(start: str, **given: object) -> Tensor:

@@ -19,7 +19,7 @@ LINE: dict[str, Any] = dict.fromkeys(GATHERED.names) | {
     "row": 1,
     "job_id": "ab" * 12,
     "preset": "default",
-    "settings": json.dumps(resolve("default", {}).to_dict()),
+    "settings": json.dumps(resolve("default-1", {}).to_dict()),
     "digests": json.dumps({"content": "c", "styles": [["s", 1.0]], "weights": "w"}),
     "content": "c.png",
     "style": "s.png",
@@ -105,7 +105,9 @@ def test_long_tables_end() -> None:
 
 def test_settings() -> None:
     """A setting has its value, or those that there are; of many, their number."""
-    lines = [{"settings": json.dumps(resolve("default", {"seed": seed, "steps": 7}).to_dict())} for seed in range(1200)]
+    lines = [
+        {"settings": json.dumps(resolve("default-1", {"seed": seed, "steps": 7}).to_dict())} for seed in range(1200)
+    ]
     _, body = make(lines)
     assert "| steps | 7 |" in body
     assert "| seed | more than 1,000 values, among them " in body

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from hypothesis import strategies as st
@@ -13,7 +14,7 @@ from stylize_core.manifest.problems import Problem
 from stylize_core.manifest.row import Row
 from stylize_core.presets import PRESETS, resolve
 from stylize_core.setting_field import SettingField
-from stylize_core.settings import SETTING_FIELDS, Settings
+from stylize_core.settings import SETTING_FIELDS, STYLE_LOSS_FORMS, Settings
 
 
 @dataclass(frozen=True)
@@ -65,5 +66,10 @@ def _values(spec: SettingField) -> st.SearchStrategy[object]:
 def any_settings() -> st.SearchStrategy[Settings]:
     """Any allowed settings, each value over its whole range."""
     values = st.fixed_dictionaries({spec.name: _values(spec) for spec in SETTING_FIELDS})
-    fitting = values.filter(lambda given: not (given["alpha"] == "keep" and given["format"] == "jpeg"))
+
+    def go_together(given: dict[str, Any]) -> bool:
+        has_form = given["form"] in STYLE_LOSS_FORMS[given["style_loss"]]
+        return has_form and not (given["alpha"] == "keep" and given["format"] == "jpeg")
+
+    fitting = values.filter(go_together)
     return st.tuples(st.sampled_from(sorted(PRESETS)), fitting).map(lambda pair: resolve(*pair))

@@ -84,7 +84,7 @@ def test_whole_numbers_are_strict(text: str) -> None:
     """Only digits with a minus sign make a whole number."""
     (fault,) = faults(size=text)
     assert fault.startswith("column size: ")
-    assert fault.endswith(" is not allowed; use whole number from 16 to 8192")
+    assert fault.endswith(" is not allowed; use whole number from 16 to 8192, or content")
 
 
 @pytest.mark.parametrize("text", ["48", "48.0", "48.", "48.000", "048"])
@@ -120,13 +120,13 @@ def test_no_text_breaks_a_number(text: str) -> None:
 @pytest.mark.parametrize(
     ("column", "text", "detail"),
     [
-        ("size", "15", "is not allowed; use whole number from 16 to 8192"),
-        ("size", "8193", "is not allowed; use whole number from 16 to 8192"),
+        ("size", "15", "is not allowed; use whole number from 16 to 8192, or content"),
+        ("size", "8193", "is not allowed; use whole number from 16 to 8192, or content"),
         ("noise", "1.01", "is not allowed; use number from 0 to 1"),
-        ("fit", "croop", "is not allowed; use keep | crop | stretch; did you mean 'crop'?"),
+        ("fit", "croop", "is not allowed; use keep | exact | crop | stretch; did you mean 'crop'?"),
         ("pooling", "avg", "is not allowed; use max | average; did you mean 'average'?"),
         ("optimiser", "Adam", "is not allowed; use lbfgs | plbfgs | adam; did you mean 'adam'?"),
-        ("form", "zzz", "is not allowed; use paper | mean"),
+        ("form", "zzz", "is not allowed; use paper | mean | relative"),
         ("content_layers", "conv4_2 conv4_2", "is not allowed; a layer is named twice; name each layer once"),
         ("preset", "gatys", None),
         ("preset", "kerass", "is no preset; use " + " | ".join(PRESETS) + "; did you mean 'keras'?"),

@@ -5,10 +5,21 @@ import pytest
 from stylize_core.manifest.manifest import Manifest
 from stylize_core.manifest.row import Row
 from stylize_core.presets import PRESETS
+from stylize_core.settings import SETTING_FIELDS
 
 MANIFESTS = Path(__file__).parents[2] / "manifests"
 CONTENTS = {"astronaut", "cat", "coffee", "rocket", "motorcycle"}
 STYLES = {"brick", "gravel", "grass", "ihc", "retina", "colorwheel", "waves", "mosaic"}
+
+CONTROLS = {
+    "style-losses": "style_loss",
+    "forms": "form",
+    "scales": "scales",
+    "colours": "colour",
+    "exact-sizes": "fit",
+    "style-scales": "style_scale",
+}
+"""Manifests that show a setting, and the setting whose values they compare."""
 
 
 def shipped(name: str) -> list[Row]:
@@ -21,9 +32,9 @@ def shipped(name: str) -> list[Row]:
     return rows
 
 
-def test_one_manifest_a_preset_and_the_demo() -> None:
+def test_one_manifest_a_preset_a_control_and_the_demo() -> None:
     """Nothing is missing and nothing is left over."""
-    assert {path.stem for path in MANIFESTS.glob("*.csv")} == {*PRESETS, "demo"}
+    assert {path.stem for path in MANIFESTS.glob("*.csv")} == {*PRESETS, *CONTROLS, "demo"}
 
 
 @pytest.mark.parametrize("name", [*PRESETS, "demo"])
@@ -38,7 +49,22 @@ def test_a_shipped_manifest_is_valid(name: str) -> None:
     assert {row.settings.size for row in rows} == {192 if name == "demo" else 256}
 
 
-@pytest.mark.parametrize("name", [*PRESETS, "demo"])
+@pytest.mark.parametrize(("name", "setting"), CONTROLS.items())
+def test_a_control_is_compared(name: str, setting: str) -> None:
+    """Every value of the setting, of numbers at least three, on each pair."""
+    rows = shipped(name)
+    allowed = next(field.choices for field in SETTING_FIELDS if field.name == setting)
+    pairs = {(row.content, row.style) for row in rows}
+    found = {
+        pair: {getattr(row.settings, setting) for row in rows if (row.content, row.style) == pair} for pair in pairs
+    }
+    for values in found.values():
+        assert len(values) >= 3 or setting == "fit"
+        assert not allowed or setting == "fit" or values == set(allowed)
+    assert len({row.id for row in rows}) == len(rows)
+
+
+@pytest.mark.parametrize("name", [*PRESETS, *CONTROLS, "demo"])
 def test_the_readme_tells_of_each_manifest(name: str) -> None:
     """Each file has its line in the readme."""
     assert f"`{name}.csv`" in (MANIFESTS / "README.md").read_text()

@@ -41,8 +41,8 @@ def test_a_name_that_looks_like_a_formula_is_written_as_a_path() -> None:
 
 def test_an_unknown_column_is_not_dropped() -> None:
     """A cell that would silently vanish is a fault of the caller."""
-    with pytest.raises(ValueError, match="colour"):
-        write_manifest([{"content": "/d/c.png", "style": "/d/s.png", "colour": "red"}], "/d")
+    with pytest.raises(ValueError, match="hue"):
+        write_manifest([{"content": "/d/c.png", "style": "/d/s.png", "hue": "red"}], "/d")
 
 
 @pytest.mark.parametrize("value", ["=1", "a ", "a\rb", "a\0b", "a\udce9"])

@@ -33,7 +33,7 @@ def engine() -> Engine:
 def job(height: int = 256, width: int = 256, **given: object) -> Job:
     """A job of the preset `default` with other values."""
     file = Source(uri="a.png", sha256=64 * "0", width=width, height=height)
-    settings = resolve("default", given)
+    settings = resolve("default-1", given)
     return Job(
         job_id="0", content=file, styles=((file, 1.0),), init=None, settings=settings, height=height, width=width
     )
@@ -55,7 +55,7 @@ def test_operations_by_hand() -> None:
     )
     assert products == 361_152
     grams = (64**2 + 128**2 / 4 + 256**2 / 16 + 512**2 / 64 + 512**2 / 256) * 2 * 2
-    found = evaluation_flops(resolve("default", {}), 512, 512) / 512**2
+    found = evaluation_flops(resolve("default-1", {}), 512, 512) / 512**2
     assert found == pytest.approx(4 * products + grams, rel=1e-12)
     assert found == pytest.approx(1.44e6, rel=0.06)  # the Gram matrices are 5 % of it
 
@@ -77,12 +77,12 @@ def test_operations_as_torch_counts_them(preset: str, recompute: bool, monkeypat
 def test_operations_grow_with_depth_and_size() -> None:
     """Each deeper layer costs more, each further Gram matrix too, and operations are in proportion to pixels."""
     depths = [
-        evaluation_flops(resolve("default", {"content_layers": layer, "style_layers": "conv1_1"}), 64, 64)
+        evaluation_flops(resolve("default-1", {"content_layers": layer, "style_layers": "conv1_1"}), 64, 64)
         for layer in LAYERS
     ]
     assert depths == sorted(set(depths))
     one, two = (
-        resolve("default", {"style_layers": layers, "content_layers": "conv3_1"})
+        resolve("default-1", {"style_layers": layers, "content_layers": "conv3_1"})
         for layers in ("conv1_1", "conv1_1 conv2_1")
     )
     assert evaluation_flops(two, 64, 64) > evaluation_flops(one, 64, 64)
@@ -150,7 +150,7 @@ def test_memory_is_that_of_the_largest_batch() -> None:
 
 def test_a_probe_measures_this_machine(engine: Engine) -> None:
     """A probe gives a rate that a processor can have, marked as measured."""
-    settings = resolve("default", {"content_layers": "conv1_2", "style_layers": "conv1_1"})
+    settings = resolve("default-1", {"content_layers": "conv1_2", "style_layers": "conv1_1"})
     rate = probe(engine, settings, 160, 160)
     assert 1e7 < rate.flops < 1e16
     assert (rate.probed, rate.device, rate.precision, rate.memory) == (True, CPU, "float32", engine.memory)
@@ -170,7 +170,7 @@ def test_a_probe_is_no_larger_than_the_jobs(
 
     evaluated = Objective.evaluate
     monkeypatch.setattr(Objective, "evaluate", evaluate)
-    probe(engine, resolve("default", {"content_layers": "conv1_2", "style_layers": "conv1_1"}), *job_edges)
+    probe(engine, resolve("default-1", {"content_layers": "conv1_2", "style_layers": "conv1_1"}), *job_edges)
     assert seen == {(1, 3, *probed)}
 
 

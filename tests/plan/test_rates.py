@@ -15,7 +15,7 @@ from stylize_core.store import layout
 from stylize_core.store.records import Result, results_table
 from stylize_core.store.tables import publish_table
 
-SETTINGS = resolve("default", {"size": 256, "steps": 9})
+SETTINGS = resolve("default-1", {"size": 256, "steps": 9})
 
 
 def _publish(files: Files, engine: Engine, commit: str, **changes: Any) -> None:

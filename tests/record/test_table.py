@@ -47,7 +47,7 @@ def test_settings_are_those_of_the_plan(stores, run, rows):
     planned = [line for part in RunRows(stores(12), run).tables("settings") for line in part.to_pylist()]
     for place, line in enumerate(planned):
         settings = json.loads(line["settings"] or "{}")
-        for name in resolve("default", {}).to_dict():
+        for name in resolve("default-1", {}).to_dict():
             cell = rows[name][place]
             assert (None if pd.isna(cell) else cell) == settings.get(name), name
 
