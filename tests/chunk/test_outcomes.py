@@ -83,7 +83,7 @@ def test_losses(job: Any, origin: Origin, optimised: Optimised) -> None:
     style = (frame["style_conv1_1"] + frame["style_conv2_1"]) / 2
     assert np.allclose(frame["style"], style, rtol=1e-5)
     weights = job.settings
-    total = weights.content_weight * frame["content"] + weights.style_weight * frame["style"]
+    total = sum(weights.weight(term) * frame[term] for term in ("content", "style", "tv"))
     assert np.allclose(frame["total"], total, rtol=1e-5)
 
 

@@ -38,18 +38,18 @@ def test_every_row_is_counted(figures: RunFigures) -> None:
 
 def test_jobs_that_do_not_compare_stand_apart(figures: RunFigures) -> None:
     """A group has one form and size; the largest comes first; totals of other weights are not put together."""
-    assert [(group.name, group.jobs) for group in figures.groups] == [("mean-32px", 6), ("paper-32px", 2)]
-    mean, paper = figures.groups
-    assert mean.settings["form"] == "mean"
-    assert "total" not in mean.bands
-    assert "final/total" not in mean.distributions
+    assert [(group.name, group.jobs) for group in figures.groups] == [("relative-32px", 6), ("paper-32px", 2)]
+    relative, paper = figures.groups
+    assert relative.settings["form"] == "relative"
+    assert "total" not in relative.bands
+    assert "final/total" not in relative.distributions
     assert set(paper.bands) == {"total", "content", "style", "tv"}
 
 
 def test_bands_are_the_quantiles_of_the_losses(figures: RunFigures, folder: Path) -> None:
     """At each step, of the jobs of a group, as numpy finds them; a job that has ended goes on with its last losses."""
     metrics = pd.concat([pd.read_parquet(path) for path in (folder / "metrics").glob("*.parquet")])
-    for group, form in zip(figures.groups, ("mean", "paper"), strict=True):
+    for group, form in zip(figures.groups, ("relative", "paper"), strict=True):
         ours = metrics[metrics["job_id"].isin(lines_of(folder, form)["job_id"])]
         for term, lines in group.bands.items():
             curves = ours.pivot_table(index="step", columns="job_id", values=term).reindex(range(10)).ffill()
@@ -73,12 +73,12 @@ def test_bands_are_those_of_the_report(figures: RunFigures, filled: Files) -> No
 
 def test_distributions_are_all_values_of_the_done_jobs(figures: RunFigures, folder: Path) -> None:
     """Final terms and figures of quality, job by job; the medians of quality are over all groups."""
-    for group, form in zip(figures.groups, ("mean", "paper"), strict=True):
+    for group, form in zip(figures.groups, ("relative", "paper"), strict=True):
         lines = lines_of(folder, form)
         for column in ("final_style", "quality_ssim", "quality_colour", "quality_gram"):
             values = group.distributions[column.replace("_", "/", 1)]
             assert sorted(values) == pytest.approx(sorted(lines[column]))
-    both = pd.concat([lines_of(folder, form) for form in ("mean", "paper")])
+    both = pd.concat([lines_of(folder, form) for form in ("relative", "paper")])
     assert figures.medians["quality/gram"] == pytest.approx(both["quality_gram"].median())
 
 
@@ -113,7 +113,7 @@ def test_a_huge_run_is_shown_by_the_rows_that_a_table_lists(filled: Files, monke
     whole = read_figures(filled, latest_run(filled))
     monkeypatch.setattr(table, "LISTED", 3)
     found = read_figures(filled, latest_run(filled))
-    assert [(group.name, group.jobs) for group in found.groups] == [("mean-32px", 2)], "rows 1 and 6; 11 is rejected"
+    assert [(group.name, group.jobs) for group in found.groups] == [("relative-32px", 2)], "rows 1 and 6; 11 is rejected"
     assert found.totals["jobs_in_groups"] == 2
     assert found.counts == whole.counts
     assert {name: found.totals[name] for name in ("jobs", "jobs_done", "seconds")} == {

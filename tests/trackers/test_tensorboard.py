@@ -30,7 +30,7 @@ def test_bands_are_scalars_by_step(figures: RunFigures, tmp_path: Path) -> None:
     medians = {"median/quality/ssim", "median/quality/colour", "median/quality/gram"}
     assert set(events.Tags()["scalars"]) == bands | medians
     table = figures.groups[0].bands["style"]
-    found = {event.step: event.value for event in events.Scalars("style/mean-32px/p25")}
+    found = {event.step: event.value for event in events.Scalars("style/relative-32px/p25")}
     assert found == pytest.approx(dict(zip(table["step"], table["p25"], strict=True)))
 
 
@@ -38,7 +38,7 @@ def test_distributions_are_histograms(figures: RunFigures, tmp_path: Path) -> No
     """A histogram for each group and figure, of as many values as there are jobs."""
     events = read(write_tensorboard(figures, tmp_path))
     values = figures.groups[0].distributions["quality/colour"]
-    (event,) = events.Histograms("quality/colour/mean-32px")
+    (event,) = events.Histograms("quality/colour/relative-32px")
     found = event.histogram_value
     assert (found.num, found.min, found.max) == pytest.approx((6, values.min(), values.max()))
     assert len(events.Tags()["histograms"]) == sum(len(group.distributions) for group in figures.groups)
@@ -60,7 +60,7 @@ def test_settings_and_counts_are_there(figures: RunFigures, tmp_path: Path) -> N
     texts = {tag: events.Tensors(tag)[0].tensor_proto.string_val[0].decode() for tag in tags}
     assert "| rows_done | `9` |" in texts["run/text_summary"]
     assert "| style_weight | `2 values` |" in texts["settings/text_summary"]
-    assert "| jobs | `6` |" in texts["group/mean-32px/text_summary"]
+    assert "| jobs | `6` |" in texts["group/relative-32px/text_summary"]
     content = {tag: metadata.plugin_data.plugin_name for tag, metadata in events.summary_metadata.items()}
     assert "hparams" in content.values()
     assert content["custom_scalars__config__"] == "custom_scalars"

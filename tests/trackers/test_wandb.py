@@ -67,9 +67,9 @@ def test_bands_are_a_history_by_step(written: Path, figures: RunFigures) -> None
     """A line of history for each step, with every quantile of every group and term."""
     history = [line for line in _history(written) if "step" in line]
     table = figures.groups[0].bands["style"]
-    found = {line["step"]: line["style/mean-32px/p75"] for line in history}
+    found = {line["step"]: line["style/relative-32px/p75"] for line in history}
     assert found == pytest.approx(dict(zip(table["step"], table["p75"], strict=True)))
-    assert {"total/paper-32px/p10", "content/mean-32px/p90"} <= set(history[1])
+    assert {"total/paper-32px/p10", "content/relative-32px/p90"} <= set(history[1])
 
 
 def test_distributions_and_strips_are_there(written: Path, figures: RunFigures) -> None:
