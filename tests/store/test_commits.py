@@ -125,8 +125,9 @@ def test_names_are_unique_and_sorted() -> None:
 WRITER = """
 import os, sys
 import pyarrow as pa
-from stylize_core.store import Files, Outcome, Result, commit_name, publish_commit
-from stylize_core.store.records import METRICS
+from stylize_core.files.files import Files
+from stylize_core.store.commits import commit_name, publish_commit
+from stylize_core.store.records import METRICS, Outcome, Result
 
 def job(job_id):
     values = {"job_id": [job_id], "step": [0]}

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from stylize_core.errors import StoreUnusable
 from stylize_core.files.files import Files
 from stylize_core.store import ledger
+from stylize_core.store import live as reading
 from stylize_core.store.commits import publish_commit
-from stylize_core.store.ledger import live as reading
 from stylize_core.store.ledger import live_results, read_results
 from stylize_core.store.live import live_lines, live_table
 from stylize_core.store.records import RESULTS, Outcome

@@ -16,7 +16,8 @@ from stylize_core.store.tables import publish_table
 
 ABANDON = """
 import os, sys
-from stylize_core.store import Files, Lease
+from stylize_core.files.files import Files
+from stylize_core.store.lease import Lease
 
 Lease.acquire(Files(sys.argv[1]))
 os._exit(9)
