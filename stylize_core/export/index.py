@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stylize_core.errors import UsageError
-from stylize_core.files.disk import TEMPORARY
+from stylize_core.files.disk import is_temporary
 from stylize_core.files.files import Files
 
 NAME = "export.json"
@@ -77,7 +77,7 @@ class ExportIndex:
     def _listed(self) -> dict[str, int]:
         """Returns the sizes of the files that are there; deletes those that a kill left half written."""
         entries = self._output.list("")
-        self._output.delete(entry.path for entry in entries if TEMPORARY in entry.path)
+        self._output.delete(entry.path for entry in entries if is_temporary(entry.path))
         return {entry.path: entry.size for entry in entries}
 
     def _publish(self, *, complete: bool) -> None:

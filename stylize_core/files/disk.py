@@ -1,13 +1,18 @@
 """Files on a local disk that are either there in full or not at all, even after a kill or a power cut."""
 
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-TEMPORARY = ".tmp-"
-"""Part of the name of every file that is still being written; what a kill leaves behind is known by it."""
+_TEMPORARY = re.compile(r".+\.tmp-[0-9a-f]{12}")
+
+
+def is_temporary(path: str) -> bool:
+    """Returns whether a file is still being written, or was when its writer was killed; release 0.1 wrote no dot."""
+    return bool(_TEMPORARY.fullmatch(path.rpartition("/")[2]))
 
 
 class LeadsOut(OSError):
@@ -25,7 +30,8 @@ class LeadsOut(OSError):
 class Disk:
     """The files below a folder, by their paths relative to it; every method raises OSError.
 
-    A file is written under a temporary name, synced and renamed.
+    A file is written under a temporary name, synced and renamed. The name begins with a dot, so that whoever reads
+    all files of a folder passes over it, as pandas and pyarrow do.
 
     Args:
         root: absolute, without a slash at its end; it need not exist yet.
@@ -74,7 +80,7 @@ class Disk:
     def is_empty(self) -> bool:
         """Returns whether the root holds nothing but left-over temporary files, or is not there at all."""
         with suppress(FileNotFoundError):
-            return all(TEMPORARY in name for name in os.listdir(self._root or "/"))
+            return all(map(is_temporary, os.listdir(self._root or "/")))
         return True
 
     def full(self, path: str) -> str:
@@ -106,8 +112,9 @@ def _walk(folder: str, *, recursive: bool = True) -> Iterator[tuple[str, os.stat
 
 @contextmanager
 def _written_beside(target: str, data: bytes) -> Iterator[str]:
-    _make_folder(os.path.dirname(target))
-    temporary = f"{target}{TEMPORARY}{secrets.token_hex(6)}"
+    folder, name = os.path.split(target)
+    _make_folder(folder)
+    temporary = f"{folder}/.{name}.tmp-{secrets.token_hex(6)}"
     try:
         with open(temporary, "xb") as file:
             file.write(data)

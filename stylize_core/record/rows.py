@@ -11,6 +11,7 @@ from stylize_core.files.files import Files
 from stylize_core.store import layout
 from stylize_core.store.live import live_lines
 from stylize_core.store.records import FIGURES, PLAN, RESULTS, ROWS
+from stylize_core.store.runs import planned_runs
 from stylize_core.store.tables import read_batches
 
 LINES = 20_000
@@ -26,17 +27,12 @@ def latest_run(files: Files) -> str:
     Raises:
         UsageError: the store has no run.
     """
-    runs = _runs(files)
+    runs = planned_runs(files)
     if not runs:
         raise UsageError(
             "this store has no run to report on", where=files.public_uri, todo="run a manifest into it first"
         )
     return runs[-1]
-
-
-def _runs(files: Files) -> list[str]:
-    plans = [entry.path.split("/") for entry in files.list(layout.RUNS) if entry.path.endswith("/plan.parquet")]
-    return sorted(run for _, run, _ in plans)
 
 
 def read_plan(files: Files, run: str, columns: Sequence[str]) -> Iterator[pa.Table]:
@@ -49,7 +45,7 @@ def read_plan(files: Files, run: str, columns: Sequence[str]) -> Iterator[pa.Tab
     try:
         yield from read_batches(files, layout.run(run, "plan.parquet"), schema, LINES)
     except FileNotFoundError:
-        known = ", ".join(_runs(files)[-5:]) or "none"
+        known = ", ".join(planned_runs(files)[-5:]) or "none"
         raise UsageError(
             f"there is no run {run!r}", where=files.public_uri, todo=f"the latest runs here: {known}"
         ) from None

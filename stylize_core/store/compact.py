@@ -23,7 +23,7 @@ from stylize_core.files.files import Files
 from stylize_core.store import layout
 from stylize_core.store.ledger import live
 from stylize_core.store.records import METRICS, RESULTS
-from stylize_core.store.tables import map_tables, publish_batches
+from stylize_core.store.tables import list_tables, map_tables, publish_batches
 
 _log = logging.getLogger(__name__)
 
@@ -97,7 +97,7 @@ def _commits(files: Files) -> list[Commit]:
 
 
 def _sizes(files: Files, folder: str) -> dict[str, int]:
-    found = (entry for entry in files.list(folder) if entry.path.endswith(".parquet"))
+    found = list_tables(files, folder)
     return {entry.path.removeprefix(f"{folder}/").removesuffix(".parquet"): entry.size for entry in found}
 
 

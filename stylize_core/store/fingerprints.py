@@ -11,7 +11,7 @@ import pyarrow as pa
 from stylize_core.files.files import Files
 from stylize_core.job import public_uri
 from stylize_core.store import layout
-from stylize_core.store.tables import map_tables, to_parquet
+from stylize_core.store.tables import list_tables, map_tables, to_parquet
 
 _SCHEMA = pa.schema(
     [
@@ -58,8 +58,7 @@ class Fingerprints:
         Raises:
             StoreError: a file of fingerprints is damaged; it is named.
         """
-        entries = files.list(layout.INPUTS, recursive=False)
-        paths = [entry.path for entry in entries if entry.path.endswith(".parquet")]
+        paths = [entry.path for entry in list_tables(files, layout.INPUTS)]
         fingerprints = cls()
         fingerprints._known = _Known.of(map_tables(_condensed, files, paths, _SCHEMA))
         pa.default_memory_pool().release_unused()

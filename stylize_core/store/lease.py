@@ -10,6 +10,7 @@ token is in the file, and again whenever it renews: the last one written stays, 
 """
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -25,6 +26,7 @@ RENEW_S = 5.0
 LAST_RENEWAL_S = 1.5
 """Time for a renewal on its way when the lease is given back; a run that was stopped has 4 s in all."""
 _KEPT = 3  # lease files left for whoever looks into the store
+_LEFT = re.compile(rf"{layout.LEASE}/\.?(\d+)\.json(\.tmp-[0-9a-f]{{12}})?")
 
 _log = logging.getLogger(__name__)
 
@@ -164,5 +166,5 @@ def _take(files: Files, mine: Holder, settle_s: float) -> bool:
 
 def _forget(files: Files, last: int) -> None:
     """Deletes the leases up to a number, with whatever a kill left of them."""
-    entries = files.list(layout.LEASE)
-    files.delete([entry.path for entry in entries if entry.path < layout.lease(last + 1)])
+    found = [_LEFT.fullmatch(entry.path) for entry in files.list(layout.LEASE, recursive=False)]
+    files.delete([match[0] for match in found if match and int(match[1]) <= last])

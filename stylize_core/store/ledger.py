@@ -12,7 +12,7 @@ from stylize_core.errors import StoreUnusable
 from stylize_core.files.files import Files
 from stylize_core.store import layout
 from stylize_core.store.records import METRICS, RESULTS
-from stylize_core.store.tables import map_tables, read_batches, read_tables
+from stylize_core.store.tables import list_tables, map_tables, read_batches, read_tables
 
 T = TypeVar("T")
 
@@ -57,7 +57,7 @@ def map_results(function: Callable[[pa.Table], T], files: Files, columns: list[s
 
 def results_paths(files: Files) -> list[str]:
     """Returns the paths of all results files, in the order of the commits' names."""
-    paths = [entry.path for entry in files.list(layout.RESULTS) if entry.path.endswith(".parquet")]
+    paths = [entry.path for entry in list_tables(files, layout.RESULTS)]
     return sorted(paths, key=lambda path: path.removesuffix(".parquet"))
 
 

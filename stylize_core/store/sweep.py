@@ -7,7 +7,7 @@ from itertools import islice
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stylize_core.files.disk import TEMPORARY
+from stylize_core.files.disk import is_temporary
 from stylize_core.files.files import Files
 from stylize_core.store import layout
 from stylize_core.store.ledger import results_paths
@@ -35,7 +35,8 @@ def stray_files(files: Files) -> list[str]:
 
     They are temporary files, images that no live line names, snapshots of jobs without a live line, and losses of
     commits without lines. Inputs, runs and the lease have no mark; of inputs and runs only temporary files count. The
-    lease's own are left alone: its holder and those who wait write them at any time.
+    lease's own are left alone: its holder and those who wait write them at any time. So is every file whose name is
+    not of this program's making.
 
     Raises:
         StoreError: a results file is damaged.
@@ -44,9 +45,9 @@ def stray_files(files: Files) -> list[str]:
     found = (entry.path for entry in files.list(""))
     strays: list[str] = []
     while paths := list(islice(found, AT_ONCE)):
-        strays += [path for path in paths if TEMPORARY in path and not path.startswith(f"{layout.LEASE}/")]
+        strays += [path for path in paths if is_temporary(path) and not path.startswith(f"{layout.LEASE}/")]
         for folder, marked in marks.items():
-            inside = [path for path in paths if path.startswith(f"{folder}/") and TEMPORARY not in path]
+            inside = [path for path in paths if path.startswith(f"{folder}/") and layout.is_ours(path)]
             strays += marked.missing(inside)
     return sorted(strays)
 

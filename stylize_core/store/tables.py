@@ -1,5 +1,6 @@
 """Parquet files of a store."""
 
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,12 +12,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stylize_core.errors import StoreError
-from stylize_core.files.files import Files
+from stylize_core.files.files import Entry, Files
 from stylize_core.store.records import ADDED
 
 _THREADS = 8  # small files: the time goes into waiting for the disk or the network
 
 T = TypeVar("T")
+
+
+def list_tables(files: Files, folder: str) -> list[Entry]:
+    """Returns the Parquet files right in a folder, sorted by path.
+
+    Names that begin with a dot are others': a file that is being written, macOS's notes on a file, a copy under way.
+    """
+    entries = files.list(folder, recursive=False)
+    return [entry for entry in entries if re.fullmatch(r"[^.][^/]*\.parquet", entry.path.removeprefix(f"{folder}/"))]
 
 
 def publish_table(files: Files, path: str, table: pa.Table) -> None:

@@ -73,8 +73,9 @@ def test_a_failure_at_any_moment_leaves_no_half_commit(local: Files, outcome: Ma
     """Whichever publication fails, nothing of that commit counts, and the sweep restores the store byte by byte."""
     publish_commit(local, "c0", [outcome("cc03")])
     before = {entry.path: local.read(entry.path) for entry in local.list("")}
+    jobs = [outcome("aa01".ljust(24, "0")), outcome("bb02".ljust(24, "0"))]
     with pytest.raises(StoreUnusable, match="injected"):
-        publish_commit(FailingFiles(local.uri, k), "c1", [outcome("aa01"), outcome("bb02")])
+        publish_commit(FailingFiles(local.uri, k), commit_name("run-1"), jobs)
     assert live_results(local)["job_id"].to_pylist() == ["cc03"]
     assert read_metrics(local, live_results(local))["job_id"].to_pylist() == ["cc03"] * 5
     sweep(local)
@@ -139,7 +140,7 @@ def job(job_id):
 def write_for_ever(files):
     n = 0
     while True:
-        publish_commit(files, commit_name("r"), [job(f"{i:02x}{os.getpid():08}{n:08}") for i in range(3)])
+        publish_commit(files, commit_name("r"), [job(f"{i:02x}{os.getpid():011}{n:011}") for i in range(3)])
         n += 1
 
 publish_commit(Files(sys.argv[1]), "warm-up", [job("aa01"), job("bb02"), job("cc03")])

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from stylize_core.errors import StoreLocked
 from stylize_core.files.files import Files
 from stylize_core.store import compact as compacting
+from stylize_core.store import layout
 from stylize_core.store.commits import commit_name, publish_commit
 from stylize_core.store.compact import compact
 from stylize_core.store.ledger import attempts, live, read_metrics, read_results
@@ -26,6 +27,11 @@ from stylize_core.store.verify import verify
 
 MakeOutcome = Callable[..., Outcome]
 Seen = tuple[pd.DataFrame, pd.DataFrame, dict[str, int]]
+
+
+def commit(number: int) -> str:
+    """Name of a commit."""
+    return f"run-{number:019d}-0123abcd"
 
 
 def mark(outcome: Outcome, number: int) -> Outcome:
@@ -69,7 +75,7 @@ def fill(outcome: MakeOutcome) -> Callable[..., None]:
     def make(files: Files, numbers: range) -> None:
         for n in numbers:
             jobs = [mark(outcome(f"{n:02x}{letter}"), n) for letter in "ab"]
-            publish_commit(files, f"run-{n:03}", jobs)
+            publish_commit(files, commit(n), jobs)
 
     return make
 
@@ -79,8 +85,8 @@ def test_many_small_commits_become_one(files: Files, fill: Callable[..., None]) 
     fill(files, range(20))
     before = seen(files)
     assert compact(files) == 20
-    assert names(files, "results") == names(files, "metrics") == ["run-019_0001"]
-    assert set(read_results(files)["commit"].to_pylist()) == {"run-019_0001"}
+    assert names(files, "results") == names(files, "metrics") == [f"{commit(19)}_0001"]
+    assert set(read_results(files)["commit"].to_pylist()) == {f"{commit(19)}_0001"}
     assert_same(seen(files), before)
     assert verify(files) == []
     assert sweep(files) == 0
@@ -100,16 +106,16 @@ def test_nightly_runs_rewrite_little(
 ) -> None:
     """A large commit is never read or written again; those before and after it are joined each for themselves."""
     fill(local, range(4))
-    publish_commit(local, "run-004", [outcome(f"ff{n:04}") for n in range(300)])
+    publish_commit(local, commit(4), [outcome(f"ff{n:04}") for n in range(300)])
     fill(local, range(5, 10))
-    small, large = (Path(local.uri, "results", f"run-{n:03}.parquet").stat() for n in (0, 4))
+    small, large = (Path(local.uri, "results", f"{commit(n)}.parquet").stat() for n in (0, 4))
     assert 5 * small.st_size < 4 * large.st_size
     monkeypatch.setattr(compacting, "FEW", 4)
     monkeypatch.setattr(compacting, "RESULTS_BYTES", 4 * large.st_size)
     before = seen(local)
     compact(local)
-    assert names(local, "results") == ["run-003_0001", "run-004", "run-009_0001"]
-    assert Path(local.uri, "results", "run-004.parquet").stat().st_mtime_ns == large.st_mtime_ns
+    assert names(local, "results") == [f"{commit(3)}_0001", commit(4), f"{commit(9)}_0001"]
+    assert Path(local.uri, "results", f"{commit(4)}.parquet").stat().st_mtime_ns == large.st_mtime_ns
     assert_same(seen(local), before)
 
 
@@ -156,10 +162,10 @@ def test_jobs_without_losses(files: Files, outcome: MakeOutcome, monkeypatch: py
     for n in range(3):
         job = outcome(f"aa{n}", status="failed")
         job.image, job.metrics, job.snapshots, job.result.steps = None, None, {}, None
-        publish_commit(files, f"run-{n:03}", [job])
+        publish_commit(files, commit(n), [job])
     before = seen(files)
     compact(files)
-    assert names(files, "results") == ["run-002_0001"]
+    assert names(files, "results") == [f"{commit(2)}_0001"]
     assert names(files, "metrics") == []
     assert_same(seen(files), before)
 
@@ -169,12 +175,12 @@ def test_a_damaged_file_costs_nothing(
 ) -> None:
     """What cannot be read is not compacted: all stays as it was, and the log names the file."""
     fill(files, range(20))
-    files.publish("metrics/run-007.parquet", b"damaged")
+    files.publish(layout.metrics(commit(7)), b"damaged")
     before = names(files, "results")
     with caplog.at_level(logging.WARNING):
         assert compact(files) == 0
     assert names(files, "results") == before
-    assert "metrics/run-007.parquet" in caplog.text
+    assert layout.metrics(commit(7)) in caplog.text
 
 
 def test_a_lost_lease_stops_it(files: Files, fill: Callable[..., None]) -> None:
@@ -245,4 +251,4 @@ def test_a_kill_at_any_moment_costs_nothing(local: Files, fill: Callable[..., No
         compacter.stdin.close()
     assert set(codes[:-1]) == {-9}
     assert len(codes) > 12
-    assert names(files, "results") == ["run-004_0001"]
+    assert names(files, "results") == [f"{commit(4)}_0001"]

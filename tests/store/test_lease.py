@@ -209,10 +209,19 @@ def test_waiting_can_be_stopped(files: Files) -> None:
 
 def test_old_leases_are_removed(files: Files) -> None:
     """Only the newest few lease files stay; what a kill left of older ones goes with them."""
-    files.publish("lease/00000001.json.tmp-0123456789ab", b"")
+    for left in ("lease/.00000001.json.tmp-0123456789ab", "lease/00000001.json.tmp-0123456789ab"):
+        files.publish(left, b"")
+    others = ["lease/._00000001.json", "lease/.~tmp~/00000001.json"]
+    for path in others:
+        files.publish(path, b"")
     for _ in range(6):
         acquire(files).release()
-    assert [entry.path for entry in files.list("lease")] == [f"lease/{n:08d}.json" for n in (4, 5, 6)]
+    ours = [f"lease/{n:08d}.json" for n in (4, 5, 6)]
+    assert [entry.path for entry in files.list("lease")] == [
+        "lease/._00000001.json",
+        "lease/.~tmp~/00000001.json",
+        *ours,
+    ]
 
 
 def test_a_damaged_lease_is_named(files: Files) -> None:

@@ -1,11 +1,16 @@
 """Parquet files of a store."""
 
+import os
+from pathlib import Path
+
+import pandas as pd
 import pyarrow as pa
 import pytest
 
 from stylize_core.errors import StoreError
 from stylize_core.files.files import Files
 from stylize_core.store.tables import (
+    list_tables,
     publish_batches,
     publish_table,
     read_batches,
@@ -89,3 +94,28 @@ def test_a_table_read_in_parts_is_checked(files: Files) -> None:
     files.publish("t.parquet", files.read("t.parquet")[:-1])
     with pytest.raises(StoreError, match=r"damaged .*t\.parquet"):
         list(read_batches(files, "t.parquet", SCHEMA, 10))
+
+
+def test_a_folder_lists_its_tables_alone(files: Files) -> None:
+    """Tables are the files right in the folder that end in `.parquet` and do not begin with a dot."""
+    for name in ("b.parquet", "a.parquet", "._a.parquet", ".a.parquet.Ab12Cd", "a.parquet.part", "deeper/c.parquet"):
+        files.publish(f"t/{name}", b"x")
+    assert [entry.path for entry in list_tables(files, "t")] == ["t/a.parquet", "t/b.parquet"]
+    assert list_tables(files, "missing") == []
+
+
+def test_a_folder_is_read_while_a_file_is_written(local: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Right before a table is published, and where a kill left it so, pandas reads the folder without it."""
+    folder = Path(local.uri, "results")
+    publish_table(local, "results/a.parquet", table(2))
+    replace, seen = os.replace, []
+
+    def look_and_replace(source: str, target: str) -> None:
+        os.truncate(source, os.path.getsize(source) // 2)
+        seen.append(len(pd.read_parquet(folder)))
+        assert [entry.path for entry in list_tables(local, "results")] == ["results/a.parquet"]
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", look_and_replace)
+    publish_table(local, "results/b.parquet", table(3))
+    assert seen == [2]

@@ -11,6 +11,7 @@ from stylize_core.store.tables import publish_table, read_table
 from stylize_core.store.verify import Fault, verify
 
 IMAGE, SNAPSHOT, LOSSES = "images/aa/aa01.png", "snapshots/aa/aa01/000002.png", "metrics/c1.parquet"
+STRAY = "images/ff/ff0000000000000000000001.png"
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def sound(files: Files, outcome: Callable[..., Outcome]) -> Files:
         (SNAPSHOT, None, Fault(SNAPSHOT, "aa01", "missing snapshot")),
         (LOSSES, None, Fault(LOSSES, None, "missing losses")),
         (LOSSES, b"x", Fault(LOSSES, None, "a file of the store is damaged")),
-        ("images/zz/zz.png", b"x", Fault("images/zz/zz.png", None, "stray file without a mark")),
+        (STRAY, b"x", Fault(STRAY, None, "stray file without a mark")),
     ],
 )
 def test_each_fault_is_found(sound: Files, path: str, data: bytes | None, fault: Fault) -> None:
