@@ -1,11 +1,15 @@
 """Files on a local disk that are either there in full or not at all, even after a kill or a power cut."""
 
+import errno
 import os
 import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+_NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)
+"""What file systems answer that cannot sync: some network drives folders, some in user space anything."""
 
 _TEMPORARY = re.compile(r".+\.tmp-[0-9a-f]{12}")
 
@@ -52,13 +56,20 @@ class Disk:
         _sync_folder(os.path.dirname(target))
 
     def create(self, path: str, data: bytes) -> bool:
-        """Writes a file unless it exists; of several callers exactly one gets True."""
+        """Writes a file unless it exists; of several callers exactly one gets True.
+
+        Where a disk has no hard links the file is empty for a moment, and for good if its writer is killed in that.
+        """
         target = self._target(path)
         with _written_beside(target, data) as temporary:
             try:
                 os.link(temporary, target)  # unlike a rename, a link never replaces
             except FileExistsError:
                 return False
+            except OSError:  # many disks have no links: exFAT, network drives, file systems in user space
+                if not _claim(target):
+                    return False
+                _replace_claim(temporary, target)
         _sync_folder(os.path.dirname(target))
         return True
 
@@ -119,11 +130,29 @@ def _written_beside(target: str, data: bytes) -> Iterator[str]:
         with open(temporary, "xb") as file:
             file.write(data)
             file.flush()
-            os.fsync(file.fileno())
+            _sync(file.fileno())
         yield temporary
     finally:
         with suppress(OSError):  # renamed away, or never made; the error that led here matters more
             os.unlink(temporary)
+
+
+def _claim(target: str) -> bool:
+    """Makes an empty file, which exactly one of several callers can do; returns whether it was this one."""
+    try:
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    except FileExistsError:
+        return False
+    return True
+
+
+def _replace_claim(temporary: str, target: str) -> None:
+    try:
+        os.replace(temporary, target)
+    except OSError:
+        with suppress(OSError):
+            os.unlink(target)
+        raise
 
 
 def _make_folder(folder: str) -> None:
@@ -137,8 +166,20 @@ def _make_folder(folder: str) -> None:
 
 
 def _sync_folder(folder: str) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        descriptor = os.open(folder, os.O_RDONLY)
+    except PermissionError:  # who may write there need not be allowed to list it
+        return
+    try:
+        _sync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _sync(descriptor: int) -> None:
+    """Waits until a file or a folder is on the disk, where the file system knows how."""
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise

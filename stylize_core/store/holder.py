@@ -57,6 +57,11 @@ class Holder:
         )
 
     @classmethod
+    def unknown(cls, n: int) -> "Holder":
+        """Returns the n-th holder whose file is still empty, see `Disk.create`; where he was killed, it stays so."""
+        return cls(n=n, token="", host="unknown", machine="", pid=0, process_start=None, since="unknown")
+
+    @classmethod
     def from_json(cls, data: bytes) -> "Holder":
         """Reads what `to_json` wrote.
 
@@ -96,7 +101,8 @@ def newest_holder(files: Files) -> Holder | None:
             return None
         path = layout.lease(numbers[-1])
         try:
-            return Holder.from_json(files.read(path))
+            data = files.read(path)
+            return Holder.from_json(data) if data else Holder.unknown(numbers[-1])
         except FileNotFoundError:  # replaced by newer ones since they were listed
             continue
         except (ValueError, TypeError) as error:

@@ -22,7 +22,7 @@ def open_store(uri: str, *, create: bool) -> Files:
     """
     files = Files(uri)
     header = _read_header(files)
-    if header is None and create:
+    if not header and create:
         header = _write_header(files)
     if header is None:
         raise StoreUnusable("there is no store here", where=files.public_uri, todo="check --store, or run a manifest")
@@ -44,9 +44,15 @@ def _write_header(files: Files) -> bytes | None:
             where=files.public_uri,
             todo="name an empty or a new folder with --store",
         )
-    header = {"schema_version": layout.SCHEMA_VERSION, "product": _PRODUCT}
-    files.create(layout.STORE, (json.dumps(header) + "\n").encode())
+    header = (json.dumps({"schema_version": layout.SCHEMA_VERSION, "product": _PRODUCT}) + "\n").encode()
+    if not files.create(layout.STORE, header) and _is_unfinished(files):
+        files.publish(layout.STORE, header)
     return _read_header(files)
+
+
+def _is_unfinished(files: Files) -> bool:
+    """Returns whether a kill left an empty header and nothing else, see `Disk.create`."""
+    return [(entry.path, entry.size) for entry in files.list("")] == [(layout.STORE, 0)]
 
 
 def _check_header(files: Files, data: bytes) -> None:

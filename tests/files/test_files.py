@@ -1,8 +1,12 @@
 """Files of a store: in full or not at all, never outside the store, clear errors."""
 
+import errno
 import os
 import pickle
+import stat
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -26,6 +30,63 @@ def test_create_succeeds_once(files: Files) -> None:
     assert files.create("a/one", b"second") is False
     assert files.read("a/one") == b"first"
     assert [entry.path for entry in files.list("a")] == ["a/one"]
+
+
+@pytest.fixture(params=["EPERM", "EOPNOTSUPP", "ENOSYS", "EACCES", "EMLINK"])
+def no_links(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk without hard links: exFAT, SMB, many file systems in user space; folders cannot be synced there either."""
+    number = getattr(errno, request.param)
+    sync = os.fsync
+
+    def refuse(source: str, target: str) -> None:
+        raise OSError(number, os.strerror(number))
+
+    def sync_files(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "link", refuse)
+    monkeypatch.setattr(os, "fsync", sync_files)
+
+
+@pytest.mark.usefixtures("no_links")
+def test_without_hard_links(local: Files) -> None:
+    """Where a disk has no hard links, files are created all the same: once, in full, and nothing is left beside."""
+    assert local.create("a/one", b"first") is True
+    assert local.create("a/one", b"second") is False
+    local.publish("a/two", b"published")
+    assert local.read("a/one") == b"first"
+    assert [entry.path for entry in local.list("a")] == ["a/one", "a/two"]
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_one_of_many_creates(links: bool, local: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of several that create a file at the same moment exactly one is told so, and the file is whole and its own."""
+    if not links:
+        monkeypatch.setattr(os, "link", lambda *_: (_ for _ in ()).throw(OSError(errno.EPERM, "no links")))
+    for heat in range(20):
+        barrier = threading.Barrier(8)
+
+        def race(racer: int, heat: int = heat, barrier: threading.Barrier = barrier) -> bool:
+            barrier.wait()
+            return local.create(f"heat-{heat}", bytes([racer]) * 100_000)
+
+        with ThreadPoolExecutor(8) as pool:
+            won = list(pool.map(race, range(8)))
+        assert sum(won) == 1
+        assert local.read(f"heat-{heat}") == bytes([won.index(True)]) * 100_000
+
+
+def test_a_kill_between_claim_and_content(local: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without hard links a kill may leave an empty file, never half of one; it is created by nobody else."""
+    monkeypatch.setattr(os, "link", lambda *_: (_ for _ in ()).throw(OSError(errno.EPERM, "no links")))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            local.create("a/one", b"first")
+    assert local.read("a/one") == b""
+    assert local.create("a/one", b"second") is False
 
 
 def test_missing_file(files: Files) -> None:

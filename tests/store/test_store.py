@@ -39,7 +39,17 @@ def test_another_version(files: Files) -> None:
         open_store(files.uri, create=True)
 
 
-@pytest.mark.parametrize("header", [b"", b"{", b"[]", b"7", b"{}", b'{"schema_version": 1}', b"\xff"])
+def test_a_store_whose_maker_was_killed(files: Files) -> None:
+    """An empty header and nothing else is what a kill leaves on a disk without hard links: it becomes a store."""
+    files.publish("store.json", b"")
+    assert json.loads(open_store(files.uri, create=True).read("store.json"))["schema_version"] == 1
+    files.publish("store.json", b"")
+    files.publish("photo.jpg", b"")
+    with pytest.raises(StoreSchema, match="header cannot be read"):
+        open_store(files.uri, create=True)
+
+
+@pytest.mark.parametrize("header", [b"{", b"[]", b"7", b"{}", b'{"schema_version": 1}', b"\xff"])
 def test_a_damaged_header(files: Files, header: bytes) -> None:
     """A header that cannot be read is refused, and named."""
     files.publish("store.json", header)
