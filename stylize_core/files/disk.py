@@ -4,9 +4,10 @@ import errno
 import os
 import re
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from typing import BinaryIO
 
 _NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)
 """What file systems answer that cannot sync: some network drives folders, some in user space anything."""
@@ -19,8 +20,8 @@ def is_temporary(path: str) -> bool:
     return bool(_TEMPORARY.fullmatch(path.rpartition("/")[2]))
 
 
-class LeadsOut(OSError):
-    """A path, or a link on its way, leads out of the root.
+class PathRefused(OSError):
+    """A path, or a link on its way, leads out of the root; or what stands there is no file.
 
     Attributes:
         todo: what to do about it.
@@ -46,7 +47,21 @@ class Disk:
 
     def read(self, path: str) -> bytes:
         """Returns a file's bytes."""
-        return Path(self.full(path)).read_bytes()
+        with self.open(path) as file:
+            return file.read()
+
+    def open(self, path: str) -> BinaryIO:
+        """Opens a file to be read."""
+        full = self.full(path)
+        try:
+            mode = os.stat(full).st_mode
+        except OSError as error:
+            if os.path.islink(full):
+                raise PathRefused("there is a link that leads to no file", "remove it, or restore the file") from error
+            raise
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # reading it might never end
+            raise PathRefused("there is a pipe, a socket or a device, not a file", "remove it")
+        return open(full, "rb")
 
     def write(self, path: str, data: bytes) -> None:
         """Writes a file, or replaces it, in one step."""
@@ -102,12 +117,12 @@ class Disk:
         full = self.full(path)
         real_root = os.path.realpath(self._root or "/").rstrip("/")
         if not f"{os.path.realpath(os.path.dirname(full))}/".startswith(f"{real_root}/"):
-            raise LeadsOut("a link leads out of the store", "replace the link by a real folder")
+            raise PathRefused("a link leads out of the store", "replace the link by a real folder")
         return full
 
 
 def _walk(folder: str, *, recursive: bool = True) -> Iterator[tuple[str, os.stat_result]]:
-    """Yields every file below a folder with its status, sorted within each folder; links are not followed."""
+    """Yields every file below a folder with its status, sorted within each folder; links to folders are left out."""
     try:
         with os.scandir(folder) as found:
             entries = sorted(found, key=lambda entry: entry.name)
@@ -116,9 +131,18 @@ def _walk(folder: str, *, recursive: bool = True) -> Iterator[tuple[str, os.stat
     for entry in entries:
         if not entry.is_dir(follow_symlinks=False):
             with suppress(FileNotFoundError):  # deleted since the folder was read
-                yield entry.path, entry.stat(follow_symlinks=False)
+                if not stat.S_ISDIR((status := _status(entry)).st_mode):
+                    yield entry.path, status
         elif recursive:
             yield from _walk(entry.path)
+
+
+def _status(entry: os.DirEntry[str]) -> os.stat_result:
+    """Returns the status of a file, of a link that of what it leads to; of one that leads nowhere its own."""
+    try:
+        return entry.stat()
+    except OSError:
+        return entry.stat(follow_symlinks=False)
 
 
 @contextmanager

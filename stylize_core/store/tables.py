@@ -68,10 +68,8 @@ def read_batches(files: Files, path: str, schema: pa.Schema, lines: int) -> Iter
 
     On a disk no more of the file than that is in memory; from elsewhere it comes as a whole.
     """
-    local = files.local_path(path)
-    data = pa.BufferReader(files.read(path)) if local is None else pa.OSFile(str(local))
-    with data, _damage_named(files, path):
-        for batch in _parquet(data).iter_batches(lines, columns=schema.names, use_threads=False):
+    with files.open(path) as file, _damage_named(files, path):
+        for batch in _parquet(pa.PythonFile(file, "r")).iter_batches(lines, columns=schema.names, use_threads=False):
             yield _typed(pa.Table.from_batches([batch]), schema)
 
 

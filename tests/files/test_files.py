@@ -3,6 +3,7 @@
 import errno
 import os
 import pickle
+import socket
 import stat
 import threading
 from collections.abc import Callable
@@ -167,6 +168,67 @@ def test_a_linked_file_is_replaced_not_followed(local: Files, tmp_path: Path) ->
     local.publish("a", b"new")
     assert outside.read_bytes() == b"kept"
     assert local.read("a") == b"new"
+
+
+def _pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def _socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+
+
+def _dangling_link(path: Path) -> None:
+    path.symlink_to("nowhere")
+
+
+def _link_to_itself(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+def _link_to_a_device(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+NO_FILES = (_pipe, _socket, _dangling_link, _link_to_itself, _link_to_a_device)
+
+
+@pytest.mark.parametrize("make", NO_FILES)
+def test_what_is_no_file_is_refused(
+    make: Callable[[Path], None], local: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pipe, a socket, a device or a link to nowhere is never read, which could take for ever; it can be replaced."""
+    monkeypatch.chdir(local.uri)  # the path of a socket may not be long
+    make(Path("odd"))
+    for read in (local.read, lambda path: local.open(path).close()):
+        with pytest.raises(StoreUnusable, match="remove") as refused:
+            read("odd")
+        assert refused.value.where == f"{local.uri}/odd"
+    assert local.create("odd", b"new") is False
+    assert "odd" in [entry.path for entry in local.list("")]
+    local.publish("odd", b"new")
+    assert local.read("odd") == b"new"
+
+
+def test_links_to_files_are_files(local: Files, tmp_path: Path) -> None:
+    """A link to a file is read and listed as that file is; one to a folder is not followed by a listing."""
+    (tmp_path / "kept").write_bytes(b"twelve bytes")
+    Path(local.uri, "a").symlink_to(tmp_path / "kept")
+    Path(local.uri, "folder").symlink_to(tmp_path)
+    assert [(entry.path, entry.size) for entry in local.list("")][:1] == [("a", 12)]
+    assert [entry.path for entry in local.list("")] == ["a", "store.json"]
+    assert local.read("a") == b"twelve bytes"
+
+
+def test_open(files: Files) -> None:
+    """An open file is read from anywhere in it; a missing one is missing."""
+    files.publish("a", b"0123456789")
+    with files.open("a") as file:
+        file.seek(7)
+        assert file.read() == b"789"
+    with pytest.raises(FileNotFoundError):
+        files.open("gone")
 
 
 def test_failed_rename_leaves_nothing(local: Files, tmp_path: Path) -> None:

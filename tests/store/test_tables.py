@@ -104,6 +104,17 @@ def test_a_folder_lists_its_tables_alone(files: Files) -> None:
     assert list_tables(files, "missing") == []
 
 
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("lines", [None, 10])
+def test_a_pipe_is_no_table(local: Files, lines: int | None) -> None:
+    """A pipe with a table's name is refused by its name; reading it would never end."""
+    os.mkfifo(Path(local.uri, "t.parquet"))
+    with pytest.raises(StoreError, match=r"not a file .*t\.parquet .* remove it"):
+        read_table(local, "t.parquet", SCHEMA) if lines is None else list(
+            read_batches(local, "t.parquet", SCHEMA, lines)
+        )
+
+
 def test_a_folder_is_read_while_a_file_is_written(local: Files, monkeypatch: pytest.MonkeyPatch) -> None:
     """Right before a table is published, and where a kill left it so, pandas reads the folder without it."""
     folder = Path(local.uri, "results")
