@@ -70,7 +70,7 @@ def compact(files: Files, check: Callable[[], None] = lambda: None) -> int:
 
     Args:
         files: of the store.
-        check: raises where the lease is lost; called before each commit.
+        check: raises where the lease is lost; called before each commit and right before its mark.
 
     Raises:
         StoreLocked: by `check`.
@@ -79,7 +79,7 @@ def compact(files: Files, check: Callable[[], None] = lambda: None) -> int:
     try:
         for group in _groups(_commits(files)):
             check()
-            _join(files, group)
+            _join(files, group, check)
             joined += len(group)
     except StoreLocked:
         raise
@@ -116,13 +116,14 @@ def _groups(commits: Iterable[Commit]) -> list[list[Commit]]:
     return [group for group in groups if len(group) >= FEW]
 
 
-def _join(files: Files, group: Sequence[Commit]) -> None:
+def _join(files: Files, group: Sequence[Commit], check: Callable[[], None]) -> None:
     name = _name_after(group[-1].name)
     lines = _keys(files, group)
     if any(commit.metrics for commit in group):
         losses = _regrouped(_losses(files, group, lines), METRICS_LINES)
         publish_batches(files, layout.metrics(name), METRICS, losses)
     results = _regrouped(_results(files, group, lines, name), RESULTS_LINES)
+    check()
     publish_batches(files, layout.results(name), RESULTS, results)
     files.delete([layout.results(commit.name) for commit in group])
     files.delete([layout.metrics(commit.name) for commit in group])

@@ -8,14 +8,18 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
-from stylize_core.errors import StoreFull, StoreUnusable
+from stylize_core.errors import StoreFull, StoreLocked, StoreUnusable
 from stylize_core.files.files import Files
+from stylize_core.store import layout
 from stylize_core.store.commits import commit_name, publish_commit
+from stylize_core.store.holder import Holder
+from stylize_core.store.lease import Lease
 from stylize_core.store.ledger import live_results, read_metrics
 from stylize_core.store.records import METRICS, RESULTS, Outcome
 from stylize_core.store.store import open_store
@@ -44,6 +48,17 @@ class FailingFiles(Files):
         super().publish(path, data)
 
 
+class StallingFiles(Files):
+    """Files that stall once losses are published, for so long that another run takes over."""
+
+    def publish(self, path: str, data: bytes) -> None:
+        """Publishes a file."""
+        super().publish(path, data)
+        if path.startswith("metrics/"):
+            other = replace(Holder.here(2), host="elsewhere")
+            super().publish(layout.lease(other.n), other.to_json())
+
+
 def test_a_commit_is_recorded_in_full(files: Files, outcome: MakeOutcome) -> None:
     """A commit's lines name the commit, the image, its size and its sha256; the losses are there."""
     publish_commit(files, "run-1-c1", [outcome("aa01"), outcome("bb02", image=b"picture")])
@@ -57,6 +72,20 @@ def test_a_commit_is_recorded_in_full(files: Files, outcome: MakeOutcome) -> Non
     assert files.exists("snapshots/bb/bb02/000004.png")
     assert read_table(files, "metrics/run-1-c1.parquet", METRICS)["step"].to_pylist() == [*range(5), *range(5)]
     assert verify(files) == []
+
+
+def test_a_stalled_writer_sets_no_mark(local: Files, outcome: MakeOutcome) -> None:
+    """Who loses the lease in mid-commit, as a machine does that is suspended, learns it before the mark.
+
+    What it has published has no mark then.
+    """
+    with Lease.acquire(local) as lease:
+        lease.check()
+        stalled = StallingFiles(local.uri)
+        with pytest.raises(StoreLocked, match="on elsewhere"):
+            publish_commit(stalled, "c1", [outcome("aa01")], lease.check)
+    assert live_results(local).num_rows == 0
+    assert not local.exists("results/c1.parquet")
 
 
 def test_the_mark_is_written_last(local: Files, outcome: MakeOutcome) -> None:
@@ -127,6 +156,7 @@ WRITER = """
 import os, sys
 import pyarrow as pa
 from stylize_core.files.files import Files
+from stylize_core.store import layout
 from stylize_core.store.commits import commit_name, publish_commit
 from stylize_core.store.records import METRICS, Outcome, Result
 

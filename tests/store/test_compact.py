@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -184,16 +184,20 @@ def test_a_damaged_file_costs_nothing(
 
 
 def test_a_lost_lease_stops_it(files: Files, fill: Callable[..., None]) -> None:
-    """Nothing is changed by a run that another one has taken over from."""
-
-    def check() -> None:
-        raise StoreLocked("another run is writing")
-
+    """No mark is changed by a run that another one has taken over from, before it begins or in mid-compaction."""
     fill(files, range(20))
-    before = [entry.path for entry in files.list("")]
-    with pytest.raises(StoreLocked):
-        compact(files, check)
-    assert [entry.path for entry in files.list("")] == before
+    before = [entry.path for entry in files.list("results")]
+    for looks in range(2):
+        left = iter(range(looks))
+
+        def check(left: Iterator[int] = left) -> None:
+            if next(left, None) is None:
+                raise StoreLocked("another run is writing")
+
+        with pytest.raises(StoreLocked):
+            compact(files, check)
+        assert [entry.path for entry in files.list("results")] == before
+    assert len(files.list("metrics")) == 21  # one without a mark, which is swept
 
 
 KILLED = """
