@@ -8,7 +8,8 @@ StylizeError
 ├── WeightsError          ├── WeightsUnavailable  WeightsCorrupt  WeightsIncomplete
 ├── InputError            ├── InputMissing  InputUnreadable  InputIsFolder  InputChanged
 │                         └── ImageEmpty  ImageUnknown  ImageTruncated  ImageTooLarge  ImageTooSmall  ImageProfile
-├── StoreError            ├── StoreUnusable (OutputRefused  StoreDenied)  StoreFull  StoreSchema  StoreLocked
+├── StoreError            ├── StoreUnusable (OutputRefused  StoreDenied)  StoreFull  StoreDamaged  StoreSchema
+│                         └── StoreLocked
 ├── EngineError           ├── Diverged  OutOfMemory  JobTimeout  DeviceLost  WorkerLost  PartitionLost
 └── Stopped
 
@@ -211,6 +212,13 @@ class StoreFull(StoreError):
     code = "store_full"
     retryable = True
     advice = "free some space, then run the same command again: finished jobs are kept"
+
+
+class StoreDamaged(StoreError):
+    """A file of the store is not what was written."""
+
+    code = "store_damaged"
+    advice = "restore it from a backup"
 
 
 class StoreSchema(StoreError):

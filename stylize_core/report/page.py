@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from stylize_core.files.files import Files
@@ -112,6 +113,7 @@ def render_page(files: Files, findings: Findings, sheets: Sheets, pictures: Thum
         sentence=headline.sentence(record),
         period=headline.period(record),
         tiles=headline.tiles(record),
+        lacking=_lacking(findings.jobs, findings.curves),
         problems=record.problems[:PROBLEMS],
         ranked=findings.ranked,
         cards=cards,
@@ -148,6 +150,12 @@ def _sets(findings: Findings, shown: Sequence[Any]) -> list[dict[str, Any]]:
         lines = job_lines(shown, ids) if is_whole else None
         found.append({**spread(one, findings.jobs, findings.curves), "lines": lines})
     return [one for one in found if one["bands"]]
+
+
+def _lacking(jobs: pd.DataFrame, curves: TermCurves) -> int:
+    """Returns how many jobs have an image, but no losses: these are missing or damaged."""
+    has_image, has_losses = jobs["image"].notna().to_numpy(), np.isfinite(curves.values).any(axis=(1, 2))
+    return int((has_image & ~has_losses).sum())
 
 
 def _settings(rows: pd.DataFrame) -> dict[str, dict[str, int]]:

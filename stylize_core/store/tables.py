@@ -1,5 +1,6 @@
 """Parquet files of a store."""
 
+import logging
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -11,13 +12,25 @@ from typing import TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stylize_core.errors import StoreError
+from stylize_core.errors import OutputRefused, StoreDamaged
 from stylize_core.files.files import Entry, Files
+from stylize_core.store import layout
 from stylize_core.store.records import ADDED
 
 _THREADS = 8  # small files: the time goes into waiting for the disk or the network
 
 T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+
+_ADVICE = {
+    layout.RESULTS: "restore it from a backup; or delete it, and the images that `stylize status STORE --verify` then "
+    "calls stray: what it held is then computed again",
+    layout.METRICS: "restore it from a backup, or run the manifest with --verify: what it held is then computed again",
+    layout.INPUTS: "delete it: what it held is only remembered, and read again",
+    layout.RUNS: "restore it from a backup, or delete the folder of that run: the results themselves are elsewhere",
+}
+"""What to do about a damaged file, by its folder."""
 
 
 def list_tables(files: Files, folder: str) -> list[Entry]:
@@ -56,7 +69,7 @@ def read_table(files: Files, path: str, schema: pa.Schema) -> pa.Table:
 
     Raises:
         FileNotFoundError: there is no such file.
-        StoreError: the file is damaged, or lacks a column.
+        StoreDamaged: the file is damaged, or lacks a column.
     """
     data = pa.BufferReader(files.read(path))
     with _damage_named(files, path):
@@ -78,8 +91,14 @@ def read_tables(files: Files, paths: Iterable[str], schema: pa.Schema) -> pa.Tab
     return pa.concat_tables([schema.empty_table(), *map_tables(lambda table: table, files, paths, schema)])
 
 
-def map_tables(function: Callable[[pa.Table], T], files: Files, paths: Iterable[str], schema: pa.Schema) -> Iterator[T]:
-    """Yields what a function makes of each Parquet file, in the order of the paths; raises as `read_table` does.
+def map_tables(
+    function: Callable[[pa.Table], T],
+    files: Files,
+    paths: Iterable[str],
+    schema: pa.Schema,
+    read: Callable[[Files, str, pa.Schema], pa.Table] = read_table,
+) -> Iterator[T]:
+    """Yields what a function makes of each Parquet file, in the order of the paths; raises as `read` does.
 
     Some files are read ahead: of a store elsewhere many at once, to wait for all of them at a time; of a local one few,
     because they take memory.
@@ -88,11 +107,27 @@ def map_tables(function: Callable[[pa.Table], T], files: Files, paths: Iterable[
     with ThreadPoolExecutor(window) as pool:
         reading: deque[Future[pa.Table]] = deque()
         for path in paths:
-            reading.append(pool.submit(read_table, files, path, schema))
+            reading.append(pool.submit(read, files, path, schema))
             if len(reading) > window:
                 yield function(reading.popleft().result())
         while reading:
             yield function(reading.popleft().result())
+
+
+def read_readable(files: Files, path: str, schema: pa.Schema) -> pa.Table:
+    """Returns the same as `read_table`, without lines where the file is damaged, which is logged.
+
+    For what a run can do without: losses, and what is remembered of inputs.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        StoreError: the store cannot be read.
+    """
+    try:
+        return read_table(files, path, schema)
+    except (StoreDamaged, OutputRefused) as error:
+        _log.warning("left out: %s", error)
+        return schema.empty_table()
 
 
 def _parquet(data: pa.NativeFile) -> pq.ParquetFile:
@@ -112,8 +147,5 @@ def _damage_named(files: Files, path: str) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
-        raise StoreError(
-            "a file of the store is damaged",
-            where=f"{files.public_uri}/{path}",
-            todo="restore it from a backup, or delete it: what it held is then computed again",
-        ) from error
+        what, where = "a file of the store is damaged", f"{files.public_uri}/{path}"
+        raise StoreDamaged(what, where=where, todo=_ADVICE.get(path.partition("/")[0], "")) from error

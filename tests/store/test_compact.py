@@ -22,6 +22,7 @@ from stylize_core.store.commits import commit_name, publish_commit
 from stylize_core.store.compact import compact
 from stylize_core.store.ledger import attempts, live, read_metrics, read_results
 from stylize_core.store.records import METRICS, Outcome
+from stylize_core.store.survey import survey
 from stylize_core.store.sweep import sweep
 from stylize_core.store.verify import verify
 
@@ -89,7 +90,7 @@ def test_many_small_commits_become_one(files: Files, fill: Callable[..., None]) 
     assert set(read_results(files)["commit"].to_pylist()) == {f"{commit(19)}_0001"}
     assert_same(seen(files), before)
     assert verify(files) == []
-    assert sweep(files) == 0
+    assert sweep(files, survey(files)) == 0
 
 
 def test_few_commits_are_left_alone(files: Files, fill: Callable[..., None]) -> None:
@@ -183,6 +184,28 @@ def test_a_damaged_file_costs_nothing(
     assert layout.metrics(commit(7)) in caplog.text
 
 
+def test_damage_stops_no_other_stretch(
+    files: Files, fill: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two stretches of commits the one without damage is joined all the same."""
+    monkeypatch.setattr(compacting, "FEW", 4)
+    fill(files, range(8))
+    monkeypatch.setattr(compacting, "RESULTS_BYTES", 4.5 * max(entry.size for entry in files.list("results")))
+    files.publish(layout.metrics(commit(1)), b"damaged")
+    assert compact(files) == 4
+    assert names(files, "results") == [*map(commit, range(4)), f"{commit(7)}_0001"]
+
+
+def test_damage_that_was_healed_is_no_hindrance(files: Files, outcome: MakeOutcome) -> None:
+    """Damaged losses that count no more, because their jobs were computed again, are not read."""
+    for n in range(20):
+        publish_commit(files, commit(n), [mark(outcome("aa"), n)])
+    files.publish(layout.metrics(commit(7)), b"damaged")
+    before = seen(files)
+    assert compact(files) == 20
+    assert_same(seen(files), before)
+
+
 def test_a_lost_lease_stops_it(files: Files, fill: Callable[..., None]) -> None:
     """No mark is changed by a run that another one has taken over from, before it begins or in mid-compaction."""
     fill(files, range(20))
@@ -249,7 +272,7 @@ def test_a_kill_at_any_moment_costs_nothing(local: Files, fill: Callable[..., No
             codes.append(int(compacter.stdout.readline()))
             files = Files(str(copy))
             assert_same(seen(files), before)
-            sweep(files)
+            sweep(files, survey(files))
             assert_same(seen(files), before)
             assert verify(files) == []
         compacter.stdin.close()

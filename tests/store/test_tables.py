@@ -42,14 +42,24 @@ def test_several_are_joined_in_order(files: Files) -> None:
     assert read_tables(files, [], SCHEMA).equals(SCHEMA.empty_table())
 
 
-def test_a_cut_file_is_noticed(files: Files) -> None:
-    """A cut file is an error that names the file."""
-    publish_table(files, "t.parquet", table(50))
-    data = files.read("t.parquet")
+@pytest.mark.parametrize(
+    ("folder", "advice"),
+    [
+        ("results", "or delete it, and the images that"),
+        ("metrics", "or run the manifest with --verify"),
+        ("inputs", "delete it: what it held is only remembered"),
+        ("runs/r", "or delete the folder of that run"),
+    ],
+)
+def test_a_cut_file_is_noticed(folder: str, advice: str, files: Files) -> None:
+    """A cut file is an error that names the file and what to do, which depends on what it held."""
+    path = f"{folder}/t.parquet"
+    publish_table(files, path, table(50))
+    data = files.read(path)
     for wrong in (b"", b"PAR1", data[: len(data) // 2], data[:-1]):
-        files.publish("t.parquet", wrong)
-        with pytest.raises(StoreError, match=r"damaged .*t\.parquet .* delete it"):
-            read_table(files, "t.parquet", SCHEMA)
+        files.publish(path, wrong)
+        with pytest.raises(StoreError, match=rf"damaged .*{path} .*{advice}"):
+            read_table(files, path, SCHEMA)
 
 
 def test_a_flipped_bit_never_changes_a_value(files: Files) -> None:
