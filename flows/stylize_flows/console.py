@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
@@ -22,6 +23,14 @@ wide = Console(highlight=False, width=1000)
 """For tables where there is no terminal: other programs get whole lines."""
 
 err = Console(stderr=True, highlight=False)
+
+
+class WarningLines(logging.Handler):
+    """Writes what the package warns of to standard error."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Writes a line."""
+        err.print(Text(f"warning: {record.getMessage()}"), soft_wrap=True)
 
 
 def show_error(error: StylizeError) -> None:

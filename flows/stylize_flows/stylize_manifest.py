@@ -47,6 +47,7 @@ def stylize_manifest(
     retry_failed: str = "transient",
     strict: bool = False,
     wait: bool = False,
+    verify: bool = False,
     job_timeout: float | None = None,
     partition: dict[str, str | int] | None = None,
 ) -> State[Any]:

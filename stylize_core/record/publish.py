@@ -1,7 +1,7 @@
 """The record of a run as files: results.csv, results.parquet and failed.csv."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from tempfile import TemporaryFile
 
 import pandas as pd
@@ -15,8 +15,13 @@ from stylize_core.store.records import ROWS, STATUSES
 from stylize_core.store.tables import publish_batches
 
 
-def publish_rows(files: Files, run: str) -> dict[str, int]:
+def publish_rows(files: Files, run: str, lost: Sequence[str] = ()) -> dict[str, int]:
     """Publishes what became of each row of a run, and a manifest of those to mend.
+
+    Args:
+        files: the store.
+        run: the run's name.
+        lost: as of `collect_rows`.
 
     Returns:
         The number of rows by status, every status among them.
@@ -25,7 +30,7 @@ def publish_rows(files: Files, run: str) -> dict[str, int]:
         UsageError: there is no such run.
         StoreError: the store cannot be read or written.
     """
-    rows = collect_rows(files, run)
+    rows = collect_rows(files, run, lost)
     counts = Counter[str]()
     _publish_csv(files, layout.run(run, "failed.csv"), failed_manifest(files, run, rows))
     _publish_csv(files, layout.run(run, "results.csv"), _readable(rows, counts))

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from stylize_core.errors import UsageError
 from stylize_core.files.files import Files
 from stylize_core.store import layout
+from stylize_core.store.ledger import map_results
 from stylize_core.store.live import live_lines
 from stylize_core.store.records import FIGURES, PLAN, RESULTS, ROWS
 from stylize_core.store.runs import planned_runs
@@ -57,12 +58,13 @@ def read_rows(files: Files, run: str) -> Iterable[pa.Table]:
     return read_batches(files, path, ROWS, LINES) if files.exists(path) else collect_rows(files, run)
 
 
-def collect_rows(files: Files, run: str) -> "RunRows":
+def collect_rows(files: Files, run: str, lost: Sequence[str] = ()) -> "RunRows":
     """Returns what became of every row of a run's manifest.
 
     Args:
         files: the store.
         run: the run's name.
+        lost: ids of jobs whose results of earlier runs do not count, because their image is gone or damaged.
 
     Raises:
         UsageError: there is no such run.
@@ -74,6 +76,8 @@ def collect_rows(files: Files, run: str) -> "RunRows":
         [_shortened(lines, run) for lines in live_lines(files, ("job_id", "run", "status", *_KEPT))]
         or [_shortened(RESULTS.empty_table(), run)]
     )
+    if lost:
+        found = _without(found, pa.array(lost, pa.string()), files, run)
     places = pc.index_in(asked, value_set=found["job_id"].combine_chunks())
     return RunRows(files, run, found.drop_columns(["job_id"]).combine_chunks(), places.combine_chunks())
 
@@ -110,6 +114,18 @@ class RunRows:
 def _shortened(lines: pa.Table, run: str) -> pa.Table:
     is_failed, is_ours = pc.equal(lines["status"], "failed"), pc.equal(lines["run"], run)
     return lines.select(["job_id", *_KEPT]).append_column("is_failed", is_failed).append_column("is_ours", is_ours)
+
+
+def _without(found: pa.Table, lost: pa.Array, files: Files, run: str) -> pa.Table:
+    """Returns what counts where earlier results of lost jobs do not: what this run made of them instead, if anything.
+
+    Where it failed, the line that counts by the store's rule is still that of the done job.
+    """
+    is_lost = pc.and_(pc.is_in(found["job_id"], value_set=lost), pc.invert(found["is_ours"]))
+    gone = found["job_id"].filter(is_lost).combine_chunks()
+    tables = map_results(lambda lines: _shortened(lines, run), files, ["job_id", "run", "status", *_KEPT])
+    ours = (lines.filter(pc.and_(lines["is_ours"], pc.is_in(lines["job_id"], value_set=gone))) for lines in tables)
+    return pa.concat_tables([found.filter(pc.invert(is_lost)), *ours])
 
 
 def _rows(planned: pa.Table, found: pa.Table) -> pa.Table:

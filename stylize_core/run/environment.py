@@ -37,10 +37,13 @@ def logged() -> Iterator[list[str]]:
     """Gives a list that collects, line by line, what the package logs."""
     handler = _Lines()
     logger = logging.getLogger("stylize_core")
+    level = logger.level
     logger.addHandler(handler)
+    logger.setLevel(min(logging.INFO, logger.getEffectiveLevel()))
     try:
         yield handler.lines
     finally:
+        logger.setLevel(level)
         logger.removeHandler(handler)
 
 

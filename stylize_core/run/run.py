@@ -36,8 +36,10 @@ from stylize_core.store.fingerprints import Fingerprints
 from stylize_core.store.lease import Lease
 from stylize_core.store.records import PLAN
 from stylize_core.store.store import open_store
-from stylize_core.store.sweep import sweep
+from stylize_core.store.survey import survey
+from stylize_core.store.sweep import check_sweepable, sweep
 from stylize_core.store.tables import publish_batches
+from stylize_core.store.verify import lost_jobs
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,6 +53,7 @@ class Run:
         context: where chunks of this process are computed.
         started: when.
         plan: what is to be done, once the run is prepared.
+        lost: ids of jobs that earlier runs did and whose result is not what their line says.
         log: lines logged so far.
         outcome: number of rows by status, once the run is finished.
     """
@@ -62,6 +65,7 @@ class Run:
     started: str
     log: list[str] = field(default_factory=list)
     plan: Plan | None = None
+    lost: list[str] = field(default_factory=list)
     outcome: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -107,17 +111,19 @@ class Run:
         """
         files, engine = self.context.files, self.context.engine
         manifest, known = Manifest(self.manifest, self.options.manifest), Fingerprints.load(files)
+        found = survey(files)
+        self.lost = lost_jobs(files, found, read_all=self.options.verify)
         rows = rows_of(
             manifest,
             self.options,
             engine,
             fingerprints=known,
-            history=History.read(files),
+            history=History.read(files, self.lost),
             remember=partial(known.save, files),
             should_stop=self.context.should_stop,
         )
         check_startable(rows, self.options)
-        sweep(files)
+        sweep(files, found, self.context.before_commit)
         known.save(files)
         del known  # the device is measured next, and both take memory
         rate = known_rate(files, engine)
@@ -139,15 +145,22 @@ class Run:
         if self.plan is None:
             return  # stopped while it was planned: no row was begun
         files = self.context.files
-        self.outcome = publish_rows(files, self.name)
+        self.outcome = publish_rows(files, self.name, self.lost)
         if with_report:  # there is time
             compact(files, self.context.before_commit)
         self._publish_environment()
-        files.publish(layout.run(self.name, "log.txt"), "".join(f"{line}\n" for line in self.log).encode())
+        self._publish_log()
         if with_report:
             from stylize_core.report.page import write_report  # here: its packages take 70 MB, which no worker needs
 
+            told = len(self.log)
             write_report(files, self.name)
+            if len(self.log) > told:
+                self._publish_log()
+
+    def _publish_log(self) -> None:
+        log = "".join(f"{line}\n" for line in self.log)
+        self.context.files.publish(layout.run(self.name, "log.txt"), log.encode())
 
     def _publish_environment(self) -> None:
         times = {
@@ -179,7 +192,10 @@ def look_ahead(options: Options) -> Plan:
         known, history, rate = Fingerprints(), History(), None
         if Files(options.store).exists(layout.STORE):  # where there is no store yet, everything is to be done
             files = open_store(options.store, create=False)
-            known, history, rate = Fingerprints.load(files), History.read(files), known_rate(files, engine)
+            found = survey(files)
+            check_sweepable(files, found)
+            history = History.read(files, lost_jobs(files, found, read_all=options.verify))
+            known, rate = Fingerprints.load(files), known_rate(files, engine)
         rows = rows_of(manifest, options, engine, fingerprints=known, history=history, remember=known.settle)
     del known, history  # the device is measured next, and all of them take memory
     return make_plan(rows, measure=partial(_measured, engine, rate), rows_per_task=options.rows_per_task)

@@ -23,6 +23,7 @@ from stylize_core.store.lease import Lease
 from stylize_core.store.ledger import live_results, read_metrics
 from stylize_core.store.records import METRICS, RESULTS, Outcome
 from stylize_core.store.store import open_store
+from stylize_core.store.survey import survey
 from stylize_core.store.sweep import sweep
 from stylize_core.store.tables import read_table
 from stylize_core.store.verify import verify
@@ -107,7 +108,7 @@ def test_a_failure_at_any_moment_leaves_no_half_commit(local: Files, outcome: Ma
         publish_commit(FailingFiles(local.uri, k), commit_name("run-1"), jobs)
     assert live_results(local)["job_id"].to_pylist() == ["cc03"]
     assert read_metrics(local, live_results(local))["job_id"].to_pylist() == ["cc03"] * 5
-    sweep(local)
+    sweep(local, survey(local))
     assert {entry.path: local.read(entry.path) for entry in local.list("")} == before
 
 
@@ -138,7 +139,7 @@ def test_a_full_disk_keeps_what_was_committed(small_disk: Callable[[str], Path],
     with pytest.raises(StoreFull):
         publish_commit(files, "c2", [outcome(f"bb{i:02}", image=os.urandom(300_000)) for i in range(5)])
     assert live_results(files)["job_id"].to_pylist() == ["aa01"]
-    sweep(files)
+    sweep(files, survey(files))
     assert verify(files) == []
 
 
@@ -197,7 +198,7 @@ def test_a_kill_at_any_moment_leaves_a_sound_store(local: Files) -> None:
             time.sleep(0.02 + 0.013 * kill)
             os.kill(pid, signal.SIGKILL)
             assert writer.stdout.readline() == "killed\n"
-            strays += sweep(local)
+            strays += sweep(local, survey(local))
             assert verify(local) == []
         writer.stdin.close()
     jobs = live_results(local)

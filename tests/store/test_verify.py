@@ -25,13 +25,13 @@ def sound(files: Files, outcome: Callable[..., Outcome]) -> Files:
 @pytest.mark.parametrize(
     ("path", "data", "fault"),
     [
-        (IMAGE, None, Fault(IMAGE, "aa01", "missing image")),
-        (IMAGE, b"short", Fault(IMAGE, "aa01", "image of 5 bytes instead of 13")),
-        (IMAGE, b"other of aa01", Fault(IMAGE, "aa01", "image with another sha256")),
-        (SNAPSHOT, None, Fault(SNAPSHOT, "aa01", "missing snapshot")),
-        (LOSSES, None, Fault(LOSSES, None, "missing losses")),
-        (LOSSES, b"x", Fault(LOSSES, None, "a file of the store is damaged")),
-        (STRAY, b"x", Fault(STRAY, None, "stray file without a mark")),
+        (IMAGE, None, Fault(IMAGE, ("aa01",), "missing image")),
+        (IMAGE, b"short", Fault(IMAGE, ("aa01",), "image of 5 bytes instead of 13")),
+        (IMAGE, b"other of aa01", Fault(IMAGE, ("aa01",), "image with another sha256")),
+        (SNAPSHOT, None, Fault(SNAPSHOT, ("aa01",), "missing snapshot")),
+        (LOSSES, None, Fault(LOSSES, ("aa01", "bb02"), "missing losses")),
+        (LOSSES, b"x", Fault(LOSSES, ("aa01", "bb02"), "a file of the store is damaged")),
+        (STRAY, b"x", Fault(STRAY, (), "stray file without a mark")),
     ],
 )
 def test_each_fault_is_found(sound: Files, path: str, data: bytes | None, fault: Fault) -> None:
@@ -47,7 +47,7 @@ def test_incomplete_losses_are_found(sound: Files, steps: list[int]) -> None:
     assert kept == [0, 1, 2, 3, 4]
     rows = [{"job_id": "aa01", "step": step} for step in steps]
     publish_table(sound, LOSSES, METRICS.empty_table().from_pylist(rows, schema=METRICS))
-    assert verify(sound) == [Fault(LOSSES, "aa01", "losses are not those of steps 0 to 4")]
+    assert verify(sound) == [Fault(LOSSES, ("aa01",), "losses are not those of steps 0 to 4")]
 
 
 def test_done_needs_an_image(files: Files, outcome: Callable[..., Outcome]) -> None:
@@ -56,4 +56,4 @@ def test_done_needs_an_image(files: Files, outcome: Callable[..., Outcome]) -> N
     for job in jobs:
         job.image = None
     publish_commit(files, "c1", jobs)
-    assert verify(files) == [Fault("", "aa01", "done but without an image")]
+    assert verify(files) == [Fault("", ("aa01",), "done but without an image")]

@@ -55,6 +55,10 @@ class RunOptions:
     ] = None
     strict: Annotated[bool, Parameter(help="Start nothing where any row is rejected.", negative="")] = False
     wait: Annotated[bool, Parameter(help="Wait for another run that is writing to the store.", negative="")] = False
+    verify: Annotated[
+        bool,
+        Parameter(help="Read all that the store has; compute again what `status --verify` would name.", negative=""),
+    ] = False
 
     @contextmanager
     def options(self, manifest: str | None) -> Iterator[Options]:
@@ -79,6 +83,7 @@ class RunOptions:
                 retry_failed=self.retry_failed,
                 strict=self.strict,
                 wait=self.wait,
+                verify=self.verify,
                 job_timeout=self.job_timeout,
             )
 
