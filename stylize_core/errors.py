@@ -1,4 +1,4 @@
-"""The tree of expected errors. A leaf: nothing of the project is imported here.
+"""The tree of expected errors. A leaf: of the project it needs `control_codes` alone.
 
 StylizeError
 ├── UsageError            an option or an argument
@@ -19,9 +19,11 @@ trying again may help (`retryable`).
 
 from typing import ClassVar
 
+from stylize_core.control_codes import escape_controls
+
 
 class StylizeError(Exception):
-    """An expected failure.
+    """An expected failure. Its texts end up on terminals, in logs and tables: characters that steer are escaped.
 
     Args:
         what: what went wrong, in one sentence without a full stop.
@@ -35,9 +37,9 @@ class StylizeError(Exception):
 
     def __init__(self, what: str, *, where: str = "", todo: str = "") -> None:
         super().__init__(what, where, todo)
-        self.what = what
-        self.where = where
-        self.todo = todo or self.advice
+        self.what = escape_controls(what)
+        self.where = escape_controls(where)
+        self.todo = escape_controls(todo or self.advice, keep="\n")  # of many problems each has a line
 
     def __str__(self) -> str:
         return " · ".join(part for part in (self.what, self.where, self.todo) if part)

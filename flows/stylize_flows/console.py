@@ -5,11 +5,14 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
+
+from stylize_core.control_codes import escape_controls
 
 if TYPE_CHECKING:
     from stylize_core.errors import StylizeError
@@ -18,11 +21,29 @@ if TYPE_CHECKING:
     from stylize_core.run.run import Run
     from stylize_core.store.status import StoreSummary
 
-out = Console(highlight=False)
-wide = Console(highlight=False, width=1000)
+
+class _Console(Console):
+    """Writes text as it is: what is printed is never markup, and its characters never steer the terminal."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(highlight=False, markup=False, emoji=False, **options)
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Prints; a string is one line."""
+        super().print(*(escape_controls(one) if isinstance(one, str) else one for one in objects), **options)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Yields the segments of whatever is printed."""
+        for segment in super().render(renderable, options):
+            text = escape_controls(segment.text, keep="\n")
+            yield segment if segment.control else Segment(text, segment.style)
+
+
+out = _Console()
+wide = _Console(width=1000)
 """For tables where there is no terminal: other programs get whole lines."""
 
-err = Console(stderr=True, highlight=False)
+err = _Console(stderr=True)
 
 
 class WarningLines(logging.Handler):
@@ -81,7 +102,8 @@ def show_outcome(run: Run) -> None:
 def show_status(summary: StoreSummary) -> None:
     """Writes a store in numbers."""
     jobs = ", ".join(f"{count:,} {status}" for status, count in summary.jobs.items()) or "none"
-    out.print(f"jobs: {jobs}\nfiles: {summary.files:,} ({size(summary.bytes)})")
+    out.print(f"jobs: {jobs}")
+    out.print(f"files: {summary.files:,} ({size(summary.bytes)})")
     if summary.holder:
         out.print(f"in use by process {summary.holder.pid} on {summary.holder.host} since {summary.holder.since}")
     if summary.errors:
@@ -95,7 +117,7 @@ def show_table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None
     """Writes a plain table; cells are text, never markup. Where there is no terminal, a row is a line."""
     table = Table(*columns, box=None, header_style="bold", pad_edge=False)
     for row in rows:
-        table.add_row(*(Text(str(cell)) for cell in row))
+        table.add_row(*(Text(escape_controls(str(cell))) for cell in row))
     (out if out.is_terminal else wide).print(table)
 
 

@@ -12,6 +12,8 @@ import pandas as pd
 import pytest
 import torch
 
+from stylize_core.control_codes import escape_controls
+
 SECRET = "hunter2"
 
 
@@ -148,3 +150,26 @@ def test_a_secret_in_a_url(
     assert [path for path, data in _everything(store).items() if SECRET.encode() in data] == []
     tables = {path: pd.read_parquet(path).to_csv() for path in store.rglob("*.parquet")}  # which are compressed
     assert [path for path, text in tables.items() if SECRET in text] == []
+
+
+@pytest.mark.parametrize("runner", ["loop", pytest.param("local", marks=pytest.mark.slow)])
+def test_names_that_steer_a_terminal(
+    runner: str, manifests: Any, stylize: Callable[..., Any], draw: Callable[..., Path], tmp_path: Path, request: Any
+) -> None:
+    """Names with escape sequences, line feeds and turned writing reach no terminal, log or table as they are."""
+    if runner == "local":
+        request.getfixturevalue("prefect_server")
+    name = "\x1b[2J\x1b]0;owned\x07\u202e\x9b31m\nerror: faked"
+    (draw(manifests.folder / f"{name}.png", 0)).write_bytes(b"no picture")
+    rows = [*manifests.rows(1), *manifests.rows(1, content=f"{name}.png"), *manifests.rows(1, style=f"gone {name}")]
+    store = tmp_path / f"store {name}"
+    where = ("--store", str(store), "--weights", "builtin")
+    manifest = manifests.write(rows)
+    for command in (("run", manifest, *where, "--runner", runner), ("plan", manifest, *where), ("status", str(store))):
+        ended = stylize(*command)
+        for line in (ended.out + ended.err).splitlines():
+            assert escape_controls(line) == line
+            assert not line.startswith("error: faked")
+    run = next((store / "runs").iterdir())
+    for file in ("log.txt", "failed.csv"):
+        assert not re.search("[\x1b\x07\x9b\u202e]", (run / file).read_text().replace(f"{name}", ""))

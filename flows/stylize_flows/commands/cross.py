@@ -8,6 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from stylize_core.control_codes import escape_controls
 from stylize_core.errors import InputError, UsageError
 from stylize_core.job import public_uri
 from stylize_flows.commands.pair import SetOption, values
@@ -90,7 +91,8 @@ def cross(
         what = "a cross needs contents and styles"
         raise UsageError(what, where="stylize cross", todo="give --content and --style, or --from-image FILE")
     if output is None:
-        sys.stdout.write(write_manifest(rows, None).decode())
+        text = write_manifest(rows, None).decode()
+        sys.stdout.write(escape_controls(text, keep="\r\n") if sys.stdout.isatty() else text)
         return 0
     try:
         output.write_bytes(write_manifest(rows, folder_of(str(output))))
