@@ -15,7 +15,7 @@ from stylize_core.files.inputs import read_input
 from stylize_core.images.decode import Picture, decode
 from stylize_core.images.encode import thumbnail
 from stylize_core.images.resize import alpha_plane, content_tensor, style_tensor
-from stylize_core.job import Job, Source
+from stylize_core.job import Job, Source, public_uri
 from stylize_core.store import layout
 
 KEPT_BYTES = 512 << 20
@@ -119,8 +119,8 @@ class Loader:
     def _decode(self, source: Source) -> Picture:
         data = read_input(source.uri)
         if hashlib.sha256(data).hexdigest() != source.sha256:
-            raise InputChanged("the file was changed after it was planned", where=source.uri)
-        picture = decode(data, source.uri)
+            raise InputChanged("the file was changed after it was planned", where=public_uri(source.uri))
+        picture = decode(data, public_uri(source.uri))
         path = layout.thumbnail(source.sha256)
         if not self.files.exists(path):
             with suppress(OutputRefused):  # a report can do without it

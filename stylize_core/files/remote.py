@@ -80,8 +80,8 @@ def locate(uri: str) -> tuple[Remote | None, str]:
     # All that lies on one server shares a connection; a forked process needs its own.
     place = uri if "::" in uri else f"{kind}://{re.split('[/?#]', rest)[0]}"
     try:
-        fs, remote = _connect(place, os.getpid())
-        path = str(fs._strip_protocol(uri))
+        fs, remote, first_path = _connect(place, os.getpid())
+        path = first_path if place == uri else str(fs._strip_protocol(uri))  # of a chain, in its first link
     except ImportError as error:
         need = next((need for start, need in _NEEDED.items() if kind.startswith(start)), "its fsspec package")
         raise UnknownPlace(f"{kind}:// needs a package that is missing", f"install {need}") from error
@@ -92,12 +92,12 @@ def locate(uri: str) -> tuple[Remote | None, str]:
 
 
 @lru_cache(maxsize=64)
-def _connect(place: str, process: int) -> tuple[Any, Remote]:
+def _connect(place: str, process: int) -> tuple[Any, Remote, str]:
     options: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}  # others write too
     if place.startswith(("http://", "https://")):
         options["get_client"] = guarded_client
-    fs, _ = url_to_fs(place, **options)
-    return fs, Remote(fs)
+    fs, path = url_to_fs(place, **options)
+    return fs, Remote(fs), str(path)
 
 
 def _configure(fs: Any) -> None:

@@ -9,7 +9,7 @@ from typing import TypeVar
 from stylize_core.errors import InputError, Stopped, StylizeError
 from stylize_core.files.inputs import read_input, stat_input
 from stylize_core.images.decode import shape_of
-from stylize_core.job import Source
+from stylize_core.job import Source, public_uri
 from stylize_core.store.fingerprints import Fingerprint, Fingerprints, Stat
 
 READERS = 8
@@ -93,7 +93,7 @@ def _read(stat: Stat) -> Fingerprint | InputError:
     uri = stat[0]
     try:
         data = read_input(uri)
-        width, height = shape_of(data, uri)
+        width, height = shape_of(data, public_uri(uri))
     except InputError as error:
         return error
     return Fingerprint(hashlib.sha256(data).hexdigest(), width, height)

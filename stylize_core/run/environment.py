@@ -20,7 +20,7 @@ from stylize_core.release import versions
 
 def environment(options: Options, engine: Engine) -> Mapping[str, object]:
     """Returns options, device, weights, versions and machine as plain JSON values, without credentials."""
-    public = {name: public_uri(getattr(options, name)) for name in ("manifest", "store")}
+    public = {name: public_uri(value) for name, value in asdict(options).items() if isinstance(value, str)}
     return {
         "command": " ".join(public_uri(word) for word in sys.argv),
         "options": asdict(options) | public,

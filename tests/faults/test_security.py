@@ -4,10 +4,11 @@ import os
 import pickle
 import re
 import resource
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pandas as pd
 import pytest
 import torch
@@ -128,22 +129,48 @@ def _peak_memory() -> int:
     return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
+URLS = {
+    "missing": f"memory://user:{SECRET}@bucket/picture.png?X-Amz-Signature={SECRET}",
+    "password with an at": f"memory://user:a@{SECRET}@bucket/picture.png",
+    "password with a slash behind digits": f"s3://KEY:123/{SECRET}@bucket/picture.png",
+    "chain": f"zip://picture.png::memory://user:{SECRET}@bucket/picture.zip",
+    "fragment": f"memory://bucket/picture.png#token={SECRET}",
+    "unknown": f"carrier://user:{SECRET}@bucket/picture.png",
+}
+
+
+@pytest.fixture
+def broken_pictures(pictures: Path) -> Iterator[list[str]]:
+    """URLs with credentials of a file that is no picture, and of one that is cut."""
+    there = fsspec.filesystem("memory")
+    place = f"/user:{SECRET}@bucket"  # what a file system in memory makes of them
+    there.pipe(f"{place}/unknown.png", b"no picture")
+    there.pipe(f"{place}/cut.png", (pictures / "content-0.png").read_bytes()[:-900])
+    yield [f"memory:/{place}/{name}.png" for name in ("unknown", "cut")]
+    there.rm(place, recursive=True)
+
+
 @pytest.mark.parametrize("runner", ["loop", pytest.param("local", marks=pytest.mark.slow)])
 def test_a_secret_in_a_url(
-    runner: str, manifests: Any, stylize: Callable[..., Any], tmp_path: Path, request: pytest.FixtureRequest
+    runner: str,
+    manifests: Any,
+    stylize: Callable[..., Any],
+    broken_pictures: list[str],
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
 ) -> None:
     """Credentials in a URL are in no file of the store and in nothing that the command writes."""
     if runner == "local":
         request.getfixturevalue("prefect_server")
-    url = f"memory://user:{SECRET}@bucket/picture.png?X-Amz-Signature={SECRET}"
-    rows = manifests.rows(1) + manifests.rows(1, content=url) + manifests.rows(1, style=url, size="5")
+    rows = manifests.rows(1) + manifests.rows(1, style=URLS["missing"], size="5")
+    rows += [row for url in (*URLS.values(), *broken_pictures) for row in manifests.rows(1, content=url)]
     ended = stylize(
         "run",
         manifests.write(rows),
         *("--store", f"{tmp_path}/store", "--weights", "builtin", "--runner", runner),
     )
     assert ended.code == 3
-    assert "2 rejected" in ended.out
+    assert f"1 failed, {len(rows) - 2} rejected" in ended.out
     assert SECRET not in ended.out + ended.err
     assert "memory://bucket/picture.png" in ended.err
     store = tmp_path / "store"

@@ -133,12 +133,13 @@ def test_prepare_sweeps_what_a_killed_run_left(options: Callable[..., Options], 
     """Files without a mark are gone before the first job, and those with one stay."""
     asked = options(manifests.rows(1))
     _run(asked)
-    stray = store.folder / "images" / "zz" / "stray.png"
-    stray.parent.mkdir()
+    stray = store.folder / "images" / "ff" / f"{'f' * 24}.png"
+    stray.parent.mkdir(exist_ok=True)
     stray.write_bytes(b"stray")
     images = len(store.images)
     with open_run(asked) as run:
         run.prepare()
+        assert any("files without a mark deleted: 1 in images" in line for line in run.log)
     assert not stray.exists()
     assert len(store.images) == images - 1
 
@@ -146,7 +147,8 @@ def test_prepare_sweeps_what_a_killed_run_left(options: Callable[..., Options], 
 def test_rejected_manifests_sweep_nothing(options: Callable[..., Options], manifests: Any, store: Any) -> None:
     """A run that may not start leaves the store as it was."""
     _run(options(manifests.rows(1)))
-    stray = store.folder / "images" / "stray.png"
+    stray = store.folder / "images" / "ff" / f"{'f' * 24}.png"
+    stray.parent.mkdir(exist_ok=True)
     stray.write_bytes(b"stray")
     with open_run(options(manifests.rows(2, size="5"))) as run, pytest.raises(ManifestError):
         run.prepare()

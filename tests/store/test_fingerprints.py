@@ -82,7 +82,7 @@ def test_credentials_are_not_stored(local: Files) -> None:
     fingerprints.add(("ftp://user:password@host/a.png?sig=password", 7, "1"), PRINT)
     fingerprints.save(local)
     assert all(b"password" not in local.read(entry.path) for entry in local.list("inputs"))
-    assert get(Fingerprints.load(local), "ftp://other:word@host/a.png", 7, "1") == PRINT
+    assert get(Fingerprints.load(local), "ftp://other:word@host/a.png?sig=word", 7, "1") == PRINT
 
 
 def test_pictures_of_inputs_are_no_fingerprints(files: Files) -> None:
