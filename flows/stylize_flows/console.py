@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from stylize_core.plan.forecast import Forecast
     from stylize_core.plan.plan import Plan
     from stylize_core.run.run import Run
-    from stylize_core.store.status import StoreSummary
+    from stylize_core.store.status import RunSummary, StoreSummary
 
 
 class _Console(Console):
@@ -109,8 +109,13 @@ def show_status(summary: StoreSummary) -> None:
     if summary.errors:
         show_table(("error code", "jobs"), summary.errors.items())
     if summary.runs:
-        runs = [(run.run, words(run.rows) if run.rows else "not finished") for run in summary.runs]
-        show_table(("run", "rows"), runs)
+        show_table(("run", "rows"), ((run.run, _rows(run)) for run in summary.runs))
+
+
+def _rows(run: RunSummary) -> str:
+    if run.is_damaged:
+        return "damaged"
+    return words(run.rows) if run.rows else "not finished"
 
 
 def show_table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:

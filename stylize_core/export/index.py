@@ -7,6 +7,7 @@ from typing import Any
 from stylize_core.errors import UsageError
 from stylize_core.files.disk import is_temporary
 from stylize_core.files.files import Files
+from stylize_core.store.json_files import parse_json
 
 NAME = "export.json"
 
@@ -57,7 +58,7 @@ class ExportIndex:
     def _read(self) -> dict[str, Line] | None:
         """Returns the lines of an earlier try, None where the folder is new."""
         try:
-            found = json.loads(self._output.read(NAME))
+            found = parse_json(self._output.read(NAME))
             header = {name: found[name] for name in self._header}
             lines = {line["shard"]: line for line in found["shards"]}
         except FileNotFoundError:

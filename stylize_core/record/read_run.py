@@ -18,6 +18,7 @@ from stylize_core.record.run_record import FINISHED, FailedRow, InputRecord, Job
 from stylize_core.record.selection import draw
 from stylize_core.settings import TOTAL_SCALE
 from stylize_core.store import layout
+from stylize_core.store.json_files import read_json
 from stylize_core.store.live import live_lines
 from stylize_core.store.records import RESULTS, STATUSES, TERMS
 
@@ -56,8 +57,8 @@ def read_record(files: Files, run: str, wanted: Collection[str] = ()) -> RunReco
         problems=tuple(_problems(files, run, rows)),
         codes=_counts(rows.filter(_is_failed(rows))["error_code"]),
         results=results,
-        environment=_json(files, layout.run(run, "environment.json")),
-        forecast=_json(files, layout.run(run, "plan.json")).get("forecast") or {},
+        environment=read_json(files, layout.run(run, "environment.json")),
+        forecast=read_json(files, layout.run(run, "plan.json")).get("forecast") or {},
     )
 
 
@@ -195,8 +196,3 @@ def _job(planned: Mapping[str, Any], rows: tuple[int, ...], result: Mapping[str,
         error_code=result.get("error_code") or "",
         error=result.get("error") or "",
     )
-
-
-def _json(files: Files, path: str) -> dict[str, Any]:
-    record: dict[str, Any] = json.loads(files.read(path)) if files.exists(path) else {}
-    return record

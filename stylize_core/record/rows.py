@@ -8,11 +8,10 @@ import pyarrow.compute as pc
 
 from stylize_core.errors import UsageError
 from stylize_core.files.files import Files
-from stylize_core.store import layout
+from stylize_core.store import layout, runs
 from stylize_core.store.ledger import map_results
 from stylize_core.store.live import live_lines
 from stylize_core.store.records import FIGURES, PLAN, RESULTS, ROWS
-from stylize_core.store.runs import planned_runs
 from stylize_core.store.tables import read_batches
 
 LINES = 20_000
@@ -23,17 +22,17 @@ _PLANNED = ("row", "id", "job_id", "action", "error_code", "error")
 
 
 def latest_run(files: Files) -> str:
-    """Returns the name of the newest run; names of runs sort by time.
+    """Returns the name of the newest run.
 
     Raises:
         UsageError: the store has no run.
     """
-    runs = planned_runs(files)
-    if not runs:
+    run = runs.latest_run(files)
+    if not run:
         raise UsageError(
             "this store has no run to report on", where=files.public_uri, todo="run a manifest into it first"
         )
-    return runs[-1]
+    return run
 
 
 def read_plan(files: Files, run: str, columns: Sequence[str]) -> Iterator[pa.Table]:
@@ -46,7 +45,7 @@ def read_plan(files: Files, run: str, columns: Sequence[str]) -> Iterator[pa.Tab
     try:
         yield from read_batches(files, layout.run(run, "plan.parquet"), schema, LINES)
     except FileNotFoundError:
-        known = ", ".join(planned_runs(files)[-5:]) or "none"
+        known = ", ".join(runs.planned_runs(files)[-5:]) or "none"
         raise UsageError(
             f"there is no run {run!r}", where=files.public_uri, todo=f"the latest runs here: {known}"
         ) from None

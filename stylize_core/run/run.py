@@ -51,6 +51,7 @@ class Run:
         options: as asked.
         manifest: its file, as read; the store gets it without credentials.
         context: where chunks of this process are computed.
+        lease: of the store.
         started: when.
         plan: what is to be done, once the run is prepared.
         lost: ids of jobs that earlier runs did and whose result is not what their line says.
@@ -62,6 +63,7 @@ class Run:
     options: Options
     manifest: BinaryIO
     context: RunContext
+    lease: Lease
     started: str
     log: list[str] = field(default_factory=list)
     plan: Plan | None = None
@@ -135,6 +137,7 @@ class Run:
         files.publish(layout.run(self.name, "plan.json"), _json(self.plan.summary))
         self._publish_environment()
         publish_batches(files, layout.run(self.name, "plan.parquet"), PLAN, self.plan.lines())
+        self.lease.name_run(self.name)
 
     def finish(self, *, with_report: bool = True) -> None:
         """Publishes what became of every row, the log and the report.
@@ -233,6 +236,7 @@ def open_run(
                 options=options,
                 manifest=manifest,
                 context=context,
+                lease=lease,
                 started=started.isoformat(timespec="seconds"),
                 log=log,
             )

@@ -11,7 +11,7 @@ import pyarrow as pa
 from stylize_core.files.files import Files
 from stylize_core.job import public_uri
 from stylize_core.store import layout
-from stylize_core.store.tables import list_tables, map_tables, to_parquet
+from stylize_core.store.tables import list_tables, map_tables, read_readable, to_parquet
 
 _SCHEMA = pa.schema(
     [
@@ -53,14 +53,14 @@ class Fingerprints:
 
     @classmethod
     def load(cls, files: Files) -> "Fingerprints":
-        """Returns what the store knows.
+        """Returns what the store knows; what it forgot, because a file is damaged, is read again.
 
         Raises:
-            StoreError: a file of fingerprints is damaged; it is named.
+            StoreError: the store cannot be read.
         """
         paths = [entry.path for entry in list_tables(files, layout.INPUTS)]
         fingerprints = cls()
-        fingerprints._known = _Known.of(map_tables(_condensed, files, paths, _SCHEMA))
+        fingerprints._known = _Known.of(map_tables(_condensed, files, paths, _SCHEMA, read_readable))
         pa.default_memory_pool().release_unused()
         return fingerprints
 

@@ -1,6 +1,5 @@
 """A run as its store shows it while it goes, looked at again and again: each results file is read once."""
 
-import json
 import statistics
 import time
 from collections import Counter
@@ -12,9 +11,10 @@ import pyarrow as pa
 from stylize_core.files.files import Entry, Files
 from stylize_core.store import layout
 from stylize_core.store.holder import Holder, newest_holder
+from stylize_core.store.json_files import read_json
 from stylize_core.store.ledger import results_paths
 from stylize_core.store.records import RESULTS
-from stylize_core.store.runs import planned_runs
+from stylize_core.store.runs import latest_run
 from stylize_core.store.status import rows_by_status
 from stylize_core.store.tables import list_tables, map_tables, read_table
 from stylize_core.terms import LOSSES
@@ -133,11 +133,10 @@ class RunFollower:
         return holder if holder and holder.may_be_alive() else None
 
     def _find_run(self) -> None:
-        run = max(planned_runs(self._files), default="")
+        run = latest_run(self._files)
         if run != self._run:
             self._run, self._commits = run, {}
-            plan = layout.run(run, "plan.json")
-            self._plan = json.loads(self._files.read(plan)) if self._files.exists(plan) else {}
+            self._plan = read_json(self._files, layout.run(run, "plan.json"))
 
     def _read_commits(self) -> None:
         ours = f"{layout.RESULTS}/{self._run}-"

@@ -12,7 +12,7 @@ from stylize_core.errors import StoreError, StoreUnusable
 from stylize_core.files.files import Files
 from stylize_core.store import layout
 from stylize_core.store.records import PLAN, ROWS
-from stylize_core.store.runs import planned_runs
+from stylize_core.store.runs import latest_run
 from stylize_core.store.survey import Survey
 from stylize_core.store.tables import read_batches
 
@@ -80,12 +80,12 @@ def _of_nobody(files: Files, strays: Sequence[str]) -> list[str]:
 
 def _unfinished(files: Files) -> pa.Array:
     """Returns the ids of the jobs that the newest run was to compute and, as far as it tells, has not done."""
-    for run in planned_runs(files)[-1:]:
-        with suppress(StoreError):  # it is damaged, and tells nothing
-            try:
-                return _jobs(files, layout.run(run, "results.parquet"), ROWS, "status", _UNFINISHED)
-            except FileNotFoundError:  # it was cut off
-                return _jobs(files, layout.run(run, "plan.parquet"), PLAN, "action", pa.array(["run"]))
+    run = latest_run(files)
+    with suppress(StoreError, FileNotFoundError):  # there is none, or it is damaged and tells nothing
+        try:
+            return _jobs(files, layout.run(run, "results.parquet"), ROWS, "status", _UNFINISHED)
+        except FileNotFoundError:  # it was cut off
+            return _jobs(files, layout.run(run, "plan.parquet"), PLAN, "action", pa.array(["run"]))
     return pa.array([], pa.string())
 
 

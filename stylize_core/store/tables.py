@@ -17,6 +17,7 @@ from stylize_core.files.files import Entry, Files
 from stylize_core.store import layout
 from stylize_core.store.records import ADDED
 
+_CHECKED = 50_000  # lines in memory at once
 _THREADS = 8  # small files: the time goes into waiting for the disk or the network
 
 T = TypeVar("T")
@@ -128,6 +129,13 @@ def read_readable(files: Files, path: str, schema: pa.Schema) -> pa.Table:
     except (StoreDamaged, OutputRefused) as error:
         _log.warning("left out: %s", error)
         return schema.empty_table()
+
+
+def check_table(files: Files, path: str) -> None:
+    """Reads all of a Parquet file; raises as `read_table` does."""
+    with files.open(path) as file, _damage_named(files, path):
+        for _ in _parquet(pa.PythonFile(file, "r")).iter_batches(_CHECKED, use_threads=False):
+            pass
 
 
 def _parquet(data: pa.NativeFile) -> pq.ParquetFile:

@@ -4,6 +4,7 @@ import functools
 import hashlib
 import json
 import logging
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,13 +15,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stylize_core.errors import OutputRefused, StoreError
+from stylize_core.errors import OutputRefused, StoreDamaged
 from stylize_core.files.files import Files
 from stylize_core.store import layout
 from stylize_core.store.live import live_lines
 from stylize_core.store.records import METRICS, RESULTS
 from stylize_core.store.survey import Survey, survey
-from stylize_core.store.tables import read_batches
+from stylize_core.store.tables import check_table, list_tables, read_batches
 from stylize_core.wording import plural
 
 _THREADS = 8
@@ -55,7 +56,7 @@ def verify(files: Files) -> list[Fault]:
         StoreError: a results file is damaged; it is named.
     """
     strays = (Fault(path, (), "stray file without a mark") for path in survey(files).strays)
-    return [*_job_faults(files), *strays]
+    return [*_job_faults(files), *_table_faults(files), *strays]
 
 
 def lost_jobs(files: Files, found: Survey, *, read_all: bool) -> list[str]:
@@ -109,6 +110,18 @@ def _image_fault(files: Files, line: Line) -> list[Fault]:
     return []
 
 
+def _table_faults(files: Files) -> Iterator[Fault]:
+    """Yields what is wrong with tables that no job depends on: fingerprints of inputs, and records of runs."""
+    runs = (entry for entry in files.list(layout.RUNS) if re.search(r"/[^./][^/]*\.parquet$", entry.path))
+    for entry in (*list_tables(files, layout.INPUTS), *runs):
+        try:
+            check_table(files, entry.path)
+        except FileNotFoundError:
+            continue
+        except (StoreDamaged, OutputRefused) as error:
+            yield Fault(entry.path, (), error.what)
+
+
 class _Snapshots:
     """The snapshots of a store, listed when the first job is met that has some."""
 
@@ -143,7 +156,7 @@ def _metrics_faults(files: Files, lines: Sequence[Line]) -> Iterator[Fault]:
             steps = _steps(files, path)
         except FileNotFoundError:
             yield Fault(path, jobs, "missing losses")
-        except StoreError as error:
+        except (StoreDamaged, OutputRefused) as error:
             yield Fault(path, jobs, error.what)
         else:
             for line in of_commit:

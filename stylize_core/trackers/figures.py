@@ -4,7 +4,6 @@ Trackers grow slow with a few thousand series, so what they get does not grow wi
 distributions, counts, and some strips.
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from PIL import Image
 from stylize_core.files.files import Files
 from stylize_core.record.rows import read_plan, read_rows
 from stylize_core.store import layout
+from stylize_core.store.json_files import read_json
 from stylize_core.store.live import live_lines
 from stylize_core.store.records import QUALITY, RESULTS, STATUSES, TERMS
 from stylize_core.trackers.bands import read_bands
@@ -157,8 +157,7 @@ def _counts(files: Files, run: str) -> dict[str, int]:
 
 
 def _environment(files: Files, run: str) -> dict[str, object]:
-    path = layout.run(run, "environment.json")
-    recorded: dict[str, Any] = json.loads(files.read(path)) if files.exists(path) else {}
+    recorded = read_json(files, layout.run(run, "environment.json"))
     return dict(_flat({name: recorded.get(name) or {} for name in ("device", "precision", "weights", "versions")}))
 
 

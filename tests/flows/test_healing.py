@@ -121,6 +121,22 @@ def test_damaged_losses_are_left_out(
     assert said in (run / "log.txt").read_text()
 
 
+def test_records_that_nothing_depends_on(
+    whole: Any, manifest: str, run_loop: Callable[..., Any], stylize: Callable[..., Any]
+) -> None:
+    """Damaged fingerprints, a run's environment or its forecast end nothing; each is named as left out."""
+    run = whole.folder / "runs" / whole.runs[0]
+    spoilt = [run / "environment.json", run / "plan.json", *(whole.folder / "inputs").glob("*.parquet")]
+    for path in spoilt:
+        path.write_bytes(b"[" * 100_000)
+    drawn = stylize("report", str(whole.folder))
+    watched = stylize("status", str(whole.folder), "--watch")
+    again = run_loop(manifest)
+    assert (drawn.code, watched.code, again.code) == (0, 0, 0)
+    for ended, names in ((drawn, spoilt[:2]), (watched, spoilt[1:2]), (again, spoilt[2:])):
+        assert all("warning: left out: " in ended.err and str(path) in ended.err for path in names)
+
+
 def _is_readable(path: Path) -> bool:
     try:
         pq.read_table(path, page_checksum_verification=True)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from stylize_core.files.files import Files
 from stylize_core.manifest.private_copy import manifest_file
 from stylize_core.options import Options
 from stylize_core.run.run import look_ahead, open_run
+from stylize_core.store.runs import latest_run
 
 
 @pytest.fixture
@@ -233,3 +235,21 @@ def test_credentials_stay_out_of_the_plan(
     table = pd.read_parquet(store.folder / "runs" / run.name / "plan.parquet")
     assert table["content"].tolist() == ["memory://bucket/content.png"]
     assert not any("secret" in str(cell) for cell in table.to_numpy().ravel())
+
+
+def test_a_clock_that_was_set_back(
+    options: Callable[..., Options], manifests: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The newest run is the last one that was planned, although its name sorts before that of the run before."""
+    asked = options(manifests.rows(1))
+    first = _run(asked)
+
+    class Yesterday(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]
+            return datetime.now(tz) - timedelta(days=1)
+
+    monkeypatch.setattr("stylize_core.run.run.datetime", Yesterday)
+    second = _run(asked)
+    assert second.name < first.name
+    assert latest_run(second.context.files) == second.name

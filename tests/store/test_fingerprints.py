@@ -85,6 +85,19 @@ def test_credentials_are_not_stored(local: Files) -> None:
     assert get(Fingerprints.load(local), "ftp://other:word@host/a.png?sig=word", 7, "1") == PRINT
 
 
+def test_a_damaged_file_is_forgotten(files: Files, caplog: pytest.LogCaptureFixture) -> None:
+    """What is only remembered ends no run: a damaged file is left out, which is logged; the others count."""
+    for name in ("/a.png", "/b.png"):
+        fingerprints = Fingerprints()
+        fingerprints.add((name, 7, "1"), PRINT)
+        fingerprints.save(files)
+    damaged = files.list("inputs")[0].path
+    files.publish(damaged, b"damaged")
+    known = Fingerprints.load(files)
+    assert sorted(bool(get(known, name, 7, "1")) for name in ("/a.png", "/b.png")) == [False, True]
+    assert damaged in caplog.text
+
+
 def test_pictures_of_inputs_are_no_fingerprints(files: Files) -> None:
     """The small pictures beside the fingerprints are passed over."""
     files.publish("inputs/ab/abcd.jpg", b"picture")

@@ -31,6 +31,8 @@ def sound(files: Files, outcome: Callable[..., Outcome]) -> Files:
         (SNAPSHOT, None, Fault(SNAPSHOT, ("aa01",), "missing snapshot")),
         (LOSSES, None, Fault(LOSSES, ("aa01", "bb02"), "missing losses")),
         (LOSSES, b"x", Fault(LOSSES, ("aa01", "bb02"), "a file of the store is damaged")),
+        ("inputs/a.parquet", b"x", Fault("inputs/a.parquet", (), "a file of the store is damaged")),
+        ("runs/r/plan.parquet", b"x", Fault("runs/r/plan.parquet", (), "a file of the store is damaged")),
         (STRAY, b"x", Fault(STRAY, (), "stray file without a mark")),
     ],
 )
