@@ -8,7 +8,7 @@ from pathlib import Path
 
 from stylize_core.errors import InputError, InputIsFolder, InputMissing, InputUnreadable
 from stylize_core.files.error_kinds import ErrorKind, error_kind, words
-from stylize_core.files.remote import Remote, UnknownPlace, locate
+from stylize_core.files.remote import SILENCES, Remote, UnknownPlace, locate
 from stylize_core.job import public_uri
 
 _STAMPS = ("ETag", "etag", "mtime", "LastModified", "Last-Modified", "last_modified", "created")
@@ -56,10 +56,14 @@ def read_input(uri: str) -> bytes:
 
 def _locate(uri: str) -> tuple[Remote | None, str]:
     try:
-        return locate(uri)
+        remote, path = locate(uri)
     except UnknownPlace as error:
         what = f"this kind of URL is not known here: {error.reason}"
         raise InputUnreadable(what, where=public_uri(uri), todo=error.todo) from error
+    if remote and remote.is_given_up:
+        what = f"its server has not answered {SILENCES} times in a row, and is not asked for a while"
+        raise InputUnreadable(what, where=public_uri(uri))
+    return remote, path
 
 
 def _stat_local(path: str) -> os.stat_result:

@@ -11,7 +11,7 @@ from fsspec.asyn import AsyncFileSystem
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
-from stylize_core.files.error_kinds import ErrorKind, error_kind
+from stylize_core.files.error_kinds import ErrorKind, error_kind, is_silence
 from stylize_core.files.http_guard import CONNECT_S, SILENCE_S, guarded_client
 
 PAUSES_S = (1.0, 3.0)
@@ -19,6 +19,11 @@ PAUSES_S = (1.0, 3.0)
 
 PATIENCE_S = 60.0
 """After so long nothing is asked again."""
+
+SILENCES = 5
+"""Requests in a row, each asked again as above, to which a server gave no answer: then it is given up for a while."""
+
+GIVEN_UP_S = 60.0
 
 LONGEST_S = 300.0
 """No request lasts longer, however slowly its bytes go: a server that stops to read would hold us for ever."""
@@ -50,6 +55,7 @@ class Remote:
     def __init__(self, fs: Any) -> None:
         self.fs = fs
         self.is_s3 = "s3" in fs.protocol
+        self._silences, self._given_up = 0, -GIVEN_UP_S
         self._limit = {"timeout": LONGEST_S} if isinstance(fs, AsyncFileSystem) else {}
         if self.is_s3:
             _configure(fs)
@@ -59,13 +65,29 @@ class Remote:
         start = time.monotonic()
         for pause in (*PAUSES_S, 0.0):
             try:
-                return getattr(self.fs, method)(*arguments, **options, **self._limit)
+                found = getattr(self.fs, method)(*arguments, **options, **self._limit)
             except Exception as error:
                 is_over = not pause or time.monotonic() - start > PATIENCE_S
                 if is_over or error_kind(error) is not ErrorKind.FAULT:
+                    self._note(is_silence(error))
                     raise
+            else:
+                self._note(False)
+                return found
             time.sleep(pause * random.uniform(0.5, 1.5))
         raise AssertionError("the last round returns or raises")
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether the server has not answered for some time, so that who has many questions need not ask each."""
+        return time.monotonic() - self._given_up < GIVEN_UP_S
+
+    def _note(self, is_silent: bool) -> None:
+        self._silences = self._silences + 1 if is_silent else 0
+        if self._silences >= SILENCES:
+            self._given_up = time.monotonic()
+        elif not is_silent:
+            self._given_up = -GIVEN_UP_S
 
 
 def locate(uri: str) -> tuple[Remote | None, str]:
