@@ -1,7 +1,8 @@
 # Each target brings a fresh clone with only python3 and a package index to its goal, in .venv.
 PYTHON ?= python3
 BIN := .venv/bin
-PYTEST := $(BIN)/python -m pytest
+JOBS ?= 2
+PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -11,11 +12,13 @@ demo: install  ## stylise six pairs into demo/ (a few minutes on two cores)
 	$(BIN)/stylize run manifests/demo.csv --store demo --weights builtin
 	@echo "look at: demo/runs/*/contact-sheets and demo/runs/*/report.html"
 
-test: install  ## the tests that take minutes at most
+test: install  ## the tests that take minutes at most; JOBS=8 runs so many at a time
 	$(PYTEST) -m "not slow"
 
-test-all: install  ## every test, also those with real servers, browsers and kills
-	$(PYTEST)
+test-slow: install  ## the others: real servers, browsers and kills
+	$(PYTEST) -m slow
+
+test-all: test test-slow  ## every test
 
 lint: install  ## format, lint and types
 	$(BIN)/ruff format --check .
@@ -35,5 +38,5 @@ pins:  ## resolve the pins anew (with uv)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes --no-emit-index-url \
 		--no-annotate --upgrade pyproject.toml --output-file requirements.txt
 
-.PHONY: help demo test test-all lint install pins
+.PHONY: help demo test test-slow test-all lint install pins
 .DEFAULT_GOAL := help

@@ -19,7 +19,8 @@ from stylize_core.files.files import Files
 from stylize_core.files.inputs import read_input
 from stylize_core.images.decode import decode
 from stylize_core.images.resize import content_tensor
-from stylize_core.record.rows import latest_run, read_plan
+from stylize_core.record.rows import RunRows
+from stylize_core.record.run_files import latest_run
 from stylize_core.settings import Settings
 from stylize_core.store.ledger import live_results, read_metrics
 from stylize_core.store.store import open_store
@@ -27,7 +28,7 @@ from stylize_core.store.store import open_store
 
 def judge(files: Files, engine: Engine) -> pd.DataFrame:
     """Returns a line a job of the newest run: both ratios and the seconds."""
-    tables = read_plan(files, latest_run(files), ["id", "job_id", "content"])
+    tables = RunRows(files, latest_run(files)).tables("id", "job_id", "content")
     plan = pa.concat_tables(tables).to_pandas().dropna(subset=["job_id"]).drop_duplicates("job_id").set_index("job_id")
     live = live_results(files)
     first = read_metrics(files, live).to_pandas().query("step == 0").set_index("job_id")

@@ -31,7 +31,8 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from stylize_core.files.inputs import stat_input
-from stylize_core.store.fingerprints import Fingerprint, Fingerprints
+from stylize_core.store.fingerprint_index import Fingerprint
+from stylize_core.store.fingerprints import Fingerprints
 from stylize_core.store.store import open_store
 
 EDGE_PX = 48

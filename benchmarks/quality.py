@@ -21,7 +21,8 @@ from stylize_core.files.inputs import read_input
 from stylize_core.images.decode import decode
 from stylize_core.images.encode import to_8bit
 from stylize_core.images.resize import content_tensor, style_tensor
-from stylize_core.record.rows import latest_run, read_plan
+from stylize_core.record.rows import RunRows
+from stylize_core.record.run_files import latest_run
 from stylize_core.settings import Settings
 from stylize_core.store.ledger import live_results
 from stylize_core.store.records import QUALITY
@@ -30,7 +31,7 @@ from stylize_core.store.store import open_store
 
 def judged(files: Files, judge: QualityMetrics) -> pd.DataFrame:
     """Returns a line a job of the newest run, in the manifest's order."""
-    plan = pa.concat_tables(read_plan(files, latest_run(files), ["id", "job_id", "content", "style"])).to_pandas()
+    plan = pa.concat_tables(RunRows(files, latest_run(files)).tables("id", "job_id", "content", "style")).to_pandas()
     lines = live_results(files).to_pandas().set_index("job_id")
     found = []
     for row in plan.dropna(subset=["job_id"]).drop_duplicates("job_id").itertuples():

@@ -33,6 +33,7 @@ def measure(store: str) -> Line:
     from stylize_core.files.files import Files
     from stylize_core.record.thumbnails import Thumbnails
     from stylize_core.report import page
+    from stylize_core.report.findings import read_findings
     from stylize_core.report.template import vega
     from stylize_core.sheets.sheets import write_sheets
 
@@ -43,12 +44,12 @@ def measure(store: str) -> Line:
     vega()
     bundled = resident_bytes("VmHWM") - before
     times.append(time.perf_counter())
-    findings = page.read_findings(files, RUN)
+    findings = read_findings(files, RUN)
     times.append(time.perf_counter())
     pictures = Thumbnails(files)
-    sheets = write_sheets(files, findings.record, pictures)
+    sheets = write_sheets(findings.rows, findings.record, pictures)
     times.append(time.perf_counter())
-    html = page.render_page(files, findings, sheets, pictures)
+    html = page.render_page(findings, sheets, pictures)
     times.append(time.perf_counter())
     files.publish(f"runs/{RUN}/{page.NAME}", html.encode())
     names = ("bundle_seconds", "read_seconds", "sheets_seconds", "page_seconds")

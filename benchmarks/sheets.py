@@ -33,6 +33,8 @@ from stylize_core.files.files import Files
 from stylize_core.presets import resolve
 from stylize_core.record.publish import publish_rows
 from stylize_core.record.read_run import read_record
+from stylize_core.record.rows import RunRows
+from stylize_core.record.table import LINE, run_table
 from stylize_core.record.thumbnails import Thumbnails
 from stylize_core.sheets.sheets import NIGHTLY, Limits, write_sheets
 from stylize_core.store import layout
@@ -184,10 +186,11 @@ def _publish(files: Files, looks: Looks, job: Made) -> str:
 def measure(folder: Path, limits: Limits) -> dict[str, float]:
     """Draws the sheets of a store's run; returns what that took."""
     files = open_store(str(folder), create=False)
-    record = read_record(files, RUN)
+    rows = RunRows(files, RUN, LINE)
+    record = read_record(rows, run_table(rows))
     reset_peak()
     before, began = resident_bytes("VmRSS"), time.monotonic()
-    sheets = write_sheets(files, record, Thumbnails(files), limits)
+    sheets = write_sheets(rows, record, Thumbnails(files), limits)
     seconds = time.monotonic() - began
     drawn = [folder / layout.run(RUN, sheet.name) for sheet in sheets.files]
     return {

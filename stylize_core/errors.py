@@ -6,7 +6,7 @@ StylizeError
 ├── RowError              one row of the manifest
 ├── SettingError          one value of one setting
 ├── WeightsError          ├── WeightsUnavailable  WeightsCorrupt  WeightsIncomplete
-├── InputError            ├── InputMissing  InputUnreadable  InputIsFolder  InputChanged
+├── InputError            ├── InputMissing  InputUnreadable  InputIsFolder  InputTooLarge  InputChanged
 │                         └── ImageEmpty  ImageUnknown  ImageTruncated  ImageTooLarge  ImageTooSmall  ImageProfile
 ├── StoreError            ├── StoreUnusable (OutputRefused  StoreDenied)  StoreFull  StoreDamaged  StoreSchema
 │                         └── StoreLocked
@@ -127,6 +127,13 @@ class InputIsFolder(InputError):
 
     code = "input_is_folder"
     advice = "name one image; `stylize cross` turns folders into rows"
+
+
+class InputTooLarge(InputError):
+    """The file has more bytes than are ever read (1 GiB), or its server does not stop to send."""
+
+    code = "input_too_large"
+    advice = "compress or shrink the image; no image that can be used needs so many bytes"
 
 
 class InputChanged(InputError):

@@ -31,6 +31,7 @@ class Options:
         wait: for another run to give the store free.
         verify: read all that the store has, and compute again what is damaged or missing.
         job_timeout: seconds that a job may be computed, None for no limit.
+        no_report: draw neither contact sheets nor the page at the end; `stylize report` draws them later.
     """
 
     manifest: str
@@ -50,6 +51,7 @@ class Options:
     wait: bool = False
     verify: bool = False
     job_timeout: float | None = None
+    no_report: bool = False
 
     def __post_init__(self) -> None:
         """Checks what can be checked without looking at anything.

@@ -2,11 +2,20 @@
 
 import platform
 from functools import cache
-from importlib.metadata import version
+
+
+@cache
+def release() -> str:
+    """Returns this program's release."""
+    from importlib.metadata import version  # here: the command line starts without it
+
+    return version("stylize")
 
 
 @cache
 def versions() -> dict[str, str]:
     """Returns the versions of what decides the numbers."""
-    names = ("stylize", "torch", "torchvision", "pillow", "numpy")
-    return {"python": platform.python_version(), **{name: version(name) for name in names}}
+    from importlib.metadata import version
+
+    names = ("torch", "torchvision", "pillow", "numpy")
+    return {"python": platform.python_version(), "stylize": release(), **{name: version(name) for name in names}}

@@ -32,7 +32,7 @@ def _close(file: IO[bytes]) -> None:
 
 
 class TableSpool:
-    """A table, written and read batch by batch.
+    """A table, written batch by batch and then read batch by batch, by one thread at a time.
 
     Args:
         schema: of every batch.
@@ -40,7 +40,8 @@ class TableSpool:
 
     def __init__(self, schema: pa.Schema) -> None:
         self._file = private_file(self)
-        self._writer = pa.ipc.new_stream(self._file, schema, options=pa.ipc.IpcWriteOptions(compression="lz4"))
+        self._writer = pa.ipc.new_file(self._file, schema, options=pa.ipc.IpcWriteOptions(compression="lz4"))
+        self._reader: pa.RecordBatchFileReader | None = None
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Writes a batch.
@@ -53,10 +54,18 @@ class TableSpool:
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         """Yields the batches in the order in which they were written; nothing can be written any more."""
-        with temp_write_errors():
-            self._writer.close()
-        self._file.seek(0)
-        yield from pa.ipc.open_stream(self._file)
+        return map(self.batch, range(self._read().num_record_batches))
+
+    def batch(self, number: int) -> pa.RecordBatch:
+        """Returns a batch by its number, from 0; nothing can be written any more."""
+        return self._read().get_batch(number)
+
+    def _read(self) -> pa.RecordBatchFileReader:
+        if self._reader is None:
+            with temp_write_errors():
+                self._writer.close()
+            self._reader = pa.ipc.open_file(self._file)
+        return self._reader
 
 
 @contextmanager

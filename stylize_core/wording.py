@@ -1,4 +1,4 @@
-"""How the report writes numbers, times and names."""
+"""How numbers, times and names are written: on pages, in data sets and on the command line."""
 
 import math
 import posixpath
@@ -6,7 +6,7 @@ import re
 from datetime import datetime
 from urllib.parse import unquote
 
-from stylize_core.job import public_uri
+from stylize_core.job import LOST_QUERY, public_uri
 
 
 def number(value: object) -> str:
@@ -38,10 +38,10 @@ def duration(seconds: float) -> str:
 def size(count: float) -> str:
     """Writes a number of bytes: `812 B`, `3.4 MB`."""
     for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
+        if count < 999.5:  # what is rounded to a thousand is of the next unit
             return f"{count:.3g} {unit}"
         count /= 1000
-    return f"{count:,.3g} TB"
+    return f"{count:.3g} TB" if count < 999.5 else f"{count:,.0f} TB"
 
 
 def moment(text: str) -> str:
@@ -55,7 +55,7 @@ def moment(text: str) -> str:
 
 def file_name(uri: str) -> str:
     """Returns the last part of a path or URL, without its ending."""
-    public = public_uri(uri)
+    public = public_uri(uri).removesuffix(LOST_QUERY)
     name = posixpath.basename(public.replace("\\", "/").rstrip("/"))
     stem = posixpath.splitext(name)[0] or name
     return unquote(stem) if "://" in public else stem

@@ -100,12 +100,12 @@ def test_a_kill_at_any_moment_costs_nothing_committed(
     stylize: Callable[..., Any],
 ) -> None:
     """Law 2: after kill -9, the same command ends with what an undisturbed run leaves, computing nothing twice."""
-    killed = drive(*_run(five_jobs, store.folder), moment=moment)
+    killed = drive(*_run(five_jobs, store.folder), kill=moment)
     assert killed.wait() == -9
     committed = store.seeds()
 
     again = drive(*_run(five_jobs, store.folder))
-    assert again.wait() == 0, again.output.read_text()
+    assert again.wait() == 0, again.output
 
     assert again.computed == [seed for seed in ("0", "2", "3", "5") if seed not in committed]
     assert store.lines["job_id"].is_unique
@@ -122,12 +122,12 @@ def test_a_kill_of_the_flow_costs_nothing_committed(
     five_jobs: str, undisturbed: Any, drive: Callable[..., Any], store: Any
 ) -> None:
     """Law 2 holds with Prefect as well, whose own record of the killed run is not asked."""
-    killed = drive(*_run(five_jobs, store.folder, "local"), moment="before results 3", fresh=True)
+    killed = drive(*_run(five_jobs, store.folder, "local"), kill="before results 3", fresh=True)
     assert killed.wait() == -9
     committed = store.seeds()
 
     again = drive(*_run(five_jobs, store.folder, "local"), fresh=True)
-    assert again.wait() == 0, again.output.read_text()
+    assert again.wait() == 0, again.output
 
     assert again.computed == [seed for seed in ("0", "2", "3", "5") if seed not in committed]
     pd.testing.assert_frame_equal(_comparable(store.lines), _comparable(undisturbed.lines))

@@ -6,16 +6,18 @@ import subprocess
 import sys
 import tempfile
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from stylize_core.errors import UsageError
 from stylize_core.job import Job, Source
-from stylize_core.plan.job_spool import JobSpool
+from stylize_core.plan.job_table import JobTable, job_lines
 from stylize_core.presets import resolve
 from stylize_core.spool import TableSpool
 
@@ -39,23 +41,22 @@ def job(number: int, **given: object) -> Job:
     )
 
 
+def lines(jobs: Sequence[Job]) -> pa.RecordBatch:
+    """Jobs as lines."""
+    return job_lines((one, one.settings.to_json()) for one in jobs)
+
+
 def test_jobs_come_back() -> None:
-    """Each place gives the job that was put there, whole, in any order, to any thread."""
-    spool = JobSpool()
-    jobs = [job(number) for number in range(200)]
-    places = [spool.add(one, one.settings.to_json()) for one in jobs]
-    assert spool.read(places[150]) == jobs[150]
+    """Each place gives the job that was put there, whole, in any order, over any batches, to any thread."""
+    table = JobTable()
+    jobs = [job(number, steps=number % 5) for number in range(200)]
+    places = np.concatenate([table.add(lines(jobs[start:end])) for start, end in pairwise((0, 1, 80, 80, 200))])
+    assert places.tolist() == list(range(200))
+    assert list(table.read(places)) == jobs
+    assert list(table.read(places[[150, 3, 0, 199, 81, 80]])) == [jobs[n] for n in (150, 3, 0, 199, 81, 80)]
+    assert list(table.read(places[:0])) == []
     with ThreadPoolExecutor(8) as pool:
-        assert list(pool.map(spool.read, places)) == jobs
-
-
-def test_settings_are_written_again_where_they_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many settings there are, jobs come back with their own."""
-    monkeypatch.setattr("stylize_core.plan.job_spool._SETTINGS_KEPT", 2)
-    spool = JobSpool()
-    jobs = [job(number, steps=number % 5) for number in range(50)]
-    places = [spool.add(one, one.settings.to_json()) for one in jobs]
-    assert [spool.read(place) for place in places] == jobs
+        assert list(pool.map(lambda place: next(table.read(places[place : place + 1])), range(200))) == jobs
 
 
 def batch(*numbers: int) -> pa.RecordBatch:
@@ -71,6 +72,7 @@ def test_batches_come_back() -> None:
     for one in batches:
         spool.add(one)
     assert list(spool) == list(spool) == batches
+    assert spool.batch(2) == batches[2]
 
 
 def _open_files() -> int:
@@ -82,8 +84,9 @@ def test_files_have_no_name_and_end_with_their_owner(tmp_path: Path, monkeypatch
     """Nobody can find them while they are in use, and they are closed when nobody uses them."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     before = _open_files()
-    jobs, table = JobSpool(), TableSpool(SCHEMA)
-    jobs.add(job(1), "{}")
+    jobs, table = JobTable(), TableSpool(SCHEMA)
+    places = jobs.add(lines([job(1)]))
+    list(jobs.read(places))
     table.add(batch(1))
     list(table)
     assert list(tmp_path.iterdir()) == []
@@ -95,7 +98,7 @@ def test_files_have_no_name_and_end_with_their_owner(tmp_path: Path, monkeypatch
 def test_a_killed_process_leaves_nothing(tmp_path: Path) -> None:
     """Also `kill -9` leaves no file behind."""
     program = (
-        "import os, signal, stylize_core.plan.job_spool as s\nx = s.JobSpool()\nos.kill(os.getpid(), signal.SIGKILL)"
+        "import os, signal, stylize_core.plan.job_table as t\nx = t.JobTable()\nos.kill(os.getpid(), signal.SIGKILL)"
     )
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     assert subprocess.run([sys.executable, "-c", program], env=environment, check=False).returncode == -9

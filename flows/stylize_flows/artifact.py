@@ -40,9 +40,9 @@ class ProgressArtifact:
     """
 
     def __init__(self, work: Work) -> None:
-        self._committed, self._jobs = work.context.committed, work.jobs
+        self._committed, self._jobs = work.context.committed, work.chunks.jobs
         self._shown, self._looked = 0.0, time.monotonic()
-        artifact = create_progress_artifact(progress=0.0, key="stylize-progress", description=f"Run {work.name}")
+        artifact = create_progress_artifact(progress=0.0, key="stylize-progress", description=f"Run {work.context.run}")
         self._update = partial(
             update_progress_artifact, artifact if isinstance(artifact, UUID) else UUID(str(artifact))
         )
@@ -89,12 +89,14 @@ def fitting(lines: list[dict[str, int | str]]) -> list[dict[str, int | str]]:
 
 def _where_to_look(run: Run) -> str:
     """Returns the outcome with places spelt out: browsers do not follow a web page's link to a file."""
-    folder = run.report_uri.removesuffix("report.html")
-    lines = [f"**{run.summary}**", f"Report: {_link(run.report_uri)}"]
-    if sheet := first_sheet(run.context.files, run.name):
-        lines += [f"Newest contact sheet: {_link(folder + sheet)}", f"All contact sheets: {_link(folder + INDEX)}"]
+    folder, lines = run.folder_uri, [f"**{run.summary}**"]
+    if run.report_uri:
+        lines.append(f"Report: {_link(run.report_uri)}")
+        if sheet := first_sheet(run.context.files, run.name):
+            lines.append(f"Newest contact sheet: {_link(f'{folder}/{sheet}')}")
+            lines.append(f"All contact sheets: {_link(f'{folder}/{INDEX}')}")
     if run.outcome["failed"] + run.outcome["rejected"]:
-        lines.append(f"Rows to mend and run again: `{folder}failed.csv`")
+        lines.append(f"Rows to mend and run again: `{folder}/failed.csv`")
     return "\n\n".join(lines)
 
 

@@ -12,10 +12,13 @@ from typing import Annotated
 from cyclopts import App, CycloptsError, Parameter
 
 from stylize_core.errors import EngineError, Stopped, StoreError, StylizeError, UsageError
+from stylize_core.job import public_uri
 from stylize_core.options import Options
+from stylize_core.release import release
+from stylize_flows.arrow import load_without_pandas
 from stylize_flows.commands import cross, export, presets, report, status, weights
 from stylize_flows.commands.run_options import RunOptions
-from stylize_flows.console import WarningLines, show_error, show_outcome, show_plan, show_rejected
+from stylize_flows.console import WarningLines, show_beginning, show_error, show_outcome, show_plan, show_rejected
 from stylize_flows.stop import end_stopped
 
 EXIT_UNEXPECTED, EXIT_NOT_STARTED, EXIT_FAILED_ROWS = 1, 2, 3
@@ -40,6 +43,7 @@ app = App(
 
     Exit codes: 0 done · 1 unexpected · 2 nothing could be started · 3 more failed or rejected rows than --max-failed
     · 130 stopped.""",
+    version=release,
     version_flags=["--version"],
     help_format="plaintext",
 )
@@ -61,10 +65,11 @@ def run(manifest: Manifest = None, /, *, request: RunOptions) -> int:
 
     Run the same command again to go on after a stop: jobs that are done are skipped.
     """
-    from stylize_flows.commands.progress import ConsoleWatcher
-    from stylize_flows.runners import watcher
-
     with request.options(manifest) as options:
+        show_beginning(request.subject(manifest), public_uri(options.store))
+        from stylize_flows.commands.progress import ConsoleWatcher
+        from stylize_flows.runners import watcher
+
         look = ConsoleWatcher()
         watcher.set(look)
         carry_out = _loop if options.runner == "loop" else _flow
@@ -106,9 +111,11 @@ def _flow(options: Options) -> None:
 @app.command
 def plan(manifest: Manifest = None, /, *, request: RunOptions) -> int:
     """Show what `run` would do with the same arguments, and what it would cost; write nothing."""
-    from stylize_core.run.run import look_ahead
-
     with request.options(manifest) as options:
+        show_beginning(request.subject(manifest), public_uri(options.store))
+        load_without_pandas()
+        from stylize_core.run.look_ahead import look_ahead
+
         made = look_ahead(options)
     show_plan(made)
     show_rejected(made)

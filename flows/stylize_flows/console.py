@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -13,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from stylize_core.control_codes import escape_controls
+from stylize_core.wording import duration, plural, size
 
 if TYPE_CHECKING:
     from stylize_core.errors import StylizeError
@@ -51,7 +51,12 @@ class WarningLines(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Writes a line."""
-        err.print(Text(f"warning: {record.getMessage()}"), soft_wrap=True)
+        err.print(f"warning: {record.getMessage()}", soft_wrap=True)
+
+
+def show_beginning(subject: str, store: str) -> None:
+    """Writes what a command begins with, before all that takes seconds, to standard error."""
+    err.print(f"planning {subject} for the store {store} …", soft_wrap=True)
 
 
 def show_error(error: StylizeError) -> None:
@@ -62,21 +67,26 @@ def show_error(error: StylizeError) -> None:
             err.print(Text(f"  {name}: {text}"), soft_wrap=True)
 
 
+def show_note(text: str) -> None:
+    """Writes to standard error what somebody may want to know who reads what comes out."""
+    err.print(text, soft_wrap=True)
+
+
 def show_plan(plan: Plan) -> None:
     """Writes what a run would do."""
     words = {"run": "to compute", "skip": "done before", "keep_failed": "failed before, kept", "reject": "rejected"}
     counts = ", ".join(f"{count:,} {words[action]}" for action, count in plan.counts.items() if count)
-    out.print(f"{counted(len(plan.rows), 'row')}: {counts}", soft_wrap=True)
+    out.print(f"{plural(len(plan.rows), 'row')}: {counts}", soft_wrap=True)
     if plan.chunks:
         parts = ((plan.forecast.jobs, "job"), (plan.groups, "group"), (len(plan.chunks), "chunk"))
-        out.print("{} in {}, {}".format(*(counted(number, noun) for number, noun in parts)))
+        out.print("{} in {}, {}".format(*(plural(number, noun) for number, noun in parts)))
         out.print(forecast_line(plan.forecast), soft_wrap=True)
 
 
 def show_rejected(plan: Plan) -> None:
     """Writes the first rejected rows to standard error, each with its reason, and the number of the others."""
     for one in plan.rows.rejected:
-        err.print(Text(f"line {one.row.line} rejected: {one.error}"), soft_wrap=True)
+        err.print(f"line {one.row.line} rejected: {one.error}", soft_wrap=True)
     if others := plan.counts["reject"] - len(plan.rows.rejected):
         err.print(f"… and {others} more rejected rows")
 
@@ -91,12 +101,25 @@ def forecast_line(forecast: Forecast) -> str:
 
 
 def show_outcome(run: Run) -> None:
-    """Writes what became of a run and where to look."""
+    """Writes what became of a run and where to look; of a single row the image comes last."""
     out.print(f"run {run.name}: {run.summary}", soft_wrap=True)
-    folder = run.report_uri.removesuffix("/report.html")
+    for name, place in _places(run):
+        out.print(f"{name}: {place}", soft_wrap=True)
+
+
+def _places(run: Run) -> Iterator[tuple[str, str]]:
+    """Yields what there is to look at after a run, and where it lies."""
+    if run.report_uri:
+        from stylize_core.sheets.sheets import INDEX
+
+        yield "contact sheets", f"{run.folder_uri}/{INDEX}"
+        yield "report", run.report_uri
+    if run.options.no_report:
+        yield "report", f"not drawn; to draw it: stylize report {run.context.files.public_uri}"
     if run.outcome["failed"] + run.outcome["rejected"]:
-        out.print(f"failed and rejected rows, to be mended and run again: {folder}/failed.csv", soft_wrap=True)
-    out.print(f"report: {run.report_uri}", soft_wrap=True)
+        yield "failed and rejected rows, to be mended and run again", f"{run.folder_uri}/failed.csv"
+    if run.image_uri:
+        yield "image", run.image_uri
 
 
 def show_status(summary: StoreSummary) -> None:
@@ -129,28 +152,3 @@ def show_table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None
 def words(counts: Mapping[str, int]) -> str:
     """Returns counts such as `3 done, 1 failed`."""
     return ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
-
-
-def counted(number: int, noun: str) -> str:
-    """Returns a number with its noun, such as `1 job` or `2,000 jobs`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def duration(seconds: float) -> str:
-    """Returns seconds in words, such as `2 h 05 min`."""
-    whole = math.ceil(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60:,} h {minutes % 60:02d} min"
-
-
-def size(count: float) -> str:
-    """Returns bytes in words, such as `3.4 MB`."""
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"

@@ -11,8 +11,9 @@ from prefect.states import Cancelled, Completed, Failed
 from stylize_core.errors import Stopped, StoreError, StylizeError
 from stylize_core.files.files import Files
 from stylize_core.options import Options
-from stylize_core.run.partition import Partition, open_partition
-from stylize_core.store.holder import Holder, newest_holder
+from stylize_core.run.partition import open_partition
+from stylize_core.run.ticket import RunTicket
+from stylize_core.store.holder import newest_holder
 from stylize_core.store.lease import LeaseWatch
 from stylize_flows.runners import FanOut
 from stylize_flows.stop import StopFlag
@@ -21,27 +22,27 @@ LOOK_SECONDS = 1.0
 """Pause between two looks whether the run that sent the partition out is still there."""
 
 
-def carry_out_partition(options: Options, partition: Partition, fan_out: FanOut) -> State[Any]:
+def carry_out_partition(options: Options, ticket: RunTicket, number: int, fan_out: FanOut) -> State[Any]:
     """Computes a partition and returns the final state of its flow run; what it means, the store tells."""
     try:
         with (
             StopFlag() as stop,
-            open_partition(options, partition, should_stop=stop) as (work, holder),
-            _ends_with(work.context.files, holder, stop),
+            open_partition(options, ticket, number, should_stop=stop) as work,
+            _ends_with(work.context.files, ticket.lease, stop),
         ):
             fan_out(work, stop)
     except Stopped as error:
         return Cancelled(message=str(error))
     except StylizeError as error:
         return Failed(message=str(error), data=error)
-    return Completed(message=f"{len(work.context.committed)} of {work.jobs} jobs committed")
+    return Completed(message=f"{len(work.context.committed)} of {work.chunks.jobs} jobs committed")
 
 
 @contextmanager
-def _ends_with(files: Files, holder: Holder, stop: StopFlag) -> Iterator[None]:
-    """A block that is asked to stop as soon as a holder has not the lease any more."""
+def _ends_with(files: Files, lease: str, stop: StopFlag) -> Iterator[None]:
+    """A block that is asked to stop as soon as the lease of this token does not count any more."""
     ended = threading.Event()
-    thread = threading.Thread(target=_watch, args=(files, holder, stop, ended), name="run", daemon=True)
+    thread = threading.Thread(target=_watch, args=(files, lease, stop, ended), name="run", daemon=True)
     thread.start()
     try:
         yield
@@ -49,13 +50,13 @@ def _ends_with(files: Files, holder: Holder, stop: StopFlag) -> Iterator[None]:
         ended.set()
 
 
-def _watch(files: Files, holder: Holder, stop: StopFlag, ended: threading.Event) -> None:
+def _watch(files: Files, lease: str, stop: StopFlag, ended: threading.Event) -> None:
     watch = LeaseWatch()
     while not ended.wait(LOOK_SECONDS):
         try:
             newest = newest_holder(files)
         except StoreError:
             continue  # that says nothing of the holder
-        if newest and (newest.token != holder.token or watch.is_free(newest)):
+        if newest and (newest.token != lease or watch.is_free(newest)):
             stop.ask()
             return

@@ -7,27 +7,22 @@ not lie in the store, partitions are flow runs in this process, one after anothe
 
 import time
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
-from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.exceptions import TerminationSignal
-from prefect.states import Cancelled, Completed, Failed
 
 from stylize_core.chunk.context import Progress
-from stylize_core.errors import PartitionLost, Stopped, StoreError, StylizeError
-from stylize_core.job import Chunk
+from stylize_core.errors import PartitionLost, Stopped, StoreError
 from stylize_core.plan.chunks import Chunks
 from stylize_core.run.partition import publish_partition
 from stylize_core.run.run import Run
 from stylize_core.store import layout
 from stylize_core.store.following import CommitFollower
-from stylize_flows import local_runner
 from stylize_flows.artifact import ProgressArtifact
 from stylize_flows.deployment import Deployment, cancel, state_of
+from stylize_flows.local_partition import compute_partition
 from stylize_flows.runners import Compute, FanOut
 from stylize_flows.stop import StopFlag
 
@@ -113,7 +108,9 @@ class _Partitions:
             finally:
                 self._recall()
         while self.waiting:
-            self._compute_here(self.waiting.popleft())
+            part = self.waiting.popleft()
+            compute_partition(self.run, part.chunks, part.number, self.count, self.fan_out, self.stop)
+            self.progress.show()
         self.progress.show(at_once=True)
         if self.lost:
             raise PartitionLost("; ".join(self.lost))
@@ -146,9 +143,9 @@ class _Partitions:
 
     def _send(self, part: Part, deployment: Deployment) -> None:
         """Asks for the flow run of the first partition that waits; where no server answers, it waits on."""
-        partition = publish_partition(self.run, part.number, self._left(part))
-        options = replace(self.run.options, precision=self.run.context.engine.precision)
-        part.flow_run = deployment.start({**asdict(options), "partition": asdict(partition)})
+        ticket = publish_partition(self.run.context, part.number, part.chunks.without(self.committed))
+        partition = {"number": part.number, **asdict(ticket)}
+        part.flow_run = deployment.start({**asdict(self.run.work.options), "partition": partition})
         if part.flow_run:
             part.attempts, part.asked = part.attempts + 1, time.monotonic()
             self.out.append(self.waiting.popleft())
@@ -201,42 +198,6 @@ class _Partitions:
             if all(state is not None and state.is_final() for state in states):
                 break
 
-    def _compute_here(self, part: Part) -> None:
-        """Computes a partition as a flow run in this process."""
-        context = replace(self.run.context, committed=set())
-        work = replace(self.run.work, context=context, chunks=part.chunks, jobs=part.chunks.jobs)
-        context.committed.update(
-            job.job_id for chunk in part.chunks for job in chunk.jobs if job.job_id in self.committed
-        )
-
-        @flow(
-            name="stylize partition",
-            flow_run_name=f"partition {part.number} of {self.count}",
-            task_runner=local_runner.ONE_DEVICE,
-            persist_result=False,
-        )
-        def stylize_partition(run: str, number: int) -> State[Any]:
-            try:
-                with self.stop:  # Prefect takes over the signals for every flow run
-                    self.fan_out(work, self.stop)
-            except Stopped as error:
-                return Cancelled(message=str(error))
-            except StylizeError as error:
-                return Failed(message=str(error), data=error)
-            finally:
-                self.committed |= context.committed
-            return Completed(message=f"partition {number} of run {run} is done")
-
-        try:
-            state = stylize_partition(self.run.name, part.number, return_state=True)
-        except TerminationSignal as signal:  # it came while they were Prefect's
-            self.stop.ask()
-            raise Stopped("the run was stopped") from signal
-        if state.is_cancelled():
-            raise Stopped("the run was stopped")
-        state.result()
-        self.progress.show()
-
     def _follow(self) -> None:
         """Takes in what the partitions committed."""
         news = self.follower.look()
@@ -249,14 +210,7 @@ class _Partitions:
     def _is_done(self, part: Part) -> bool:
         """Returns whether all of a partition is committed; looks at each chunk until it is, and then no more."""
         while part.done < len(part.chunks):
-            if not all(job.job_id in self.committed for job in part.chunks[part.done].jobs):
+            if not self.committed.issuperset(part.chunks.job_ids(part.done)):
                 return False
             part.done += 1
         return True
-
-    def _left(self, part: Part) -> Iterator[Chunk]:
-        """Yields the chunks of a partition, of each what is not committed."""
-        for chunk in part.chunks:
-            jobs = tuple(job for job in chunk.jobs if job.job_id not in self.committed)
-            if jobs:
-                yield replace(chunk, jobs=jobs)

@@ -64,12 +64,12 @@ def carry_out(
             collect(run)
         except Stopped as problem:
             error = problem
-            run.finish(with_report=False)
+            run.finish(at_once=True)
             raise Stopped(f"the run was stopped; {run.summary}") from problem
         except StylizeError as problem:
             error = problem
             if run.plan and isinstance(problem, EngineError):  # the store is there: every row is accounted for
-                run.finish(with_report=False)
+                run.finish(at_once=True)
             raise
         finally:
             look.ended(run, error)

@@ -10,8 +10,8 @@ from prefect.states import Cancelled, Completed, Failed
 from stylize_core.errors import Stopped, StylizeError, UsageError
 from stylize_core.job import public_uri
 from stylize_core.options import Options
-from stylize_core.run.partition import Partition
 from stylize_core.run.run import Run
+from stylize_core.run.ticket import RunTicket
 from stylize_flows import local_runner, tasks
 from stylize_flows.partition_flow import carry_out_partition
 from stylize_flows.partition_runs import in_partitions
@@ -51,6 +51,7 @@ def stylize_manifest(
     wait: bool = False,
     verify: bool = False,
     job_timeout: float | None = None,
+    no_report: bool = False,
     partition: dict[str, str | int] | None = None,
 ) -> State[Any]:
     """Stylises every row of a manifest into a store.
@@ -61,12 +62,17 @@ def stylize_manifest(
     Cancelled.
     """
     parameters = dict(locals())
-    del parameters["partition"]
+    return _carry_out(parameters.pop("partition"), parameters)
+
+
+def _carry_out(partition: dict[str, Any] | None, parameters: dict[str, Any]) -> State[Any]:
+    """Carries out a run, or a partition of one, and returns the final state of the flow run."""
     try:
         options = Options(**parameters)
         fan_out = _fan_out(options)
         if partition:
-            return carry_out_partition(options, Partition(**partition), fan_out)  # type: ignore[arg-type]
+            number, ticket = partition["number"], {name: partition[name] for name in partition if name != "number"}
+            return carry_out_partition(options, RunTicket(**ticket), number, fan_out)
         run = carry_out(options, _prepare, in_partitions(fan_out), _collect)
     except Stopped as error:
         return Cancelled(message=str(error))

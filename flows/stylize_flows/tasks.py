@@ -24,7 +24,11 @@ T = TypeVar("T")
 
 
 class Sealed(Generic[T]):
-    """An argument that Prefect leaves alone; it would walk through a plan of a million rows in search of futures."""
+    """An argument that Prefect leaves alone; it would walk through a plan of a million rows in search of futures.
+
+    Its own annotation `quote` does that for tasks of this process. On their way to a Dask worker, prefect-dask and Dask
+    walk through what is quoted: 0.7 ms a job in place of 0.05 (prefect-dask 0.3.7).
+    """
 
     def __init__(self, value: T) -> None:
         self.value = value

@@ -16,7 +16,7 @@ import torch
 from stylize_core.chunk.committing import Committer
 from stylize_core.chunk.context import Progress, RunContext
 from stylize_core.chunk.loading import Loaded, Loader
-from stylize_core.chunk.outcomes import Finished, Origin, as_expected
+from stylize_core.chunk.outcomes import Finished, as_expected
 from stylize_core.chunk.overlap import WriteBehind, prefetch
 from stylize_core.engine.engine import Pair
 from stylize_core.engine.optimise import Optimised
@@ -39,14 +39,7 @@ def run_chunk(chunk: Chunk, context: RunContext) -> int:
         StoreError: the store cannot be written, or the lease is lost.
     """
     jobs = [job for job in chunk.jobs if job.job_id not in context.committed]
-    origin = Origin(run=context.run, attempts=chunk.attempts, engine=context.engine)
-    committer = Committer(
-        context.files,
-        origin,
-        seconds=COMMIT_SECONDS,
-        before_commit=context.before_commit,
-        after_commit=context.committed.update,
-    )
+    committer = Committer.of(chunk, context, seconds=COMMIT_SECONDS)
     load = partial(_load, Loader(context.files))
     with WriteBehind() as behind, closing(prefetch(load, _batches(jobs, context))) as batches:
         # What cannot be committed need not be computed: a failure behind stops the batch in front.

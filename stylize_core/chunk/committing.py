@@ -6,9 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
+from stylize_core.chunk.context import RunContext
 from stylize_core.chunk.outcomes import Finished, Origin, as_expected, outcome
 from stylize_core.chunk.overlap import THREADS
 from stylize_core.files.files import Files
+from stylize_core.job import Chunk
 from stylize_core.store.commits import commit_name, publish_commit
 from stylize_core.store.records import Outcome
 
@@ -41,6 +43,18 @@ class Committer:
         self._before_commit, self._after_commit = before_commit, after_commit
         self._pending: list[Outcome] = []
         self._since = time.monotonic()
+
+    @classmethod
+    def of(cls, chunk: Chunk, context: RunContext, *, seconds: float) -> "Committer":
+        """Returns what commits the jobs of a chunk for its run."""
+        origin = Origin(run=context.run, attempts=chunk.attempts, engine=context.engine)
+        return cls(
+            context.files,
+            origin,
+            seconds=seconds,
+            before_commit=context.before_commit,
+            after_commit=context.committed.update,
+        )
 
     def add(self, finished: list[Finished]) -> None:
         """Encodes a batch, many images at a time; commits what is pending where it is time.

@@ -9,14 +9,15 @@ from threading import Lock
 import torch
 
 from stylize_core.engine.engine import Pair
-from stylize_core.errors import InputChanged, OutputRefused
+from stylize_core.errors import InputChanged, InputError, OutputRefused
 from stylize_core.files.files import Files
-from stylize_core.files.inputs import read_input
+from stylize_core.files.inputs import open_input, stat_input
 from stylize_core.images.decode import Picture, decode
 from stylize_core.images.encode import thumbnail
 from stylize_core.images.resize import alpha_plane, content_tensor, style_tensor
 from stylize_core.job import Job, Source, public_uri
 from stylize_core.store import layout
+from stylize_core.store.fingerprints import forget
 
 KEPT_BYTES = 512 << 20
 """Decoded pictures kept, 130 million pixels: crosses use the same few styles and contents again and again."""
@@ -117,12 +118,18 @@ class Loader:
         return alpha_plane(self.picture(job.content), job.height, job.width, job.settings.fit)
 
     def _decode(self, source: Source) -> Picture:
-        data = read_input(source.uri)
-        if hashlib.sha256(data).hexdigest() != source.sha256:
-            raise InputChanged("the file was changed after it was planned", where=public_uri(source.uri))
-        picture = decode(data, public_uri(source.uri))
+        with open_input(source.uri) as data:
+            if hashlib.sha256(data).hexdigest() != source.sha256:
+                self._forget(source)
+                raise InputChanged("the file was changed after it was planned", where=public_uri(source.uri))
+            picture = decode(data, public_uri(source.uri))
         path = layout.thumbnail(source.sha256)
         if not self.files.exists(path):
             with suppress(OutputRefused):  # a report can do without it
                 self.files.publish(path, thumbnail(picture))
         return picture
+
+    def _forget(self, source: Source) -> None:
+        """Sees to it that the next plan reads a file again whose change it could not see."""
+        with suppress(OutputRefused, InputError):  # where it cannot, the file's own error is what counts
+            forget(self.files, (source.uri, *stat_input(source.uri)), source.sha256)

@@ -13,6 +13,8 @@ from stylize_core.engine.device import (
     is_lost,
     keep_freed_memory,
     out_of_memory_as,
+    resolve_device,
+    resolve_precision,
 )
 from stylize_core.engine.memory import MEMORY_SHARE, Fit, available_memory, fit, largest_size, peak_bytes
 from stylize_core.engine.network import Vgg19
@@ -20,7 +22,7 @@ from stylize_core.engine.objective import Objective, Targets, joined, targets
 from stylize_core.engine.optimise import OnStep, Optimised, optimise
 from stylize_core.engine.quality import QualityMetrics
 from stylize_core.engine.starts import start_image
-from stylize_core.engine.weights import Weights
+from stylize_core.engine.weights import Weights, load_weights
 from stylize_core.errors import DeviceLost, OutOfMemory, StylizeError
 from stylize_core.settings import Settings
 
@@ -64,6 +66,18 @@ class Engine:
         self._networks: dict[tuple[str, tuple[str, ...]], Vgg19] = {}
         self._style_targets: dict[object, Targets] = {}
         self._judge = QualityMetrics(weights, device)
+
+    @classmethod
+    def load(cls, weights: str, device: str, precision: str) -> "Engine":
+        """Returns the engine with these names, as a run's options have them; downloads weights if need be.
+
+        Raises:
+            UsageError: there is no such device or precision.
+            WeightsError: the weights cannot be used.
+        """
+        resolved = resolve_device(device)
+        arithmetic = resolve_precision(precision, resolved)
+        return cls(load_weights(weights, progress=True), device=resolved, precision=arithmetic)
 
     def network(self, settings: Settings) -> Vgg19:
         """Returns the network, cut and pooled as the settings say; made once."""

@@ -33,7 +33,7 @@ from torchvision.datasets import ImageFolder  # classes alone
 from datasets import load_dataset  # every column
 
 train = ImageFolder("FOLDER/{split}")
-columns = load_dataset("imagefolder", data_dir="FOLDER")""",
+columns = load_dataset("FOLDER")  # by this card; with data_dir it would guess splits from names""",
     "webdataset": """\
 import webdataset
 
@@ -42,7 +42,7 @@ train = webdataset.WebDataset(shards, shardshuffle=False).decode("pil").to_tuple
     "parquet": """\
 from datasets import load_dataset
 
-columns = load_dataset("parquet", data_dir="FOLDER")""",
+columns = load_dataset("FOLDER")  # by this card; with data_dir it would guess splits from names""",
 }
 
 Counts = Mapping[str, int]
@@ -84,7 +84,8 @@ def _front_matter(catalogue: Catalogue, format: FormatName) -> str:
     lines += ["size_categories:", f"- {_size_category(tally.images)}", "configs:", "- config_name: default"]
     lines += ["  data_files:"]
     for split in catalogue.splits:
-        lines += [f"  - split: {HUB_SPLIT.get(split, split)}", f"    path: {json.dumps(_FILES[format].format(split))}"]
+        name, path = HUB_SPLIT.get(split, split), _FILES[format].format(split)
+        lines += [f"  - split: {_quoted(name)}", f"    path: {_quoted(path)}"]
     return "\n".join(lines)
 
 
@@ -93,7 +94,12 @@ def _licence_lines(licences: Counts) -> list[str]:
         return []  # no licence holds for all
     name = next(iter(licences))
     known = hub_licence(name)
-    return [f"license: {known}"] if known else ["license: other", f"license_name: {json.dumps(name)}"]
+    return [f"license: {known}"] if known else ["license: other", f"license_name: {_quoted(name)}"]
+
+
+def _quoted(text: str) -> str:
+    """Returns a text that YAML takes for no number, date or truth value."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _size_category(images: int) -> str:

@@ -9,18 +9,12 @@ from typing import Any
 import pyarrow as pa
 
 from stylize_core.setting_field import SettingField
-from stylize_core.settings import SETTING_FIELDS
-from stylize_core.store.records import RESULTS, TERMS
+from stylize_core.settings import SETTING_FIELDS, with_neutral
+from stylize_core.store.records import FIGURES, RESULTS
 
 _TEXT = pa.string()
 
-MEASURED = (
-    *(f"final_{term}" for term in TERMS),
-    *(name for name in RESULTS.names if name.startswith("quality_")),
-)
-"""Of a result, the numbers that say how good it is."""
-
-RECORDED = ("width", "height", "precision", *MEASURED, "image_sha256", "bytes")
+RECORDED = ("width", "height", "precision", *FIGURES, "image_sha256", "bytes")
 """Of a result, what goes along as it is."""
 
 _BEFORE = pa.schema(
@@ -72,7 +66,7 @@ def _type(spec: SettingField) -> pa.DataType:
 
 @functools.lru_cache(256)
 def _settings(text: str) -> dict[str, Any]:
-    settings: dict[str, Any] = json.loads(text)
+    settings: dict[str, Any] = with_neutral(json.loads(text))
     settings["style_size"] = settings["style_size"] or settings["size"]  # what it is where it is not given
     return settings
 

@@ -1,4 +1,4 @@
-"""The rows of a run that have an image, read from its plan and from the lines of the store that count."""
+"""The rows of a run that have an image, as they stand now."""
 
 import json
 from collections import Counter
@@ -11,12 +11,12 @@ import pyarrow.compute as pc
 from stylize_core.export.columns import RECORDED
 from stylize_core.export.naming import place_of, wished_name
 from stylize_core.files.files import Files
-from stylize_core.record.rows import read_plan
-from stylize_core.store.live import live_lines
+from stylize_core.record.rows import RunRows
 from stylize_core.store.records import PLAN, RESULTS
 
-_PLANNED = ("row", "id", "job_id", "action", "preset", "content", "style", "settings", "digests", "cells")
+_PLANNED = ("row", "id", "job_id", "preset", "content", "style", "settings", "digests", "cells")
 _MADE = ("image", "versions", *RECORDED)
+_WITH_IMAGE = ("done", "skipped")
 _TEXT = pa.string()
 
 GATHERED = pa.schema(
@@ -48,17 +48,12 @@ def gather(files: Files, run: str, left_out: Counter[str], *, dots: bool) -> Ite
         UsageError: there is no such run.
         StoreError: a file of the store is damaged.
     """
-    found, places = _results(files, run)
-    start = 0
-    for table in read_plan(files, run, _PLANNED):
-        for planned in (table.slice(first, _AT_ONCE) for first in range(0, len(table), _AT_ONCE)):
-            ended = found.take(places.slice(start, len(planned)))
-            start += len(planned)
-            status = _status(planned, ended)
-            left_out.update(word for word in status.to_pylist() if word)
-            has_image = pc.is_null(status)
-            lines = zip(planned.filter(has_image).to_pylist(), ended.filter(has_image).to_pylist(), strict=True)
-            yield [_line(*both, dots=dots) for both in lines]
+    rows = RunRows(files, run, ("versions", *RECORDED), published=False)
+    for table in rows.tables("status", *_PLANNED, *_MADE):
+        for part in (table.slice(first, _AT_ONCE) for first in range(0, len(table), _AT_ONCE)):
+            has_image = pc.is_in(part["status"], value_set=pa.array(_WITH_IMAGE))
+            left_out.update(part["status"].filter(pc.invert(has_image)).to_pylist())
+            yield [_line(row, dots=dots) for row in part.filter(has_image).to_pylist()]
 
 
 def suffix_of(image: str) -> str:
@@ -66,32 +61,13 @@ def suffix_of(image: str) -> str:
     return image[image.rindex(".") :]
 
 
-def _results(files: Files, run: str) -> tuple[pa.Table, pa.Array]:
-    """Returns the lines that count of the run's jobs, and the place of each row's line, null where there is none."""
-    schema = pa.schema([PLAN.field("job_id")])
-    asked = pa.concat_tables([schema.empty_table(), *read_plan(files, run, ["job_id"])])["job_id"].combine_chunks()
-    names = ("job_id", "status", *_MADE)
-    empty = pa.schema([RESULTS.field(name) for name in names]).empty_table()
-    ours = (lines.filter(pc.is_in(lines["job_id"], value_set=asked)) for lines in live_lines(files, names))
-    found = pa.concat_tables([empty, *ours])
-    places = pc.index_in(asked, value_set=found["job_id"].combine_chunks())
-    return found.drop_columns(["job_id"]).combine_chunks(), places
-
-
-def _status(planned: pa.Table, ended: pa.Table) -> pa.ChunkedArray:
-    """Returns why a row has no image, null where it has one."""
-    is_rejected = pc.equal(planned["action"], "reject")
-    cases = [is_rejected, pc.is_null(ended["status"]), pc.equal(ended["status"], "failed")]
-    names = ["rejected", "stopped", "failed"]
-    return pc.case_when(pc.make_struct(*cases, field_names=names), *names)
-
-
-def _line(planned: Line, ended: Line, *, dots: bool) -> Line:
-    cells = json.loads(planned["cells"])
-    place = place_of(cells, planned["content"])
-    wished = wished_name(planned["id"] or "", place, planned["content"], planned["style"], dots=dots)
+def _line(row: Line, *, dots: bool) -> Line:
+    cells = json.loads(row["cells"])
+    place = place_of(cells, row["content"])
+    given = cells.get("x_name") or row["id"] or ""
+    wished = wished_name(given, place, row["content"], row["style"], dots=dots)
     extra = {name: text for name, text in cells.items() if name.startswith("x_")}
     inputs = {name: cells.get(name, "") for name in ("content", "style", "init")}
     where = {"class": place.class_name, "split": place.split, "name": wished, "extra": json.dumps(extra)}
-    known = {**planned, **ended, **inputs, **where}
+    known = {**row, **inputs, **where}
     return {name: known[name] for name in GATHERED.names}

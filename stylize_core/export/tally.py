@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stylize_core.export.gathering import Line, suffix_of
+from stylize_core.settings import with_neutral
 
 MANY = 1000
 
@@ -73,7 +74,7 @@ class Tally:
 
     def _add_settings(self, counts: Mapping[str, int]) -> None:
         for text, count in counts.items():
-            for name, value in json.loads(text).items():
+            for name, value in with_neutral(json.loads(text)).items():
                 values = self.settings[name]
                 if value in values or len(values) <= MANY:  # seeds may be as many as images
                     values[value] += count

@@ -109,6 +109,11 @@ def words(error: BaseException) -> str:
     return next(filter(None, systems), type(error).__name__)
 
 
+def is_web_refusal(error: BaseException) -> bool:
+    """Returns whether a web server answers that it does not want to answer."""
+    return any(getattr(each, "status", None) in (401, 403, 406) for each in _chain(error))
+
+
 _SYSTEM = ("builtins", "socket", "ssl")
 
 

@@ -130,7 +130,8 @@ class Files:
 
     def local_path(self, path: str) -> Path | None:
         """Returns where a file lies on this machine's disks; None for a store elsewhere."""
-        return Path(self._place.full(_checked(path))) if isinstance(self._place, Disk) else None
+        with self._clear_errors("read", path):
+            return Path(self._place.full(_checked(path))) if isinstance(self._place, Disk) else None
 
     def _delete(self, path: str) -> None:
         with self._clear_errors("written", path):

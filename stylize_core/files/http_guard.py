@@ -1,14 +1,18 @@
-"""Web servers: a public one cannot lead us to this machine or to its private network.
+"""Web servers: who asks them, and that a public one cannot lead us to this machine or to its private network.
 
 Whoever writes a manifest may name any address, but the server that he names may not name one for him: a redirect to
 `http://169.254.169.254/` would fetch a cloud machine's credentials.
 """
 
 import socket
+from importlib.metadata import version
 from ipaddress import ip_address
 from typing import Any
 
 from stylize_core.files.error_kinds import LocalAddress
+
+USER_AGENT = f"Mozilla/5.0 (compatible; stylize/{version('stylize')})"
+"""Says who asks. Many servers refuse what libraries say of themselves, and some whatever does not begin so."""
 
 CONNECT_S = 10.0
 SILENCE_S = 15.0
@@ -16,12 +20,17 @@ SILENCE_S = 15.0
 
 
 async def guarded_client(**options: Any) -> Any:
-    """Returns a session for URLs of one server, as fsspec's file system for HTTP asks for it."""
+    """Returns a session for URLs of one server, as fsspec's file system for HTTP asks for it.
+
+    Args:
+        options: of aiohttp's session, as fsspec's configuration may name them; `headers` for instance.
+    """
     import aiohttp  # comes with fsspec's extra for HTTP and with s3fs; others do without
 
     times = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=SILENCE_S)
     connector = aiohttp.TCPConnector(socket_factory=HttpGuard())
-    return aiohttp.ClientSession(connector=connector, timeout=times, **options)
+    headers = {"User-Agent": USER_AGENT} | dict(options.pop("headers", {}))
+    return aiohttp.ClientSession(connector=connector, timeout=times, headers=headers, **options)
 
 
 class HttpGuard:

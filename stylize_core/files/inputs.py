@@ -1,18 +1,27 @@
 """Input files: what they are and what they hold, wherever they lie."""
 
 import os
+import re
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import Any
 
-from stylize_core.errors import InputError, InputIsFolder, InputMissing, InputUnreadable
-from stylize_core.files.error_kinds import ErrorKind, error_kind, words
-from stylize_core.files.remote import SILENCES, Remote, UnknownPlace, locate
+from stylize_core.errors import InputError, InputIsFolder, InputMissing, InputTooLarge, InputUnreadable
+from stylize_core.files.bounded import BLOCK_BYTES, MAX_BYTES, TooManyBytes, check_size, gather
+from stylize_core.files.error_kinds import ErrorKind, error_kind, is_web_refusal, words
+from stylize_core.files.remote import LONGEST_S, SILENCES, Remote, UnknownPlace, locate
+from stylize_core.files.web_body import web_blocks
 from stylize_core.job import public_uri
 
 _STAMPS = ("ETag", "etag", "mtime", "LastModified", "Last-Modified", "last_modified", "created")
 """What file systems tell of a file's version, the surest first."""
+
+_OF_REFUSALS = (
+    "check the address and its signature; where the server takes browsers alone, set another user agent: "
+    """FSSPEC_HTTP_CLIENT_KWARGS='{"headers": {"User-Agent": "..."}}'"""
+)
 
 
 def stat_input(uri: str) -> tuple[int, str]:
@@ -24,6 +33,7 @@ def stat_input(uri: str) -> tuple[int, str]:
     Raises:
         InputMissing: there is no such file.
         InputIsFolder: it is a folder.
+        InputTooLarge: it has more bytes than are ever read.
         InputUnreadable: it may not be read, is no regular file, its server does not answer, or a web server redirects
             to a local address.
     """
@@ -31,27 +41,63 @@ def stat_input(uri: str) -> tuple[int, str]:
         remote, path = _locate(uri)
         if remote is None:
             status = _stat_local(path)
-            return status.st_size, str(status.st_mtime_ns)
-        info = remote.ask("info", path)
-        if info["type"] == "directory":
-            raise IsADirectoryError(uri)
+            check_size(status.st_size)
+            # Others may set a file's time of change; what the system notes of it they cannot.
+            return status.st_size, f"{status.st_mtime_ns}-{status.st_ctime_ns}-{status.st_ino}"
+        info = _info(remote, path)
         stamps = (info[name] for name in _STAMPS if info.get(name))
         return info["size"] or 0, str(next(stamps, ""))
 
 
 def read_input(uri: str) -> bytes:
     """Returns a file's bytes; arguments and errors as of `stat_input`."""
-    with _clear_errors(uri):
-        remote, path = _locate(uri)
-        if remote is None:
-            _stat_local(path)
-            return Path(path).read_bytes()
-        try:
-            return bytes(remote.ask("cat_file", path))
-        except FileNotFoundError:  # an object store knows no folders, only names that go on
-            if remote.ask("isdir", path):
-                raise IsADirectoryError(uri) from None
-            raise
+    with open_input(uri) as data:
+        return data
+
+
+@contextmanager
+def open_input(uri: str, *, is_pipe_allowed: bool = False) -> Iterator[bytes]:
+    """Gives a file's bytes for the length of a block, in which this process has no other large file in memory.
+
+    Errors are as of `stat_input`; no more is read than the limit, whatever the file or server says.
+
+    Args:
+        uri: an absolute path or an fsspec URL.
+        is_pipe_allowed: whether a pipe may be read to its end, however long that takes.
+    """
+    with ExitStack() as held:
+        with _clear_errors(uri):
+            remote, path = _locate(uri)
+            data = _read_local(path, held, is_pipe_allowed) if remote is None else _read_remote(remote, path, held)
+        yield data
+
+
+def _read_local(path: str, held: ExitStack, is_pipe_allowed: bool) -> bytes:
+    is_pipe = is_pipe_allowed and stat.S_ISFIFO(os.stat(path).st_mode)
+    size = 0 if is_pipe else _stat_local(path).st_size
+    with open(path, "rb", buffering=0) as file:
+        return gather(iter(partial(file.read, BLOCK_BYTES), b""), size, held)
+
+
+def _read_remote(remote: Remote, path: str, held: ExitStack) -> bytes:
+    if remote.is_web:  # it need not say how much comes
+        return remote.again(lambda: gather(web_blocks(remote.fs, path, LONGEST_S), 0, held))
+    size = _info(remote, path)["size"]
+    return gather(_whole(remote, path, size), size or 0, held)
+
+
+def _whole(remote: Remote, path: str, size: int | None) -> Iterator[bytes]:
+    """Yields a file as one block: parts could be of two versions of it."""
+    limit = {"start": 0, "end": MAX_BYTES + 1} if size is None else {}
+    yield bytes(remote.ask("cat_file", path, **limit))
+
+
+def _info(remote: Remote, path: str) -> dict[str, Any]:
+    info: dict[str, Any] = remote.ask("info", path)
+    if info["type"] == "directory":
+        raise IsADirectoryError(path)
+    check_size(info["size"] or 0)
+    return info
 
 
 def _locate(uri: str) -> tuple[Remote | None, str]:
@@ -75,6 +121,18 @@ def _stat_local(path: str) -> os.stat_result:
     return status
 
 
+def _misread(uri: str) -> str:
+    """Returns what to do about a sign in a path that means something where it was written, and nothing here."""
+    is_url = "://" in uri
+    if "\\" in uri and not is_url:
+        return "write / between folders: a backslash is a letter of the name here"
+    if re.search(r"(^|/)~[^/]*/", uri) and not is_url:
+        return "write the home folder out: ~ is a letter of the name here"
+    if "#" in uri and uri.startswith(("http://", "https://")):
+        return "write %23 for #, which ends an address"
+    return ""
+
+
 @contextmanager
 def _clear_errors(uri: str) -> Iterator[None]:
     where = public_uri(uri)
@@ -82,9 +140,12 @@ def _clear_errors(uri: str) -> Iterator[None]:
         yield
     except InputError:
         raise
+    except TooManyBytes as error:
+        raise InputTooLarge(f"the file has more than {MAX_BYTES >> 30} GiB", where=where) from error
     except IsADirectoryError as error:
         raise InputIsFolder("a folder, not a file", where=where) from error
     except Exception as error:  # each file system has its own library, and that its own errors
         if isinstance(error, NotADirectoryError) or error_kind(error) is ErrorKind.MISSING:
-            raise InputMissing("there is no such file", where=where) from error
-        raise InputUnreadable(f"the file cannot be read: {words(error)}", where=where) from error
+            raise InputMissing("there is no such file", where=where, todo=_misread(uri)) from error
+        todo = _OF_REFUSALS if is_web_refusal(error) else ""
+        raise InputUnreadable(f"the file cannot be read: {words(error)}", where=where, todo=todo) from error

@@ -4,8 +4,10 @@ import os
 import random
 import re
 import time
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
+from urllib.parse import unquote
 
 from fsspec.asyn import AsyncFileSystem
 from fsspec.core import url_to_fs
@@ -27,6 +29,8 @@ GIVEN_UP_S = 60.0
 
 LONGEST_S = 300.0
 """No request lasts longer, however slowly its bytes go: a server that stops to read would hold us for ever."""
+
+T = TypeVar("T")
 
 _NEEDED = {"s3": "the extra `s3` of this package (s3fs)", "http": "the extra `s3` of this package (it brings aiohttp)"}
 
@@ -56,16 +60,21 @@ class Remote:
         self.fs = fs
         self.is_s3 = "s3" in fs.protocol
         self._silences, self._given_up = 0, -GIVEN_UP_S
+        self.is_web = "http" in fs.protocol
         self._limit = {"timeout": LONGEST_S} if isinstance(fs, AsyncFileSystem) else {}
         if self.is_s3:
             _configure(fs)
 
     def ask(self, method: str, *arguments: Any, **options: Any) -> Any:
-        """Calls a method of the file system, again where a fault may pass; raises the last error as it comes."""
+        """Calls a method of the file system; otherwise as `again`."""
+        return self.again(lambda: getattr(self.fs, method)(*arguments, **options, **self._limit))
+
+    def again(self, call: Callable[[], T]) -> T:
+        """Does something, again where a fault may pass; raises the last error as it comes."""
         start = time.monotonic()
         for pause in (*PAUSES_S, 0.0):
             try:
-                found = getattr(self.fs, method)(*arguments, **options, **self._limit)
+                found = call()
             except Exception as error:
                 is_over = not pause or time.monotonic() - start > PATIENCE_S
                 if is_over or error_kind(error) is not ErrorKind.FAULT:
@@ -96,9 +105,11 @@ def locate(uri: str) -> tuple[Remote | None, str]:
     Raises:
         UnknownPlace: no installed package knows this kind of URL.
     """
-    if "://" not in uri:
-        return None, uri
+    if "://" not in uri or uri.startswith(("file://", "local://")):
+        return None, local_path(uri)
     kind, _, rest = uri.partition("://")
+    kind = kind.lower()  # as browsers do
+    uri = f"{kind}://{rest}"
     # All that lies on one server shares a connection; a forked process needs its own.
     place = uri if "::" in uri else f"{kind}://{re.split('[/?#]', rest)[0]}"
     try:
@@ -111,6 +122,17 @@ def locate(uri: str) -> tuple[Remote | None, str]:
         reason = str(error) if str(error).startswith("Protocol not known") else "it cannot be read"
         raise UnknownPlace(reason, "name a path, or a URL that fsspec knows") from error
     return (None if isinstance(fs, LocalFileSystem) else remote), path
+
+
+def local_path(uri: str) -> str:
+    """Returns the path that a `file:` URL names; other paths as they are.
+
+    It is taken as it stands where there is such a file, as fsspec does, and else with its codes, such as %20, read.
+    """
+    found = re.fullmatch(r"(?:file|local):(?=/)(?://(?:localhost(?=/))?)?(.*)", uri, re.DOTALL)
+    if not found:
+        return uri
+    return found[1] if os.path.lexists(found[1]) else unquote(found[1])
 
 
 @lru_cache(maxsize=64)

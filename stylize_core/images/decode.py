@@ -5,57 +5,21 @@ the first frame is taken. Bytes are all that is needed: reading files and URIs i
 """
 
 import io
-import re
-import struct
-import warnings
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import ExifTags, Image, ImageCms
+from PIL import ExifTags, Image, ImageCms, ImageOps
 
-from stylize_core.errors import (
-    ImageEmpty,
-    ImageProfile,
-    ImageTooLarge,
-    ImageTooSmall,
-    ImageTruncated,
-    ImageUnknown,
-)
-
-MAX_PIXELS = 89_478_485
-"""Most pixels of an image (about 9459 x 9459): where Pillow, too, begins to suspect a decompression bomb."""
+from stylize_core.errors import ImageProfile, ImageTooSmall, ImageUnknown
+from stylize_core.images.header import DAMAGE, MAX_PIXELS, open_header, reading, too_large
+from stylize_core.images.tiff import Tiff
 
 MIN_EDGE = 16
 """Shortest edge in pixels: the four poolings of VGG-19 leave one pixel of it."""
 
-FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM")
-"""The only decoders that see a file (JPEG includes MPO): rarer ones are a risk without a use here."""
-
-_SIGNATURE = re.compile(
-    rb"\x89PNG|\xff\xd8\xff|RIFF....WEBP|II[*+]\0|MM\0[*+]|BM....\0\0\0\0|GIF8[79]a|P[1-6]\s+[\d#]", re.DOTALL
-)
-"""How a file of one of the formats begins, so that a damaged image is told from something else."""
-
-_DAMAGE = (
-    OSError,
-    EOFError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    LookupError,
-    AttributeError,
-    ArithmeticError,
-    RuntimeError,
-    struct.error,
-    zlib.error,
-)
-"""What Pillow's decoders raise for damaged bytes; they promise no common class."""
-
-_GREY = frozenset({"1", "L", "LA"})
+_GREY = frozenset({"1", "L", "LA", "La"})
 _COLOUR = frozenset({"P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"})
+_TOP = 65535  # the highest value of a grey of 16 bits
 _GREY_16_BIT = frozenset({"I;16", "I;16B", "I;16L"})
 
 _TURNS = {
@@ -120,43 +84,14 @@ def decode(data: bytes, where: str) -> Picture:
     profile = image.info.get("icc_profile")
     with reading(data, where):
         image.load()
-        colour, alpha = _split(image if turn is None else image.transpose(turn))
-    rgb = _to_srgb(colour, profile, where)
+        is_negative, top = (image.is_negative, image.top) if isinstance(image, Tiff) else (False, _TOP)
+        colour, alpha = _split(image if turn is None else image.transpose(turn), top)
+    rgb = _to_srgb(ImageOps.invert(colour) if is_negative else colour, profile, where)
     rgb.info = {}  # pixels only: Pillow's writers would copy comments and profiles from here
-    if alpha is None or alpha.getextrema() == (255, 255):
+    # A BMP that is transparent all over is one whose fourth byte is not used.
+    if alpha is None or alpha.getextrema() == (255, 255) or (image.format == "BMP" and alpha.getextrema() == (0, 0)):
         return Picture(rgb, None)
     return Picture(_on_white(rgb, alpha), alpha)
-
-
-def open_header(data: bytes, where: str) -> Image.Image:
-    """Returns an image whose header is read and whose pixels are not, whatever its size.
-
-    Raises:
-        ImageEmpty, ImageUnknown, ImageTruncated, ImageTooLarge: the header cannot be read.
-    """
-    if not data:
-        raise ImageEmpty("the file has 0 bytes", where=where)
-    with reading(data, where):
-        return Image.open(io.BytesIO(data), formats=FORMATS)
-
-
-@contextmanager
-def reading(data: bytes, where: str) -> Iterator[None]:
-    """A block in which Pillow reads `data`: what it raises becomes an `InputError`, what it warns of is dropped.
-
-    The filter of warnings is the process's: a thread that ends its block may lift another's. Nothing but the silence
-    hangs on it, as every limit is checked without it, and it names Pillow's modules alone.
-    """
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"PIL\.")
-        try:
-            yield
-        except Image.DecompressionBombError as error:
-            raise _too_large(where) from error
-        except _DAMAGE as error:
-            if _SIGNATURE.match(data):
-                raise ImageTruncated("the image's data ends early or is damaged", where=where) from error
-            raise ImageUnknown("the file is not an image of a known format", where=where) from error
 
 
 def _open_upright(data: bytes, where: str) -> tuple[Image.Image, Image.Transpose | None]:
@@ -170,7 +105,7 @@ def _open_upright(data: bytes, where: str) -> tuple[Image.Image, Image.Transpose
 
 def _check_size(width: int, height: int, where: str) -> None:
     if width * height > MAX_PIXELS:
-        raise _too_large(where)
+        raise too_large(where)
     if min(width, height) < MIN_EDGE:
         what = f"the image has {width} x {height} pixels, fewer than {MIN_EDGE} along an edge"
         raise ImageTooSmall(what, where=where, todo="use a larger image")
@@ -184,25 +119,21 @@ def _check_mode(image: Image.Image, where: str) -> None:
         raise ImageUnknown(what, where=where, todo=todo)
 
 
-def _too_large(where: str) -> ImageTooLarge:
-    return ImageTooLarge(f"the image has more than {MAX_PIXELS:,} pixels", where=where)
-
-
 def _turn(image: Image.Image) -> Image.Transpose | None:
     if image.format == "TIFF":  # Pillow turns a TIFF itself, its header's size included
         return None
     try:
         # Image's own method: a PNG's would decode the pixels in search of EXIF behind them.
         orientation = Image.Image.getexif(image).get(ExifTags.Base.Orientation)
-    except _DAMAGE:  # damaged EXIF is common and the pixels are whole: shown as stored, as viewers do
+    except DAMAGE:  # damaged EXIF is common and the pixels are whole: shown as stored, as viewers do
         return None
     return _TURNS.get(orientation) if isinstance(orientation, int) else None
 
 
-def _split(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+def _split(image: Image.Image, top: int) -> tuple[Image.Image, Image.Image | None]:
     """Returns 8-bit bands in the file's own colours (mode L, RGB or CMYK) and the alpha channel, if any."""
     if image.mode.startswith("I"):
-        return _split_16_bit(image)
+        return _split_16_bit(image, top)
     if image.mode == "CMYK":
         return image, None
     mode = "L" if image.mode in _GREY else "RGB"
@@ -212,10 +143,10 @@ def _split(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     return whole.convert(mode), whole.getchannel("A")
 
 
-def _split_16_bit(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
-    """The same for grey of 16 bits, which Pillow would clip at 255 instead of scaling it by 1/257."""
+def _split_16_bit(image: Image.Image, top: int) -> tuple[Image.Image, Image.Image | None]:
+    """The same for grey of 12 or 16 bits, which Pillow would clip at 255 instead of scaling it by 255/top."""
     values = np.asarray(image).astype(np.uint32)
-    grey = Image.fromarray(((values + 128) // 257).astype(np.uint8))
+    grey = Image.fromarray(((values * 255 + top // 2) // top).astype(np.uint8))
     transparent = image.info.get("transparency")
     if transparent is None:
         return grey, None

@@ -13,7 +13,8 @@ from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor, uint8
 
-from stylize_core.images.decode import Picture, open_header, reading
+from stylize_core.images.decode import Picture
+from stylize_core.images.header import open_header, reading
 
 _KEY = "stylize"
 """Names our metadata: the keyword of the PNG chunk and the only key of the JSON text."""

@@ -3,6 +3,7 @@
 import re
 
 from stylize_core.errors import SettingError
+from stylize_core.job import LOST_QUERY
 from stylize_core.layers import LAYERS, Layers, parse_layers
 from stylize_core.manifest.problems import did_you_mean
 from stylize_core.presets import PRESETS
@@ -12,7 +13,7 @@ FORMULA_SIGNS = ("=", "+", "@")
 """A cell that starts so would be run as a formula by a spreadsheet that opens an export."""
 
 # Stricter than int() and float(), which also take 1_000, nan, inf and digits of other scripts.
-_WHOLE = re.compile(r"-?[0-9]+")
+_WHOLE = re.compile(r"(-?[0-9]+)(?:\.0*)?")  # tools write 48.0 where a column has empty cells too
 _NUMBER = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _SEGMENT = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9._-]{1,200}"  # file systems end at 255 bytes
 _ID = re.compile(f"{_SEGMENT}(?:/{_SEGMENT})*")
@@ -29,6 +30,17 @@ def parse_text(text: str) -> str:
     return text
 
 
+def parse_input(text: str) -> str:
+    """Returns a path or a URL.
+
+    Raises:
+        ValueError: it starts like a formula, or is a URL of which the query was left out where secrets are not kept.
+    """
+    if text.endswith(LOST_QUERY):
+        raise ValueError("has lost its query, which is kept nowhere because it may be a secret; write it again")
+    return parse_text(text)
+
+
 def parse_id(text: str) -> str:
     """Returns an id: segments of `A-Z a-z 0-9 . _ -`, separated by slashes.
 
@@ -41,6 +53,12 @@ def parse_id(text: str) -> str:
             "between slashes, at most 200 characters between slashes)"
         )
     return text
+
+
+def id_part(text: str) -> str:
+    """Returns a text as a part of an id: what it cannot hold becomes a dash."""
+    # The plus sign goes, so that 1e+06 does not look like 1e-06.
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text.replace("+", "")).strip("-.") or "image"
 
 
 def parse_preset(text: str) -> str:
@@ -74,8 +92,8 @@ def parse_setting(spec: SettingField, text: str) -> object:
 def _convert(spec: SettingField, text: str) -> object:
     if spec.type == Layers:
         return parse_layers(text)
-    if spec.type is int and _WHOLE.fullmatch(text):
-        return int(text)  # a ValueError beyond 4300 digits
+    if spec.type is int and (whole := _WHOLE.fullmatch(text)):
+        return int(whole[1])  # a ValueError beyond 4300 digits
     if spec.type is float and _NUMBER.fullmatch(text):
         return float(text)
     return text  # no number: refused by the check that follows

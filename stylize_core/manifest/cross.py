@@ -1,24 +1,27 @@
 """New manifests: contents x styles, or some random styles for each content, swept over settings."""
 
+import hashlib
 import itertools
 import random
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import NamedTuple, TypeVar
 
 from stylize_core.errors import UsageError
+from stylize_core.manifest.cells import id_part
 from stylize_core.manifest.find_images import Content
 from stylize_core.manifest.header import COLUMNS, EXTRA_PREFIX, REQUIRED
 from stylize_core.manifest.problems import did_you_mean
 from stylize_core.manifest.raw_row import RawRow
 from stylize_core.manifest.row import validate_row
+from stylize_core.manifest.write import is_carried
 
 _FIXABLE = tuple(column for column in COLUMNS if column not in (*REQUIRED, "id"))
 """Columns that `cross` can fill with one value; the others differ from row to row."""
 
 _MAX_ID_LENGTH = 180
-"""Leaves room for a number below the 200 characters that an id may have between slashes."""
+"""Leaves room for a digest below the 200 characters that an id may have between slashes."""
 
 T = TypeVar("T")
 
@@ -34,6 +37,8 @@ def cross(
     val_styles: Sequence[str] = (),
 ) -> list[dict[str, str]]:
     """Returns the rows of a new manifest, each with a readable id.
+
+    Where an id cannot hold a file's name, column `x_name` has it, so that an export can give it back.
 
     Args:
         contents: images; class and split become columns `x_class` and `x_split`.
@@ -61,9 +66,11 @@ def cross(
     for content in _unique(contents):
         for style in pools.draw(content, styles_per_content, seed):
             for cells in swept:
-                rows.append(_row(content, style, cells))
-                names.append(_name(content, style, {key: cells[key] for key in sweeps}, is_named_alone))
-    return [{"id": name, **row} for name, row in zip(_numbered(names), rows, strict=True)]
+                made = {key: cells[key] for key in sweeps}
+                parts = _name_parts(content, style, made, is_named_alone)
+                rows.append(_row(content, style, parts, cells))
+                names.append(_id_stages(content, style, made, parts))
+    return [{"id": name, **row} for name, row in zip(_unique_names(names), rows, strict=True)]
 
 
 class _Pools(NamedTuple):
@@ -103,8 +110,10 @@ class _Pools(NamedTuple):
         return pool if styles_per_content is None else _generator(content.path, seed).sample(pool, styles_per_content)
 
 
-def _row(content: Content, style: str, cells: Mapping[str, str]) -> dict[str, str]:
-    known = {"x_class": content.class_name, "x_split": content.split}
+def _row(content: Content, style: str, parts: Sequence[str], cells: Mapping[str, str]) -> dict[str, str]:
+    name = "--".join(parts).strip()
+    is_lost = id_part(name) != name and is_carried("x_name", name)
+    known = {"x_class": content.class_name, "x_split": content.split, "x_name": name if is_lost else ""}
     placed = {column: text for column, text in known.items() if text}
     return {"content": content.path, "style": style, **placed, **cells}
 
@@ -138,30 +147,43 @@ def _check_values(cells: Mapping[str, str]) -> None:
         raise UsageError(what, where=where, todo="mend this first: no row would be accepted")
 
 
-def _name(content: Content, style: str, values: Mapping[str, str], is_named_alone: bool) -> str:
-    parts = [PurePosixPath(content.path).stem]
-    if not (is_named_alone and content.folder):
-        parts += [PurePosixPath(style).stem, *(f"{setting}-{value}" for setting, value in values.items())]
-    folders = [_clean(part)[:_MAX_ID_LENGTH] for part in content.folder.split("/") if part]
-    return "/".join([*folders, "--".join(map(_clean, parts))[:_MAX_ID_LENGTH]])
+def _name_parts(content: Content, style: str, made: Mapping[str, str], is_named_alone: bool) -> list[str]:
+    """Returns what names a row in its folder: of files without their endings."""
+    name = PurePosixPath(content.path).stem
+    if is_named_alone and content.folder:
+        return [name]
+    return [name, PurePosixPath(style).stem, *(f"{setting}-{value}" for setting, value in made.items())]
 
 
-def _clean(text: str) -> str:
-    """Replaces what an id cannot hold; the plus sign goes, so that 1e+06 does not look like 1e-06."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", text.replace("+", "")).strip("-.") or "image"
+def _id_stages(content: Content, style: str, made: Mapping[str, str], parts: Sequence[str]) -> tuple[str, ...]:
+    """Returns ids of which each tells more rows apart than the one before; none depends on other rows."""
+    folders = [id_part(part)[:_MAX_ID_LENGTH] for part in content.folder.split("/") if part]
+    name = "/".join([*folders, "--".join(map(id_part, parts))[:_MAX_ID_LENGTH]])
+    near = "/".join(PurePosixPath(content.path).parts[-2:]), PurePosixPath(style).name  # the same on every machine
+    return (
+        name,
+        f"{name}-{_digest(*near, *made.values())[:6]}",
+        f"{name}-{_digest(content.path, style, *made.values())}",
+    )
 
 
-def _numbered(names: Iterable[str]) -> Iterator[str]:
-    """Adds -2, -3, ... to names that came before; case is no difference, as on many file systems."""
-    taken: set[str] = set()
-    counts: dict[str, int] = {}
-    for name in names:
-        unique = name
-        while unique.lower() in taken:
-            counts[name] = counts.get(name, 1) + 1
-            unique = f"{name}-{counts[name]}"
-        taken.add(unique.lower())
-        yield unique
+def _digest(*texts: str) -> str:
+    return hashlib.sha256("\0".join(texts).encode(errors="surrogateescape")).hexdigest()[:16]
+
+
+def _unique_names(stages: Sequence[tuple[str, ...]]) -> list[str]:
+    """Returns each row's first id that no other has; order is no difference, nor is case, as on many file systems."""
+    at = [0] * len(stages)
+    while True:
+        names = [stage[place] for stage, place in zip(stages, at, strict=True)]
+        counts = Counter(name.lower() for name in names)
+        clashing = [
+            row for row, name in enumerate(names) if counts[name.lower()] > 1 and at[row] + 1 < len(stages[row])
+        ]
+        if not clashing:
+            return names
+        for row in clashing:
+            at[row] += 1
 
 
 def _unique(values: Iterable[T]) -> list[T]:

@@ -1,15 +1,25 @@
 """The images of a folder, of a class tree or of a glob pattern, as `cross` takes them."""
 
 import posixpath
-from typing import Any, NamedTuple
-
-from fsspec.core import url_to_fs
+from collections import Counter
+from typing import NamedTuple, TypeVar
 
 from stylize_core.errors import UsageError
-from stylize_core.manifest.paths import is_url
+from stylize_core.files.remote import Remote
+from stylize_core.manifest.listing import Listing, Tell, list_files
+from stylize_core.manifest.write import is_carried
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".ppm")
+SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp"),
+    *(".tif", ".tiff", ".bmp", ".gif", ".ppm", ".pgm", ".pbm", ".pnm"),
+)
 """File names that are taken for images; upper case as well."""
+
+_OTHER_SUFFIXES = (
+    *(".heic", ".heif", ".avif", ".jxl", ".jp2", ".psd", ".svg", ".eps"),
+    *(".dng", ".nef", ".cr2", ".cr3", ".arw", ".orf", ".raf", ".rw2", ".pef", ".srw"),
+)
+"""Images of formats that are not read: somebody who has them misses them."""
 
 SPLITS = {
     **dict.fromkeys(("train", "training"), "train"),
@@ -17,6 +27,10 @@ SPLITS = {
     **dict.fromkeys(("test", "testing"), "test"),
 }
 """Splits of a data set, by the names that folders of them go by."""
+
+T = TypeVar("T")
+
+_PATTERN = "a quoted pattern like 'photos/**'"
 
 
 class Content(NamedTuple):
@@ -35,11 +49,12 @@ class Content(NamedTuple):
     split: str = ""
 
 
-def images_in(folder_or_glob: str) -> list[str]:
+def images_in(folder_or_glob: str, tell: Tell = lambda said: None) -> list[str]:
     """Returns the images of a folder (not of the folders below it), or those that match a pattern, sorted.
 
     Args:
         folder_or_glob: a local path or an fsspec URL; `**` in a pattern stands for any folders.
+        tell: takes a sentence for each kind of thing that is left out.
 
     Returns:
         Absolute paths, or URLs; hidden files are left out.
@@ -47,11 +62,11 @@ def images_in(folder_or_glob: str) -> list[str]:
     Raises:
         UsageError: it cannot be listed, or holds no image.
     """
-    filesystem, _, images = _listed(folder_or_glob)
-    return [_whole(filesystem, name, folder_or_glob) for name in _some(images, folder_or_glob)]
+    listing, remote = _images(folder_or_glob, tell)
+    return [_whole(listing, name, remote) for name in _own_images(listing, folder_or_glob, tell)]
 
 
-def contents_in(folder_or_glob: str) -> list[Content]:
+def contents_in(folder_or_glob: str, tell: Tell = lambda said: None) -> list[Content]:
     """Returns images as `images_in` does; those of a folder without images of its own, as of a class tree.
 
     In a tree `CLASS/...` or `SPLIT/CLASS/...`, the folders say class and split; they are splits where each of them has
@@ -60,16 +75,17 @@ def contents_in(folder_or_glob: str) -> list[Content]:
     Raises:
         UsageError: it cannot be listed, or holds no image.
     """
-    filesystem, top, images = _listed(folder_or_glob)
-    if images or not filesystem.isdir(top):
-        return [Content(_whole(filesystem, name, folder_or_glob)) for name in _some(images, folder_or_glob)]
-    top = top.rstrip("/")
-    below = sorted(name[len(top) + 1 :] for name in filesystem.find(top))
-    inside = [name.split("/") for name in below if _is_image(name) and not name.startswith(".") and "/." not in name]
-    has_splits = all(parts[0].lower() in SPLITS for parts in _some(inside, folder_or_glob))
-    return [
-        _content(_whole(filesystem, "/".join([top, *parts]), folder_or_glob), parts, has_splits) for parts in inside
-    ]
+    listing, remote = _images(folder_or_glob, tell)
+    if not listing.is_folder or not all("/" in name for name in listing.names):
+        names = _own_images(listing, folder_or_glob, tell)
+        return [Content(_whole(listing, name, remote)) for name in names]
+    inside = [name.split("/") for name in listing.names]
+    has_splits = all(parts[0].lower() in SPLITS for parts in inside)
+    contents = [_content(_whole(listing, "/".join(parts), remote), parts, has_splits) for parts in inside]
+    lost = {one.class_name for one in contents if not is_carried("x_class", one.class_name)}
+    if lost:
+        tell(f"left out: folders with names that no manifest can carry as a class, such as {min(lost)!r}: rename them")
+    return _some([one for one in contents if one.class_name not in lost], folder_or_glob)
 
 
 def _content(path: str, parts: list[str], has_splits: bool) -> Content:
@@ -79,32 +95,46 @@ def _content(path: str, parts: list[str], has_splits: bool) -> Content:
     return Content(path, "/".join(folders), classes[0] if classes else "", split)
 
 
-def _listed(folder_or_glob: str) -> tuple[Any, str, list[str]]:
-    """Returns a file system, the path in it, and the images there, sorted."""
-    try:
-        filesystem, path = url_to_fs(folder_or_glob)
-        return filesystem, path, sorted(name for name in _list(filesystem, path) if _is_image(name))
-    except (OSError, ValueError, ImportError) as error:
-        raise UsageError(f"cannot list images: {error}", where=folder_or_glob) from error
+def _images(given: str, tell: Tell) -> tuple[Listing, Remote | None]:
+    """Returns what is named, images alone: at least one of them."""
+    listing, remote = list_files(given, tell)
+    images = [name for name in listing.names if _file(name, remote).lower().endswith(SUFFIXES)]
+    kept = [name for name in images if is_carried("content", listing.path(name))]
+    if lost := sorted(set(images) - set(kept)):
+        tell(f"left out: {len(lost):,} files with names that no manifest can carry, such as {lost[0]!r}: rename them")
+    suffixes = (posixpath.splitext(name)[1].lower() for name in listing.names)
+    if others := Counter(suffix for suffix in suffixes if suffix in _OTHER_SUFFIXES):
+        found = ", ".join(f"{count:,} {suffix}" for suffix, count in sorted(others.items()))
+        tell(f"left out: images of formats that are not read ({found}): save them as PNG or JPEG")
+    return listing._replace(names=_some(kept, given)), remote
 
 
-def _some(images: list[Any], where: str) -> list[Any]:
+def _file(name: str, remote: Remote | None) -> str:
+    """Returns a name without the query that it may have on a web server."""
+    return name.partition("?")[0] if remote and remote.is_web else name
+
+
+def _own_images(listing: Listing, given: str, tell: Tell) -> list[str]:
+    """Returns the images of a folder itself, or all that match a pattern."""
+    if not listing.is_folder:
+        return listing.names
+    own = [name for name in listing.names if "/" not in name]
+    if below := len(listing.names) - len(own):
+        if not own:
+            what, todo = "the images are in folders below", f"name one of these, or all with {_PATTERN}"
+            raise UsageError(what, where=given, todo=todo)
+        what = f"{below:,} images in folders below {listing.top}, which has images of its own, such as {own[0]}"
+        tell(f"left out: {what}; for all of them use {_PATTERN}, for a class tree move its own images away")
+    return own
+
+
+def _some(images: list[T], where: str) -> list[T]:
     if not images:
-        todo = f"name a folder, or a quoted pattern like 'photos/**/*.jpg', with files {' '.join(SUFFIXES)}"
+        todo = f"name a folder, or {_PATTERN}, with files {' '.join(SUFFIXES)}"
         raise UsageError("no images are found", where=where, todo=todo)
     return images
 
 
-def _whole(filesystem: Any, name: str, given: str) -> str:
-    return str(filesystem.unstrip_protocol(name)) if is_url(given) else name
-
-
-def _list(filesystem: Any, path: str) -> list[str]:
-    if filesystem.isdir(path):
-        return list(filesystem.ls(path, detail=False))
-    return [path] if filesystem.exists(path) else list(filesystem.glob(path))  # `photo[1].png` may be a name
-
-
-def _is_image(path: str) -> bool:
-    name = posixpath.basename(path)
-    return not name.startswith(".") and name.lower().endswith(SUFFIXES)
+def _whole(listing: Listing, name: str, remote: Remote | None) -> str:
+    path = listing.path(name)
+    return str(remote.fs.unstrip_protocol(path)) if remote else path

@@ -1,5 +1,6 @@
 """The columns that a manifest may have, and what is wrong with a header that has others."""
 
+import re
 from collections.abc import Sequence
 
 from stylize_core.errors import ManifestError
@@ -13,7 +14,9 @@ COLUMNS = ("id", *REQUIRED, "init", "preset", *(spec.name for spec in SETTING_FI
 EXTRA_PREFIX = "x_"
 """Columns whose names start so are carried through."""
 
-_SEPARATORS = {";": "semicolons", "\t": "tabs"}
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+
+_HINT = re.compile(r"sep=.?", re.IGNORECASE)
 
 
 def columns_of(header: Sequence[str], where: str) -> list[str]:
@@ -27,10 +30,19 @@ def columns_of(header: Sequence[str], where: str) -> list[str]:
         ManifestError: a column is missing, unknown, repeated or without a name; all of it is told at once.
     """
     columns = without_trailing_blanks(header)
+    if separator := _wrong_separator(columns):
+        what = f"the columns are separated by {separator}, not by commas"
+        todo = "save it with commas between the columns and points in the numbers, or as Parquet"
+        raise ManifestError(what, where=where, todo=todo)
     if faults := _faults(columns):
         todo = f"use the columns {', '.join(COLUMNS)}, or names that start with {EXTRA_PREFIX}"
         raise ManifestError("; ".join(faults), where=where, todo=todo)
     return columns
+
+
+def is_spreadsheet_hint(cells: Sequence[str]) -> bool:
+    """Whether a first line such as `sep=,` tells a spreadsheet how columns are separated, and is no header."""
+    return bool(cells) and bool(_HINT.fullmatch(cells[0].strip())) and not any(cell.strip() for cell in cells[1:])
 
 
 def without_trailing_blanks(cells: Sequence[str]) -> list[str]:
@@ -40,8 +52,6 @@ def without_trailing_blanks(cells: Sequence[str]) -> list[str]:
 
 
 def _faults(columns: Sequence[str]) -> list[str]:
-    if separator := _wrong_separator(columns):
-        return [f"the columns are separated by {separator}, not by commas"]
     names = dict.fromkeys(name for name in columns if name)
     unknown = {name: did_you_mean(name, COLUMNS) for name in names if not _is_known(name)}
     if len(unknown) == len(names) and not any(unknown.values()):

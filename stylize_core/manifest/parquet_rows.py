@@ -42,23 +42,20 @@ def parquet_rows(file: BinaryIO, where: str) -> Iterator[RawRow]:
             what = f"column {field.name!r} holds {field.type}, not one value a row"
             raise ManifestError(what, where=where, todo="write texts, numbers or booleans")
     batches = parquet.iter_batches(_BATCH_ROWS, columns=[field.name for field in fields], use_threads=False)
-    number = 0
-    while True:
-        with _clear_errors(where):
-            batch = next(batches, None)
-            texts = [_texts(column) for column in batch.columns] if batch else []
-        if not batch:
-            return
-        if any("\0" in text for column in texts for text in column):
-            raise ManifestError("the manifest holds a NUL byte", where=where, todo="write texts without it")
-        for cells in zip(*texts, strict=True):
-            number += 1
-            yield RawRow(number, number, dict(zip(columns, cells, strict=False)))
+    rows = (cells for texts in _texts(batches, where) for cells in zip(*texts, strict=True))
+    for number, cells in enumerate(rows, 1):
+        yield RawRow(number, number, dict(zip(columns, cells, strict=False)))
 
 
-def _texts(column: pa.Array) -> list[str]:
-    texts: list[str] = pc.utf8_trim_whitespace(column.cast(pa.string())).fill_null("").to_pylist()
-    return texts
+def _texts(batches: Iterator[pa.RecordBatch], where: str) -> Iterator[list[list[str]]]:
+    """Yields batches as columns of texts."""
+    with _clear_errors(where):
+        for batch in batches:
+            columns = [pc.utf8_trim_whitespace(column.cast(pa.string())).fill_null("") for column in batch.columns]
+            texts = [column.to_pylist() for column in columns]
+            if any("\0" in text for column in texts for text in column):
+                raise ManifestError("the manifest holds a NUL byte", where=where, todo="write texts without it")
+            yield texts
 
 
 @contextmanager

@@ -4,7 +4,11 @@ import os
 import posixpath
 import re
 
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(://|::)")
+from stylize_core.files.remote import local_path
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(://|::)|file:/")
+
+_PIPES = ("/dev/", "/proc/")
 
 _MAX_STEPS_UP = 2
 """A relative path that climbs further says less than the absolute one, and breaks as soon as anything moves."""
@@ -16,9 +20,14 @@ def is_url(path: str) -> bool:
 
 
 def folder_of(uri: str) -> str:
-    """Returns the folder of a file: absolute for a local path, without the query for an http URL."""
-    if not is_url(uri):
-        return os.path.dirname(os.path.abspath(uri))
+    """Returns the folder of a file: absolute for a local path, without the query for an http URL.
+
+    What comes through a pipe, such as `/dev/stdin`, is as if it lay in the working folder.
+    """
+    if uri.startswith(_PIPES):
+        return os.getcwd()
+    if not is_url(uri) or uri.startswith("file:"):
+        return os.path.dirname(os.path.abspath(local_path(uri)))
     scheme, separator, rest = uri.partition("://")
     rest = rest.partition("?")[0] if scheme in ("http", "https") else rest
     return scheme + separator + posixpath.dirname(rest)

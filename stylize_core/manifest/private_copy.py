@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from tempfile import TemporaryFile
 from typing import BinaryIO
 
-from stylize_core.errors import InputError, ManifestError
-from stylize_core.files.inputs import read_input
+from stylize_core.errors import InputError, InputTooLarge, ManifestError
+from stylize_core.files.inputs import open_input
 from stylize_core.job import public_uri
 from stylize_core.spool import temp_write_errors
 
@@ -15,20 +15,21 @@ from stylize_core.spool import temp_write_errors
 def manifest_file(uri: str) -> Iterator[BinaryIO]:
     """Gives a private copy of a manifest, so that nobody changes it while it is read; gone at the end of the block.
 
+    It may come through a pipe, such as `/dev/stdin`, which can be read only once.
+
     Raises:
         ManifestError: there is no such file, or it cannot be read.
         UsageError: there is no room for temporary files.
     """
     with TemporaryFile() as file:
-        with temp_write_errors():
-            file.write(_read(uri))
+        try:
+            with open_input(uri, is_pipe_allowed=True) as data, temp_write_errors():
+                file.write(data)
+        except InputTooLarge as error:
+            todo = "write it as Parquet, or in several parts"
+            raise ManifestError(error.what.replace("file", "manifest"), where=public_uri(uri), todo=todo) from error
+        except InputError as error:
+            what = f"the manifest cannot be read: {error.what}"
+            todo = "name a CSV or Parquet file that you may read"
+            raise ManifestError(what, where=public_uri(uri), todo=todo) from error
         yield file
-
-
-def _read(uri: str) -> bytes:
-    try:
-        return read_input(uri)
-    except InputError as error:
-        what = f"the manifest cannot be read: {error.what}"
-        todo = "name a CSV or Parquet file that you may read"
-        raise ManifestError(what, where=public_uri(uri), todo=todo) from error

@@ -1,11 +1,8 @@
-"""What is wrong with a row, and how it is told to somebody at a terminal."""
+"""What is wrong with a row, in words."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
-
-MAX_LISTED = 100
-"""Problems written out one by one; beyond that the report would bury its reader."""
 
 _MAX_VALUE_LENGTH = 80
 
@@ -28,22 +25,10 @@ class Problem:
     value: str = ""
     message: str
 
-    def __str__(self) -> str:
-        return f"line {self.line}{', ' if self.column else ': '}{self.detail}"
-
     @property
     def detail(self) -> str:
-        """The problem without its line."""
+        """The problem in words, without its line."""
         return f"column {self.column}: {_quote(self.value)}{self.message}" if self.column else self.message
-
-
-def format_problems(problems: Sequence[Problem]) -> str:
-    """Returns one line per problem, in the order of the file; past 100 problems, the number of the others."""
-    ordered = sorted(problems, key=lambda problem: problem.line)
-    lines = [str(problem) for problem in ordered[:MAX_LISTED]]
-    if len(ordered) > MAX_LISTED:
-        lines.append(f"... and {len(ordered) - MAX_LISTED} more problems")
-    return "\n".join(lines)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

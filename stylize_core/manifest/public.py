@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from stylize_core.job import public_uri
+from stylize_core.manifest.header import is_spreadsheet_hint
 from stylize_core.manifest.row import INPUT_COLUMNS
 
 
@@ -35,9 +36,9 @@ def _records(data: bytes) -> Iterator[tuple[list[str], set[int]]]:
     places: set[int] | None = None
     for record in csv.reader(io.TextIOWrapper(io.BytesIO(data), "utf-8-sig", newline=""), skipinitialspace=True):
         if any(cell.strip() for cell in record):
-            if places is None:
+            if places is None and not is_spreadsheet_hint(record):
                 places = {place for place, cell in enumerate(record) if cell.strip() in INPUT_COLUMNS}
-            yield record, places
+            yield record, places or set()
 
 
 def _public(record: list[str], places: set[int]) -> list[str]:

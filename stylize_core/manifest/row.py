@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, PlainValidator, ValidationError,
 
 from stylize_core.errors import SettingError
 from stylize_core.job import public_uri
-from stylize_core.manifest.cells import parse_id, parse_preset, parse_setting, parse_text
+from stylize_core.manifest.cells import parse_id, parse_input, parse_preset, parse_setting, parse_text
 from stylize_core.manifest.header import EXTRA_PREFIX, REQUIRED
 from stylize_core.manifest.paths import absolute
 from stylize_core.manifest.problems import Problem
@@ -33,7 +33,7 @@ SettingsModel = create_model("SettingsModel", __base__=_Preset, **_SETTINGS)
 _SHARED = frozenset(SettingsModel.model_fields)
 """Columns of which many rows have the same cells; the others differ from row to row."""
 
-_PARSE: dict[str, Callable[[str], str]] = {"id": parse_id}
+_PARSE: dict[str, Callable[[str], str]] = {"id": parse_id, **dict.fromkeys(INPUT_COLUMNS, parse_input)}
 """How a cell of a column of the row's own is checked, where it is not just any text."""
 
 _ORDER = {column: place for place, column in enumerate((*INPUT_COLUMNS, "preset", "id", *_SETTINGS))}

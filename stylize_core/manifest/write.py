@@ -33,6 +33,11 @@ def write_manifest(rows: Sequence[Mapping[str, str]], folder: str | None) -> byt
     return text.getvalue().encode("utf-8")
 
 
+def is_carried(column: str, value: str) -> bool:
+    """Returns whether a manifest can carry a value: read again, it is the same."""
+    return not _is_lost(_guarded(value) if column in _PATHS else value)
+
+
 def row_from_settings(content: str, style: str, init: str | None, settings: Settings) -> dict[str, str]:
     """Returns the row that gives exactly these settings: every one is written out, so no preset changes it.
 
@@ -54,12 +59,15 @@ def _columns(rows: Sequence[Mapping[str, str]]) -> list[str]:
 
 def _cell(column: str, value: str, folder: str | None) -> str:
     if column in _PATHS:
-        value = value if folder is None else relative(value, folder)
-        if value.startswith(FORMULA_SIGNS) or value[0].isspace():
-            value = f"./{value}"  # names the same file, and can be read back
+        value = _guarded(value if folder is None else relative(value, folder))
     if _is_lost(value):
         raise UsageError(f"no manifest can carry {value!r}", where=f"column {column}", todo="rename it")
     return value
+
+
+def _guarded(path: str) -> str:
+    """Returns a path that names the same file and can be read back."""
+    return f"./{path}" if path.startswith(FORMULA_SIGNS) or path[0].isspace() else path
 
 
 def _is_lost(value: str) -> bool:

@@ -2,17 +2,20 @@
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from stylize_core.job import Chunk
 from stylize_core.plan.forecast import job_seconds
-from stylize_core.plan.job_spool import JobSpool
+from stylize_core.plan.job_table import JobTable
 from stylize_core.plan.plan_table import CostGroup, PlannedRows
 from stylize_core.plan.rates import Rate
+from stylize_core.store.records import JOBS, PARTITION
 
 MAX_CHUNKS = 2000
 """Upper bound of chunks of one flow run, where groups and `rows_per_task` allow it: an orchestrator pays some 20 ms
@@ -23,50 +26,66 @@ CHUNK_SECONDS = 30.0
 
 Numbers = npt.NDArray[np.signedinteger]
 
-_NO_JOBS = np.zeros(0, np.int64)
-_NO_CHUNKS = np.zeros(1, np.int64)
+_NONE = np.zeros(0, np.int64)
+
+LINES = 5000
+"""Jobs in memory at once."""
 
 
 class Chunks:
     """Chunks in their order; each is made anew whenever it is asked for, so that none of them costs memory.
 
     Args:
-        jobs: where the jobs are.
-        places: of the jobs there, chunk by chunk; none unless given.
-        attempts: at the jobs so far.
-        starts: of each chunk among the jobs, and where the last one ends.
-        numbers: of the chunks; from 1 unless given.
+        table: has the jobs.
+        places: (n,) of the jobs there, chunk by chunk; none unless given.
+        attempts: (n,) at the jobs so far.
+        numbers: (n,) of the jobs' chunks, from 1, ascending.
     """
 
     def __init__(
-        self,
-        jobs: JobSpool,
-        places: Numbers = _NO_JOBS,
-        attempts: Numbers = _NO_JOBS,
-        starts: Numbers = _NO_CHUNKS,
-        numbers: Numbers | None = None,
+        self, table: JobTable, places: Numbers = _NONE, attempts: Numbers = _NONE, numbers: Numbers = _NONE
     ) -> None:
-        self._jobs, self._places, self._attempts, self._starts = jobs, places, attempts, starts
-        self._numbers = np.arange(1, len(starts)) if numbers is None else numbers
+        self._table, self._places, self._attempts, self._numbers = table, places, attempts, numbers
+        # Where each chunk starts among the jobs, and where the last one ends.
+        self._starts = np.flatnonzero(np.diff(numbers, prepend=0, append=-1))
 
     @property
     def jobs(self) -> int:
         """Number of jobs in all chunks."""
-        return int(self._starts[-1] - self._starts[0])
+        return len(self._places)
 
     def parts(self, count: int) -> list["Chunks"]:
         """Returns the chunks as parts of so many each, the last one of what is left; their numbers stay."""
-        slices = [slice(start, start + count) for start in range(0, len(self), count)]
-        return [
-            Chunks(
-                self._jobs,
-                self._places,
-                self._attempts,
-                self._starts[part.start : part.stop + 1],
-                self._numbers[part],
-            )
-            for part in slices
-        ]
+        borders = pairwise([*self._starts[:-1:count], self.jobs])
+        return [self._chosen(slice(start, end)) for start, end in borders]
+
+    def without(self, done: Container[str]) -> "Chunks":
+        """Returns what is left when jobs with these ids are done; chunks keep their numbers."""
+        ids = (job_id for table in self._tables() for job_id in table["job_id"].to_pylist())
+        return self._chosen(np.fromiter((job_id not in done for job_id in ids), np.bool_, self.jobs))
+
+    def lines(self) -> Iterator[pa.RecordBatch]:
+        """Yields a line a job with schema `PARTITION`, batch by batch."""
+        start = 0
+        for table in self._tables():
+            some = slice(start, start := start + len(table))
+            own = [pa.array(self._numbers[some], pa.int32()), pa.array(self._attempts[some] + 1, pa.int32())]
+            yield from pa.table([*own, *table.columns], PARTITION).combine_chunks().to_batches()
+
+    @classmethod
+    def from_lines(cls, tables: Iterable[pa.Table]) -> "Chunks":
+        """Returns the chunks of which `lines` gave the lines."""
+        jobs, places, attempts, numbers = JobTable(), [_NONE], [_NONE], [_NONE]
+        for table in tables:
+            places += [jobs.add(batch) for batch in table.select(JOBS.names).to_batches()]
+            attempts.append(table["attempt"].to_numpy() - 1)
+            numbers.append(table["chunk"].to_numpy())
+        return cls(jobs, *map(np.concatenate, (places, attempts, numbers)))
+
+    def job_ids(self, index: int) -> list[str]:
+        """Returns the ids of a chunk's jobs."""
+        ids: list[str] = self._table.take(self._places[slice(*self._starts[index : index + 2])])["job_id"].to_pylist()
+        return ids
 
     def __len__(self) -> int:
         """Number of chunks."""
@@ -84,11 +103,18 @@ class Chunks:
         """
         if not 0 <= index < len(self):
             raise IndexError(f"chunk {index} of {len(self)}")
-        part = slice(self._starts[index], self._starts[index + 1])
-        jobs = tuple(self._jobs.read(place) for place in self._places[part].tolist())
-        tried = self._attempts[part].tolist()
+        start, end = self._starts[index : index + 2]
+        jobs = tuple(self._table.read(self._places[start:end]))
+        tried = self._attempts[start:end].tolist()
         attempts = {job.job_id: count + 1 for job, count in zip(jobs, tried, strict=True)}
-        return Chunk(number=int(self._numbers[index]), jobs=jobs, attempts=attempts)
+        return Chunk(number=int(self._numbers[start]), jobs=jobs, attempts=attempts)
+
+    def _chosen(self, some: slice | npt.NDArray[np.bool_]) -> "Chunks":
+        return Chunks(self._table, self._places[some], self._attempts[some], self._numbers[some])
+
+    def _tables(self) -> Iterator[pa.Table]:
+        """Yields the lines of the jobs, with schema `JOBS`, some at a time."""
+        return (self._table.take(self._places[start : start + LINES]) for start in range(0, self.jobs, LINES))
 
 
 class Share(NamedTuple):
@@ -120,18 +146,18 @@ def share_out(planned: PlannedRows, rate: Rate, rows_per_task: int | None = None
     jobs = np.sort(first)  # where each job is met first
     group_of = np.array([kind.group for kind in kinds], np.int64)[to_run.kinds[jobs]]
     order = jobs[np.argsort(group_of, kind="stable")]
-    starts = _starts(np.bincount(group_of), kinds, rate, rows_per_task)
-    numbers = np.zeros(len(to_run.rows), np.int32)
-    numbers[order] = np.repeat(np.arange(1, len(starts)), np.diff(starts))
+    numbers = _numbers(np.bincount(group_of), kinds, rate, rows_per_task)
+    of_row = np.zeros(len(to_run.rows), np.int32)
+    of_row[order] = numbers
     chunk_of = np.zeros(len(planned), np.int32)
-    chunk_of[to_run.rows - 1] = numbers[first[job_of]]
+    chunk_of[to_run.rows - 1] = of_row[first[job_of]]
     counts = np.bincount(to_run.kinds[jobs], minlength=len(kinds)).tolist()
-    chunks = Chunks(planned.jobs, to_run.places[order], to_run.attempts[order], starts)
+    chunks = Chunks(planned.jobs, to_run.places[order], to_run.attempts[order], numbers)
     return Share(chunks, int(group_of.max(initial=-1)) + 1, list(zip(kinds, counts, strict=True)), chunk_of)
 
 
-def _starts(sizes: Numbers, kinds: list[CostGroup], rate: Rate, rows_per_task: int | None) -> Numbers:
-    """Returns where each chunk starts among the jobs in the order of their groups, and where the last one ends.
+def _numbers(sizes: Numbers, kinds: list[CostGroup], rate: Rate, rows_per_task: int | None) -> Numbers:
+    """Returns the number of each job's chunk, from 1, of the jobs in the order of their groups.
 
     Args:
         sizes: jobs of each group.
@@ -143,12 +169,11 @@ def _starts(sizes: Numbers, kinds: list[CostGroup], rate: Rate, rows_per_task: i
     seconds = [job_seconds(first_kinds[group], rate) for group in range(len(sizes))]
     long_enough = np.array([math.ceil(CHUNK_SECONDS / max(one, 1e-9)) for one in seconds], np.int64)
     jobs = np.maximum(long_enough, _fewest(sizes, long_enough))
-    starts: list[int] = []
-    end = 0
+    numbers, last = [_NONE], 0
     for size, each in zip(sizes.tolist(), jobs.tolist(), strict=True):
-        starts += range(end, end + size, rows_per_task or each)
-        end += size
-    return np.array([*starts, end], np.int64)
+        numbers.append(last + 1 + np.arange(size) // (rows_per_task or each))
+        last = int(numbers[-1][-1])
+    return np.concatenate(numbers)
 
 
 def _fewest(sizes: Numbers, long_enough: Numbers) -> int:

@@ -7,10 +7,11 @@ from types import TracebackType
 from typing import TypeVar
 
 from stylize_core.errors import InputError, Stopped, StylizeError
-from stylize_core.files.inputs import read_input, stat_input
+from stylize_core.files.inputs import open_input, stat_input
 from stylize_core.images.decode import shape_of
 from stylize_core.job import Source, public_uri
-from stylize_core.store.fingerprints import Fingerprint, Fingerprints, Stat
+from stylize_core.store.fingerprint_index import Fingerprint
+from stylize_core.store.fingerprints import Fingerprints, Stat
 
 READERS = 8
 """Threads that look at inputs, and read those never seen before."""
@@ -92,11 +93,11 @@ def _stat(uri: str) -> Stat | InputError:
 def _read(stat: Stat) -> Fingerprint | InputError:
     uri = stat[0]
     try:
-        data = read_input(uri)
-        width, height = shape_of(data, public_uri(uri))
+        with open_input(uri) as data:
+            width, height = shape_of(data, public_uri(uri))
+            return Fingerprint(hashlib.sha256(data).hexdigest(), width, height)
     except InputError as error:
         return error
-    return Fingerprint(hashlib.sha256(data).hexdigest(), width, height)
 
 
 def _source(uri: str, entry: Fingerprint | InputError) -> Source | StylizeError:

@@ -14,7 +14,7 @@ from stylize_core.job import Job, public_uri
 from stylize_core.manifest.manifest import RejectedRow
 from stylize_core.manifest.row import INPUT_COLUMNS, Row
 from stylize_core.plan.history import JobIds, packed
-from stylize_core.plan.job_spool import JobSpool
+from stylize_core.plan.job_table import JobTable, job_lines
 from stylize_core.settings import Settings
 from stylize_core.spool import TableSpool
 from stylize_core.store.records import PLAN
@@ -70,7 +70,7 @@ class ToRun(NamedTuple):
     Attributes:
         rows: numbers of the rows, from 1.
         ids: of their jobs.
-        places: of their jobs in the spool.
+        places: of their jobs in the table of jobs.
         kinds: numbers of their jobs' kinds.
         attempts: at their jobs so far.
     """
@@ -100,7 +100,7 @@ class PlannedRows:
         self.weights_sha256 = weights_sha256
         self.counts = dict.fromkeys(ACTIONS, 0)
         self.rejected: list[PlanRow] = []
-        self.jobs = JobSpool()
+        self.jobs = JobTable()
         self.kinds: list[CostGroup] = []
         self.has_secrets = False
         self._lines = TableSpool(_LINES)
@@ -148,7 +148,7 @@ class PlannedRows:
         to_run = ToRun(
             rows=np.array([one.row.row for one, _ in jobs], np.int32),
             ids=packed([job.job_id for _, job in jobs]),
-            places=np.array([self.jobs.add(job, _settings_json(one)) for one, job in jobs], np.int64),
+            places=self.jobs.add(job_lines((job, _settings_json(one)) for one, job in jobs)),
             kinds=np.array([self._kind(one, job) for one, job in jobs], np.int32),
             attempts=np.array([one.attempts for one, _ in jobs], np.int32),
         )

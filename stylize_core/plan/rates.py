@@ -14,6 +14,7 @@ from stylize_core.engine.device import describe
 from stylize_core.engine.engine import Engine, Pair
 from stylize_core.engine.flops import evaluation_flops
 from stylize_core.files.files import Files
+from stylize_core.plan.plan_table import CostGroup
 from stylize_core.settings import Settings
 from stylize_core.store.ledger import results_paths
 from stylize_core.store.records import RESULTS
@@ -50,6 +51,21 @@ class Rate:
     memory: int
 
 
+def rate_of(engine: Engine, files: Files | None, jobs: CostGroup) -> Rate:
+    """Returns how fast a device is: as the jobs of a store tell that it computed before, or else by a probe.
+
+    Args:
+        engine: the device.
+        files: the store; None where there is none yet.
+        jobs: what it is to compute.
+
+    Raises:
+        StoreError: a results file is damaged; it is named.
+    """
+    known = known_rate(files, engine) if files else None
+    return known or probe(engine, jobs.settings, jobs.height, jobs.width)
+
+
 def known_rate(files: Files, engine: Engine) -> Rate | None:
     """Returns the rate at which a device computed its newest jobs of a store; None where they tell too little.
 
@@ -79,9 +95,17 @@ def _newest(files: Files) -> Iterator[dict[str, Any]]:
             yield from table.slice(max(0, len(table) - LINES)).to_pylist()
 
 
-def probe(engine: Engine, settings: Settings) -> Rate:
-    """Measures an engine on a small grey picture: one evaluation to warm up, then the faster of two."""
-    image = torch.full((3, PROBE_EDGE_PX, PROBE_EDGE_PX), 0.5)
+def probe(engine: Engine, settings: Settings, height: int, width: int) -> Rate:
+    """Measures an engine on a grey picture: one evaluation to warm up, then the faster of two.
+
+    Args:
+        engine: to be measured.
+        settings: of a job that it will compute.
+        height: of that job's target, pixels; the picture has at most `PROBE_EDGE_PX`.
+        width: likewise.
+    """
+    height, width = min(height, PROBE_EDGE_PX), min(width, PROBE_EDGE_PX)
+    image = torch.full((3, height, width), 0.5)
     objective = engine.objective([Pair(settings=settings, content=image, style=image, style_key="probe")])
     engine.forget_styles()
     batch, seconds = image[None].to(engine.device), []
@@ -89,5 +113,5 @@ def probe(engine: Engine, settings: Settings) -> Rate:
         began = time.perf_counter()
         objective.evaluate(batch)[1].sum().item()  # waits for the device
         seconds.append(time.perf_counter() - began)
-    flops = evaluation_flops(settings, PROBE_EDGE_PX, PROBE_EDGE_PX) / min(seconds[1:])
+    flops = evaluation_flops(settings, height, width) / min(seconds[1:])
     return Rate(flops=flops, probed=True, device=engine.device, precision=engine.precision, memory=engine.memory)

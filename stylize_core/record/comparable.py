@@ -1,6 +1,6 @@
 """Which jobs may stand in one chart, and by what they are split there."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,14 +9,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from stylize_core import wording
-from stylize_core.record.variation import NAMES
+from stylize_core.record.variation import axes_of_rows
 from stylize_core.settings import TERM_SCALE, TOTAL_SCALE
-
-SETS = 12
-"""Sets of comparable jobs drawn, the largest first."""
+from stylize_core.terms import LOSSES
 
 SPLITS = 6
 """Splits offered of a set at most."""
+
+_ALWAYS = ("form", "size")  # in the title of every set
 
 Places = npt.NDArray[np.int64]
 
@@ -27,38 +27,41 @@ class ComparableSet:
 
     Attributes:
         title: what they share and other sets do not.
+        shared: the settings that all of them share, so that their terms compare.
         places: their numbers among all jobs.
-        has_total: whether their totals compare as well: they weigh the terms alike.
+        terms: the losses that compare; the total among them where all jobs weigh the terms alike.
     """
 
     title: str
+    shared: Mapping[str, object]
     places: Places
-    has_total: bool
+    terms: tuple[str, ...]
 
 
 def comparable_sets(jobs: pd.DataFrame) -> list[ComparableSet]:
     """Returns the sets of jobs with one form, size, layers and network, the largest first; failed jobs are in none."""
     sound = jobs[jobs["status"] != "failed"]
-    numbers = scales(sound, TERM_SCALE)
     totals = scales(sound, TOTAL_SCALE)
-    names = ["form", "size", *(name for name in TERM_SCALE[2:] if count(sound[name]) > 1)]
-    found = [sound.index[numbers == number].to_numpy() for number in range(numbers.max(initial=-1) + 1)]
+    names = [*_ALWAYS, *(name for name in TERM_SCALE if name not in _ALWAYS and count(sound[name]) > 1)]
     networks = count(sound["network"]) > 1
+    groups = pd.Series(np.arange(len(sound))).groupby(scales(sound, TERM_SCALE)).indices
+    found = [groups[number] for number in range(len(groups))]
     return [
         ComparableSet(
-            title=_title(jobs.loc[places[0]], names, networks),
-            places=places,
-            has_total=len(np.unique(totals[np.isin(sound.index, places)])) == 1,
+            title=_title(jobs.loc[sound.index[places[0]]], names, networks),
+            shared={name: plain(sound[name].iloc[places[0]]) for name in TERM_SCALE},
+            places=sound.index[places].to_numpy(),
+            terms=tuple(loss for loss in LOSSES if loss != "total" or len(np.unique(totals[places])) == 1),
         )
-        for place, places in sorted(enumerate(found), key=lambda one: (-len(one[1]), one[0]))
-    ][:SETS]
+        for places in sorted(found, key=len, reverse=True)
+    ]
 
 
 def scales(jobs: pd.DataFrame, names: Sequence[str]) -> Places:
-    """Returns a number for each job; those with the same one are comparable.
+    """Returns a number for each job, from 0 in order of appearance; those with the same one are comparable.
 
     Args:
-        jobs: of a listing.
+        jobs: of a run's table.
         names: `TERM_SCALE` to compare terms, `TOTAL_SCALE` to compare totals.
     """
     keys = ["network", *names]
@@ -70,19 +73,9 @@ def splits(jobs: pd.DataFrame) -> list[str]:
 
     A setting that another one decides is left out, and so is what nearly every job has a value of its own of.
     """
-    names = [*axes(jobs), "style", "content"]
+    names = [*axes_of_rows(jobs), "style", "content"]
     order = sorted(names, key=lambda name: ("preset", "style").index(name) if name in ("preset", "style") else 2)
     return [name for name in order if 1 < count(jobs[name]) <= max(len(jobs) // 2, 2)][:SPLITS]
-
-
-def axes(jobs: pd.DataFrame) -> list[str]:
-    """Returns the varying settings that none of the others decides, as `variation.axes` does for single jobs."""
-    counts = {name: number for name in NAMES if (number := count(jobs[name])) > 1}
-    leaders: list[str] = []
-    for name in sorted(counts, key=lambda name: (name == "seed", -counts[name])):
-        if not any(_decides(jobs, leader, name, counts[leader]) for leader in leaders):
-            leaders.append(name)
-    return leaders
 
 
 def parts(jobs: pd.DataFrame, name: str) -> Iterator[tuple[str, Places]]:
@@ -105,8 +98,9 @@ def count(column: "pd.Series[Any]") -> int:
     return column.nunique(dropna=False)
 
 
-def _decides(jobs: pd.DataFrame, leader: str, name: str, values: int) -> bool:
-    return not jobs.duplicated([leader]).ne(jobs.duplicated([leader, name])).any() and values > 0
+def plain(cell: Any) -> object:
+    """Returns a cell of a table as a value of a setting; None where it is empty."""
+    return None if pd.isna(cell) else cell.item() if isinstance(cell, np.generic) else cell
 
 
 def _title(job: "pd.Series[Any]", names: Sequence[str], networks: bool) -> str:

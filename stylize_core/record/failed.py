@@ -2,21 +2,24 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain, islice
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from stylize_core.files.files import Files
-from stylize_core.record.rows import read_plan, read_rows
+from stylize_core.job import LOST_QUERY
+from stylize_core.record.rows import RunRows, read_rows
 
 FORMULA = re.compile(r"[=+@\t\r]|-(?![\w./+-]*$)")
 """How a cell starts that a spreadsheet would run as a formula; a negative number is none."""
 
 REASON = ("x_error_code", "x_error")
 """Columns that say why; the manifest's reader carries them through."""
+
+_NOTE = "before this row is run again, write the query of {} again: it is kept nowhere because it may be a secret"
 
 BAD = ("failed", "rejected")
 
@@ -25,22 +28,22 @@ _INPUTS = ("content", "style", "init")
 Cells = dict[str, str]
 
 
-def failed_manifest(files: Files, run: str, rows: Iterable[pa.Table]) -> Iterator[pd.DataFrame]:
+def failed_manifest(rows: RunRows) -> Iterator[pd.DataFrame]:
     """Yields the failed and rejected rows as parts of a manifest, at least one, all with the same columns.
 
     They are the columns as read, inputs as absolute URIs (it lies in another folder than the manifest did), and the
     reason.
-
-    Args:
-        files: the store.
-        run: the run's name.
-        rows: with schema `records.ROWS`; iterated over twice.
     """
-    columns = pd.Index(_columns(files, run, rows))
+    columns = pd.Index(_columns(rows))
     yield pd.DataFrame(columns=columns)
-    for planned, failed in _failed(files, run, rows):
-        lines = zip(planned.to_pylist(), failed.to_pylist(), strict=True)
-        yield pd.DataFrame([_mendable(*line) for line in lines], columns=columns, dtype="str").fillna("")
+    for failed in failed_rows(rows.tables("cells", *_INPUTS, "status", "error_code", "error")):
+        yield pd.DataFrame([_mendable(line) for line in failed.to_pylist()], columns=columns, dtype="str").fillna("")
+
+
+def failed_rows(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Yields the failed and rejected rows of tables with their `status`."""
+    for table in tables:
+        yield table.filter(pc.is_in(table["status"], value_set=pa.array(BAD)))
 
 
 def first_failures(files: Files, run: str, count: int, letters: int) -> list[dict[str, int | str]]:
@@ -56,7 +59,7 @@ def first_failures(files: Files, run: str, count: int, letters: int) -> list[dic
         UsageError: there is no such run.
         StoreError: a file of the store is damaged.
     """
-    lines = (line for table in read_rows(files, run) for line in table.to_pylist() if line["status"] in BAD)
+    lines = (line for failed in failed_rows(read_rows(files, run)) for line in failed.to_pylist())
     return [
         {
             "row": line["row"],
@@ -73,28 +76,19 @@ def escape_formula(cell: str) -> str:
     return f"'{cell}" if FORMULA.match(cell) else cell
 
 
-def _columns(files: Files, run: str, rows: Iterable[pa.Table]) -> list[str]:
+def _columns(rows: RunRows) -> list[str]:
     """Returns the columns of the first rows and of the failed ones: a short row lacks the last."""
-    first = next(read_plan(files, run, ["cells"]))
-    known = _names(first) | {name: None for planned, _ in _failed(files, run, rows) for name in _names(planned)}
-    return list(known | dict.fromkeys(REASON))
+    parts = chain(islice(rows.tables("cells"), 1), failed_rows(rows.tables("cells", "status")))
+    cells = (json.loads(text) for part in parts for text in part["cells"].to_pylist())
+    return list(dict.fromkeys([*(name for row in cells for name in row), *REASON]))
 
 
-def _names(planned: pa.Table) -> dict[str, None]:
-    return dict.fromkeys(name for cells in planned["cells"].to_pylist() for name in json.loads(cells))
-
-
-def _failed(files: Files, run: str, rows: Iterable[pa.Table]) -> Iterator[tuple[pa.Table, pa.Table]]:
-    """Yields the failed and rejected rows, as planned and as they ended."""
-    for planned, ended in zip(read_plan(files, run, ["cells", *_INPUTS]), rows, strict=True):
-        is_failed = pc.is_in(ended["status"], value_set=pa.array(["failed", "rejected"]))
-        yield planned.filter(is_failed), ended.select(["error_code", "error"]).filter(is_failed)
-
-
-def _mendable(planned: dict[str, str | None], ended: dict[str, str | None]) -> Cells:
-    cells: Cells = json.loads(planned["cells"] or "{}")
-    inputs = {name: planned[name] for name in _INPUTS if cells.get(name) and planned[name] is not None}
-    line = {**cells, **inputs, **dict(zip(REASON, (ended["error_code"], ended["error"]), strict=True))}
+def _mendable(row: Mapping[str, str | None]) -> Cells:
+    cells: Cells = json.loads(row["cells"] or "{}")
+    inputs = {name: row[name] for name in _INPUTS if cells.get(name) and row[name] is not None}
+    lost = [name for name, uri in inputs.items() if uri and uri.endswith(LOST_QUERY)]
+    note = f" · {_NOTE.format(' and '.join(lost))}" if lost else ""
+    line = {**cells, **inputs, **dict(zip(REASON, (row["error_code"], f"{row['error'] or ''}{note}"), strict=True))}
     return {name: escape_formula(cell) for name, cell in line.items() if cell is not None}
 
 

@@ -1,17 +1,15 @@
 """The record of a run as files: results.csv, results.parquet and failed.csv."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from tempfile import TemporaryFile
 
 import pandas as pd
-import pyarrow as pa
 
 from stylize_core.files.files import Files
 from stylize_core.record.failed import escape_formula, failed_manifest
-from stylize_core.record.rows import collect_rows
+from stylize_core.record.rows import RunRows
 from stylize_core.store import layout
-from stylize_core.store.records import ROWS, STATUSES
+from stylize_core.store.records import ROWS
 from stylize_core.store.tables import publish_batches
 
 
@@ -21,29 +19,27 @@ def publish_rows(files: Files, run: str, lost: Sequence[str] = ()) -> dict[str, 
     Args:
         files: the store.
         run: the run's name.
-        lost: as of `collect_rows`.
+        lost: as of `RunRows`.
 
     Returns:
         The number of rows by status, every status among them.
 
     Raises:
-        UsageError: there is no such run.
+        UsageError: there is no such run, or no room for private files.
         StoreError: the store cannot be read or written.
     """
-    rows = collect_rows(files, run, lost)
-    counts = Counter[str]()
-    _publish_csv(files, layout.run(run, "failed.csv"), failed_manifest(files, run, rows))
-    _publish_csv(files, layout.run(run, "results.csv"), _readable(rows, counts))
-    batches = (batch for table in rows for batch in table.combine_chunks().to_batches())
+    rows = RunRows(files, run, published=False, lost=lost)
+    _publish_csv(files, layout.run(run, "failed.csv"), failed_manifest(rows))
+    _publish_csv(files, layout.run(run, "results.csv"), _readable(rows))
+    batches = (batch for table in rows.tables(*ROWS.names) for batch in table.combine_chunks().to_batches())
     publish_batches(files, layout.run(run, "results.parquet"), ROWS, batches)  # the last: with it, the run has ended
-    return {status: counts[status] for status in STATUSES}
+    return rows.counts()
 
 
-def _readable(rows: Iterable[pa.Table], counts: Counter[str]) -> Iterator[pd.DataFrame]:
-    """Yields rows as spreadsheets may open them, and counts them by status."""
-    for table in rows:
+def _readable(rows: RunRows) -> Iterator[pd.DataFrame]:
+    """Yields rows as spreadsheets may open them."""
+    for table in rows.tables(*ROWS.names):
         frame = table.to_pandas()
-        counts.update(frame["status"])
         yield frame.assign(error=frame["error"].map(escape_formula, na_action="ignore"))
 
 

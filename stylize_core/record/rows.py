@@ -1,141 +1,201 @@
-"""What became of each row of a run's manifest: its plan, joined with the lines of the store that count."""
+"""The rows of a run: its plan, joined with the lines of the store that count. Nothing else joins them."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
+from itertools import chain, repeat
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stylize_core.errors import UsageError
 from stylize_core.files.files import Files
-from stylize_core.store import layout, runs
-from stylize_core.store.ledger import map_results
+from stylize_core.record.run_files import open_plan, open_published
 from stylize_core.store.live import live_lines
-from stylize_core.store.records import FIGURES, PLAN, RESULTS, ROWS
-from stylize_core.store.tables import read_batches
+from stylize_core.store.records import FIGURES, PLAN, RESULTS, ROWS, STATUSES
+from stylize_core.store.tables import TableFile
 
 LINES = 20_000
 """Rows in memory at once."""
 
+FINISHED = ("done", "skipped", "failed")
+"""Statuses of a row whose job has a line that counts."""
+
 _KEPT = ("image", "seconds", *FIGURES, "error_code", "error")
-_PLANNED = ("row", "id", "job_id", "action", "error_code", "error")
+_DECIDING = ("action", "run", "status", "error_code", "error")  # what becomes of a row
+_FEW = ("commit", "run", "status", "error_code", "device", "precision", "versions")  # texts that many lines share
 
 
-def latest_run(files: Files) -> str:
-    """Returns the name of the newest run.
+class RunRows:
+    """The rows of a run, each with what was planned, what became of it, and the live line of its job.
 
-    Raises:
-        UsageError: the store has no run.
-    """
-    run = runs.latest_run(files)
-    if not run:
-        raise UsageError(
-            "this store has no run to report on", where=files.public_uri, todo="run a manifest into it first"
-        )
-    return run
+    Rows in = done + skipped + failed + rejected + stopped, always. A row is `done` where this run made its image,
+    `skipped` where an earlier one did, `stopped` where nobody has yet. Rows of one job repeat its line.
 
-
-def read_plan(files: Files, run: str, columns: Sequence[str]) -> Iterator[pa.Table]:
-    """Yields columns of a run's plan, see `records.PLAN`: a line per manifest row, in its order, `LINES` at once.
-
-    Raises:
-        UsageError: there is no such run.
-    """
-    schema = pa.schema([PLAN.field(name) for name in columns])
-    try:
-        yield from read_batches(files, layout.run(run, "plan.parquet"), schema, LINES)
-    except FileNotFoundError:
-        known = ", ".join(runs.planned_runs(files)[-5:]) or "none"
-        raise UsageError(
-            f"there is no run {run!r}", where=files.public_uri, todo=f"the latest runs here: {known}"
-        ) from None
-
-
-def read_rows(files: Files, run: str) -> Iterable[pa.Table]:
-    """Returns the rows as they were published when the run ended, or as they stand now if it never did."""
-    path = layout.run(run, "results.parquet")
-    return read_batches(files, path, ROWS, LINES) if files.exists(path) else collect_rows(files, run)
-
-
-def collect_rows(files: Files, run: str, lost: Sequence[str] = ()) -> "RunRows":
-    """Returns what became of every row of a run's manifest.
+    Each file of the store is fetched once, here; the rows may then be read again and again, `LINES` at once. Memory
+    holds what is asked of each job's line, and some 40 bytes a row.
 
     Args:
         files: the store.
         run: the run's name.
-        lost: ids of jobs whose results of earlier runs do not count, because their image is gone or damaged.
+        columns: of the jobs' live lines, see `records.RESULTS`, beside those of `records.ROWS`.
+        published: rows as they were published when the run ended, if it has; else as they stand now.
+        lost: ids of jobs of which earlier runs' results do not count, because their image is gone or damaged; of rows
+            as they stand now.
+
+    Attributes:
+        files: the store.
+        run: the run's name.
+        jobs: ids of the distinct jobs, in the manifest's order.
+
+    Raises:
+        UsageError: there is no such run, or no room for private files.
+        StoreError: a file of the store is damaged.
+    """
+
+    def __init__(
+        self,
+        files: Files,
+        run: str,
+        columns: Sequence[str] = (),
+        *,
+        published: bool = True,
+        lost: Sequence[str] = (),
+    ) -> None:
+        self.files, self.run = files, run
+        self._plan = open_plan(files, run)
+        self._published = open_published(files, run) if published else None
+        numbered = _numbered(self._plan)
+        self.jobs: pa.StringArray = numbered.dictionary
+        names = columns if self._published else tuple(dict.fromkeys((*columns, "run", "status", *_KEPT)))
+        among = partial(_without, lost=pa.array(lost, pa.string()), run=run) if lost else _all
+        self._lines, places = _live(files, self.jobs, names, among)
+        self._places = places.take(numbered.indices)  # of each row's line, null where there is none
+        self._is_first = _is_first(numbered.indices)
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return len(self._places)
+
+    def tables(self, *names: str) -> Iterator[pa.Table]:
+        """Yields columns of the rows in the manifest's order, `LINES` at once.
+
+        Args:
+            names: columns of `records.ROWS`; of `records.PLAN`; of live lines those that were asked for, null where
+                there is no line; and `is_first`: whether no row before has the same job, false where rejected.
+
+        Raises:
+            StoreError: a file of the store is damaged.
+        """
+        schema, start = pa.schema([_field(name) for name in names]), 0
+        needed = {*names, *_DECIDING}
+        found = self._lines.select([name for name in self._lines.column_names if name in needed])
+        for planned, ended in self._parts(needed):
+            place = slice(start, start + len(planned))
+            lines = _unpacked(found.take(self._places[place]))
+            columns = _columns(planned) | _columns(lines)
+            columns |= _columns(ended) if ended else _outcome(planned, lines, self.run)
+            columns |= {"is_first": pa.array(self._is_first[place])}
+            yield pa.table([columns[name] for name in names], schema=schema)
+            start = place.stop
+
+    def counts(self) -> dict[str, int]:
+        """Returns the number of rows by status, every status among them."""
+        counts = Counter[str]()
+        for table in self.tables("status"):
+            counts.update(table["status"].to_pylist())
+        return {status: counts[status] for status in STATUSES}
+
+    def _parts(self, needed: Collection[str]) -> Iterator[tuple[pa.Table, pa.Table | None]]:
+        """Yields columns of the rows as planned, and as they were published."""
+        planned = self._plan.batches(pa.schema([column for column in PLAN if column.name in needed]), LINES)
+        if self._published is None:
+            return zip(planned, repeat(None))
+        ended = self._published.batches(pa.schema([column for column in ROWS if column.name in needed]), LINES)
+        return zip(planned, ended, strict=True)
+
+
+def read_rows(files: Files, run: str) -> Iterator[pa.Table]:
+    """Yields rows with schema `records.ROWS`: as published when the run ended, or as they stand if it never did.
 
     Raises:
         UsageError: there is no such run.
         StoreError: a file of the store is damaged.
     """
-    schema = pa.schema([PLAN.field("job_id")])
-    asked = pa.concat_tables([schema.empty_table(), *read_plan(files, run, ["job_id"])])["job_id"]
-    found = pa.concat_tables(
-        [_shortened(lines, run) for lines in live_lines(files, ("job_id", "run", "status", *_KEPT))]
-        or [_shortened(RESULTS.empty_table(), run)]
-    )
-    if lost:
-        found = _without(found, pa.array(lost, pa.string()), files, run)
-    places = pc.index_in(asked, value_set=found["job_id"].combine_chunks())
-    return RunRows(files, run, found.drop_columns(["job_id"]).combine_chunks(), places.combine_chunks())
+    published = open_published(files, run)
+    return published.batches(ROWS, LINES) if published else RunRows(files, run).tables(*ROWS.names)
 
 
-@dataclass(frozen=True, slots=True)
-class RunRows:
-    """What became of every row of a run's manifest: tables with schema `records.ROWS`, in the manifest's order.
-
-    Rows in = done + skipped + failed + rejected + stopped, always. A row is `done` where this run made its image,
-    `skipped` where an earlier one did, `stopped` where nobody has yet. Rows of one job repeat its line.
-
-    They may be iterated over again and again: memory holds what is kept of each job, some 150 bytes.
-
-    Attributes:
-        files: the store.
-        run: the run's name.
-        found: of the store's lines that count, what rows repeat.
-        places: of each row's line in `found`, null where there is none.
-    """
-
-    files: Files
-    run: str
-    found: pa.Table
-    places: pa.Array
-
-    def __iter__(self) -> Iterator[pa.Table]:
-        """Yields the rows, `LINES` at once."""
-        start = 0
-        for planned in read_plan(self.files, self.run, _PLANNED):
-            yield _rows(planned, self.found.take(self.places.slice(start, len(planned))))
-            start += len(planned)
+def _numbered(plan: TableFile) -> pa.DictionaryArray:
+    """Returns the ids of all jobs, and the number of each row's, null where rejected."""
+    parts = plan.batches(pa.schema([PLAN.field("job_id")]), LINES)
+    asked = pa.chunked_array([chunk for part in parts for chunk in part["job_id"].chunks], pa.string())
+    return asked.combine_chunks().dictionary_encode()
 
 
-def _shortened(lines: pa.Table, run: str) -> pa.Table:
-    is_failed, is_ours = pc.equal(lines["status"], "failed"), pc.equal(lines["run"], run)
-    return lines.select(["job_id", *_KEPT]).append_column("is_failed", is_failed).append_column("is_ours", is_ours)
+def _live(
+    files: Files, jobs: pa.StringArray, names: Sequence[str], among: Callable[[pa.Table], pa.Table]
+) -> tuple[pa.Table, pa.Array]:
+    """Returns columns of the live lines of some jobs, and the place of each job's line, null where there is none."""
+    if not names:
+        return pa.table({}), pa.nulls(len(jobs), pa.int32())
+    schema = pa.schema([RESULTS.field(name) for name in ("job_id", *names)])
+    tables = chain([schema.empty_table()], live_lines(files, schema.names, among))
+    ours = (_packed(lines.filter(pc.is_in(lines["job_id"], value_set=jobs))) for lines in tables)
+    found = pa.concat_tables(list(ours))
+    places = pc.index_in(jobs, value_set=found["job_id"].combine_chunks())
+    return found.drop_columns(["job_id"]).unify_dictionaries().combine_chunks(), places
 
 
-def _without(found: pa.Table, lost: pa.Array, files: Files, run: str) -> pa.Table:
-    """Returns what counts where earlier results of lost jobs do not: what this run made of them instead, if anything.
-
-    Where it failed, the line that counts by the store's rule is still that of the done job.
-    """
-    is_lost = pc.and_(pc.is_in(found["job_id"], value_set=lost), pc.invert(found["is_ours"]))
-    gone = found["job_id"].filter(is_lost).combine_chunks()
-    tables = map_results(lambda lines: _shortened(lines, run), files, ["job_id", "run", "status", *_KEPT])
-    ours = (lines.filter(pc.and_(lines["is_ours"], pc.is_in(lines["job_id"], value_set=gone))) for lines in tables)
-    return pa.concat_tables([found.filter(pc.invert(is_lost)), *ours])
+def _all(lines: pa.Table) -> pa.Table:
+    return lines
 
 
-def _rows(planned: pa.Table, found: pa.Table) -> pa.Table:
-    """Joins planned rows with their lines, which are null where there is none."""
+def _without(lines: pa.Table, lost: pa.Array, run: str) -> pa.Table:
+    """Returns lines without those of earlier runs of lost jobs."""
+    is_lost = pc.and_(pc.is_in(lines["job_id"], value_set=lost), pc.not_equal(lines["run"], run))
+    return lines.filter(pc.invert(is_lost))
+
+
+def _packed(lines: pa.Table) -> pa.Table:
+    """Returns lines with each text that many share once."""
+    for place, name in enumerate(lines.column_names):
+        if name in _FEW:
+            lines = lines.set_column(place, name, lines[name].dictionary_encode())
+    return lines
+
+
+def _unpacked(lines: pa.Table) -> pa.Table:
+    return lines.cast(pa.schema([RESULTS.field(name) for name in lines.column_names]))
+
+
+def _is_first(jobs: pa.Array) -> npt.NDArray[np.bool_]:
+    """Returns whether each row is the first of its job; the jobs are numbered in the order of their first rows."""
+    numbers = jobs.fill_null(-1).to_numpy()
+    highest = np.maximum.accumulate(np.concatenate([[-1], numbers]))
+    is_first: npt.NDArray[np.bool_] = numbers > highest[:-1]
+    return is_first
+
+
+def _outcome(planned: pa.Table, lines: pa.Table, run: str) -> dict[str, pa.ChunkedArray]:
+    """Returns what became of planned rows, given their lines as they stand now."""
     is_rejected = pc.equal(planned["action"], "reject")
-    cases = [is_rejected, pc.is_null(found["is_failed"]), found["is_failed"], found["is_ours"]]
+    is_failed, is_ours = pc.equal(lines["status"], "failed"), pc.equal(lines["run"], run)
+    cases = [is_rejected, pc.is_null(lines["status"]), is_failed, is_ours]
     status = pc.case_when(
         pc.make_struct(*cases, field_names=["rejected", "stopped", "failed", "done"]),
         *("rejected", "stopped", "failed", "done", "skipped"),
     )
-    columns = {name: planned[name] for name in ("row", "id", "job_id")} | {"status": status}
-    columns |= {name: found[name] for name in _KEPT}
-    columns |= {name: pc.if_else(is_rejected, planned[name], found[name]) for name in ("error_code", "error")}
-    return pa.table([columns[name] for name in ROWS.names], schema=ROWS)
+    errors = {name: pc.if_else(is_rejected, planned[name], lines[name]) for name in ("error_code", "error")}
+    return {"status": status, **errors}
+
+
+def _columns(table: pa.Table) -> dict[str, pa.ChunkedArray]:
+    return dict(zip(table.column_names, table.columns, strict=True))
+
+
+def _field(name: str) -> pa.Field:
+    if name == "is_first":
+        return pa.field(name, pa.bool_())
+    return next(schema.field(name) for schema in (ROWS, PLAN, RESULTS) if name in schema.names)

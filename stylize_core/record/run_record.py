@@ -1,14 +1,11 @@
-"""A run, joined job by job: what the sheets and the page are made from."""
+"""A run in figures, and its jobs one by one: what the sheets and the page are made from."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import pyarrow as pa
-
+from stylize_core.record.rows import FINISHED
 from stylize_core.store import layout
-
-FINISHED = ("done", "skipped", "failed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,16 +33,13 @@ class JobRecord:
         content: the content image.
         style: the style image.
         init: sha256 of the start image; empty where there is none.
-        network: sha256 of the weights.
         settings: `preset` and every setting, layers as text.
+        commit: by which its losses are found; None where stopped.
         image: path of the result in the store; also of a diverged job's best image.
         width: of the result, pixels; 0 where stopped.
         height: of the result, pixels; 0 where stopped.
         steps: updates done; 0 where stopped.
-        best_step: the step with the lowest total.
         finals: last total, content, style and tv; those that are known.
-        seconds: spent on it.
-        bytes: of the image.
         error_code: of a failed job.
         error: of a failed job, in words.
     """
@@ -57,16 +51,13 @@ class JobRecord:
     content: InputRecord
     style: InputRecord
     init: str
-    network: str
     settings: Mapping[str, object]
+    commit: str | None
     image: str | None
     width: int
     height: int
     steps: int
-    best_step: int | None
     finals: Mapping[str, float]
-    seconds: float | None
-    bytes: int
     error_code: str
     error: str
 
@@ -109,18 +100,19 @@ class Totals:
     """All jobs of a run in numbers.
 
     Attributes:
-        jobs: distinct jobs.
-        finished: those that have a live line.
-        made: those that this run did.
-        seconds: spent on what it did.
+        jobs: distinct jobs by status.
+        seconds: spent on these, by status.
         bytes: of all images.
     """
 
-    jobs: int
-    finished: int
-    made: int
-    seconds: float
+    jobs: Mapping[str, int]
+    seconds: Mapping[str, float]
     bytes: int
+
+    @property
+    def finished(self) -> int:
+        """Jobs that are done, skipped or failed."""
+        return sum(self.jobs[status] for status in FINISHED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,8 +127,7 @@ class RunRecord:
             `selection.draw` chose; rejected rows have none.
         problems: the first failed and rejected rows.
         codes: number of failed and rejected rows by error code.
-        results: what losses and headline need of the finished jobs' live lines: columns of `records.RESULTS`.
-        environment: what runs/<run>/environment.json holds; may be empty.
+        environment: what runs/<run>/environment.json holds, or what results tell in its place.
         forecast: what plan.json forecast; may be empty.
     """
 
@@ -146,13 +137,12 @@ class RunRecord:
     jobs: tuple[JobRecord, ...]
     problems: tuple[FailedRow, ...]
     codes: Mapping[str, int]
-    results: pa.Table
     environment: Mapping[str, Any]
     forecast: Mapping[str, Any]
 
     @property
     def finished(self) -> tuple[JobRecord, ...]:
-        """The jobs that have a live line: done, skipped or failed."""
+        """The jobs that are done, skipped or failed."""
         return tuple(job for job in self.jobs if job.status in FINISHED)
 
 

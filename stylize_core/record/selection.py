@@ -5,14 +5,15 @@ sample of these one by one; its table, bands and ranks are about all.
 """
 
 import random
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
 
-from stylize_core.record.run_record import FINISHED, JobRecord
+from stylize_core.record.comparable import scales
+from stylize_core.record.rows import FINISHED
+from stylize_core.record.run_record import JobRecord
+from stylize_core.settings import TOTAL_SCALE
 
 DRAWN = 500
 """Jobs that a report is about, at most."""
@@ -23,26 +24,24 @@ FAILED = 40
 SAMPLE = 24
 
 
-def draw(jobs: pa.Table, scales: Callable[[], npt.NDArray[np.int64]], seed: str) -> pa.Array:
+def draw(jobs: pd.DataFrame, seed: str) -> list[str]:
     """Returns the ids of the jobs that a report is about: all, or best, worst, failed and a sample of the finished.
 
     Args:
-        jobs: `job_id`, `status`, `final_total` and `place` of each distinct job, in the manifest's order.
-        scales: gives a number for each place; jobs with the same one have totals that compare.
+        jobs: each once, numbered from 0 in the manifest's order; see `RunTable.asked`.
         seed: fixes the sample.
     """
-    if len(jobs) <= DRAWN:
-        return jobs["job_id"].combine_chunks()
-    status, totals = (jobs[name].to_pandas() for name in ("status", "final_total"))
-    failed = np.flatnonzero(status == "failed")[:FAILED]
-    judged = totals[(status != "failed") & totals.notna()]
-    number = pd.Series(scales()[jobs["place"].to_numpy()])[judged.index]
-    medians = judged.groupby(number).transform("median").replace(0.0, 1.0)
-    ranked = (judged / medians).sort_values(kind="stable").index.to_numpy()
+    ids: list[str] = jobs["job_id"].tolist()
+    if len(ids) <= DRAWN:
+        return ids
+    failed = np.flatnonzero(jobs["status"] == "failed")[:FAILED]
+    judged = jobs[(jobs["status"] != "failed") & jobs["final_total"].notna()]
+    medians = judged["final_total"].groupby(scales(judged, TOTAL_SCALE)).transform("median").replace(0.0, 1.0)
+    ranked = (judged["final_total"] / medians).sort_values(kind="stable").index.to_numpy()
     chosen = {*failed.tolist(), *ranked[:RANKED].tolist(), *ranked[-RANKED:].tolist()}
-    others = np.setdiff1d(np.flatnonzero(status.isin(FINISHED)), list(chosen)).tolist()
+    others = np.setdiff1d(np.flatnonzero(jobs["status"].isin(FINISHED)), list(chosen)).tolist()
     chosen |= set(random.Random(seed).sample(others, min(len(others), DRAWN - len(chosen))))
-    return jobs["job_id"].take(pa.array(sorted(chosen), pa.int64())).combine_chunks()
+    return [ids[place] for place in sorted(chosen)]
 
 
 def select(jobs: Sequence[JobRecord], seed: str, ranked: Collection[str]) -> tuple[list[str], list[str]]:

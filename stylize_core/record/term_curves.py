@@ -12,8 +12,9 @@ import pyarrow.compute as pc
 from stylize_core.files.files import Files
 from stylize_core.record.job_curves import kept_steps
 from stylize_core.store import layout
-from stylize_core.store.records import METRICS, TERMS
+from stylize_core.store.records import METRICS
 from stylize_core.store.tables import map_tables, read_readable
+from stylize_core.terms import LOSSES
 
 POINTS = 48
 """Steps kept, about: with four terms some 800 bytes of memory a job."""
@@ -24,7 +25,7 @@ ENDS = 8
 TAIL = 0.1
 """Share of a job's steps over which it is judged whether its total still falls."""
 
-_SCHEMA = pa.schema([METRICS.field(name) for name in ("job_id", "step", *TERMS)])
+_SCHEMA = pa.schema([METRICS.field(name) for name in ("job_id", "step", *LOSSES)])
 
 Floats = npt.NDArray[np.float32]
 
@@ -55,20 +56,18 @@ def read_term_curves(files: Files, jobs: pd.DataFrame) -> TermCurves:
     """
     ends = jobs["updates"].fillna(0).to_numpy(np.int64)
     steps = _kept(ends)
-    values = np.full((len(jobs), len(TERMS), len(steps)), np.nan, np.float32)
-    late, last = np.full((2, len(jobs), len(TERMS)), np.nan, np.float32)
     tails = np.minimum(np.rint(ends * (1 - TAIL)).astype(np.int64), ends - 1)
-    for places, lines in _read(files, jobs):
-        step = lines["step"].to_numpy()
-        losses = np.stack([lines[term].to_numpy() for term in TERMS], axis=1)
-        for when, then in ((tails, late), (ends, last)):
-            is_then = step == when[places]
-            then[places[is_then]] = losses[is_then]
+    values = np.full((len(jobs), len(LOSSES), len(steps)), np.nan, np.float32)
+    late, last = np.full((2, len(jobs), len(LOSSES)), np.nan, np.float32)
+    for places, step, losses in _read(files, jobs):
         column = np.minimum(np.searchsorted(steps, step), len(steps) - 1)
         is_kept = steps[column] == step
         values[places[is_kept], :, column[is_kept]] = losses[is_kept]
-    for column, step in enumerate(steps):
-        values[ends < step, :, column] = last[ends < step]
+        for then, wanted in ((late, tails), (last, ends)):
+            is_then = step == wanted[places]
+            then[places[is_then]] = losses[is_then]
+    for place, end in enumerate(steps):
+        values[ends < end, :, place] = last[ends < end]
     values[~(np.isfinite(values) & (values > 0))] = np.nan
     return TermCurves(steps=steps, values=values, falling=_fallen(late[:, 0], last[:, 0]))
 
@@ -86,8 +85,8 @@ def _kept(ends: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     return np.union1d(kept_steps(int(found[-1]), POINTS), found[np.argsort(-counts)[:ENDS]])
 
 
-def _read(files: Files, jobs: pd.DataFrame) -> Iterator[tuple[npt.NDArray[np.int64], pa.Table]]:
-    """Yields the lines that count of each commit, each with the number of its job."""
+def _read(files: Files, jobs: pd.DataFrame) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Floats]]:
+    """Yields the lines that count of each commit: number of the job, step, and losses (lines x terms)."""
     places = {str(commit): found for commit, found in jobs.groupby("commit", observed=True).indices.items()}
     there = {entry.path for entry in files.list(layout.METRICS)}
     commits = [commit for commit in sorted(places) if layout.metrics(commit) in there]
@@ -95,5 +94,6 @@ def _read(files: Files, jobs: pd.DataFrame) -> Iterator[tuple[npt.NDArray[np.int
     for commit, table in zip(commits, tables, strict=True):
         ours = places[commit]
         found = pc.index_in(table["job_id"], value_set=pa.array(jobs["job_id"].iloc[ours], pa.string()))
-        counts = pc.is_valid(found)
-        yield ours[found.filter(counts).to_numpy()], table.filter(counts)
+        lines = table.filter(pc.is_valid(found))
+        losses = np.stack([lines[term].to_numpy() for term in LOSSES], axis=1)
+        yield ours[found.drop_null().to_numpy()], lines["step"].to_numpy(), losses

@@ -9,7 +9,7 @@ from typing import Any
 
 import altair as alt
 
-from stylize_core.store.records import TERMS
+from stylize_core.terms import LOSSES
 
 Spec = dict[str, Any]
 
@@ -133,7 +133,7 @@ def ranges_chart(*, log: bool) -> Spec:
 
 def terms_chart() -> Spec:
     """Returns the chart of one job's total, content, style and tv."""
-    return _series_chart(dict(zip(TERMS, CATEGORICAL, strict=False)))
+    return _series_chart(dict(zip(LOSSES, CATEGORICAL, strict=False)))
 
 
 def layers_chart(layers: Sequence[str]) -> Spec:

@@ -8,11 +8,12 @@ import pandas as pd
 
 from stylize_core import wording
 from stylize_core.files.files import Files
-from stylize_core.record.table import read_run_table
+from stylize_core.record.rows import RunRows
+from stylize_core.record.table import LINE, run_table
 from stylize_core.record.thumbnails import Thumbnails
 from stylize_core.report import packing
 from stylize_core.report.album import Album, Thumb
-from stylize_core.report.comparison import FIGURES, Comparison, compare
+from stylize_core.report.comparison import COMPARED, Comparison, compare
 from stylize_core.report.packed_rows import columns_of, endings, table
 from stylize_core.report.template import HELP, template
 from stylize_core.store import layout
@@ -82,7 +83,7 @@ def write_comparison(files: Files, run: str, other: str) -> str:
         UsageError: there is no such run.
         StoreError: the store cannot be read or written.
     """
-    comparison = compare(*(read_run_table(files, name).jobs() for name in (run, other)))
+    comparison = compare(*(run_table(RunRows(files, name, LINE)).jobs() for name in (run, other)))
     path = layout.run(run, f"compare-{other}.html")
     files.publish(path, render_comparison(comparison, run, other, Thumbnails(files)).encode("utf-8"))
     return path
@@ -97,7 +98,7 @@ def render_comparison(comparison: Comparison, run: str, other: str, pictures: Th
         run=run,
         other=other,
         comparison=comparison,
-        summaries=[one for name in FIGURES if (one := _summary(name, rows[f"change_{name}"])).pairs],
+        summaries=[one for name in COMPARED if (one := _summary(name, rows[f"change_{name}"])).pairs],
         ranked_by=ranked_by,
         lists=_lists(rows, ranked_by, album) if ranked_by else {},
         help=HELP,

@@ -9,15 +9,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from stylize_core.record.comparable import value_text
-from stylize_core.record.table import FINALS, QUALITY
 from stylize_core.record.variation import NAMES
 from stylize_core.settings import TERM_SCALE, TOTAL_SCALE
+from stylize_core.store.records import FIGURES, FINALS
 
-FIGURES = (*FINALS, *QUALITY, "seconds")
-"""What is compared."""
+COMPARED = (*FIGURES, "seconds")
 
 _PAIR = ["content", "style"]
-_OTHER = ("job_id", "image", "status", *FIGURES)
+_OTHER = ("job_id", "image", "status", *COMPARED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,14 +47,14 @@ def compare(ours: pd.DataFrame, others: pd.DataFrame) -> Comparison:
     the manifests' order.
 
     Args:
-        ours: the finished jobs of a listing.
+        ours: the finished jobs of a run's table.
         others: those of the run to compare with.
     """
     places = match(ours, others)
     matched = ours[places >= 0].reset_index(drop=True)
     partner = others.iloc[places[places >= 0]].reset_index(drop=True)
     columns = {f"other_{name}": partner[name] for name in _OTHER[:3]}
-    for name in FIGURES:
+    for name in COMPARED:
         before, after = (side[name].astype(float) for side in (partner, matched))
         columns |= {f"before_{name}": before, f"change_{name}": _change(before, after, _scale(name), matched, partner)}
     return Comparison(

@@ -3,32 +3,36 @@
 from collections.abc import Mapping
 from typing import Any
 
+import pandas as pd
+
 from stylize_core.layers import LAYERS
-from stylize_core.record.job_curves import CURVES, Losses
+from stylize_core.record.job_curves import CURVES
 from stylize_core.report import charts
 from stylize_core.report.album import Album, Thumb
 from stylize_core.report.gallery import Card
 from stylize_core.report.job_lines import curve_data
 
+Curves = Mapping[str, pd.DataFrame]
 
-def details(cards: Mapping[str, Card], losses: Losses, album: Album) -> dict[str, Any]:
+
+def details(cards: Mapping[str, Card], curves: Curves, album: Album) -> dict[str, Any]:
     """Returns `jobs` by id, the `charts` of a single job, and the `pictures` by key that the page has nowhere else.
 
     Args:
         cards: the shown jobs.
-        losses: of them.
+        curves: of them, by job id; see `job_curves.read_curves`.
         album: of the page, once it is written that far.
     """
     thumbs = [thumb for card in cards.values() for thumb in (card.result, *card.steps)]
     return {
-        "jobs": {job_id: _job(card, losses) for job_id, card in cards.items()},
-        "charts": {"terms": charts.terms_chart(), **_layer_charts(losses)},
+        "jobs": {job_id: _job(card, curves) for job_id, card in cards.items()},
+        "charts": {"terms": charts.terms_chart(), **_layer_charts(curves)},
         "pictures": album.unplaced(thumbs),
     }
 
 
-def _job(card: Card, losses: Losses) -> dict[str, Any]:
-    frame = losses.curves.get(card.job.job_id)
+def _job(card: Card, curves: Curves) -> dict[str, Any]:
+    frame = curves.get(card.job.job_id)
     return {
         "label": card.job.label,
         "strip": [_tile(thumb) for thumb in (*card.steps, card.result)],
@@ -40,8 +44,8 @@ def _tile(thumb: Thumb) -> list[str | int]:
     return [thumb.key, thumb.caption, thumb.width, thumb.height]
 
 
-def _layer_charts(losses: Losses) -> dict[str, charts.Spec]:
+def _layer_charts(curves: Curves) -> dict[str, charts.Spec]:
     """Charts by layer of the terms that have several layers; of a single layer the term says it all."""
-    used = {name for frame in losses.curves.values() for name in CURVES if frame[name].notna().any()}
+    used = {name for frame in curves.values() for name in CURVES if frame[name].notna().any()}
     layers = {term: [layer for layer in LAYERS if f"{term}_{layer}" in used] for term in ("style", "content")}
     return {term: charts.layers_chart(names) for term, names in layers.items() if len(names) > 1}

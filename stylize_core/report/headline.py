@@ -1,6 +1,5 @@
 """The run in figures, as words for the head of the page."""
 
-import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -33,7 +32,7 @@ def period(record: RunRecord) -> str:
 
 def tiles(record: RunRecord) -> dict[str, str]:
     """Returns the headline's figures by their names; those that are not known are left out."""
-    made, computed = record.totals.made, record.totals.seconds
+    made, computed = record.totals.jobs["done"], record.totals.seconds["done"]
     wall = _wall_seconds(record.environment)
     hours = (wall or computed) / 3600
     figures = {
@@ -42,35 +41,26 @@ def tiles(record: RunRecord) -> dict[str, str]:
         "device time": wording.duration(computed) if computed else "",
         "forecast": _forecast(record.forecast),
         "images": wording.size(record.totals.bytes),
-        "device": _recorded(record, "device"),
-        "precision": _recorded(record, "precision"),
+        "device": str(record.environment.get("device") or ""),
+        "precision": str(record.environment.get("precision") or ""),
         "weights": str((record.environment.get("weights") or {}).get("name") or ""),
     }
     return {name: value for name, value in figures.items() if value}
 
 
 def environment(record: RunRecord) -> dict[str, str]:
-    """Returns where the run took place and with what: as it recorded itself, or else as its results tell."""
-    stated = record.environment
-    weights = stated.get("weights") or {}
-    networks = sorted({job.network for job in record.jobs if job.network})
+    """Returns where the run took place and with what."""
+    known = record.environment
+    weights, versions = (known.get(name) or {} for name in ("weights", "versions"))
     figures = {
-        **{name: wording.moment(str(stated.get(name) or "")) for name in ("started", "finished")},
-        **{name: _recorded(record, name) for name in ("device", "precision")},
-        **{name: str(stated.get(name) or "") for name in ("host", "threads")},
+        **{name: wording.moment(str(known.get(name) or "")) for name in ("started", "finished")},
+        **{name: str(known.get(name) or "") for name in ("device", "precision", "host", "threads")},
         "weights": str(weights.get("name") or ""),
-        "weights sha256": str(weights.get("sha256") or ", ".join(networks)),
-        **{str(name): str(version) for name, version in _versions(record).items()},
-        **{f"option {name}": str(value) for name, value in (stated.get("options") or {}).items()},
+        "weights sha256": str(weights.get("sha256") or ""),
+        **{str(name): str(version) for name, version in versions.items()},
+        **{f"option {name}": str(value) for name, value in (known.get("options") or {}).items()},
     }
     return {name: value for name, value in figures.items() if value}
-
-
-def _versions(record: RunRecord) -> Mapping[str, Any]:
-    stated = record.environment.get("versions")
-    if not stated and record.results.num_rows:
-        stated = json.loads(record.results["versions"][0].as_py() or "{}")
-    return stated or {}
 
 
 def _forecast(forecast: Mapping[str, Any]) -> str:
@@ -78,13 +68,6 @@ def _forecast(forecast: Mapping[str, Any]) -> str:
     if not seconds:
         return ""
     return wording.duration(seconds) + ("" if forecast.get("probed", True) else " (unprobed)")
-
-
-def _recorded(record: RunRecord, name: str) -> str:
-    """From the run's environment, or else from its results; an earlier run's device may have been another."""
-    stated = record.environment.get(name)
-    found = sorted(set(record.results[name].drop_null().to_pylist()))
-    return str(stated) if stated else ", ".join(found)
 
 
 def _wall_seconds(environment: Mapping[str, Any]) -> float | None:

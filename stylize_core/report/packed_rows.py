@@ -7,12 +7,13 @@ import pandas as pd
 
 from stylize_core import wording
 from stylize_core.presets import PRESETS, resolve
-from stylize_core.record import comparable
-from stylize_core.record.table import FINALS, QUALITY, RunTable
+from stylize_core.record.table import RunTable
 from stylize_core.record.term_curves import TermCurves
-from stylize_core.record.variation import NAMES
+from stylize_core.record.variation import NAMES, axes_of_rows
 from stylize_core.report import packing
+from stylize_core.report.packing import digits
 from stylize_core.store import layout
+from stylize_core.store.records import FIGURES
 
 BYTES = 6_000_000
 """Of the packed table at most: rows beyond are left out."""
@@ -25,21 +26,21 @@ MESSAGE = 400
 
 _TEXTS = ("status", "id", "content", "style", "init", "error_code")
 _WHOLE = ("row", "bytes", "width", "height", "updates", "best_step")
-_FIGURES = (*FINALS, *QUALITY, "seconds", "falling")
+_FIGURES = (*FIGURES, "seconds", "falling")
 
 Column = dict[str, Any]
 
 
-def pack_rows(listing: RunTable, jobs: pd.DataFrame, curves: TermCurves) -> tuple[str, int]:
+def pack_rows(listed: RunTable, jobs: pd.DataFrame, curves: TermCurves) -> tuple[str, int]:
     """Returns the packed table, and how many rows it holds: as many as `BYTES` allow.
 
     Args:
-        listing: the rows.
+        listed: the rows.
         jobs: its finished jobs.
         curves: of these.
     """
-    falling = pd.Series(curves.falling, jobs["job_id"]).reindex(listing.rows["job_id"]).to_numpy()
-    rows = listing.rows.assign(falling=np.where(listing.rows["status"] == "failed", np.nan, falling))
+    falling = pd.Series(curves.falling, jobs["job_id"]).reindex(listed.rows["job_id"]).to_numpy()
+    rows = listed.rows.assign(falling=np.where(listed.rows["status"] == "failed", np.nan, falling))
     packed = packing.pack(table(rows))
     while len(packed) > BYTES:
         rows = rows[: min(len(rows) - 1, int(0.95 * len(rows) * BYTES / len(packed)))]
@@ -56,7 +57,7 @@ def table(rows: pd.DataFrame) -> dict[str, Any]:
     the path of all others follows from the job id.
 
     Args:
-        rows: of a listing, with `falling`; those of a comparison have figures `before_` and `change_` as well.
+        rows: of a run's table, with `falling`; those of a comparison have figures `before_` and `change_` as well.
     """
     texts = {name: columns_of(rows[name]) for name in _TEXTS}
     for name in ("content", "style"):
@@ -64,14 +65,16 @@ def table(rows: pd.DataFrame) -> dict[str, Any]:
     texts["error"] = columns_of(rows["error"].astype("str").where(rows["error"].notna()).str.slice(0, MESSAGE))
     texts["ending"] = columns_of(endings(rows))
     figures = [*_FIGURES, *(name for name in map(str, rows) if name.startswith(("before_", "change_")))]
-    numbers = {name: _whole(rows[name]) for name in _WHOLE} | {name: _digits(rows[name]) for name in figures}
+    numbers = {name: _whole(rows[name]) for name in _WHOLE} | {
+        name: digits(rows[name].to_numpy("float64", na_value=float("nan")).tolist()) for name in figures
+    }
     return {
         "count": len(rows),
         "job_id": ["" if pd.isna(job) else job for job in rows["job_id"]],
         "texts": texts,
         "numbers": {name: column for name, column in numbers.items() if any(value is not None for value in column)},
         "settings": {name: columns_of(rows[name]) for name in NAMES},
-        "shown": [name for name in comparable.axes(rows[rows["job_id"].notna()]) if name != "seed"][:SHOWN],
+        "shown": [name for name in axes_of_rows(rows[rows["job_id"].notna()]) if name != "seed"][:SHOWN],
         "presets": {name: _preset(name) for name in rows["preset"].dropna().unique() if name in PRESETS},
     }
 
@@ -107,7 +110,5 @@ def _whole(column: "pd.Series[Any]") -> list[int | None]:
     return [None if pd.isna(value) else int(value) for value in column]
 
 
-def _digits(column: "pd.Series[Any]") -> list[float | None]:
-    """Four significant digits; what is not finite is left out."""
-    values = column.to_numpy("float64", na_value=float("nan")).tolist()
-    return [float(f"{value:.4g}") if abs(value) < float("inf") else None for value in values]
+def _figure(column: "pd.Series[Any]") -> list[float | None]:
+    return digits(column.to_numpy("float64", na_value=float("nan")).tolist())

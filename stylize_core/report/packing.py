@@ -3,7 +3,14 @@
 import base64
 import gzip
 import json
+import math
+from collections.abc import Iterable
 from typing import Any
+
+
+def digits(values: Iterable[float]) -> list[float | None]:
+    """Returns numbers with four significant digits, finer than a screen; None for those that are not finite."""
+    return [float(f"{value:.4g}") if math.isfinite(value) else None for value in values]
 
 
 def pack(data: Any) -> str:

@@ -1,6 +1,6 @@
 """The report of a run: one HTML file with everything in it, made from the store alone."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,23 +8,23 @@ import numpy as np
 import pandas as pd
 
 from stylize_core.files.files import Files
-from stylize_core.record import comparable, variation
-from stylize_core.record.job_curves import read_losses
-from stylize_core.record.read_run import read_record
-from stylize_core.record.run_record import RunRecord
+from stylize_core.record.comparable import comparable_sets, scales, value_text
+from stylize_core.record.job_curves import read_curves
+from stylize_core.record.run_record import JobRecord, RunRecord
 from stylize_core.record.selection import select
-from stylize_core.record.table import RunTable, read_run_table
-from stylize_core.record.term_curves import TermCurves, read_term_curves
+from stylize_core.record.term_curves import TermCurves
 from stylize_core.record.thumbnails import Thumbnails
+from stylize_core.record.variation import NAMES, axes_of_jobs
 from stylize_core.report import charts, headline
 from stylize_core.report.album import Album, Thumb
-from stylize_core.report.bands import spread
 from stylize_core.report.details import details
-from stylize_core.report.gallery import BYTES, Card, make_cards
+from stylize_core.report.findings import Findings, read_findings
+from stylize_core.report.gallery import BYTES, make_cards
 from stylize_core.report.job_lines import job_lines
 from stylize_core.report.packed_rows import pack_rows
-from stylize_core.report.ranking import Ranked, rank
+from stylize_core.report.sets import set_data
 from stylize_core.report.template import HELP, template, vega
+from stylize_core.settings import TERM_SCALE
 from stylize_core.sheets.sheets import FOLDER, NIGHTLY, Limits, SheetFile, Sheets, write_sheets
 from stylize_core.store import layout
 
@@ -40,31 +40,10 @@ ROOM = 7_500_000
 PROBLEMS = 12
 """Failed and rejected rows listed above the table, which has all."""
 
+SETS = 12
+"""Sets of comparable jobs drawn, the largest first."""
+
 INDEX = f"{FOLDER}/index.html"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Findings:
-    """What is known of a run.
-
-    Attributes:
-        record: the run, with some of its jobs.
-        listing: its rows.
-        jobs: the finished ones of these.
-        curves: their losses.
-        ranked: lists of jobs that deserve a look.
-    """
-
-    record: RunRecord
-    listing: RunTable
-    jobs: pd.DataFrame
-    curves: TermCurves
-    ranked: Sequence[Ranked]
-
-    @property
-    def remarkable(self) -> set[str]:
-        """Ids of the jobs in the ranked lists."""
-        return {job_id for one in self.ranked for job_id in one.jobs}
 
 
 def write_report(files: Files, run: str, limits: Limits = NIGHTLY) -> str:
@@ -84,71 +63,88 @@ def write_report(files: Files, run: str, limits: Limits = NIGHTLY) -> str:
     """
     findings = read_findings(files, run)
     pictures = Thumbnails(files)
-    sheets = write_sheets(files, findings.record, pictures, limits)
+    sheets = write_sheets(findings.rows, findings.record, pictures, limits)
     path = layout.run(run, NAME)
-    files.publish(path, render_page(files, findings, sheets, pictures).encode("utf-8"))
+    files.publish(path, render_page(findings, sheets, pictures).encode("utf-8"))
     return path
 
 
-def read_findings(files: Files, run: str) -> Findings:
-    """Returns what the store knows of a run; raises as `write_report` does."""
-    listing = read_run_table(files, run)
-    jobs = listing.jobs()
-    term_curves = read_term_curves(files, jobs)
-    ranked = rank(jobs, term_curves)
-    record = read_record(files, run, {job_id for one in ranked for job_id in one.jobs})
-    return Findings(record=record, listing=listing, jobs=jobs, curves=term_curves, ranked=ranked)
-
-
-def render_page(files: Files, findings: Findings, sheets: Sheets, pictures: Thumbnails) -> str:
+def render_page(findings: Findings, sheets: Sheets, pictures: Thumbnails) -> str:
     """Returns the page as HTML."""
-    record, album = findings.record, Album(pictures)
-    gallery, shown = select(record.finished, record.run, findings.remarkable)
-    rows, listed = pack_rows(findings.listing, findings.jobs, findings.curves)
-    cards = _cards(record, shown, album, max(BYTES // 3, min(BYTES, ROOM - len(rows))))
-    losses = read_losses(files, record, shown)
+    album = Album(pictures)
+    packed, listed = pack_rows(findings.table, findings.jobs, findings.curves)
     return template("report.html.j2", album).render(
-        record=record,
-        meaning=headline.MEANING,
-        sentence=headline.sentence(record),
-        period=headline.period(record),
-        tiles=headline.tiles(record),
+        **_head(findings.record),
+        **_jobs(findings, album, max(BYTES // 3, min(BYTES, ROOM - len(packed)))),
+        **_sheets(findings, sheets, album),
         lacking=_lacking(findings.jobs, findings.curves),
-        problems=record.problems[:PROBLEMS],
         ranked=findings.ranked,
-        cards=cards,
-        gallery=[cards[job_id] for job_id in gallery],
-        single=len(findings.listing.rows) == len(gallery) == 1,
-        edge=max((max(card.result.width, card.result.height) for card in cards.values()), default=0),
-        previews=_previews(sheets.files, record.run, album),
-        undrawn=sheets.undrawn,
-        index=INDEX if files.exists(layout.run(record.run, INDEX)) else "",
-        settings=_settings(findings.listing.rows),
-        environment=headline.environment(record),
+        settings=_settings(findings.table.rows),
         help=HELP,
-        rows=rows,
+        rows=packed,
         listed=listed,
-        total=findings.listing.total,
-        sets=_sets(findings, [card.job for card in cards.values()]),
+        total=findings.table.total,
         charts=charts.charts(),
-        details=lambda: details(cards, losses, album),
         vega=vega(),
     )
 
 
-def _cards(record: RunRecord, shown: Collection[str], album: Album, room: int) -> dict[str, Card]:
-    jobs = {job.job_id: job for job in record.finished}
-    return make_cards([jobs[job_id] for job_id in shown], variation.axes(record.finished), album, room)
+def _head(record: RunRecord) -> dict[str, Any]:
+    """The run in figures, what went wrong, and where it took place."""
+    return {
+        "record": record,
+        "meaning": headline.MEANING,
+        "sentence": headline.sentence(record),
+        "period": headline.period(record),
+        "tiles": headline.tiles(record),
+        "problems": record.problems[:PROBLEMS],
+        "environment": headline.environment(record),
+    }
 
 
-def _sets(findings: Findings, shown: Sequence[Any]) -> list[dict[str, Any]]:
+def _jobs(findings: Findings, album: Album, room: int) -> dict[str, Any]:
+    """The jobs that are shown one by one, and the sets in which they are compared.
+
+    Args:
+        findings: of the run.
+        album: of the page.
+        room: bytes of all pictures, about.
+    """
+    finished = findings.record.finished
+    gallery, shown = select(finished, findings.record.run, findings.remarkable)
+    by_id = {job.job_id: job for job in finished}
+    jobs = [by_id[job_id] for job_id in shown]
+    cards = make_cards(jobs, axes_of_jobs(finished), album, room)
+    curves = read_curves(findings.rows.files, jobs)
+    return {
+        "cards": cards,
+        "gallery": [cards[job_id] for job_id in gallery],
+        "single": len(findings.table.rows) == len(gallery) == 1,
+        "edge": max((max(card.result.width, card.result.height) for card in cards.values()), default=0),
+        "sets": _sets(findings, jobs),
+        "details": lambda: details(cards, curves, album),  # once the page is written that far
+    }
+
+
+def _sheets(findings: Findings, sheets: Sheets, album: Album) -> dict[str, Any]:
+    """The contact sheets."""
+    run, files = findings.record.run, findings.rows.files
+    return {
+        "previews": _previews(sheets.files, run, album),
+        "undrawn": sheets.undrawn,
+        "index": INDEX if files.exists(layout.run(run, INDEX)) else "",
+    }
+
+
+def _sets(findings: Findings, shown: Sequence[JobRecord]) -> list[dict[str, Any]]:
     """What the page draws of each set of comparable jobs; of a small run also a line for each job."""
-    is_whole = len(shown) == len(findings.jobs)
+    jobs, is_whole = findings.jobs, len(shown) == len(findings.jobs)
+    kinds = scales(jobs, TERM_SCALE)
     found = []
-    for one in comparable.comparable_sets(findings.jobs):
-        ids = set(findings.jobs["job_id"][one.places])
-        lines = job_lines(shown, ids) if is_whole else None
-        found.append({**spread(one, findings.jobs, findings.curves), "lines": lines})
+    for one in comparable_sets(jobs)[:SETS]:
+        ids = set(jobs["job_id"][kinds == kinds[one.places[0]]])  # failed ones that compare with the set among them
+        lines = job_lines([job for job in shown if job.job_id in ids]) if is_whole else None
+        found.append({**set_data(one, jobs, findings.curves), "lines": lines})
     return [one for one in found if one["bands"]]
 
 
@@ -161,9 +157,9 @@ def _lacking(jobs: pd.DataFrame, curves: TermCurves) -> int:
 def _settings(rows: pd.DataFrame) -> dict[str, dict[str, int]]:
     """The values of each setting with the number of their rows, the most frequent first."""
     asked = rows[rows["job_id"].notna()]
-    counts = {name: asked[name].value_counts(dropna=False) for name in variation.NAMES}
+    counts = {name: asked[name].value_counts(dropna=False) for name in NAMES}
     return {
-        name: {comparable.value_text(name, value): int(count) for value, count in found.items() if count}
+        name: {value_text(name, value): int(count) for value, count in found.items() if count}
         for name, found in counts.items()
         if len(asked)
     }

@@ -7,39 +7,33 @@ import json
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import partial
 from typing import BinaryIO
 
+import pyarrow as pa
+
 from stylize_core.chunk.context import Progress, RunContext
-from stylize_core.engine.device import resolve_device, resolve_precision
 from stylize_core.engine.engine import Engine
-from stylize_core.engine.weights import load_weights
-from stylize_core.files.files import Files
 from stylize_core.manifest.manifest import Manifest
 from stylize_core.manifest.private_copy import manifest_file
 from stylize_core.manifest.public import public_copy
 from stylize_core.options import Options
 from stylize_core.plan.chunks import Chunks
-from stylize_core.plan.history import History
-from stylize_core.plan.plan import Plan, make_plan
-from stylize_core.plan.preparing import check_startable, rows_of
-from stylize_core.plan.rates import Rate, known_rate, probe
-from stylize_core.record.publish import publish_rows
+from stylize_core.plan.plan import Plan, check_startable, make_plan
 from stylize_core.run.environment import environment, logged
 from stylize_core.run.work import Work
-from stylize_core.settings import Settings
 from stylize_core.store import layout
 from stylize_core.store.compact import compact
-from stylize_core.store.fingerprints import Fingerprints
 from stylize_core.store.lease import Lease
-from stylize_core.store.records import PLAN
+from stylize_core.store.records import PLAN, ROWS
 from stylize_core.store.store import open_store
 from stylize_core.store.survey import survey
-from stylize_core.store.sweep import check_sweepable, sweep
-from stylize_core.store.tables import publish_batches
+from stylize_core.store.sweep import sweep
+from stylize_core.store.tables import publish_batches, read_table
 from stylize_core.store.verify import lost_jobs
+
+_IMAGE = pa.schema([ROWS.field("image")])
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,7 +41,6 @@ class Run:
     """A run that holds the lease of its store: `prepare`, then the plan's chunks on the context, then `finish`.
 
     Attributes:
-        name: sorts by time.
         options: as asked.
         manifest: its file, as read; the store gets it without credentials.
         context: where chunks of this process are computed.
@@ -57,9 +50,9 @@ class Run:
         lost: ids of jobs that earlier runs did and whose result is not what their line says.
         log: lines logged so far.
         outcome: number of rows by status, once the run is finished.
+        has_report: whether sheets and page are drawn.
     """
 
-    name: str
     options: Options
     manifest: BinaryIO
     context: RunContext
@@ -69,6 +62,12 @@ class Run:
     plan: Plan | None = None
     lost: list[str] = field(default_factory=list)
     outcome: dict[str, int] = field(default_factory=dict)
+    has_report: bool = False
+
+    @property
+    def name(self) -> str:
+        """Of the run; sorts by time."""
+        return self.context.run
 
     @property
     def chunks(self) -> Chunks:
@@ -79,15 +78,27 @@ class Run:
     @property
     def work(self) -> Work:
         """The same with what is needed for it."""
-        chunks = self.chunks
-        return Work(
-            name=self.name, options=self.options, context=self.context, chunks=chunks, jobs=chunks.jobs, log=self.log
-        )
+        options = replace(self.options, precision=self.context.engine.precision)
+        return Work(options=options, context=self.context, chunks=self.chunks, log=self.log)
+
+    @property
+    def folder_uri(self) -> str:
+        """Where the files of the run lie, without credentials."""
+        return f"{self.context.files.public_uri}/{layout.RUNS}/{self.name}"
 
     @property
     def report_uri(self) -> str:
-        """Where the report lies, without credentials."""
-        return f"{self.context.files.public_uri}/{layout.run(self.name, 'report.html')}"
+        """Where the report lies, without credentials; empty where none is drawn."""
+        return f"{self.folder_uri}/report.html" if self.has_report else ""
+
+    @property
+    def image_uri(self) -> str:
+        """Where the image of a finished run of a single row lies, without credentials; empty where there is none."""
+        if sum(self.outcome.values()) != 1:
+            return ""
+        files = self.context.files
+        (image,) = read_table(files, layout.run(self.name, "results.parquet"), _IMAGE)["image"].to_pylist()
+        return f"{files.public_uri}/{image}" if image else ""
 
     @property
     def summary(self) -> str:
@@ -111,59 +122,51 @@ class Run:
             Stopped: the run is to stop.
             StoreError: the store cannot be read or written.
         """
-        files, engine = self.context.files, self.context.engine
-        manifest, known = Manifest(self.manifest, self.options.manifest), Fingerprints.load(files)
-        found = survey(files)
-        self.lost = lost_jobs(files, found, read_all=self.options.verify)
-        rows = rows_of(
-            manifest,
-            self.options,
-            engine,
-            fingerprints=known,
-            history=History.read(files, self.lost),
-            remember=partial(known.save, files),
-            should_stop=self.context.should_stop,
+        context, files, options = self.context, self.context.files, self.options
+        manifest, found = Manifest(self.manifest, options.manifest), survey(files)
+        self.lost = lost_jobs(files, found, read_all=options.verify)
+        plan = make_plan(
+            manifest, options, context.engine, files, self.lost, remember=True, should_stop=context.should_stop
         )
-        check_startable(rows, self.options)
-        sweep(files, found, self.context.before_commit)
-        known.save(files)
-        del known  # the device is measured next, and both take memory
-        rate = known_rate(files, engine)
-        self.plan = make_plan(rows, measure=partial(_measured, engine, rate), rows_per_task=self.options.rows_per_task)
+        check_startable(plan.rows, options)
+        self.plan = plan
+        sweep(files, found, context.before_commit)
         self.manifest.seek(0)
-        files.publish(
-            layout.run(self.name, f"manifest.{manifest.format}"), public_copy(self.manifest.read(), manifest.format)
-        )
+        data = public_copy(self.manifest.read(), manifest.format)
+        files.publish(layout.run(self.name, f"manifest.{manifest.format}"), data)
         files.publish(layout.run(self.name, "plan.json"), _json(self.plan.summary))
         self._publish_environment()
         publish_batches(files, layout.run(self.name, "plan.parquet"), PLAN, self.plan.lines())
         self.lease.name_run(self.name)
 
-    def finish(self, *, with_report: bool = True) -> None:
-        """Publishes what became of every row, the log and the report.
+    def finish(self, *, at_once: bool = False) -> None:
+        """Publishes what became of every row, the log and, unless the options leave it out, the report.
 
         Args:
-            with_report: also draw sheets and the page; left out where a run has to end at once.
+            at_once: leave out all that can be done later: the report, and joining the commits to few files.
         """
         if self.plan is None:
             return  # stopped while it was planned: no row was begun
+        from stylize_core.record.publish import publish_rows  # here: pandas takes a second, and a plan does without
+
         files = self.context.files
         self.outcome = publish_rows(files, self.name, self.lost)
-        if with_report:  # there is time
+        if not at_once:
             compact(files, self.context.before_commit)
         self._publish_environment()
         self._publish_log()
-        if with_report:
+        if not (at_once or self.options.no_report):
             from stylize_core.report.page import write_report  # here: its packages take 70 MB, which no worker needs
 
             told = len(self.log)
             write_report(files, self.name)
+            self.has_report = True
             if len(self.log) > told:
                 self._publish_log()
 
     def _publish_log(self) -> None:
-        log = "".join(f"{line}\n" for line in self.log)
-        self.context.files.publish(layout.run(self.name, "log.txt"), log.encode())
+        lines = "".join(f"{line}\n" for line in self.log)
+        self.context.files.publish(layout.run(self.name, "log.txt"), lines.encode())
 
     def _publish_environment(self) -> None:
         times = {
@@ -174,34 +177,6 @@ class Run:
         }
         record = {**times, **environment(self.options, self.context.engine)}
         self.context.files.publish(layout.run(self.name, "environment.json"), _json(record))
-
-
-def load_engine(options: Options) -> Engine:
-    """Returns the engine that options ask for.
-
-    Raises:
-        UsageError: device or precision.
-        WeightsError: the weights.
-    """
-    device = resolve_device(options.device)
-    precision = resolve_precision(options.precision, device)
-    return Engine(load_weights(options.weights, progress=True), device=device, precision=precision)
-
-
-def look_ahead(options: Options) -> Plan:
-    """Returns the plan of a run that is not made: all that can be known before; writes nothing."""
-    with manifest_file(options.manifest) as file:
-        manifest, engine = Manifest(file, options.manifest), load_engine(options)
-        known, history, rate = Fingerprints(), History(), None
-        if Files(options.store).exists(layout.STORE):  # where there is no store yet, everything is to be done
-            files = open_store(options.store, create=False)
-            found = survey(files)
-            check_sweepable(files, found)
-            history = History.read(files, lost_jobs(files, found, read_all=options.verify))
-            known, rate = Fingerprints.load(files), known_rate(files, engine)
-        rows = rows_of(manifest, options, engine, fingerprints=known, history=history, remember=known.settle)
-    del known, history  # the device is measured next, and all of them take memory
-    return make_plan(rows, measure=partial(_measured, engine, rate), rows_per_task=options.rows_per_task)
 
 
 @contextmanager
@@ -217,7 +192,7 @@ def open_run(
         StylizeError: nothing could be started.
     """
     with manifest_file(options.manifest) as manifest:
-        engine = load_engine(options)
+        engine = Engine.load(options.weights, options.device, options.precision)
         files = open_store(options.store, create=True)
         with Lease.acquire(files, wait=options.wait, stop=should_stop) as lease, logged() as log:
             started = datetime.now(UTC)
@@ -231,8 +206,7 @@ def open_run(
                 on_progress=on_progress,
                 job_timeout=options.job_timeout,
             )
-            run = Run(
-                name=name,
+            yield Run(
                 options=options,
                 manifest=manifest,
                 context=context,
@@ -240,11 +214,6 @@ def open_run(
                 started=started.isoformat(timespec="seconds"),
                 log=log,
             )
-            yield run
-
-
-def _measured(engine: Engine, known: Rate | None, settings: Settings) -> Rate:
-    return known or probe(engine, settings)
 
 
 def _json(value: Mapping[str, object]) -> bytes:

@@ -12,17 +12,13 @@ class Work:
     """Chunks of a run: all of them, or those of a partition.
 
     Attributes:
-        name: of the run.
-        options: of the run.
+        options: of the run; the precision, part of every job's id, is the one that `auto` means where it was planned.
         context: where chunks of this process are computed.
         chunks: to be computed, in order.
-        jobs: number of jobs in them.
         log: lines logged so far.
     """
 
-    name: str
     options: Options
     context: RunContext
     chunks: Chunks
-    jobs: int
     log: list[str]

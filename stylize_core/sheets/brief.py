@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from stylize_core import wording
-from stylize_core.record.variation import Configured
+from stylize_core.record.run_record import JobRecord
 
 SHORT = {
     "content_weight": "cw",
@@ -21,12 +21,12 @@ SHORT = {
 """The other names are short as they are."""
 
 
-def describe(job: Configured, names: Sequence[str]) -> str:
+def describe(job: JobRecord, names: Sequence[str]) -> str:
     """Writes some settings of a job: `sw 1e6 · seed 3`; see `legend`."""
     return " · ".join(f"{SHORT.get(name, name)} {value(job.settings[name])}" for name in names)
 
 
-def spell(job: Configured, names: Sequence[str]) -> str:
+def spell(job: JobRecord, names: Sequence[str]) -> str:
     """Writes the same with whole names: `style_weight 1e6 · seed 3`."""
     return " · ".join(f"{name} {value(job.settings[name])}" for name in names)
 

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from stylize_core import wording
-from stylize_core.record import variation
-from stylize_core.record.run_record import InputRecord
+from stylize_core.record.run_record import InputRecord, JobRecord
+from stylize_core.record.variation import axes_of_jobs
 from stylize_core.sheets import brief
-from stylize_core.sheets.jobs import Laid
 from stylize_core.store import layout
 
 VALUES = 24
@@ -22,7 +21,6 @@ WEIGHTS = ("content_weight", "style_weight")
 """The settings of a trade-off: across, down."""
 
 T = TypeVar("T", bound=Hashable)
-J = TypeVar("J", bound=Laid)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,28 +63,28 @@ class Grid:
     inputs: tuple[Tile, ...] = ()
 
 
-def matrices(jobs: Sequence[Laid]) -> list[Grid]:
+def matrices(jobs: Sequence[JobRecord]) -> list[Grid]:
     """Returns contents x styles, one grid for each combination of settings.
 
     Only for a real cross: two contents and two styles or more, that fill at least half of the cells.
     """
-    names = variation.axes(jobs) if jobs else ()
+    names = axes_of_jobs(jobs) if jobs else ()
     found = [_matrix(group, names) for group in _alike(jobs, names) if _is_cross(group)]
     return found if len(found) == 1 else [grid for grid in found if len(grid.cells) >= CELLS]
 
 
-def trade_offs(jobs: Sequence[Laid]) -> list[Grid]:
+def trade_offs(jobs: Sequence[JobRecord]) -> list[Grid]:
     """Returns content weight x style weight, a grid for each pair and each combination of other settings."""
     grids = []
     for pair in pairs(jobs):
-        names = variation.axes(pair)
+        names = axes_of_jobs(pair)
         others = [name for name in names if name not in WEIGHTS]
         planes = [group for group in _alike(pair, others) if _spans(group, *WEIGHTS)]
         grids += [_plane(group, *WEIGHTS, others=brief.spell(group[0], others)) for group in planes]
     return grids
 
 
-def sweeps(jobs: Sequence[Laid]) -> dict[str, list[Grid]]:
+def sweeps(jobs: Sequence[JobRecord]) -> dict[str, list[Grid]]:
     """Returns the jobs that differ in one or two settings alone, laid out along these.
 
     Returns:
@@ -94,10 +92,10 @@ def sweeps(jobs: Sequence[Laid]) -> dict[str, list[Grid]]:
         a grid for each pair. Where more settings are swept at once, each is laid out for itself. What trades the
         weights off against each other is left to `trade_offs`.
     """
-    lines: dict[str, list[list[Laid]]] = {}
+    lines: dict[str, list[list[JobRecord]]] = {}
     grids: dict[str, list[Grid]] = {}
     for pair in pairs(jobs):
-        names = [name for name in variation.axes(pair) if _count(pair, name) <= VALUES]
+        names = [name for name in axes_of_jobs(pair) if _count(pair, name) <= VALUES]
         if set(WEIGHTS) <= set(names):
             names = [name for name in names if name not in WEIGHTS]
         elif len(names) == 2 and _spans(pair, *names):
@@ -109,20 +107,20 @@ def sweeps(jobs: Sequence[Laid]) -> dict[str, list[Grid]]:
     return {name: [_stack(found, name)] for name, found in swept.items()} | grids
 
 
-def pairs(jobs: Iterable[J]) -> list[list[J]]:
+def pairs(jobs: Iterable[JobRecord]) -> list[list[JobRecord]]:
     """Returns the jobs of each pair of content and style, those with another start image apart."""
     return list(group_by(jobs, lambda job: (job.content.sha256, job.style.sha256, job.init)).values())
 
 
-def group_by(jobs: Iterable[J], key: Callable[[J], Hashable]) -> dict[Hashable, list[J]]:
+def group_by(jobs: Iterable[JobRecord], key: Callable[[JobRecord], Hashable]) -> dict[Hashable, list[JobRecord]]:
     """Returns jobs by a key, both in the order in which they come."""
-    groups: dict[Hashable, list[J]] = {}
+    groups: dict[Hashable, list[JobRecord]] = {}
     for job in jobs:
         groups.setdefault(key(job), []).append(job)
     return groups
 
 
-def job_tile(job: Laid, caption: str = "", note: str = "") -> Tile:
+def job_tile(job: JobRecord, caption: str = "", note: str = "") -> Tile:
     """Returns a job's result, named by its id unless a caption is given."""
     mark = job.error_code if job.status == "failed" else job.status if job.status == "stopped" else ""
     return Tile(caption=caption or job.short_id, note=note, path=job.image, mark=mark)
@@ -133,12 +131,12 @@ def input_tile(source: InputRecord) -> Tile:
     return Tile(caption=source.name, path=layout.thumbnail(source.sha256))
 
 
-def _is_cross(jobs: Sequence[Laid]) -> bool:
+def _is_cross(jobs: Sequence[JobRecord]) -> bool:
     contents, styles = ({source(job) for job in jobs} for source in (_content, _style))
     return min(len(contents), len(styles)) > 1 and len(contents) * len(styles) <= 2 * len(jobs)
 
 
-def _matrix(jobs: Sequence[Laid], names: Sequence[str]) -> Grid:
+def _matrix(jobs: Sequence[JobRecord], names: Sequence[str]) -> Grid:
     contents = _places(_content(job) for job in jobs)
     styles = _places(_style(job) for job in jobs)
     return Grid(
@@ -151,18 +149,18 @@ def _matrix(jobs: Sequence[Laid], names: Sequence[str]) -> Grid:
     )
 
 
-def _lines(pair: Sequence[Laid], name: str) -> list[list[Laid]]:
+def _lines(pair: Sequence[JobRecord], name: str) -> list[list[JobRecord]]:
     """Splits the jobs of a pair into lines that differ in one setting alone."""
-    others = [other for other in variation.axes(pair) if other != name]
+    others = [other for other in axes_of_jobs(pair) if other != name]
     return [line for line in _alike(pair, others) if len(line) > 1]
 
 
-def _alike(jobs: Sequence[Laid], names: Sequence[str]) -> list[list[Laid]]:
+def _alike(jobs: Sequence[JobRecord], names: Sequence[str]) -> list[list[JobRecord]]:
     """Splits jobs into those that share some settings."""
     return list(group_by(jobs, lambda job: tuple(job.settings[name] for name in names)).values())
 
 
-def _stack(lines: Sequence[Sequence[Laid]], name: str) -> Grid:
+def _stack(lines: Sequence[Sequence[JobRecord]], name: str) -> Grid:
     values = _values([job for line in lines for job in line], name)
     return Grid(
         title=f"Sweep of {name}",
@@ -173,7 +171,7 @@ def _stack(lines: Sequence[Sequence[Laid]], name: str) -> Grid:
     )
 
 
-def _plane(pair: Sequence[Laid], across: str, down: str, others: str = "") -> Grid:
+def _plane(pair: Sequence[JobRecord], across: str, down: str, others: str = "") -> Grid:
     columns, rows = _values(pair, across), _values(pair, down)
     names = f"{pair[0].content.name} × {pair[0].style.name}"
     is_trade_off = (across, down) == WEIGHTS
@@ -188,17 +186,17 @@ def _plane(pair: Sequence[Laid], across: str, down: str, others: str = "") -> Gr
     )
 
 
-def _spans(jobs: Sequence[Laid], *names: str) -> bool:
+def _spans(jobs: Sequence[JobRecord], *names: str) -> bool:
     """Whether jobs fill at least half of the grid along two settings, each with two values or more."""
     counts = [_count(jobs, name) for name in names]
     return min(counts) > 1 and max(counts) <= VALUES and counts[0] * counts[1] <= 2 * len(jobs)
 
 
-def _count(jobs: Iterable[Laid], name: str) -> int:
+def _count(jobs: Iterable[JobRecord], name: str) -> int:
     return len({job.settings[name] for job in jobs})
 
 
-def _values(jobs: Sequence[Laid], name: str) -> dict[object, int]:
+def _values(jobs: Sequence[JobRecord], name: str) -> dict[object, int]:
     """Places of the values: numbers in their order, words in the manifest's."""
     values = _places(job.settings[name] for job in jobs)
     numeric = all(isinstance(value, int | float) for value in values)
@@ -213,9 +211,9 @@ def _value_tiles(name: str, values: Iterable[object]) -> tuple[Tile, ...]:
     return tuple(Tile(caption=brief.value(value), note=name) for value in values)
 
 
-def _content(job: Laid) -> InputRecord:
+def _content(job: JobRecord) -> InputRecord:
     return job.content
 
 
-def _style(job: Laid) -> InputRecord:
+def _style(job: JobRecord) -> InputRecord:
     return job.style

@@ -64,7 +64,7 @@ def render_index(record: RunRecord, jobs: int, parts: Sequence[IndexPart]) -> st
     return template.render(
         run=record.run,
         jobs=jobs,
-        of=record.totals.jobs,
+        of=sum(record.totals.jobs.values()),
         parts=parts,
         names=NAMES,
         drawn=sum(len(part.entries) for part in parts),

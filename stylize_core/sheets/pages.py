@@ -9,13 +9,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from stylize_core.record import variation
 from stylize_core.record.run_record import JobRecord
 from stylize_core.record.thumbnails import Thumbnails
+from stylize_core.record.variation import axes_of_jobs
 from stylize_core.sheets.canvas import Canvas
 from stylize_core.sheets.grid_page import count_pages, draw_grid, frame_grid, split_grid
 from stylize_core.sheets.grids import Grid, matrices, sweeps, trade_offs
-from stylize_core.sheets.jobs import Laid
 from stylize_core.sheets.section_page import SectionFrame, SectionPage, draw_sections, split_sections
 from stylize_core.sheets.sections import Sections, by_content, by_style
 from stylize_core.sheets.strip_page import StripFrame, draw_strips, make_strip
@@ -76,7 +75,7 @@ class Sheet:
         return "-".join(filter(None, [self.name, f"{place + 1:03d}", slug])) + ".jpg"
 
 
-def sheets_of(jobs: Sequence[Laid], finished: Sequence[JobRecord], pictures: Thumbnails) -> list[Sheet]:
+def sheets_of(jobs: Sequence[JobRecord], finished: Sequence[JobRecord], pictures: Thumbnails) -> list[Sheet]:
     """Returns the contact sheets of a run.
 
     Args:
@@ -145,7 +144,7 @@ def strip_pages(jobs: Sequence[JobRecord], cell: tuple[int, int], title: str, pi
     """Returns the pages with a strip for each job."""
     if not jobs:
         return []
-    names = variation.axes(jobs)
+    names = axes_of_jobs(jobs)
     strips = [make_strip(job, names) for job in jobs]
     frame = StripFrame(*cell, tiles=max(len(strip.tiles) for strip in strips))
     across, down = frame.capacity
@@ -161,7 +160,7 @@ def strip_pages(jobs: Sequence[JobRecord], cell: tuple[int, int], title: str, pi
     ]
 
 
-def _sections(jobs: Sequence[Laid], *, has_matrix: bool) -> list[Sections]:
+def _sections(jobs: Sequence[JobRecord], *, has_matrix: bool) -> list[Sections]:
     """Returns the sections by which a run is browsed; a small run only where they show more than a matrix."""
     is_large = len(jobs) > FEW
     if has_matrix and not is_large:

@@ -4,13 +4,12 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from stylize_core.record import variation
-from stylize_core.record.run_record import InputRecord
+from stylize_core.record.run_record import InputRecord, JobRecord
+from stylize_core.record.variation import axes_of_jobs
 from stylize_core.sheets import brief
 from stylize_core.sheets.grids import Tile, group_by, input_tile, job_tile
-from stylize_core.sheets.jobs import Laid
 
-Source = Callable[[Laid], InputRecord]
+Source = Callable[[JobRecord], InputRecord]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,25 +42,25 @@ class Sections:
     parts: tuple[Section, ...]
 
 
-def by_style(jobs: Sequence[Laid]) -> Sections:
+def by_style(jobs: Sequence[JobRecord]) -> Sections:
     """Returns the results of every style, each named after its content."""
     return _sections("style", jobs, lambda job: job.style, lambda job: job.content)
 
 
-def by_content(jobs: Sequence[Laid]) -> Sections:
+def by_content(jobs: Sequence[JobRecord]) -> Sections:
     """Returns the results of every content, each named after its style."""
     return _sections("content", jobs, lambda job: job.content, lambda job: job.style)
 
 
-def _sections(kind: str, jobs: Sequence[Laid], lead: Source, other: Source) -> Sections:
-    names = variation.axes(jobs) if jobs else ()
+def _sections(kind: str, jobs: Sequence[JobRecord], lead: Source, other: Source) -> Sections:
+    names = axes_of_jobs(jobs) if jobs else ()
     parts = [_section(group, lead, other, names) for group in group_by(jobs, lead).values()]
     parts.sort(key=lambda part: _in_order(part.lead.caption))
     note = f"each result is named after its {'content' if kind == 'style' else 'style'}"
     return Sections(kind, " · ".join(filter(None, [note, brief.legend(names)])), tuple(parts))
 
 
-def _section(jobs: Sequence[Laid], lead: Source, other: Source, names: Sequence[str]) -> Section:
+def _section(jobs: Sequence[JobRecord], lead: Source, other: Source, names: Sequence[str]) -> Section:
     partners = group_by(jobs, other)
     counts = {len(group) for group in partners.values()}
     ordered = [job for group in partners.values() for job in group]

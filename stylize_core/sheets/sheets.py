@@ -6,12 +6,16 @@ from dataclasses import dataclass
 
 from stylize_core.errors import UsageError
 from stylize_core.files.files import Files
-from stylize_core.record.run_record import RunRecord
+from stylize_core.record.read_run import read_jobs
+from stylize_core.record.rows import RunRows
+from stylize_core.record.run_record import JobRecord, RunRecord
 from stylize_core.record.thumbnails import Thumbnails
 from stylize_core.sheets.index import IndexEntry, IndexPart, render_index
-from stylize_core.sheets.jobs import sheet_jobs
 from stylize_core.sheets.pages import Page, Sheet, sheets_of
 from stylize_core.store import layout
+
+JOBS = 50_000
+"""Distinct jobs that sheets are about, at most: the first ones. Each takes up to 2 kB of memory."""
 
 FOLDER = "contact-sheets"
 INDEX = f"{FOLDER}/index.html"
@@ -82,15 +86,21 @@ def limits_of(sheets: str | None) -> Limits:
     return Limits(pages=int(sheets), seconds=None)
 
 
-def write_sheets(files: Files, record: RunRecord, pictures: Thumbnails, limits: Limits = NIGHTLY) -> Sheets:
+def write_sheets(rows: RunRows, record: RunRecord, pictures: Thumbnails, limits: Limits = NIGHTLY) -> Sheets:
     """Draws the contact sheets of a run and publishes them with an index; pages of an earlier drawing go.
 
     The first page of each sheet comes before the second of any, and so on until a limit is reached.
 
+    Args:
+        rows: of the run, with columns `table.LINE`.
+        record: of these rows.
+        pictures: of the store.
+        limits: how much is drawn.
+
     Raises:
         StoreError: the store cannot be read or written.
     """
-    jobs = sheet_jobs(files, record)
+    files, jobs = rows.files, sheet_jobs(rows, record)
     sheets = sheets_of(jobs, record.finished, pictures)
     drawn = _draw(files, record.run, _chosen(sheets, limits), limits)
     parts = [_index_part(sheet, drawn) for sheet in sheets]
@@ -99,6 +109,11 @@ def write_sheets(files: Files, record: RunRecord, pictures: Thumbnails, limits: 
     published = [_sheet_file(sheet, place) for sheet in sheets for place in range(len(sheet.pages))]
     published = [file for file in published if file.name in drawn]
     return Sheets(tuple(published), sum(len(sheet.pages) for sheet in sheets) - len(published))
+
+
+def sheet_jobs(rows: RunRows, record: RunRecord) -> Sequence[JobRecord]:
+    """Returns a run's distinct jobs in the manifest's order, the first `JOBS` of them."""
+    return record.jobs if len(record.jobs) == len(rows.jobs) else tuple(read_jobs(rows, rows.jobs[:JOBS]))
 
 
 def first_sheet(files: Files, run: str) -> str | None:

@@ -24,7 +24,7 @@ from stylize_core.files.files import Files
 from stylize_core.store import layout
 from stylize_core.store.ledger import live
 from stylize_core.store.records import METRICS, RESULTS
-from stylize_core.store.tables import list_tables, map_tables, publish_batches
+from stylize_core.store.tables import list_tables, map_tables, publish_batches, regrouped
 
 _log = logging.getLogger(__name__)
 
@@ -133,9 +133,9 @@ def _join(files: Files, group: Sequence[Commit], check: Callable[[], None]) -> N
     name = _name_after(group[-1].name)
     lines = _keys(files, group)
     if any(commit.metrics for commit in group):
-        losses = _regrouped(_losses(files, group, lines), METRICS_LINES)
+        losses = regrouped(_losses(files, group, lines), METRICS_LINES)
         publish_batches(files, layout.metrics(name), METRICS, losses)
-    results = _regrouped(_results(files, group, lines, name), RESULTS_LINES)
+    results = regrouped(_results(files, group, lines, name), RESULTS_LINES)
     check()
     publish_batches(files, layout.results(name), RESULTS, results)
     files.delete([layout.results(commit.name) for commit in group])
@@ -190,15 +190,3 @@ def _latest_of_each_rank(lines: pa.Table) -> npt.NDArray[np.bool_]:
 def _read(files: Files, paths: Sequence[str], schema: pa.Schema) -> Iterator[pa.Table]:
     for start in range(0, len(paths), AT_ONCE):
         yield from map_tables(lambda table: table, files, paths[start : start + AT_ONCE], schema)
-
-
-def _regrouped(tables: Iterable[pa.Table], lines: int) -> Iterator[pa.RecordBatch]:
-    """Yields the same lines in batches of at least so many, the last one excepted."""
-    pending: list[pa.Table] = []
-    for table in tables:
-        pending.append(table)
-        if sum(map(len, pending)) >= lines:
-            yield from pa.concat_tables(pending).combine_chunks().to_batches()
-            pending = []
-    if pending:
-        yield from pa.concat_tables(pending).combine_chunks().to_batches()

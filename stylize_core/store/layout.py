@@ -6,6 +6,7 @@ SCHEMA_VERSION = 1
 
 STORE = "store.json"
 INPUTS = "inputs"
+WRONG_INPUTS = f"{INPUTS}/wrong"
 IMAGES = "images"
 SNAPSHOTS = "snapshots"
 METRICS = "metrics"

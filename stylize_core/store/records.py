@@ -1,6 +1,8 @@
 """What a store records, as columns: a line per finished job, a line per job and step, a line per manifest row."""
 
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Annotated, get_args, get_origin, get_type_hints
 
 import pyarrow as pa
 
@@ -11,8 +13,6 @@ _TEXT, _INT, _LONG, _FLOAT = pa.string(), pa.int32(), pa.int64(), pa.float32()
 
 QUALITY = ("ssim", "colour", "gram")
 """How near a result is to its content (ssim) and its style; defined in `engine.quality` and docs/quality.md."""
-
-TERMS = LOSSES
 
 FINALS = tuple(f"final_{loss}" for loss in LOSSES)
 QUALITIES = tuple(f"quality_{figure}" for figure in QUALITY)
@@ -29,33 +29,52 @@ ADDED = frozenset(
 """Columns that files of earlier releases lack: they are read as null. A column that may be null can be added without
 another schema version, because a release that does not know it does not read it."""
 
-RESULTS = pa.schema(
-    [
-        ("job_id", _TEXT),
-        ("commit", _TEXT),
-        ("run", _TEXT),
-        ("attempt", _INT),  # 1 for the first
-        ("status", _TEXT),  # done | failed
-        ("error_code", _TEXT),
-        ("error", _TEXT),
-        ("retryable", pa.bool_()),
-        ("form", _TEXT),
-        ("settings", _TEXT),  # Settings.to_json()
-        ("digests", _TEXT),  # JSON: content, styles [[sha256, weight]], init, weights
-        ("image", _TEXT),  # path in the store; also of a diverged job's best image
-        ("image_sha256", _TEXT),
-        ("bytes", _LONG),
-        ("width", _INT),
-        ("height", _INT),
-        ("steps", _INT),  # updates done
-        ("best_step", _INT),  # step with the lowest total
-        *((name, _FLOAT) for name in FIGURES),  # of the clamped 8-bit image; null without one
-        ("seconds", pa.float64()),  # wall, of the job's batch, divided by its jobs
-        ("device", _TEXT),
-        ("precision", _TEXT),
-        ("versions", _TEXT),  # JSON
-    ]
-)
+Text = Annotated[str, _TEXT]
+Int = Annotated[int, _INT]
+Long = Annotated[int, _LONG]
+Double = Annotated[float, pa.float64()]
+Flag = Annotated[bool, pa.bool_()]
+
+
+@dataclass(slots=True, kw_only=True)
+class Result:
+    """A line of `RESULTS`; the attributes are its columns, but for `figures`: those of `FIGURES` that are known."""
+
+    job_id: Text
+    commit: Text = ""
+    run: Text
+    attempt: Int  # 1 for the first
+    status: Text  # done | failed
+    error_code: Text | None = None
+    error: Text | None = None
+    retryable: Flag | None = None
+    form: Text
+    settings: Text  # Settings.to_json()
+    digests: Text  # JSON: content, styles [[sha256, weight]], init, weights
+    image: Text | None = None  # path in the store; also of a diverged job's best image
+    image_sha256: Text | None = None
+    bytes: Long | None = None
+    width: Int
+    height: Int
+    steps: Int | None = None  # updates done
+    best_step: Int | None = None  # step with the lowest total
+    figures: dict[str, float | None] = field(default_factory=dict)  # of the clamped 8-bit image; empty without one
+    seconds: Double | None = None  # wall, of the job's batch, divided by its jobs
+    device: Text
+    precision: Text
+    versions: Text  # JSON
+
+
+def _columns(line: type) -> Iterator[pa.Field]:
+    for name, hint in get_type_hints(line, include_extras=True).items():
+        if name == "figures":
+            yield from (pa.field(figure, _FLOAT) for figure in FIGURES)
+        else:
+            annotated = next((one for one in get_args(hint) if get_origin(one) is Annotated), hint)
+            yield pa.field(name, annotated.__metadata__[0])
+
+
+RESULTS = pa.schema(_columns(Result))
 
 METRICS = pa.schema(
     [
@@ -92,11 +111,9 @@ PLAN = pa.schema(  # runs/<run>/plan.parquet: a line per manifest row, in its or
 
 _SOURCE = pa.struct([("uri", _TEXT), ("sha256", _TEXT), ("width", _INT), ("height", _INT)])
 
-PARTITION = pa.schema(  # runs/<run>/partitions/<number>.parquet: a line per job of some chunks, in their order
+JOBS = pa.schema(  # a line per job that is to be run, in a private file; the URIs of its inputs are whole
     [
-        ("chunk", _INT),
         ("job_id", _TEXT),
-        ("attempt", _INT),  # that the run makes
         ("content", _SOURCE),
         ("style", _SOURCE),
         ("style_weight", pa.float64()),
@@ -105,6 +122,10 @@ PARTITION = pa.schema(  # runs/<run>/partitions/<number>.parquet: a line per job
         ("height", _INT),  # of the target, pixels
         ("width", _INT),
     ]
+)
+
+PARTITION = pa.schema(  # runs/<run>/partitions/<number>.parquet: a line per job of some chunks, in their order
+    [("chunk", _INT), ("attempt", _INT), *JOBS]  # the attempt that the run makes
 )
 
 ROWS = pa.schema(  # runs/<run>/results.parquet and .csv: a line per manifest row, in its order
@@ -122,35 +143,6 @@ ROWS = pa.schema(  # runs/<run>/results.parquet and .csv: a line per manifest ro
 )
 
 STATUSES = ("done", "skipped", "failed", "rejected", "stopped")
-
-
-@dataclass(slots=True, kw_only=True)
-class Result:
-    """A line of `RESULTS`; the attributes are its columns, but for `figures`: those of `FIGURES` that are known."""
-
-    job_id: str
-    commit: str = ""
-    run: str
-    attempt: int
-    status: str
-    error_code: str | None = None
-    error: str | None = None
-    retryable: bool | None = None
-    form: str
-    settings: str
-    digests: str
-    image: str | None = None
-    image_sha256: str | None = None
-    bytes: int | None = None
-    width: int
-    height: int
-    steps: int | None = None
-    best_step: int | None = None
-    figures: dict[str, float | None] = field(default_factory=dict)
-    seconds: float | None = None
-    device: str
-    precision: str
-    versions: str
 
 
 @dataclass(slots=True, kw_only=True)
@@ -180,6 +172,5 @@ class Outcome:
 
 def results_table(results: list[Result]) -> pa.Table:
     """Returns results as a table with schema `RESULTS`."""
-    names = [column.name for column in fields(Result) if column.name != "figures"]
-    lines = [{**{name: getattr(result, name) for name in names}, **result.figures} for result in results]
-    return pa.Table.from_pylist(lines, schema=RESULTS)
+    lines = [asdict(result) for result in results]
+    return pa.Table.from_pylist([{**line, **line["figures"]} for line in lines], schema=RESULTS)

@@ -81,7 +81,9 @@ def _of_nobody(files: Files, strays: Sequence[str]) -> list[str]:
 def _unfinished(files: Files) -> pa.Array:
     """Returns the ids of the jobs that the newest run was to compute and, as far as it tells, has not done."""
     run = latest_run(files)
-    with suppress(StoreError, FileNotFoundError):  # there is none, or it is damaged and tells nothing
+    if not run:
+        return pa.array([], pa.string())
+    with suppress(StoreError, FileNotFoundError):  # it is damaged and tells nothing, or was deleted
         try:
             return _jobs(files, layout.run(run, "results.parquet"), ROWS, "status", _UNFINISHED)
         except FileNotFoundError:  # it was cut off

@@ -14,11 +14,15 @@ import pyarrow.parquet as pq
 
 from stylize_core.errors import OutputRefused, StoreDamaged
 from stylize_core.files.files import Entry, Files
+from stylize_core.spool import private_file, temp_write_errors
 from stylize_core.store import layout
 from stylize_core.store.records import ADDED
 
 _CHECKED = 50_000  # lines in memory at once
 _THREADS = 8  # small files: the time goes into waiting for the disk or the network
+
+_MAY_LACK = frozenset({*ADDED, "uri_hash"})
+"""Columns that files of earlier releases lack."""
 
 T = TypeVar("T")
 
@@ -77,14 +81,49 @@ def read_table(files: Files, path: str, schema: pa.Schema) -> pa.Table:
         return _typed(_parquet(data).read(columns=schema.names, use_threads=False), schema)
 
 
-def read_batches(files: Files, path: str, schema: pa.Schema, lines: int) -> Iterator[pa.Table]:
-    """Yields the columns of a schema from a Parquet file, so many lines at a time; errors as of `read_table`.
+class TableFile:
+    """A Parquet file of a store, fetched once and read again and again, some lines at a time.
 
-    On a disk no more of the file than that is in memory; from elsewhere it comes as a whole.
+    On a disk it is read where it lies; from elsewhere it comes as a whole, into a private file.
+
+    Args:
+        files: the store.
+        path: of the file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        OutputRefused: what stands there is no file.
+        UsageError: there is no room for the private file.
     """
-    with files.open(path) as file, _damage_named(files, path):
-        for batch in _parquet(pa.PythonFile(file, "r")).iter_batches(lines, columns=schema.names, use_threads=False):
-            yield _typed(pa.Table.from_batches([batch]), schema)
+
+    def __init__(self, files: Files, path: str) -> None:
+        self._files, self._path = files, path
+        local = files.local_path(path)
+        if local:
+            files.open(path).close()  # refuses what is no file: reading a pipe might never end
+        self._data = pa.OSFile(str(local)) if local else self._fetched(files.read(path))
+
+    def batches(self, schema: pa.Schema, lines: int) -> Iterator[pa.Table]:
+        """Yields the columns of a schema, one at least, so many lines at a time, fewer only at the end.
+
+        Raises:
+            StoreDamaged: the file is damaged, or lacks a column.
+        """
+        with _damage_named(self._files, self._path):
+            for batch in _parquet(self._data).iter_batches(lines, columns=schema.names, use_threads=False):
+                yield _typed(pa.Table.from_batches([batch]), schema)
+
+    def _fetched(self, data: bytes) -> pa.NativeFile:
+        file = private_file(self)
+        with temp_write_errors():
+            file.write(data)
+            file.flush()
+        return pa.PythonFile(file, mode="r")
+
+
+def read_batches(files: Files, path: str, schema: pa.Schema, lines: int) -> Iterator[pa.Table]:
+    """Yields the columns of a schema from a Parquet file, so many lines at a time; errors as of `read_table`."""
+    yield from TableFile(files, path).batches(schema, lines)
 
 
 def read_tables(files: Files, paths: Iterable[str], schema: pa.Schema) -> pa.Table:
@@ -138,14 +177,26 @@ def check_table(files: Files, path: str) -> None:
             pass
 
 
+def regrouped(tables: Iterable[pa.Table], lines: int) -> Iterator[pa.RecordBatch]:
+    """Yields the same lines in batches of at least so many, the last one excepted."""
+    pending: list[pa.Table] = []
+    for table in tables:
+        pending.append(table)
+        if sum(map(len, pending)) >= lines:
+            yield from pa.concat_tables(pending).combine_chunks().to_batches()
+            pending = []
+    if pending:
+        yield from pa.concat_tables(pending).combine_chunks().to_batches()
+
+
 def _parquet(data: pa.NativeFile) -> pq.ParquetFile:
     return pq.ParquetFile(data, page_checksum_verification=True)
 
 
 def _typed(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Returns the columns of a schema; of those in `ADDED`, nulls where the file is older than they are."""
+    """Returns the columns of a schema; of those in `_MAY_LACK`, nulls where it lacks them."""
     for column in schema:
-        if column.name in ADDED and column.name not in table.column_names:
+        if column.name in _MAY_LACK and column.name not in table.column_names:
             table = table.append_column(column, pa.nulls(table.num_rows, column.type))
     return table.select(schema.names).cast(schema)
 

@@ -24,6 +24,7 @@ from stylize_core.store.survey import Survey, survey
 from stylize_core.store.tables import check_table, list_tables, read_batches
 from stylize_core.wording import plural
 
+_OF_RUN = re.compile(rf"{layout.RUNS}/[^/]+/[^./][^/]*\.parquet")
 _THREADS = 8
 _LINE = ("job_id", "commit", "status", "image", "image_sha256", "bytes", "steps", "settings")
 _LINES = 50_000  # of losses in memory at once
@@ -112,7 +113,7 @@ def _image_fault(files: Files, line: Line) -> list[Fault]:
 
 def _table_faults(files: Files) -> Iterator[Fault]:
     """Yields what is wrong with tables that no job depends on: fingerprints of inputs, and records of runs."""
-    runs = (entry for entry in files.list(layout.RUNS) if re.search(r"/[^./][^/]*\.parquet$", entry.path))
+    runs = (entry for entry in files.list(layout.RUNS) if _OF_RUN.fullmatch(entry.path))
     for entry in (*list_tables(files, layout.INPUTS), *runs):
         try:
             check_table(files, entry.path)

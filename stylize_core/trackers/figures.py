@@ -1,37 +1,39 @@
 """What trackers show of a run, read from its store: numbers over many jobs and a few pictures, never a job's own line.
 
-Trackers grow slow with a few thousand series, so what they get does not grow with the run: quantiles by step,
+Trackers grow slow with a few thousand series, so what they get does not grow with the run: bands by step,
 distributions, counts, and some strips.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 from PIL import Image
 
 from stylize_core.files.files import Files
-from stylize_core.record.rows import read_plan, read_rows
-from stylize_core.store import layout
-from stylize_core.store.json_files import read_json
-from stylize_core.store.live import live_lines
-from stylize_core.store.records import QUALITY, RESULTS, STATUSES, TERMS
-from stylize_core.trackers.bands import read_bands
-from stylize_core.trackers.groups import Groups
-from stylize_core.trackers.strips import read_strips
+from stylize_core.record.bands import band
+from stylize_core.record.comparable import ComparableSet, comparable_sets, plain
+from stylize_core.record.read_run import read_environment, read_jobs, read_totals
+from stylize_core.record.rows import RunRows
+from stylize_core.record.table import LINE, run_table
+from stylize_core.record.term_curves import TermCurves, read_term_curves
+from stylize_core.record.variation import NAMES
+from stylize_core.store.records import FIGURES, QUALITIES
+from stylize_core.trackers.strips import STRIPS, draw_strips
 
-Values = npt.NDArray[np.float64]
+SHOWN = 20
+"""Groups that trackers get, the largest ones: each adds some twenty series and seven histograms."""
 
-FIGURES = {**{f"final_{term}": f"final/{term}" for term in TERMS}, **{f"quality_{q}": f"quality/{q}" for q in QUALITY}}
+NAMED = {name: name.replace("_", "/", 1) for name in FIGURES}
 """Columns of the results whose distribution is shown, and the names that trackers show them under."""
 
-_LINE = ("job_id", "commit", "status", "image", "seconds", "steps", *FIGURES)
+ENVIRONMENT = ("device", "precision", "weights", "versions")
+
+Values = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,30 +44,29 @@ class GroupFigures:
         name: such as `mean-192px`.
         settings: by which the group is told from others.
         jobs: done ones.
-        sampled: of which the quantiles are.
-        bands: by term, `step`, `p10`, `p25`, `p50`, `p75` and `p90`; without `total` where its weights differ.
-        distributions: finite values of the done jobs by `final/<term>` or `quality/<figure>`.
+        bands: by loss that compares, `step`, `p10`, `p25`, `p50`, `p75` and `p90`; see `record.bands`.
+        distributions: finite values of the jobs by `final/<term>` or `quality/<figure>`.
     """
 
     name: str
     settings: Mapping[str, object]
     jobs: int
-    sampled: int
     bands: Mapping[str, pd.DataFrame]
     distributions: Mapping[str, Values]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFigures:
-    """A run as trackers show it.
+    """A run as trackers show it; of more rows than a table lists, groups and medians are about those that it does.
 
     Attributes:
         run: its name.
         store: public URI of the store.
         counts: rows by status, every status among them.
-        totals: `jobs`, `jobs_done`, `seconds` of these, `groups` and `groups_left_out`, the small ones of very many.
+        totals: `jobs`, `jobs_done`, `seconds` of these, `jobs_in_groups`, `groups` and `groups_left_out`, the small
+            ones of very many.
         settings: that all jobs share, `preset` among them, and for each other one how many values it takes.
-        environment: device, precision, weights and versions, as far as the run recorded them.
+        environment: device, precision, weights and versions.
         groups: the largest ones first.
         medians: of each figure of quality over all done jobs that have it.
         strips: content, style and result of the first done jobs, by the row's id or the job's.
@@ -89,76 +90,75 @@ def read_figures(files: Files, run: str) -> RunFigures:
         UsageError: there is no such run.
         StoreError: a file of the store is damaged.
     """
-    groups = Groups()
-    for planned in read_plan(files, run, ["job_id", "preset", "settings"]):
-        groups.add(planned)
-    done = _done(files, groups)
-    shown = [_group(files, groups, number, lines) for number, lines in groups.largest(done)]
+    rows = RunRows(files, run, LINE)
+    table, totals = run_table(rows), read_totals(rows)
+    jobs = table.jobs()
+    done = jobs[jobs["status"] != "failed"].reset_index(drop=True)
+    sets, curves = comparable_sets(done), read_term_curves(files, done)
+    shown = sets[:SHOWN]
+    recorded = read_environment(rows, table)
     return RunFigures(
         run=run,
         store=files.public_uri,
-        counts=_counts(files, run),
+        counts=rows.counts(),
         totals={
-            "jobs": len(groups.jobs),
-            "jobs_done": len(done),
-            "seconds": pc.sum(done["seconds"]).as_py() or 0.0,
-            "groups": groups.count,
-            "groups_left_out": groups.count - len(shown),
+            "jobs": sum(totals.jobs.values()),
+            "jobs_done": totals.jobs["done"] + totals.jobs["skipped"],
+            "seconds": totals.seconds["done"] + totals.seconds["skipped"],
+            "jobs_in_groups": sum(len(one.places) for one in shown),
+            "groups": len(sets),
+            "groups_left_out": len(sets) - len(shown),
         },
-        settings=groups.settings(),
-        environment=_environment(files, run),
-        groups=tuple(shown),
-        medians={name: float(np.median(values)) for name, values in _distributions(done, ["quality"]).items()},
-        strips=read_strips(files, run, done),
+        settings=_settings(table.asked()),
+        environment=dict(_flat({name: recorded.get(name) or {} for name in ENVIRONMENT})),
+        groups=tuple(_group(one, name, done, curves) for one, name in zip(shown, _names(sets), strict=False)),
+        medians={name: float(np.median(values)) for name, values in _distributions(done, QUALITIES).items()},
+        strips=draw_strips(files, read_jobs(rows, done["job_id"][:STRIPS])),
     )
 
 
-def _done(files: Files, groups: Groups) -> pa.Table:
-    """Returns the live lines of the run's jobs that are done."""
-    wanted = pa.array(groups.jobs, pa.string())
-    found = []
-    for table in live_lines(files, _LINE):
-        is_done = pc.equal(table["status"], "done")
-        found.append(table.filter(pc.and_(is_done, pc.is_in(table["job_id"], value_set=wanted))))
-    return pa.concat_tables(found or [RESULTS.empty_table().select(_LINE)])
-
-
-def _group(files: Files, groups: Groups, number: int, lines: pa.Table) -> GroupFigures:
-    terms = [term for term in TERMS if term != "total" or groups.has_one_total(number)]
-    bands, sampled = read_bands(files, lines, terms)
-    left_out = {f"final/{term}" for term in TERMS if term not in terms}
-    distributions = _distributions(lines, ["final", "quality"])
+def _group(one: ComparableSet, name: str, done: pd.DataFrame, curves: TermCurves) -> GroupFigures:
+    bands = {term: band(curves, one.places, term) for term in one.terms}
+    figures = [*(f"final_{term}" for term in one.terms), *QUALITIES]
     return GroupFigures(
-        name=groups.name(number),
-        settings=groups.shared(number),
-        jobs=len(lines),
-        sampled=sampled,
-        bands=bands,
-        distributions={name: values for name, values in distributions.items() if name not in left_out},
+        name=name,
+        settings=one.shared,
+        jobs=len(one.places),
+        bands={term: lines for term, lines in bands.items() if len(lines)},
+        distributions=_distributions(done.loc[one.places], figures),
     )
 
 
-def _distributions(lines: pa.Table, kinds: list[str]) -> dict[str, Values]:
+def _names(sets: Sequence[ComparableSet]) -> list[str]:
+    """Returns a short name for each set; those of one form and size are numbered in the manifest's order."""
+    alike = Counter[str]()
+    names: dict[int, str] = {}
+    for one in sorted(sets, key=_first):
+        name = f"{one.shared['form']}-{one.shared['size']}px"
+        alike[name] += 1
+        names[_first(one)] = name if alike[name] == 1 else f"{name}-{alike[name]}"
+    return [names[_first(one)] for one in sets]
+
+
+def _first(one: ComparableSet) -> int:
+    return int(one.places[0])
+
+
+def _distributions(jobs: pd.DataFrame, columns: Sequence[str]) -> dict[str, Values]:
     """Returns the finite values of each figure that has any."""
     found = {}
-    for column, name in FIGURES.items():
-        values = lines[column].to_numpy().astype(np.float64)  # bins of nearly equal values need its digits
+    for column in columns:
+        values = jobs[column].to_numpy(np.float64)  # bins of nearly equal values need its digits
         values = values[np.isfinite(values)]
-        if len(values) and name.partition("/")[0] in kinds:
-            found[name] = values
+        if len(values):
+            found[NAMED[column]] = values
     return found
 
 
-def _counts(files: Files, run: str) -> dict[str, int]:
-    counts = Counter[str]()
-    for rows in read_rows(files, run):
-        counts.update(rows["status"].to_pylist())
-    return {status: counts[status] for status in STATUSES}
-
-
-def _environment(files: Files, run: str) -> dict[str, object]:
-    recorded = read_json(files, layout.run(run, "environment.json"))
-    return dict(_flat({name: recorded.get(name) or {} for name in ("device", "precision", "weights", "versions")}))
+def _settings(jobs: pd.DataFrame) -> dict[str, object]:
+    """Returns the value of each setting that all jobs share, and of each other one how many there are."""
+    values = {name: jobs[name].unique() for name in NAMES}
+    return {name: plain(one[0]) if len(one) == 1 else f"{len(one)} values" for name, one in values.items() if len(one)}
 
 
 def _flat(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:

@@ -61,9 +61,7 @@ def _write(figures: RunFigures, writer: Any) -> None:
 
 
 def _write_group(group: GroupFigures, writer: Any) -> None:
-    writer.add_text(
-        f"group/{group.name}", _table({**group.settings, "jobs": group.jobs, "jobs in bands": group.sampled})
-    )
+    writer.add_text(f"group/{group.name}", _table({**group.settings, "jobs": group.jobs}))
     for term, bands in group.bands.items():
         for line in bands.to_dict("records"):
             for band in bands.columns.drop("step"):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from stylize_core.errors import UsageError
-from stylize_core.trackers.figures import GroupFigures, RunFigures
+from stylize_core.trackers.figures import RunFigures
 
 BINS = 64
 """Of a histogram; the service takes up to 512."""
@@ -81,7 +81,7 @@ def _write(wandb: Any, run: Any, figures: RunFigures) -> None:
     run.summary.update({f"rows_{status}": count for status, count in figures.counts.items()})
     run.summary.update(dict(figures.totals))
     run.summary.update({f"median/{name}": value for name, value in figures.medians.items()})
-    run.summary.update({f"group/{group.name}": _described(group) for group in figures.groups})
+    run.summary.update({f"group/{group.name}": {**group.settings, "jobs": group.jobs} for group in figures.groups})
 
 
 def _by_step(figures: RunFigures) -> dict[int, dict[str, float]]:
@@ -102,7 +102,3 @@ def _histograms(wandb: Any, figures: RunFigures) -> dict[str, Any]:
         for group in figures.groups
         for name, values in group.distributions.items()
     }
-
-
-def _described(group: GroupFigures) -> dict[str, object]:
-    return {**group.settings, "jobs": group.jobs, "jobs in bands": group.sampled}

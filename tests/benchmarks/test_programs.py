@@ -19,6 +19,7 @@ def assert_drawn(path: Path) -> None:
         assert len(image.convert("L").getcolors() or []) > 10
 
 
+@pytest.mark.slow
 def test_engine(tmp_path: Path, pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A line for each size, batch and precision, whose figures belong together; a CSV and a chart."""
     options = ["--device", "cpu", "--sizes", "32", "--batches", "2,4096", "--precisions", "float32", "--rounds", "3"]
@@ -34,15 +35,16 @@ def test_engine(tmp_path: Path, pictures: Path, capsys: pytest.CaptureFixture[st
     assert "skipped 32 px, batch 4096, float32" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_convergence(tmp_path: Path, pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Points of the reference and of each method, when each reached the reference's loss, and a chart."""
-    options = ["--device", "cpu", "--size", "32", "--pairs", "2", "--evaluations", "6", "--methods", "lbfgs", "tv"]
-    options += ["--precisions", "float32,bfloat16", "--budget-seconds", "3"]
+    options = ["--device", "cpu", "--size", "32", "--pairs", "2", "--evaluations", "6", "--methods", "lbfgs", "plbfgs"]
+    options += ["--precisions", "float32,bfloat16"]
     convergence.main([*options, "--images", str(pictures), "--output", str(tmp_path)])
     points = pd.read_csv(tmp_path / "convergence.csv")
     assert list(points) == ["pair", "method", "precision", "step", "evaluations", "seconds", "loss"]
     reached = pd.read_csv(tmp_path / "reached.csv")
-    runs = [(method, precision) for method in ("lbfgs", "tv") for precision in ("float32", "bfloat16")]
+    runs = [(method, precision) for method in ("lbfgs", "plbfgs") for precision in ("float32", "bfloat16")]
     for pair in ("content-0--style-0", "content-1--style-1"):
         of_pair = points[points.pair == pair]
         assert list(of_pair.groupby(["method", "precision"], sort=False).groups) == [("reference", "float32"), *runs]
@@ -86,6 +88,7 @@ def test_a_folder_without_pairs_is_refused(tmp_path: Path) -> None:
         find_pairs(tmp_path, 3)
 
 
+@pytest.mark.slow
 def test_ablations(tmp_path: Path, pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A judged loss for each contender and amount of work; what a contender changes is changed for it alone."""
     options = ["--device", "cpu", "--size", "32", "--pairs", "1", "--work", "2", "11"]
@@ -101,6 +104,7 @@ def test_ablations(tmp_path: Path, pictures: Path, capsys: pytest.CaptureFixture
     assert "plbfgs" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_sheets(tmp_path: Path, pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Stores with drawn sheets, and a line for each."""
     sheets.main(["--jobs", "1", "7", "--edge", "64", "--images", str(pictures), "--output", str(tmp_path)])

@@ -8,14 +8,14 @@ import pytest
 
 from benchmarks import report
 from benchmarks.report_store import RUN, write_store
-from stylize_core.record.rows import collect_rows
+from stylize_core.record.rows import read_rows
 from stylize_core.store.status import summary
 
 
 def test_the_store_is_one(tmp_path: Path, pictures: Path) -> None:
     """What is made up can be read as any store: statuses by their shares, images in their places."""
     files = write_store(tmp_path / "store", 220, pictures)
-    rows = next(iter(collect_rows(files, RUN)))
+    rows = next(read_rows(files, RUN))
     counts = {one["values"]: one["counts"] for one in pc.value_counts(rows["status"]).to_pylist()}
     assert counts == {"done": 216, "skipped": 1, "failed": 2, "rejected": 1}
     assert sum(files.exists(image) for image in rows["image"].drop_null().to_pylist()) == 219

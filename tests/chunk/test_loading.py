@@ -13,8 +13,10 @@ from PIL import Image
 import stylize_core.chunk.loading
 from stylize_core.chunk.loading import Loader, PictureCache
 from stylize_core.errors import InputChanged, InputMissing
-from stylize_core.files.inputs import read_input
+from stylize_core.files.inputs import open_input, stat_input
 from stylize_core.images.decode import Picture
+from stylize_core.store.fingerprint_index import Fingerprint
+from stylize_core.store.fingerprints import Fingerprints
 
 
 @pytest.fixture
@@ -75,15 +77,31 @@ def test_changed_file(job: Callable[..., Any], loader: Loader, manifests: Any, d
         loader.pair(planned)
 
 
+def test_a_changed_file_is_read_again_by_the_next_plan(
+    job: Callable[..., Any], loader: Loader, manifests: Any, draw: Callable[..., Path], files: Any
+) -> None:
+    """Where size and stamp say nothing of the change, as on a web server, the fingerprint that was wrong is dropped."""
+    picture = draw(manifests.folder / "late.png", 1)
+    planned = job(content="late.png")
+    draw(picture, 2)
+    stat = (str(picture), *stat_input(str(picture)))
+    known = Fingerprints()
+    known.add(stat, Fingerprint(planned.content.sha256, 40, 40))
+    known.save(files)
+    with pytest.raises(InputChanged):
+        loader.pair(planned)
+    assert Fingerprints.load(files).find([stat]) == [None]
+
+
 def test_inputs_are_decoded_once(job: Callable[..., Any], loader: Loader, monkeypatch: pytest.MonkeyPatch) -> None:
     """A cross uses the same few pictures again and again: each is read and decoded once."""
     read: list[str] = []
 
     def read_and_note(uri: str) -> bytes:
         read.append(Path(uri).name)
-        return read_input(uri)
+        return open_input(uri)
 
-    monkeypatch.setattr(stylize_core.chunk.loading, "read_input", read_and_note)
+    monkeypatch.setattr(stylize_core.chunk.loading, "open_input", read_and_note)
     for content in ("content-0.png", "content-1.png", "content-0.png"):
         loader.pair(job(content=content))
     assert sorted(read) == ["content-0.png", "content-1.png", "style-0.png"]
@@ -130,9 +148,9 @@ def test_threads_that_ask_for_the_same_input_decode_it_once(
     def read_slowly(uri: str) -> bytes:
         read.append(Path(uri).name)
         Event().wait(0.1)  # time enough for every other thread to come here too
-        return read_input(uri)
+        return open_input(uri)
 
-    monkeypatch.setattr(stylize_core.chunk.loading, "read_input", read_slowly)
+    monkeypatch.setattr(stylize_core.chunk.loading, "open_input", read_slowly)
     with ThreadPoolExecutor(4) as pool:
         pictures = list(pool.map(loader.picture, [job().content] * 4))
     assert read == ["content-0.png"]
@@ -147,9 +165,9 @@ def test_threads_decode_different_inputs_at_once(
 
     def read_together(uri: str) -> bytes:
         both.wait(timeout=30)
-        return read_input(uri)
+        return open_input(uri)
 
-    monkeypatch.setattr(stylize_core.chunk.loading, "read_input", read_together)
+    monkeypatch.setattr(stylize_core.chunk.loading, "open_input", read_together)
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(loader.picture, [job().content, job(content="content-1.png").content]))
 

@@ -140,7 +140,7 @@ def _environ(process: Path) -> bytes:
     return b""
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def nights(tmp_path_factory: pytest.TempPathFactory, manifests_in: Callable[..., Any]) -> Any:
     """Writes manifests; `nightly.csv` of two tiny rows is there."""
     manifests = manifests_in(tmp_path_factory.mktemp("nights") / "manifests")
@@ -148,7 +148,7 @@ def nights(tmp_path_factory: pytest.TempPathFactory, manifests_in: Callable[...,
     return manifests
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def standing(tmp_path_factory: pytest.TempPathFactory, nights: Any) -> Iterator[StandingPrefect]:
     """A server with the work pool, the deployment of `deploy/prefect.yaml` and a worker, by the run-book's commands."""
     folder = tmp_path_factory.mktemp("prefect")

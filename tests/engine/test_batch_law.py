@@ -53,15 +53,17 @@ def assert_same(found: Optimised, expected: Optimised) -> None:
     assert (found.steps, found.best_step, found.diverged) == (expected.steps, expected.best_step, expected.diverged)
 
 
-@pytest.mark.parametrize(("optimiser", "precision"), [("adam", "float32"), ("lbfgs", "float32"), ("lbfgs", "bfloat16")])
-def test_neighbours_and_slot_change_nothing(optimiser: str, precision: str, builtin: Weights) -> None:
+@pytest.mark.parametrize(
+    ("optimiser", "precision", "steps"), [("adam", "float32", 4), ("lbfgs", "float32", 4), ("lbfgs", "bfloat16", 2)]
+)
+def test_neighbours_and_slot_change_nothing(optimiser: str, precision: str, steps: int, builtin: Weights) -> None:
     """At equal B the result is bit-identical beside other jobs and in another slot."""
     engine = Engine(builtin, device=CPU, precision=precision)
-    job = pair(1, settings_of(optimiser, steps=4))
+    job = pair(1, settings_of(optimiser, steps=steps))
     others = [
-        pair(2, settings_of(optimiser, steps=4, learning_rate=0.3)),
-        pair(3, settings_of(optimiser, steps=4, start="noise", seed=7, style_weight=1e3, content_weight=9.0)),
-        pair(4, settings_of(optimiser, steps=4, start="mix", tv_weight=2.0)),
+        pair(2, settings_of(optimiser, steps=steps, learning_rate=0.3)),
+        pair(3, settings_of(optimiser, steps=steps, start="noise", seed=7, style_weight=1e3, content_weight=9.0)),
+        pair(4, settings_of(optimiser, steps=steps, start="mix", tv_weight=2.0)),
     ]
     expected = engine.optimise([job, others[0], others[1]])[0]
     assert expected.losses[-1, 0] < 0.9 * expected.losses[0, 0]
@@ -100,10 +102,13 @@ def test_a_diverging_neighbour_changes_nothing(builtin: Weights) -> None:
     assert_same(found[1], engine.optimise([pair(2, plain), pair(1, plain)])[1])
 
 
-def objective_of(weights: Weights, batch: int, settings: Settings, dtype: torch.dtype) -> Objective:
+def network_of(weights: Weights, settings: Settings, dtype: torch.dtype) -> Vgg19:
+    """The network of a group of jobs."""
+    return Vgg19(weights.tensors, layers=settings.layers_in_use, pooling=settings.pooling, device=CPU, dtype=dtype)
+
+
+def objective_of(network: Vgg19, batch: int, settings: Settings, dtype: torch.dtype) -> Objective:
     """The objective of jobs 0 to batch - 1, all of it in one dtype."""
-    layers = settings.layers_in_use
-    network = Vgg19(weights.tensors, layers=layers, pooling=settings.pooling, device=CPU, dtype=dtype)
     content = targets(network, contents(batch, dtype), settings, "content")
     styles = [targets(network, picture(seed + 50)[None].to(dtype), settings, "style") for seed in range(batch)]
     return Objective(network, content | joined(styles), [settings] * batch, device=CPU, dtype=dtype)
@@ -114,9 +119,9 @@ def contents(batch: int, dtype: torch.dtype) -> Tensor:
     return torch.stack([picture(seed) for seed in range(batch)]).to(dtype)
 
 
-def trajectory(weights: Weights, batch: int, settings: Settings) -> tuple[Tensor, Tensor]:
+def trajectory(network: Vgg19, batch: int, settings: Settings) -> tuple[Tensor, Tensor]:
     """The first job's totals (21,) and its image after 20 steps in float64."""
-    objective = objective_of(weights, batch, settings, torch.float64)
+    objective = objective_of(network, batch, settings, torch.float64)
     image = contents(batch, torch.float64)
     rates = torch.full((batch,), settings.learning_rate, dtype=torch.float64)
     optimiser, totals = make_optimiser(settings.optimiser, image, rates), []
@@ -129,12 +134,13 @@ def trajectory(weights: Weights, batch: int, settings: Settings) -> tuple[Tensor
 
 @OPTIMISERS
 def test_size_of_the_batch_changes_rounding_alone(optimiser: str, builtin: Weights) -> None:
-    """In float64, 20 steps in batches of 1 to 4 give the same totals and image to a relative 1e-6."""
+    """In float64, 20 steps in batches of 1 to 3 give the same totals and image to a relative 1e-6."""
     settings = shallow(optimiser)
-    totals, image = trajectory(builtin, 1, settings)
+    network = network_of(builtin, settings, torch.float64)
+    totals, image = trajectory(network, 1, settings)
     assert totals[-1] < 0.5 * totals[0]
-    for batch in (2, 3, 4):
-        found_totals, found_image = trajectory(builtin, batch, settings)
+    for batch in (2, 3):
+        found_totals, found_image = trajectory(network, batch, settings)
         torch.testing.assert_close(found_totals, totals, rtol=1e-6, atol=0)
         assert (found_image - image).norm() < 1e-6 * image.norm()
 
@@ -143,17 +149,17 @@ def test_size_of_the_batch_changes_rounding_alone(optimiser: str, builtin: Weigh
 def test_size_of_the_batch_changes_rounding_of_a_gradient(form: str, builtin: Weights) -> None:
     """In float32, one gradient in batches of 2 to 4 differs from that alone by a relative 1e-5 at most."""
     settings = settings_of("adam", form=form)
+    network = network_of(builtin, settings, torch.float32)
     moved = (contents(4, torch.float32) + 0.1).clamp(0, 1)
-    _, alone = objective_of(builtin, 1, settings, torch.float32).evaluate(moved[:1])
+    _, alone = objective_of(network, 1, settings, torch.float32).evaluate(moved[:1])
     for batch in (2, 3, 4):
-        _, gradient = objective_of(builtin, batch, settings, torch.float32).evaluate(moved[:batch])
+        _, gradient = objective_of(network, batch, settings, torch.float32).evaluate(moved[:batch])
         assert (gradient[0] - alone[0]).norm() < 1e-5 * alone.norm()
 
 
 @OPTIMISERS
-def test_size_of_the_batch_hardly_changes_the_final_losses(optimiser: str, builtin: Weights) -> None:
+def test_size_of_the_batch_hardly_changes_the_final_losses(optimiser: str, engine: Engine) -> None:
     """In float32, losses after 20 steps agree within 2 %, whatever the size of the batch."""
-    engine = Engine(builtin, device=CPU, precision="float32")
-    jobs = [pair(seed, settings_of(optimiser, steps=20)) for seed in range(3)]
+    jobs = [pair(seed, settings_of(optimiser, steps=20)) for seed in range(2)]
     (alone,), together = engine.optimise(jobs[:1]), engine.optimise(jobs)[0]
     torch.testing.assert_close(together.losses[-1, :3], alone.losses[-1, :3], rtol=0.02, atol=0)

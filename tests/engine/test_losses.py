@@ -170,6 +170,7 @@ def test_gradcheck(form: str) -> None:
     assert torch.autograd.gradcheck(lambda x: content_loss(x, target, form), x)
     assert torch.autograd.gradcheck(lambda x: style_loss(gram(x, form), targets, form), x)
     assert torch.autograd.gradcheck(lambda x: total_variation(x, form), x)
+    assert torch.autograd.gradcheck(lambda x: gram(x, form), x)  # of whatever is made of it, symmetric or not
 
 
 def test_paper_form_is_equation_4_at_equal_sizes() -> None:

@@ -152,7 +152,7 @@ def test_recomputing_changes_nothing(tensors: dict[str, Tensor], pooling: str) -
 def test_a_sample_does_not_feel_its_neighbours(tensors: dict[str, Tensor], dtype: torch.dtype) -> None:
     """At equal B, other neighbours and another slot leave a sample's activations and gradient the same bits."""
     cut = network(tensors, "conv1_1", "conv5_1", dtype=dtype)
-    first, *others = images(5, 3, 32, 40, dtype=torch.float32)
+    first, *others = images(5, 3, 16, 24, dtype=torch.float32)
 
     def sample(batch: list[Tensor], slot: int) -> tuple[Tensor, Tensor, Tensor]:
         image = torch.stack(batch).requires_grad_()

@@ -35,16 +35,18 @@ def drawn_images(dtype: torch.dtype) -> list[Tensor]:
     return [image.to(dtype) for image in (gradient, waves, noise)]
 
 
-def features(weights: Weights, tensors: dict[str, Tensor], image: Tensor, pooling: str) -> dict[str, Tensor]:
-    """Activations of every layer, (1, N, h, w)."""
-    network = Vgg19(tensors, layers=weights.reach, pooling=pooling, device=torch.device("cpu"), dtype=image.dtype)
-    found: dict[str, Tensor] = network(image[None])
-    return found
+def features(
+    weights: Weights, tensors: dict[str, Tensor], images: list[Tensor], pooling: str
+) -> list[dict[str, Tensor]]:
+    """Activations of every layer, (1, N, h, w), for each image."""
+    cpu, dtype = torch.device("cpu"), images[0].dtype
+    network = Vgg19(tensors, layers=weights.reach, pooling=pooling, device=cpu, dtype=dtype)
+    return [network(image[None]) for image in images]
 
 
 def means(weights: Weights, tensors: dict[str, Tensor], images: list[Tensor], pooling: str) -> dict[str, Tensor]:
     """The mean of each filter over all positions of all images, in plain words: (N,) by layer."""
-    seen = [features(weights, tensors, image, pooling) for image in images]
+    seen = features(weights, tensors, images, pooling)
     return {
         layer: torch.cat([found[layer][0].flatten(1) for found in seen], dim=1).mean(dim=1) for layer in weights.reach
     }
@@ -74,8 +76,8 @@ def test_features_change_by_a_factor_per_filter(seen: str, used: str) -> None:
     tensors = normalise(weights, images, seen)
     mean = means(weights, dict(weights.tensors), images, seen)
     unseen = torch.rand(3, 14, 17, generator=torch.Generator().manual_seed(9), dtype=torch.float64)
-    old = features(weights, dict(weights.tensors), unseen, used)
-    new = features(weights, tensors, unseen, used)
+    (old,) = features(weights, dict(weights.tensors), [unseen], used)
+    (new,) = features(weights, tensors, [unseen], used)
     for layer in REACH:
         factor = torch.where(mean[layer] > 0, mean[layer], 1.0)[:, None, None]
         torch.testing.assert_close(new[layer], old[layer] / factor, rtol=1e-10, atol=1e-12)

@@ -53,9 +53,10 @@ def settings_of(optimiser: str, **given: object) -> Settings:
 def objective_of(network: nn.Module, *settings: Settings) -> Objective:
     """An objective whose contents and styles are seeded images."""
     batch = len(settings)
-    content, style = {"conv1_1": picture(batch, 1)}, picture(batch, 2).flatten(2)
-    targets = {"conv1_1": style @ style.mT / (3 * 48)}
-    return Objective(network, content, targets, settings, device=CPU)
+    style = picture(batch, 2).flatten(2)
+    grams = style @ style.mT / (3 * 48)
+    targets = {"content": {"conv1_1": (picture(batch, 1),)}, "style": {"conv1_1": (grams,)}}
+    return Objective(network, targets, settings, device=CPU)
 
 
 def at(*evaluations: int) -> Spoil:

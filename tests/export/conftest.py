@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
+from fixtures.pictures import draw_picture
 from PIL import Image
 from stylize_flows.cli import main
 
@@ -21,7 +22,7 @@ from stylize_core.export.export import export as make_export
 from stylize_core.export.formats import FormatName
 from stylize_core.export.shards import ShardSize
 from stylize_core.files.files import Files
-from stylize_core.record.rows import latest_run
+from stylize_core.record.run_files import latest_run
 from stylize_core.store.store import open_store
 
 _cache = tempfile.mkdtemp(prefix="stylize-libraries-")
@@ -40,21 +41,14 @@ FORMATS: tuple[FormatName, ...] = ("imagefolder", "webdataset", "parquet")
 Pixels = npt.NDArray[np.uint8]
 
 
-def _draw(path: Path, seed: int) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    coarse = np.random.default_rng(seed).integers(0, 256, (4, 4, 3), dtype=np.uint8)
-    Image.fromarray(coarse).resize((40, 40)).save(path)
-    return path
-
-
 def _rows(folder: Path) -> list[dict[str, str]]:
     """Rows over a class tree with two splits; one without an id, one twice, one rejected."""
-    style = [str(_draw(folder / f"styles/style {number}.png", 90 + number)) for number in range(3)]
+    style = [str(draw_picture(folder / f"styles/style {number}.png", 90 + number)) for number in range(3)]
     rows = []
     for split, numbers in (("train", (0, 1, 2)), ("val", (7,))):
         for name in ("cats", "dögs"):
             for number in numbers:
-                content = _draw(folder / f"photos/{split}/{name}/{number:03d}.png", len(rows))
+                content = draw_picture(folder / f"photos/{split}/{name}/{number:03d}.png", len(rows))
                 row = {"content": str(content), "style": style[len(rows) % 3], "seed": str(len(rows)), **TINY}
                 rows.append(row | {"id": f"{split}/{number:03d}-{name[0]}", "x_licence": "CC BY 4.0", "x_note": "7"})
     rows[0] |= {"id": "007", "x_note": "2020-01-01"}
@@ -69,16 +63,42 @@ def _rows(folder: Path) -> list[dict[str, str]]:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The store of a run of ten rows, nine of which have an image."""
     folder = tmp_path_factory.mktemp("data set")
-    rows = _rows(folder)
+    return _run(folder, _rows(folder), "--max-failed", "1")
+
+
+def _run(folder: Path, rows: list[dict[str, str]], *options: str) -> Path:
+    """Runs rows into a store in the folder."""
     with (folder / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[-1]))
         writer.writeheader()
         writer.writerows(rows)
-    fixed = ["--store", str(folder / "store"), "--weights", "builtin", "--runner", "loop", "--max-failed", "1"]
+    fixed = ["--store", str(folder / "store"), "--weights", "builtin", "--runner", "loop"]
     with pytest.raises(SystemExit) as ended:
-        main(["run", str(folder / "manifest.csv"), *fixed])
+        main(["run", str(folder / "manifest.csv"), *fixed, *options])
     assert ended.value.code == 0
     return folder / "store"
+
+
+ODD_NAMES = (
+    *("cats/cat (1)", "cats/été 003", "猫/一", "猫/二", "c++ [#5] {x}/100% ~'a' & b!"),
+    "l" * 40 + "猫" * 30 + "/1",
+    "test-cars/train 1",
+)
+
+ODD_SPLITS = ("0", "2024", "yes", "no", "all", "训练")
+
+
+@pytest.fixture(scope="session")
+def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The store of a run of rows with odd splits, classes and names."""
+    folder = tmp_path_factory.mktemp("odd")
+    style, contents = draw_picture(folder / "style.png", 1), [folder / f"photos/{name}.png" for name in ODD_NAMES]
+    rows = [
+        {"content": str(draw_picture(path, seed)), "style": str(style), "seed": str(seed), "x_name": path.stem, **TINY}
+        for seed, path in enumerate(contents)
+    ]
+    rows += [rows[0] | {"seed": str(100 + seed), "x_split": split} for seed, split in enumerate(ODD_SPLITS)]
+    return _run(folder, rows)
 
 
 @dataclass(frozen=True)
@@ -101,7 +121,7 @@ class Expected:
         return self.path.partition("/")[0]
 
 
-NAMES = ("007", "001--style-1", "002--style-2-{}-3", "000-d", "001-d", "002-d", "007-c", "007-d", "002--style-2-{}-9")
+NAMES = ("007", "001--style 1", "002--style 2-{}-3", "000-d", "001-d", "002-d", "007-c", "007-d", "002--style 2-{}-9")
 
 
 @pytest.fixture(scope="session")

@@ -118,3 +118,10 @@ def test_the_hub_reads_it(exported: Any) -> None:
     data = DatasetCard.load(Path(exported("parquet"), "README.md")).data.to_dict()
     assert data["license"] == "cc-by-4.0"
     assert data["size_categories"] == ["n<1K"]
+
+
+@pytest.mark.parametrize("split", ["0", "2024", "1e5", "yes", "no", "on", "null", "true", "训练", "0x10", "2024_01_01"])
+def test_splits_are_texts(split: str) -> None:
+    """YAML takes no split for a number, a date or a truth value."""
+    front, _ = make([{"split": split}])
+    assert [file["split"] for file in front["configs"][0]["data_files"]] == [split]

@@ -76,7 +76,7 @@ def test_killed_and_run_again(
 ) -> None:
     """Killed while it writes any of its files, the same command finishes with the same bytes and nothing besides."""
     command = ("export", str(made), "--format", "webdataset", "-o", f"{tmp_path}/out", "--shard-size", "3")
-    assert drive(*command, moment=moment).wait() == -signal.SIGKILL
+    assert drive(*command, kill=moment).wait() == -signal.SIGKILL
     assert drive(*command).wait() == 0
     found, whole = bytes_of(tmp_path / "out"), bytes_of(exported("webdataset"))
     for index in (found, whole):  # the size of shards was given in other words
@@ -84,6 +84,7 @@ def test_killed_and_run_again(
     assert found == whole
 
 
+@pytest.mark.slow
 def test_an_object_store(made: Path, exported: Any, bucket: str, stylize: Callable[..., Any], swift: Any) -> None:
     """From a folder onto an object store: the same bytes; a second time nothing is written."""
     from botocore.session import get_session

@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 import tarfile
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ import pytest
 
 from stylize_core.errors import Stopped, StoreError, UsageError
 from stylize_core.export.export import ExportWatch
+from stylize_core.export.gathering import gather
+from stylize_core.record.run_files import latest_run
+from stylize_core.store import layout
 from stylize_core.store.compact import compact
 from stylize_core.store.store import open_store
 
@@ -37,6 +41,16 @@ def test_a_compacted_store_gives_the_same_bytes(
     compact(open_store(str(tmp_path / "copy"), create=False))
     export(tmp_path / "copy", tmp_path / "again", "webdataset")
     assert bytes_of(tmp_path / "again") == bytes_of(exported("webdataset"))
+
+
+def test_each_file_is_downloaded_once(made: Path, uploaded: Any, downloads: Counter[str]) -> None:
+    """Of an object store: the plan and the results files."""
+    files = uploaded(open_store(str(made), create=False))
+    run = latest_run(files)
+    downloads.clear()
+    assert [len(lines) for lines in gather(files, run, Counter(), dots=True)] == [9]
+    results = [entry.path for entry in files.list(layout.RESULTS)]
+    assert downloads == dict.fromkeys([layout.run(run, "plan.parquet"), *results], 1)
 
 
 @pytest.mark.parametrize("format", FORMATS)

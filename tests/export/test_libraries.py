@@ -2,6 +2,7 @@
 
 import gc
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,70 @@ def test_datasets(format: str, by_card: bool, exported: Exported, expected: list
     for split, name in HUB_SPLITS.items():
         lines = list(splits[name])
         same_rows(((line, line["image"]) for line in lines), [one for one in expected if one.split == split])
+
+
+@pytest.mark.parametrize("format", ["imagefolder", "webdataset", "parquet"])
+def test_odd_splits(format: str, odd: Path, export: Callable[..., Any], tmp_path: Path) -> None:
+    """`load_dataset` gives each split of one's own, be it called like a number, a truth value or in another script."""
+    from datasets import load_dataset
+
+    export(odd, tmp_path / "out", format)
+    splits = load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))
+    names = {"0", "2024", "yes", "no", "all_of_it", "训练"}
+    assert set(splits) == {"train", *names}
+    assert {len(splits[name]) for name in names} == {1}
+    assert len(splits["train"]) == 7
+
+
+@pytest.mark.parametrize("format", ["imagefolder", "parquet"])
+def test_the_card_tells_how_to_load_it(format: str, odd: Path, export: Callable[..., Any], tmp_path: Path) -> None:
+    """Its lines, run as they stand but for the folder's name, give every split, whatever its files are called."""
+    export(odd, tmp_path / "out", format)
+    text = (tmp_path / "out/README.md").read_text().partition("## Loading")[2]
+    (program,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    found: dict[str, Any] = {}
+    exec(program.replace("FOLDER", str(tmp_path / "out")), found)
+    assert set(found["columns"]) == {"train", "0", "2024", "yes", "no", "all_of_it", "训练"}
+    assert sum(map(len, found["columns"].values())) == 13
+
+
+def test_odd_names(odd: Path, export: Callable[..., Any], tmp_path: Path) -> None:
+    """Files keep the names of the contents, in any script and with spaces and brackets; every library finds them."""
+    from datasets import load_dataset
+
+    export(odd, tmp_path / "tree", "imagefolder")
+    long = "l" * 40 + "猫" * 30
+    names = [
+        "cats/cat (1)",
+        "cats/été 003",
+        "猫/一",
+        "猫/二",
+        "c++ [#5] {x}/100% ~'a' & b!",
+        f"{long}/1",
+        "test-cars/train 1",
+    ]
+    loaded = ImageFolder(str(tmp_path / "tree/train"))
+    assert {str(Path(path).relative_to(tmp_path / "tree/train")) for path, _ in loaded.samples} == {
+        f"{name}.png" for name in names
+    }
+    lines = load_dataset(str(tmp_path / "tree"), split="train", cache_dir=str(tmp_path / "cache"))
+    assert [line["path"] for line in lines] == [f"train/{name}.png" for name in names]
+    assert {line["image"].size for line in lines} == {(32, 32)}
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # webdataset leaves files open
+def test_odd_names_in_tar_files(odd: Path, export: Callable[..., Any], tmp_path: Path) -> None:
+    """Keys of a WebDataset keep them too, but for dots, which it cannot hold."""
+    import webdataset
+
+    export(odd, tmp_path / "tar", "webdataset", images=100)
+    samples = list(webdataset.WebDataset(f"{tmp_path}/tar/train-000000.tar", shardshuffle=False).decode("pil"))
+    assert [sample["__key__"] for sample in samples][:5] == [
+        f"train/{name}" for name in ("cats/cat (1)", "cats/été 003", "猫/一", "猫/二", "c++ [#5] {x}/100% ~'a' & b!")
+    ]
+    assert all(sample["json"]["path"] == f"{sample['__key__']}.png" for sample in samples)
+    del samples
+    gc.collect()
 
 
 def test_labels_have_names(exported: Exported, tmp_path: Path) -> None:

@@ -36,11 +36,25 @@ CATS = Place("cats", "train")
         ("/d/cats/1.jpg", {"x_split": "Fold 3"}, ("cats", "fold_3")),
         ("/d/cats/1.jpg", {"x_split": "../up"}, ("cats", "up")),
         ("/d/cats/1.jpg", {"x_class": "", "x_split": ""}, ("cats", "train")),
+        ("/d/cats/1.jpg", {"x_split": "2024"}, ("cats", "2024")),
+        ("/d/cats/1.jpg", {"x_split": "All"}, ("cats", "all_of_it")),  # `all` would mean every split
+        ("/d/cats/1.jpg", {"x_split": "训练"}, ("cats", "训练")),
+        ("/d/cats/1.jpg", {"x_split": "Été 1"}, ("cats", "été_1")),
     ],
 )
 def test_place(content: str, cells: dict[str, str], place: tuple[str, str]) -> None:
     """The manifest's columns come first, then the folders of the content; without any, the split is train."""
     assert place_of(cells, content) == place
+
+
+def test_long_splits() -> None:
+    """A split too long for names of files is cut, by bytes, and stays different from others with the same beginning."""
+    names = ("a" * 200, "a" * 201, "猫" * 21, "猫" * 22)
+    splits = [place_of({"x_split": name}, "/d/cats/1.jpg").split for name in names]
+    assert len(set(splits)) == 4
+    assert max(len(split.encode()) for split in splits) <= 67
+    assert splits[3].startswith("猫" * 20 + "_")
+    assert place_of({"x_split": "猫" * 20}, "/d/cats/1.jpg").split == "猫" * 20
 
 
 @pytest.mark.parametrize(
@@ -51,14 +65,25 @@ def test_place(content: str, cells: dict[str, str], place: tuple[str, str]) -> N
         ("train/cats/0001", True, "0001"),
         ("cats/0001", True, "0001"),
         ("dogs/0001", True, "dogs--0001"),
-        ("", True, "photo--the-wave"),
+        ("", True, "photo--the wave"),
         ("__hidden", True, "hidden"),
+        ("_x", True, "_x"),
         ("-", True, "image"),
         ("x" * 400, True, "x" * 150),
+        ("été 003", True, "été 003"),
+        ("猫" * 60, True, "猫" * 50),
+        ("cat (1) [a] {b} #5 100% ~'!", True, "cat (1) [a] {b} #5 100% ~'!"),
+        ("v1.2 猫", False, "v1-2 猫"),
+        ('a\\b:c*d?e"f<g>h|i', True, "a-b-c-d-e-f-g-h-i"),
+        ("a\x1b[2Jb\u202ec\u2028d", True, "a-[2Jb-c-d"),
+        (".hidden. ", True, "hidden"),
     ],
 )
 def test_wished_name(row_id: str, dots: bool, name: str) -> None:
-    """A row's id names its image, without the folders that it is in anyway; without an id, content and style do."""
+    """A row's id or name is its image's, without the folders that it is in anyway; else content and style name it.
+
+    Letters of all scripts stay, and signs that file systems and data set loaders can take.
+    """
     assert wished_name(row_id, CATS, "/d/cats/photo.jpg", "/s/the wave.png", dots=dots) == name
 
 
@@ -66,8 +91,11 @@ def test_wished_name(row_id: str, dots: bool, name: str) -> None:
 def test_names_lead_nowhere(row_id: str, content: str, style: str, dots: bool) -> None:
     """Whatever rows and files are called, a name is one plain, visible part of a path."""
     name = wished_name(row_id, CATS, content, style, dots=dots)
-    assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*" if dots else r"[A-Za-z0-9][A-Za-z0-9_-]*", name)
-    assert len(name) <= 150
+    assert name == name.strip("-. ")
+    assert not name.startswith((".", "__"))
+    assert not {*name} & {*'/\\:*?"<>|\0\n\x1b\x85\u202e'}
+    assert dots or "." not in name
+    assert 0 < len(name.encode()) <= 150
 
 
 JOBS = [f"{number:024x}" for number in (1, 2, 2**60)]
@@ -107,8 +135,19 @@ def test_folders_of_classes() -> None:
     """Classes that a disk would mix up get folders of their own; letters of all languages stay."""
     folders = class_folders(["Tübingen", "Cat", "cat", "a/b", "a:b", "..", "__pycache__", "猫 1"])
     assert (folders["Tübingen"], folders["猫 1"], folders["__pycache__"]) == ("Tübingen", "猫 1", "pycache__")
+    alike = class_folders(["e\u0301t\u00e9", "\u00c9T\u00c9"])  # as macOS writes it, and as others do
+    assert all(re.fullmatch(".*-[0-9a-f]{6}", folder) for folder in alike.values())
     assert re.fullmatch(r"Cat-[0-9a-f]{6}", folders["Cat"])
     assert len({folder.casefold() for folder in folders.values()}) == len(folders)
+
+
+def test_long_classes() -> None:
+    """File systems count bytes: of 90 Chinese letters a third is left; two with the same beginning stay apart."""
+    folders = class_folders(["猫" * 90, "猫" * 91, "犬" * 90, "x" * 300])
+    assert folders["犬" * 90] == "犬" * 50
+    assert folders["x" * 300] == "x" * 150
+    assert folders["猫" * 90] != folders["猫" * 91]
+    assert all(len(folder.encode()) <= 160 for folder in folders.values())
 
 
 @given(st.sets(st.text(min_size=1, max_size=200), max_size=8))
@@ -116,4 +155,6 @@ def test_folders_lead_nowhere(classes: set[str]) -> None:
     """Whatever classes are called, each has a folder of its own, which is one plain, visible part of a path."""
     folders = class_folders(classes)
     assert len({folder.casefold() for folder in folders.values()}) == len(classes)
-    assert all(folder and folder[0] not in "._" and not {*folder} & {*"/\\\0\n"} for folder in folders.values())
+    assert all(folder and not {*folder} & {*"/\\\0\n"} for folder in folders.values())
+    assert not any(folder.startswith((".", "__")) for folder in folders.values())
+    assert all(len(folder.encode()) <= 160 and folder == folder.strip(" .") for folder in folders.values())

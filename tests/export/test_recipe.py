@@ -20,7 +20,8 @@ def test_recipe(draw: Callable[..., Path], tmp_path: Path) -> None:
     commands = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)[0]
     program = re.findall(r"```python\n(.*?)```", text, re.DOTALL)[0]
     assert sum(bool(line) for line in program.splitlines()) == 3
-    for seed, name in enumerate(f"{kind}/{number}.jpg" for kind in ("cats", "dogs") for number in range(4)):
+    photographs = ("1", "été 003", "一", "cat (1)")
+    for seed, name in enumerate(f"{kind}/{name}.jpg" for kind in ("cats", "dogs") for name in photographs):
         draw(tmp_path / "photos" / name, seed, width=96, height=96)
     for seed in range(4):
         draw(tmp_path / f"paintings/{seed}.jpg", 50 + seed)
@@ -35,5 +36,5 @@ def test_recipe(draw: Callable[..., Path], tmp_path: Path) -> None:
     columns = {split: pd.read_parquet(tmp_path / "stylised" / split / "metadata.parquet") for split in ("train", "val")}
     assert not set(columns["train"]["style"]) & set(columns["val"]["style"])
     names = sorted(path for frame in columns.values() for path in frame["file_name"])
-    assert names == [f"{kind}/{number}.png" for kind in ("cats", "dogs") for number in range(4)]
+    assert names == sorted(f"{kind}/{name}.png" for kind in ("cats", "dogs") for name in photographs)
     assert {licence for frame in columns.values() for licence in frame["x_licence"]} == {"CC0"}

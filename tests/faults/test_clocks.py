@@ -19,7 +19,9 @@ def test_a_clock_that_jumps(
     manifest = manifests.write(rows)
     options = ("--rows-per-task", "1", "--retry-failed", "all")
 
-    first = run_with(manifest, *options, clock={"start": jump, "results 2": -2 * jump}, faults={1: "nan", 2: "nan"})
+    first = run_with(
+        manifest, *options, clock={"start 1": jump, "before results 2": -2 * jump}, faults={1: "nan", 2: "nan"}
+    )
     assert first.code == 3, first.err
     assert store.statuses() == ["done", "failed", "failed"]
     again = run_with(manifest, *options, faults={1: "crash"})

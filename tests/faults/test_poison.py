@@ -44,7 +44,7 @@ POISON = {
 """By poison: the cells that hold it, what becomes of the row, and the error code."""
 
 INJECTED = {"not a number": "nan", "crash": "crash", "no memory": "memory", "hang": "hang"}
-"""Poison that no cell can hold; see `driver.py`."""
+"""Poison that no cell can hold; see `fixtures/driver.py`."""
 
 PLACE = {poison: 25 + 48 * number for number, poison in enumerate(POISON)} | {"hang": SLOW_BATCH[2]}
 """Where each stands among the rows; a row's number is its seed."""
@@ -59,7 +59,7 @@ def manifest(manifests: Any, draw: Callable[..., Path], png: Callable[..., bytes
     (folder / "truncated.png").write_bytes(whole[: len(whole) // 2])
     (folder / "text.png").write_text("this is no picture")
     (folder / "folder.png").mkdir()
-    (folder / "bomb.png").write_bytes(png(60_000, 60_000))
+    (folder / "bomb.png").write_bytes(png((60_000, 60_000)))
     Image.new("RGB", (1, 1)).save(folder / "dot.png")
     draw(folder / "private.png", 7).chmod(0)
     Image.open(folder / "content-1.png").save(folder / "profile.png", icc_profile=b"no profile")
@@ -94,14 +94,14 @@ def test_twenty_poisoned_rows_among_a_thousand(
     stylize: Callable[..., Any],
 ) -> None:
     """980 rows are done, 20 are named in failed.csv with code and message; mended, that is a manifest that runs."""
-    folder = manifests.folder
+    folder, in_the_way = manifests.folder, store.folder / occupied
     ended = run_with(
         manifest,
         *("--job-timeout", LIMIT),
         runner=runner,
         faults={PLACE[poison]: fault for poison, fault in INJECTED.items()},
         commands={
-            "planned": f"rm {folder}/removed.png; echo >>{folder}/changed.png; mkdir -p {store.folder}/{occupied}"
+            "after plan.parquet 1": f"rm {folder}/removed.png; echo >>{folder}/changed.png; mkdir -p {in_the_way}"
         },
     )
 
@@ -119,7 +119,7 @@ def test_twenty_poisoned_rows_among_a_thousand(
     ]
     assert stylize("status", str(store.folder), "--verify").out.endswith("verified: 0 faults\n")
 
-    (store.folder / occupied).rmdir()
+    in_the_way.rmdir()
     ended = run_with(_mended(manifests, failed), "--retry-failed", "all", runner=runner)
 
     assert ended.code == 0, ended.err

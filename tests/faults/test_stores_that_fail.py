@@ -26,7 +26,7 @@ def _remount(disk: Path, mode: str) -> None:
     subprocess.run(["mount", "-o", f"remount,{mode}", str(disk)], check=True)
 
 
-@pytest.mark.parametrize("event", ["planned", "results 2"])
+@pytest.mark.parametrize("event", ["after plan.parquet 1", "before results 2"])
 def test_a_store_that_turns_read_only(
     event: str,
     disk: Path,
@@ -44,7 +44,7 @@ def test_a_store_that_turns_read_only(
     assert "error: the store cannot be written: Read-only file system\n  where: " in ended.err
     assert "Traceback" not in ended.err
     kept = view(store).seeds()
-    assert len(kept) == (1 if event == "results 2" else 0)
+    assert len(kept) == (1 if event == "before results 2" else 0)
 
     _remount(disk, "rw")
     assert run_with(manifest, *options, store=store).code == 0
@@ -65,7 +65,7 @@ def test_an_output_that_the_store_refuses(
     in_the_way = store.folder / place
     make = f"mkdir -p {in_the_way}" if where == "image" else f"mkdir -p {in_the_way.parent} && touch {in_the_way}"
 
-    ended = run_with(manifest, commands={"planned": make})
+    ended = run_with(manifest, commands={"after plan.parquet 1": make})
     assert ended.code == 3, ended.err
     failed = store.rows()[store.rows()["status"] == "failed"]
     assert other.lines["job_id"][1] in set(failed["job_id"])
@@ -87,7 +87,7 @@ def test_a_kill_while_a_failed_image_is_replaced(
     assert store.rows()["error_code"][0] == "diverged"
     (failed_image,) = store.images
 
-    killed = run_with(manifest, "--retry-failed", "all", commands={"results 1": "kill -9 $PPID"})
+    killed = run_with(manifest, "--retry-failed", "all", kill="before results 1")
     assert killed.code == -9
     (stray,) = set(store.images) - {failed_image}
     assert f"{stray}: stray file without a mark\n" in (said := stylize("status", str(store.folder), "--verify").out)

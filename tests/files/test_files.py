@@ -240,6 +240,30 @@ def test_failed_rename_leaves_nothing(local: Files, tmp_path: Path) -> None:
     assert [entry.path for entry in local.list("")] == ["store.json", "taken/x"]
 
 
+def test_what_is_published_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file is synced before it gets its name, then the folder that has the name; before, each folder that is new."""
+    done: list[tuple[str, str]] = []
+    sync, replace = os.fsync, os.replace
+
+    def note(what: str, path: str) -> None:
+        name = os.path.relpath(path, tmp_path)
+        done.append((what, "temporary" if ".tmp-" in name else name))
+
+    def sync_and_note(descriptor: int) -> None:
+        note("sync", os.readlink(f"/proc/self/fd/{descriptor}"))
+        sync(descriptor)
+
+    def replace_and_note(source: str, target: str) -> None:
+        note("rename", target)
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", sync_and_note)
+    monkeypatch.setattr(os, "replace", replace_and_note)
+    Files(str(tmp_path / "store")).publish("a/b", b"1")
+    folders = [("sync", "."), ("sync", "store")]
+    assert done == [*folders, ("sync", "temporary"), ("rename", "store/a/b"), ("sync", "store/a")]
+
+
 def test_full_disk(small_disk: Callable[[str], Path]) -> None:
     """A full disk gives StoreFull, leaves no partial file, and keeps what was there."""
     disk = small_disk("1m")

@@ -1,5 +1,6 @@
 """Manifests that cannot be used as a whole: nothing is started, and the error says why."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,18 @@ def test_folder_as_manifest(tmp_path: Path, run_loop: Callable[..., Any], refuse
     assert "the manifest cannot be read: a folder, not a file" in refused(run_loop(str(tmp_path)))
 
 
+def test_a_manifest_of_too_many_bytes(
+    tmp_path: Path, run_loop: Callable[..., Any], refused: Callable[..., str]
+) -> None:
+    """It is refused before it is read, and the way out is named."""
+    path = tmp_path / "manifest.csv"
+    path.touch()
+    os.truncate(path, (1 << 30) + 1)
+    error = refused(run_loop(str(path)))
+    assert "the manifest has more than 1 GiB" in error
+    assert "to do: write it as Parquet, or in several parts" in error
+
+
 def test_every_row_rejected(
     manifests: Any, run_loop: Callable[..., Any], refused: Callable[..., str], store: Any
 ) -> None:
@@ -64,3 +77,17 @@ def test_strict_starts_nothing_where_a_row_is_rejected(
     assert not (store.folder / "images").exists()
     assert run_loop(manifest).code == 3
     assert store.statuses() == ["done", "rejected"]
+
+
+def test_a_manifest_through_a_pipe(
+    manifests: Any, run_loop: Callable[..., Any], store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`/dev/stdin` and `<(...)` are manifests whose images lie in the working folder."""
+    text = Path(manifests.write(manifests.rows(2))).read_bytes()
+    monkeypatch.chdir(manifests.folder)
+    read, write = os.pipe()
+    os.write(write, text)
+    os.close(write)
+    assert run_loop(f"/dev/fd/{read}").code == 0
+    os.close(read)
+    assert store.statuses() == ["done", "done"]

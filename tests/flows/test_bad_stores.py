@@ -17,12 +17,12 @@ def run_into(stylize: Callable[..., Any], manifests: Any) -> Callable[[Path | st
 
 
 def test_store_without_permission(
-    unwritable: Path, stylize: Callable[..., Any], refused: Callable[..., str], tmp_path_factory: Any
+    unprivileged: Path, stylize: Callable[..., Any], refused: Callable[..., str], tmp_path_factory: Any
 ) -> None:
     """A store that may not be written is refused with the system's reason, also to a user who is not root."""
-    manifest = unwritable.parent / f"{unwritable.name}.csv"
+    manifest = unprivileged.parent / f"{unprivileged.name}.csv"
     manifest.write_text("content,style\na.png,b.png\n")
-    store = unwritable / "store"
+    store = unprivileged / "store"
     error = refused(stylize("run", str(manifest), "--store", str(store), "--weights", "builtin", "--runner", "loop"))
     manifest.unlink()
     assert "the store cannot be written: Permission denied" in error
@@ -85,8 +85,8 @@ def test_full_disk(
     command += ["--runner", "loop"]
 
     full = drive(*command)
-    assert full.wait() == (1 if "3 to compute" in full.output.read_text() else 2)
-    error = full.output.read_text()
+    assert full.wait() == (1 if "3 to compute" in full.output else 2)
+    error = full.output
     assert "error: there is no space left for the store\n  where: " in error
     assert "  to do: free some space, then run the same command again: finished jobs are kept\n" in error
     assert "Traceback" not in error

@@ -11,51 +11,23 @@ import pytest
 import stylize_flows.commands.progress
 from rich.console import Console
 from rich.text import Text
-from stylize_flows.console import WarningLines, counted, duration, err, forecast_line, out, show_table, size, words
+from stylize_flows.console import WarningLines, err, forecast_line, out, show_table, words
 
 from stylize_core.chunk.context import Progress
 from stylize_core.plan.forecast import NOTHING, Forecast
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0, "0 s"),
-        (0.2, "1 s"),
-        (59, "59 s"),
-        (59.5, "1 min 00 s"),
-        (3599, "59 min 59 s"),
-        (3600, "1 h 00 min"),
-        (7500, "2 h 05 min"),
-        (3.6e6, "1,000 h 00 min"),
-    ],
-)
-def test_duration(seconds: float, text: str) -> None:
-    """Seconds are rounded up and told in the two units that matter."""
-    assert duration(seconds) == text
-
-
-@pytest.mark.parametrize(
-    ("count", "text"),
-    [(0, "0 bytes"), (999, "999 bytes"), (1000, "1.0 kB"), (3_400_000, "3.4 MB"), (5e9, "5.0 GB"), (7e15, "7000.0 TB")],
-)
-def test_size(count: float, text: str) -> None:
-    """Bytes are told in decimal units."""
-    assert size(count) == text
-
-
-def test_numbers_with_nouns() -> None:
-    """One of a thing is singular; counts of zero are left out of a list."""
-    assert [counted(number, "job") for number in (0, 1, 2000)] == ["0 jobs", "1 job", "2,000 jobs"]
+def test_counts() -> None:
+    """Counts of zero are left out of a list."""
     assert words({"done": 3, "failed": 0, "rejected": 1}) == "3 done, 1 rejected"
 
 
 def test_a_forecast_says_what_it_rests_on() -> None:
     """A probed forecast and a guess cannot be taken for each other."""
-    guess = Forecast(jobs=1, seconds=90, peak_memory_bytes=10**9, store_bytes=10**6, probed=False)
+    guess = Forecast(jobs=1, seconds=125, peak_memory_bytes=10**9, store_bytes=10**6, probed=False)
     assert forecast_line(guess) == (
-        "forecast: 1 min 30 s on one device (not measured, a guess), "
-        "1.0 GB of memory for the largest batch, 1.0 MB in the store"
+        "forecast: 2 min 5 s on one device (not measured, a guess), "
+        "1 GB of memory for the largest batch, 1 MB in the store"
     )
     assert "(measured on this device)" in forecast_line(NOTHING)
 

@@ -119,6 +119,14 @@ def tree(draw: Callable[..., Path], tmp_path: Path) -> Path:
     return tmp_path / "tree"
 
 
+def test_what_is_left_out_is_said(stylize: Callable[..., Any], tree: Path, pictures: Path, draw: Any) -> None:
+    """On standard error, so that the printed manifest stays one."""
+    draw(tree / "stray.png", 1)
+    ended = stylize("cross", "--content", str(tree), "--style", f"{pictures}/style-0.png")
+    assert [Path(row["content"]).name for row in _rows(ended.out)] == ["stray.png"]
+    assert f"left out: 8 images in folders below {tree}" in ended.err
+
+
 def test_a_data_set_of_a_tree(stylize: Callable[..., Any], tree: Path, pictures: Path) -> None:
     """Classes come from folders, a quarter of each is validation, and the sides share no style; the seed decides."""
     command = ("cross", "--content", str(tree), "--style", f"{pictures}/*.png", "--styles-per-content", "1")

@@ -19,10 +19,11 @@ import dask
 import pytest
 from distributed import Client, LocalCluster
 from stylize_flows.dask_runner.cluster import DEVICE, SETTINGS
-from stylize_flows.dask_runner.worker import RunTicket, compute, release
+from stylize_flows.dask_runner.worker import MachineShare, compute
 
-from stylize_core.engine.weights import load_weights
-from stylize_core.store.holder import newest_holder
+from stylize_core.chunk.context import RunContext
+from stylize_core.options import Options
+from stylize_core.run.ticket import RunTicket
 from stylize_core.store.lease import Lease
 from stylize_core.store.ledger import live_results
 
@@ -188,7 +189,7 @@ def test_jobs_that_cost_their_worker(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Jobs that kill their worker, or hang past their limit, are failed, each by its name; no other job is."""
-    monkeypatch.setattr("stylize_flows.dask_runner.fan_out.MARGIN_SECONDS", 1.0)
+    monkeypatch.setattr("stylize_flows.dask_runner.submission.MARGIN_SECONDS", 1.0)
     journal = faults(kill=(2,), hang=(7,))
     options = ("--dask-address", cluster.scheduler_address, "--rows-per-task", "2", "--job-timeout", "2")
     ended = stylize(*_run(manifests.write(manifests.rows(8)), store.folder, *options))
@@ -220,6 +221,7 @@ def test_a_cluster_that_is_there_already(
 
 def test_the_same_chunk_twice_at_once(
     plan: Callable[..., Any],
+    engine: Any,
     manifests: Any,
     files: Any,
     faults: Callable[..., Journal],
@@ -231,24 +233,12 @@ def test_the_same_chunk_twice_at_once(
     """A chunk that two workers compute at the same time, as after a lost connection, leaves one live result a job."""
     faults(step_seconds=0.1)
     (chunk,) = plan(manifests.rows(3)).chunks
-    with Lease.acquire(files), Client(cluster) as client:
-        holder = newest_holder(files)
-        assert holder
-        post = RunTicket(
-            run="run",
-            store=files.uri,
-            lease=holder,
-            weights="builtin",
-            weights_sha256=load_weights("builtin").sha256,
-            device="cpu",
-            precision="float32",
-            release=release(),
-            threads=1,
-            share=2,
-            job_timeout=None,
-        )
+    options = Options(manifest="m.csv", store=files.uri, weights="builtin", device="cpu")
+    with Lease.acquire(files) as lease, Client(cluster) as client:
+        ticket = RunTicket.of(RunContext(engine=engine, files=files, run="run", before_commit=lease.check))
+        work = partial(compute, ticket=ticket, options=options, share=MachineShare(workers=2, threads=1))
         futures = [
-            client.submit(partial(compute, post=post, flight=worker), chunk, workers=[worker], pure=False)
+            client.submit(partial(work, flight=worker), chunk, workers=[worker], pure=False)
             for worker in client.nthreads()
         ]
         assert client.gather(futures) == [3, 3]

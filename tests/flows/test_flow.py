@@ -191,4 +191,4 @@ def test_the_command_ends_as_the_flow_does(stylize: Callable[..., Any], manifest
 
     ended = stylize("run", manifests.write(manifests.rows(1, size="5")), *options)
     assert ended.code == 2
-    assert ended.err.startswith("error: 1 of 1 rows are rejected\n  where: ")
+    assert "\nerror: 1 of 1 rows are rejected\n  where: " in ended.err

@@ -1,11 +1,14 @@
 """One pair of pictures without a manifest."""
 
+import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from stylize_flows.commands.pair import values
+from stylize_flows.commands.run_options import RunOptions
 
 from stylize_core.errors import UsageError
 
@@ -25,7 +28,7 @@ def test_pair_with_settings(run_pair: Callable[..., Any], store: Any) -> None:
     assert run_pair(*SETTINGS).code == 0
     assert list(store.rows()["id"]) == ["content-0--style-0"]
     assert store.statuses() == ["done"]
-    assert '"style_layers": "conv1_1 conv2_1"' in store.lines["settings"][0]
+    assert json.loads(store.lines["settings"][0])["style_layers"] == "conv1_1 conv2_1"
 
 
 def test_pair_is_the_same_job_as_the_row(
@@ -60,7 +63,7 @@ def test_missing_picture(stylize: Callable[..., Any], pictures: Path, tmp_path: 
     arguments = ("--content", f"{pictures}/content-0.png", "--style", f"{tmp_path}/nowhere.png")
     ended = stylize("run", *arguments, "--store", f"{tmp_path}/store", "--weights", "builtin", "--runner", "loop")
     assert ended.code == 2
-    assert ended.err.startswith(f"error: there is no such file\n  where: {tmp_path}/nowhere.png\n")
+    assert f"\nerror: there is no such file\n  where: {tmp_path}/nowhere.png\n" in ended.err
     assert "pair.csv" not in ended.err
 
 
@@ -69,6 +72,32 @@ def test_plan_of_a_pair(stylize: Callable[..., Any], pictures: Path, tmp_path: P
     pair = ("--content", f"{pictures}/content-0.png", "--style", f"{pictures}/style-0.png")
     ended = stylize("plan", *pair, "--store", f"{tmp_path}/store", "--weights", "builtin", *SETTINGS)
     assert ended.out.startswith("1 row: 1 to compute\n")
+
+
+def test_a_pair_needs_no_prefect(
+    stylize: Callable[..., Any], pictures: Path, store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unless a runner is named or a server is set, a pair runs in a loop; a manifest runs as Prefect tasks."""
+    with RunOptions(store="s", content="c.png", style="s.png").options(None) as options:
+        assert options.runner == "loop"
+    with RunOptions(store="s", content="c.png", style="s.png", runner="local").options(None) as options:
+        assert options.runner == "local"
+    with RunOptions(store="s").options("manifest.csv") as options:
+        assert options.runner == "local"
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:4200/api")
+    with RunOptions(store="s", content="c.png", style="s.png").options(None) as options:
+        assert options.runner == "local"
+
+
+def test_a_pair_ends_with_its_image(run_pair: Callable[..., Any], store: Any) -> None:
+    """The last line is the path of the image, whether it is new or was done before; the first says what is planned."""
+    first = run_pair(*SETTINGS)
+    (image,) = store.images
+    assert first.out.splitlines()[-1] == f"image: {store.folder}/{image}"
+    assert run_pair(*SETTINGS).out.splitlines()[-1] == f"image: {store.folder}/{image}"
+    assert re.fullmatch(
+        r"planning \S+/content-0.png in the style of \S+/style-0.png for the store \S+ …", first.err.splitlines()[0]
+    )
 
 
 def test_values() -> None:

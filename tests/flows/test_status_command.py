@@ -1,21 +1,33 @@
 """`stylize status` and `stylize report`: what a store holds, and a run's page drawn again."""
 
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from stylize_flows.cli import main
+
+
+@pytest.fixture(scope="module")
+def computed(tmp_path_factory: pytest.TempPathFactory, manifests_in: Callable[[Path], Any]) -> Path:
+    """A store with two done jobs, a failed one and a rejected row; not to be changed."""
+    folder = tmp_path_factory.mktemp("computed")
+    manifests = manifests_in(folder / "manifests")
+    (manifests.folder / "truncated.png").write_bytes((manifests.folder / "content-0.png").read_bytes()[:1000])
+    rows = manifests.rows(4)
+    rows[2]["content"], rows[3]["content"] = "truncated.png", "nowhere.png"
+    options = ("--store", f"{folder}/store", "--weights", "builtin", "--runner", "loop")
+    with pytest.raises(SystemExit, match="3"):
+        main(["run", manifests.write(rows), *options])
+    return folder / "store"
 
 
 @pytest.fixture
-def filled(manifests: Any, damaged: Path, run_loop: Callable[..., Any], store: Any) -> Path:
-    """A store with two done jobs, a failed one and a rejected row."""
-    rows = manifests.rows(4)
-    rows[2]["content"], rows[3]["content"] = "truncated.jpg", "nowhere.png"
-    assert run_loop(manifests.write(rows)).code == 3
-    folder: Path = store.folder
-    return folder
+def filled(computed: Path, store: Any) -> Path:
+    """A copy of that store."""
+    return Path(shutil.copytree(computed, store.folder))
 
 
 def test_status(filled: Path, stylize: Callable[..., Any], store: Any) -> None:

@@ -35,7 +35,7 @@ def test_a_stopped_run(
     run.signal(number)
     assert run.wait() == 130
     assert time.monotonic() - asked < STOP_SECONDS
-    output = run.output.read_text()
+    output = run.output
     assert "error: stopped\n" in output
     assert "run the same command again to go on: everything committed is kept" in output
     assert "Traceback" not in output
@@ -43,7 +43,7 @@ def test_a_stopped_run(
     assert store.statuses() == ["done", "done", "stopped", "stopped"]
 
     again = drive(*arguments, fresh=runner == "local")
-    assert again.wait() == 0, again.output.read_text()
+    assert again.wait() == 0, again.output
     assert again.computed == ["2", "3"]
     assert store.statuses() == ["skipped", "skipped", "done", "done"]
 
@@ -60,7 +60,7 @@ def test_a_run_that_does_not_listen_is_ended(
     run.signal(signal.SIGTERM)
     assert run.wait() == 130
     assert time.monotonic() - asked < STOP_SECONDS
-    assert "error: stopped\n" in run.output.read_text()
+    assert "error: stopped\n" in run.output
     run.wait_for_left_over()
 
     again = drive(*_arguments(arguments[1], store.folder, "loop"))

@@ -13,16 +13,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import stylize_flows.dask_runner.worker
 import torch
 
 import stylize_core.chunk.chunk
+import stylize_core.engine.engine
 from stylize_core.engine.engine import Engine, Pair
 from stylize_core.engine.memory import Fit
 from stylize_core.engine.optimise import Optimised
 from stylize_core.engine.weights import Weights
 
-originals = vars(Engine).get("originals") or (Engine.optimise, stylize_flows.dask_runner.worker.load_weights)
+originals = vars(Engine).get("originals") or (Engine.optimise, stylize_core.engine.engine.load_weights)
 optimise, load_weights = originals  # Dask loads a module twice
 
 
@@ -38,10 +38,10 @@ def note(what: object) -> None:
         journal.write(f"{os.getpid()} {what}\n")
 
 
-def load_and_note(name: str) -> Weights:
+def load_and_note(name: str, *, progress: bool) -> Weights:
     """Stands in for `load_weights`."""
     note("load")
-    return load_weights(name)
+    return load_weights(name, progress=progress)
 
 
 def optimise_or_fail(
@@ -65,7 +65,7 @@ def optimise_or_fail(
 
 for owner, name, stand_in in (
     (stylize_core.chunk.chunk, "COMMIT_SECONDS", 0.0),
-    (stylize_flows.dask_runner.worker, "load_weights", load_and_note),
+    (stylize_core.engine.engine, "load_weights", load_and_note),
     (Engine, "fit", lambda *_: Fit(jobs=1, recompute=False, bytes=0)),
     (Engine, "optimise", optimise_or_fail),
     (Engine, "originals", originals),

@@ -127,6 +127,23 @@ def test_an_opaque_alpha_channel_is_none(file_of):
     assert decode(file_of(Image.new("RGBA", (20, 20), "red"), "PNG"), WHERE).alpha is None
 
 
+def _bmp_with_masks(pixels):
+    """A BMP of version 4 whose header gives the fourth byte to transparency; (H, W, 4), red first."""
+    height, width = pixels.shape[:2]
+    header = struct.pack("<IiiHHIIiiII", 108, width, height, 1, 32, 3, pixels.size, 2835, 2835, 0, 0)
+    header += struct.pack("<4I", 0xFF, 0xFF00, 0xFF0000, 0xFF000000) + b"BGRs" + bytes(48)
+    return b"BM" + struct.pack("<IHHI", 14 + 108 + pixels.size, 0, 0, 14 + 108) + header + pixels[::-1].tobytes()
+
+
+def test_a_bmp_whose_fourth_byte_is_not_used(rgba_pixels):
+    """Transparency 0 everywhere is a byte that nobody filled in; transparency that differs is one."""
+    blank = np.dstack([rgba_pixels[..., :3], np.zeros(rgba_pixels.shape[:2], np.uint8)])
+    picture = decode(_bmp_with_masks(blank), WHERE)
+    np.testing.assert_array_equal(np.asarray(picture.rgb), rgba_pixels[..., :3])
+    assert picture.alpha is None
+    np.testing.assert_array_equal(np.asarray(decode(_bmp_with_masks(rgba_pixels), WHERE).alpha), rgba_pixels[..., 3])
+
+
 @pytest.mark.parametrize("format", ["PNG", "GIF"])
 def test_a_transparent_palette_entry(format, file_of):
     """Pixels of the transparent entry are white and have alpha 0; the others are untouched."""

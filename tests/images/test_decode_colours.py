@@ -86,6 +86,17 @@ def test_a_wide_profile_is_converted_to_srgb(format, file_of, rgb_pixels):
     np.testing.assert_allclose(got, expected, atol=2)
 
 
+def test_a_profile_of_megabytes(file_of, rgb_pixels):
+    """Profiles of printers and scanners hold large tables; they are read, not called damage."""
+    profile = bytearray(_p3_profile())
+    profile[:4] = struct.pack(">I", len(profile) + (3 << 20))
+    small, large = (
+        _pixels(file_of(Image.fromarray(rgb_pixels), "PNG", icc_profile=data))
+        for data in (_p3_profile(), bytes(profile) + bytes(3 << 20))
+    )
+    np.testing.assert_array_equal(large, small)
+
+
 def test_a_grey_profile(file_of):
     """Grey of gamma 1 is linear light: 55 of 255 is about sRGB's 128."""
     data = file_of(Image.new("L", (20, 20), 55), "PNG", icc_profile=_grey_profile(1.0))

@@ -1,6 +1,8 @@
 """Bad files: each kind has its own error, and no damage gets any further than an `InputError`."""
 
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -9,7 +11,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 from stylize_core.errors import ImageEmpty, ImageTooLarge, ImageTooSmall, ImageTruncated, ImageUnknown, InputError
-from stylize_core.images.decode import MAX_PIXELS, MIN_EDGE, decode, shape_of
+from stylize_core.images.decode import MIN_EDGE, decode, shape_of
+from stylize_core.images.header import MAX_PIXELS
 
 WHERE = "s3://bucket/picture.png"
 
@@ -55,6 +58,34 @@ def test_what_is_no_image_is_named(read, data, error):
 
 
 @pytest.mark.parametrize(
+    ("data", "kind", "todo"),
+    [
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "a HEIF image (HEIC or AVIF)", "save it as PNG or JPEG"),
+        (b"\0\0\0\x20ftypavif\0\0\0\0avifmif1", "a HEIF image (HEIC or AVIF)", "save it as PNG or JPEG"),
+        (b"\0\0\0\x18ftypcrx \0\0\0\1crx isom", "a camera's raw photograph", "raw converter"),
+        (b"FUJIFILMCCD-RAW 0201FF", "a camera's raw photograph", "raw converter"),
+        (b"\0\0\0\x18ftypisom\0\0\2\0", "a video", "a single frame"),
+        (b"\xff\x0a\xfa\x1f", "a JPEG XL image", "save it as PNG or JPEG"),
+        (b"P7\nWIDTH 24\n", "an image in PAM format", "save it as PPM or PNG"),
+        (b"8BPS\0\1", "a Photoshop document", "save it as PNG or JPEG"),
+        (b"%PDF-1.7", "a PDF or PostScript document", "save it as PNG or JPEG"),
+        (b"PK\3\4\x14\0", "an archive", "unpack it"),
+        (b"\0\5\x16\7\0\2\0\0Mac OS X", "what macOS keeps beside a file", "name the file itself"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:aa", "a pointer of Git LFS", "git lfs pull"),
+        (b'<?xml version="1.0"?>\n<!-- by hand -->\n<svg xmlns="x"/>', "an SVG drawing", "save it as PNG or JPEG"),
+        (b"\n<!DOCTYPE html><html><head><title>Just a moment...</title>", "a web page", "name the picture itself"),
+        (b'{"error": "rate limit"}', "a text (JSON), such as a server's answer", "look what it says"),
+    ],
+)
+def test_what_is_often_taken_for_an_image_is_named(read, data, kind, todo):
+    """Whoever named it learns what he has and what to do with it."""
+    with pytest.raises(ImageUnknown) as caught:
+        read(data, WHERE)
+    assert caught.value.what == f"the file is not an image of a known format, but {kind}"
+    assert todo in caught.value.todo
+
+
+@pytest.mark.parametrize(
     ("shape", "error"),
     [
         ((60_000, 60_000), ImageTooLarge),
@@ -67,13 +98,13 @@ def test_what_is_no_image_is_named(read, data, error):
 )
 def test_shapes_beyond_the_limits_are_named(read, shape, error, png):
     """A header of a few bytes is enough to refuse an image: no pixels are decoded, no memory is taken."""
-    _refused(read, png(shape, 8, 2, []), error)
+    _refused(read, png(shape), error)
 
 
 def test_the_limits_themselves_are_allowed(png):
     """The smallest and the largest shape can be used."""
     for shape in ((MIN_EDGE, MIN_EDGE), (145, MAX_PIXELS // 145)):  # 145 divides the limit
-        assert shape_of(png(shape, 8, 2, []), WHERE) == shape
+        assert shape_of(png(shape), WHERE) == shape
 
 
 @pytest.mark.parametrize("mode", ["F", "I", "LAB"])
@@ -93,6 +124,46 @@ def test_the_shape_is_read_without_the_pixels(file_of, rgb_pixels):
     """A header whose pixels are missing still has a shape."""
     whole = file_of(Image.fromarray(rgb_pixels), "PNG")
     assert shape_of(whole[: whole.index(b"IDAT") + 20], WHERE) == (28, 20)
+
+
+def _compressed_text(size):
+    return b"workflow\0\0" + zlib.compress(bytes(b"a" * size))
+
+
+@pytest.mark.parametrize("chunks", [[(b"zTXt", _compressed_text(3 << 20))], [(b"tEXt", b"a\0" + b"a" * (3 << 20))]])
+def test_a_png_with_long_texts(chunks, png):
+    """A sound picture with a few megabytes of texts, as programs that make pictures write them, is read."""
+    assert decode(png((16, 16), 8, 0, [bytes([128] * 16)] * 16, chunks), WHERE).rgb.getpixel((3, 3)) == (128, 128, 128)
+
+
+@pytest.mark.parametrize(
+    "chunks", [[(b"zTXt", _compressed_text(17 << 20))], [(b"zTXt", _compressed_text(15 << 20))] * 5], ids=["one", "all"]
+)
+def test_a_png_whose_texts_are_too_long(read, chunks, png):
+    """They are named, and the picture is not called damaged."""
+    with pytest.raises(ImageUnknown, match="texts or the colour profile in this PNG are too long") as caught:
+        read(png((16, 16), 8, 0, [bytes(16)] * 16, chunks), WHERE)
+    assert "without its metadata" in caught.value.todo
+
+
+@pytest.mark.parametrize("is_behind", [False, True], ids=["before the pixels", "behind them"])
+@pytest.mark.parametrize("name", [b"tEXt", b"iTXt", b"zTXt", b"pHYs", b"tIME"])
+def test_a_png_with_a_damaged_note(name, is_behind, png):
+    """A wrong checksum of a text, a date or a resolution costs nothing of the picture."""
+    sound = png((16, 16), 8, 0, [bytes([128] * 16)] * 16)
+    chunk = struct.pack(">I", 9) + name + b"something" + b"\0\0\0\0"
+    place = len(sound) - 12 if is_behind else 33
+    damaged = sound[:place] + chunk + chunk + sound[place:]
+    assert decode(damaged, WHERE).rgb.getpixel((3, 3)) == (128, 128, 128)
+    assert shape_of(damaged, WHERE) == (16, 16)
+
+
+@pytest.mark.parametrize("name", [b"iCCP", b"tRNS", b"gAMA", b"eXIf"])
+def test_a_png_with_damaged_colours(read, name, png):
+    """A wrong checksum where colours or the turn of the picture are told is damage."""
+    sound = png((16, 16), 8, 0, [bytes(16)] * 16)
+    chunk = struct.pack(">I", 9) + name + b"something" + b"\0\0\0\0"
+    _refused(read, sound[:33] + chunk + sound[33:], ImageTruncated)
 
 
 def _samples(rgba):

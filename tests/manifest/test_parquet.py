@@ -34,7 +34,8 @@ def test_rows_of_a_parquet_file(load: Callable[..., Any]) -> None:
     manifest = load(data)
     (row,), (rejected,) = manifest.rows, manifest.rejected
     assert (row.row, row.line, row.id, row.content, row.settings.size) == (1, 1, "x", "/data/a.png", 64)
-    assert str(rejected.problems[0]).startswith("line 2, column size: '-1' is not allowed")
+    assert rejected.problems[0].line == 2
+    assert rejected.problems[0].detail.startswith("column size: '-1' is not allowed")
     assert manifest.total == 2
 
 
@@ -124,8 +125,8 @@ def test_repeated_ids(load: Callable[..., Any]) -> None:
     names = [str(number) for number in range(12_000)] + ["3"]
     data = parquet({"id": names, "content": ["a"] * 12_001, "style": ["b"] * 12_001}, row_group_size=700)
     manifest = load(data)
-    assert [str(problem) for problem in manifest.problems] == [
-        "line 12001, column id: '3' is also the id of line 4; give each row its own"
+    assert [(problem.line, problem.detail) for problem in manifest.problems] == [
+        (12001, "column id: '3' is also the id of line 4; give each row its own")
     ]
 
 

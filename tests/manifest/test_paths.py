@@ -15,6 +15,12 @@ def test_urls(path: str) -> None:
     assert absolute(path, "/data") == path
 
 
+@pytest.mark.parametrize("uri", ["/dev/stdin", "/dev/fd/63", "/proc/self/fd/0"])
+def test_a_manifest_through_a_pipe_is_as_if_it_lay_here(uri: str) -> None:
+    """No picture lies beside a pipe."""
+    assert folder_of(uri) == os.getcwd()
+
+
 @pytest.mark.parametrize("path", ["C:\\a.png", "~/a.png", "a:b.png", "$HOME/a", "a\\b"])
 def test_names_without_a_meaning(path: str) -> None:
     """What means something elsewhere is a plain relative name here."""
@@ -33,7 +39,10 @@ def test_names_without_a_meaning(path: str) -> None:
         ("s3://b/x/m.csv", "../i/a.png", "s3://b/i/a.png"),
         ("s3://b/m.csv", "/a.png", "/a.png"),
         ("memory://m.csv", "a.png", "memory://a.png"),
-        ("file:///d/m.csv", "a.png", "file:///d/a.png"),
+        ("file:///d/m.csv", "a.png", "/d/a.png"),
+        ("file:///my%20d/m.csv", "50%20.png", "/my d/50%20.png"),
+        ("/d/m.csv", "file:///a.png", "file:///a.png"),
+        ("/d/m.csv", "file:/a.png", "file:/a.png"),
         ("https://h/d/m.csv?sig=a/b", "a.png", "https://h/d/a.png"),
         ("simplecache::s3://b/d/m.csv", "a.png", "simplecache::s3://b/d/a.png"),
     ],

@@ -31,6 +31,12 @@ def test_credentials_in_a_csv_manifest_go() -> None:
     )
 
 
+def test_credentials_go_below_a_spreadsheet_s_line() -> None:
+    """A line before the header does not hide which columns are images."""
+    text = f"sep=,\ncontent,style\na.png,{SIGNED.replace(',', '')}\n"
+    assert public_copy(text.encode(), "csv").decode() == "sep=,\ncontent,style\na.png,s3://bucket/ab.png?…\n"
+
+
 def test_credentials_in_a_parquet_manifest_go() -> None:
     """The same in Parquet, where a manifest without them stays as it is."""
     frame = pd.DataFrame({"content": ["a.png", "b.png"], "style": [SIGNED, None], "size": [32, 64]})

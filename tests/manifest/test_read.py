@@ -67,7 +67,8 @@ def test_a_row_with_another_number_of_cells_is_a_problem_of_that_row(line: str, 
     """Cells too few or too many reject the row and leave the others."""
     first, second = read(f"content,style,size\n{line}\nc,d,256\n")
     assert first.problem is not None
-    assert str(first.problem).startswith(f"line 2: {count} cells where the header has 3")
+    assert first.problem.line == 2
+    assert first.problem.detail.startswith(f"{count} cells where the header has 3")
     assert second.problem is None
 
 
@@ -148,13 +149,43 @@ def test_a_nul_byte_is_named_with_its_line() -> None:
     [
         ('content,style\na,b\n"c,d\ne,f\n', 3),
         ('content,style\n"a"b,c\n', 2),
-        ("content,style\na,b\nc," + "d" * 200_000 + "\n", 3),
-        ('content,style\na,"' + "b\n" * 200_000, 2),
     ],
-    ids=["open quote", "text after quote", "huge cell", "open quote in a long file"],
+    ids=["open quote", "text after quote"],
 )
 def test_broken_csv_names_the_line_where_the_row_begins(text: str, line: int) -> None:
     """Quotes that do not match are an error at the row that has them."""
     error = refusal(text)
     assert error.what.startswith("the manifest is not valid CSV: ")
     assert error.where == f"m.csv, line {line}"
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("content,style\na,b\nc," + "d" * 200_000 + "\n", 3),
+        ('content,style\na,"' + "b\n" * 200_000, 2),
+    ],
+    ids=["huge cell", "open quote in a long file"],
+)
+def test_a_huge_cell_is_named(text: str, line: int) -> None:
+    """A cell beyond the reader's limit is called so, and the ways out are named."""
+    error = refusal(text)
+    assert error.what == "a cell has more than 131,072 characters"
+    assert error.where == f"m.csv, line {line}"
+    assert "close the quote" in error.todo
+    assert "Parquet" in error.todo
+
+
+@pytest.mark.parametrize("hint", ["sep=,\n", "SEP=,\r\n", "\ufeffsep=,\n", '"sep=,"\n', "sep=,,,\n"])
+def test_what_a_spreadsheet_writes_before_the_header(hint: str) -> None:
+    """A first line that names the separator is no header."""
+    (row,) = read(f"{hint}content,style\na,b\n")
+    assert (row.row, row.line, row.cells) == (1, 3, {"content": "a", "style": "b"})
+
+
+def test_another_separator_is_named_below_such_a_line() -> None:
+    """What is wrong is the separator, not the header; and what to do about it is said."""
+    error = refusal("sep=;\ncontent;style\na;b\n")
+    assert error.what == "the columns are separated by semicolons, not by commas"
+    assert error.where == "m.csv, line 2"
+    assert "save it with commas between the columns" in error.todo

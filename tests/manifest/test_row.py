@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stylize_core.job import public_uri
 from stylize_core.manifest.raw_row import RawRow
 from stylize_core.manifest.row import Row, SettingsModel, validate_row
 from stylize_core.presets import PRESETS, resolve
@@ -78,12 +79,27 @@ def test_a_row_keeps_its_place_cells_and_extra_columns() -> None:
     assert row.cells["size"] == "64"
 
 
-@pytest.mark.parametrize("text", ["5.5", "512.0", "1e2", "0x10", "1_000", "+5", "nan", "٣", "5 5", "9" * 5000])
+@pytest.mark.parametrize("text", ["5.5", "512.01", "1e2", ".0", "0x10", "1_000", "+5", "nan", "٣", "5 5", "9" * 5000])
 def test_whole_numbers_are_strict(text: str) -> None:
     """Only digits with a minus sign make a whole number."""
     (fault,) = faults(size=text)
     assert fault.startswith("column size: ")
     assert fault.endswith(" is not allowed; use whole number from 16 to 8192")
+
+
+@pytest.mark.parametrize("text", ["48", "48.0", "48.", "48.000", "048"])
+def test_whole_numbers_as_tools_write_them(text: str) -> None:
+    """Beside empty cells, pandas and spreadsheets write a whole number with a point; the job is the same."""
+    assert accepted(size=text).settings == resolve("default", {"size": 48})
+
+
+@pytest.mark.parametrize("column", ["content", "style", "init"])
+def test_a_url_that_has_lost_its_query(column: str) -> None:
+    """It may name another picture than it did: it is not tried."""
+    cells = {column: public_uri("https://host/img?id=1"), **({"start": "image"} if column == "init" else {})}
+    (fault,) = faults(**cells)
+    assert fault.startswith(f"column {column}: 'https://host/img?…' has lost its query")
+    assert accepted(**{**cells, column: "https://host/img?id=1"})
 
 
 @pytest.mark.parametrize("text", ["nan", "inf", "-inf", "1e999", "0x10", "1_000", "1,5", "+1", ".", "1e", "٣", "-1"])

@@ -10,6 +10,7 @@ import stylize_core.engine.network
 from stylize_core.engine.engine import Engine, Pair
 from stylize_core.engine.flops import evaluation_flops
 from stylize_core.engine.memory import peak_bytes
+from stylize_core.engine.objective import Losses, Objective
 from stylize_core.engine.weights import load_weights
 from stylize_core.job import Job, Source
 from stylize_core.layers import LAYERS
@@ -148,10 +149,28 @@ def test_memory_is_that_of_the_largest_batch() -> None:
 
 def test_a_probe_measures_this_machine(engine: Engine) -> None:
     """A probe gives a rate that a processor can have, marked as measured."""
-    rate = probe(engine, resolve("default", {"content_layers": "conv1_2", "style_layers": "conv1_1"}))
+    settings = resolve("default", {"content_layers": "conv1_2", "style_layers": "conv1_1"})
+    rate = probe(engine, settings, 160, 160)
     assert 1e7 < rate.flops < 1e16
     assert (rate.probed, rate.device, rate.precision, rate.memory) == (True, CPU, "float32", engine.memory)
     assert of(job(), rate=rate).probed
+
+
+@pytest.mark.parametrize(("job_edges", "probed"), [((40, 3000), (40, 160)), ((2000, 64), (160, 64))])
+def test_a_probe_is_no_larger_than_the_jobs(
+    job_edges: tuple[int, int], probed: tuple[int, int], engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its picture has the edges of a job, each 160 px at most: the start of a small run costs little."""
+    seen: set[tuple[int, ...]] = set()
+
+    def evaluate(objective: Objective, image: torch.Tensor) -> tuple[Losses, torch.Tensor]:
+        seen.add(tuple(image.shape))
+        return evaluated(objective, image)
+
+    evaluated = Objective.evaluate
+    monkeypatch.setattr(Objective, "evaluate", evaluate)
+    probe(engine, resolve("default", {"content_layers": "conv1_2", "style_layers": "conv1_1"}), *job_edges)
+    assert seen == {(1, 3, *probed)}
 
 
 def test_an_assumed_rate_marks_its_forecast() -> None:

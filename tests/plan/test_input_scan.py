@@ -8,7 +8,7 @@ import pytest
 
 import stylize_core.plan.input_scan
 from stylize_core.errors import ImageUnknown, InputMissing, Stopped
-from stylize_core.files.inputs import read_input, stat_input
+from stylize_core.files.inputs import open_input, stat_input
 from stylize_core.job import Source
 from stylize_core.plan.input_scan import InputScan
 from stylize_core.store.fingerprints import Fingerprints
@@ -27,7 +27,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         return call
 
     monkeypatch.setattr(stylize_core.plan.input_scan, "stat_input", noting("stat", stat_input))
-    monkeypatch.setattr(stylize_core.plan.input_scan, "read_input", noting("read", read_input))
+    monkeypatch.setattr(stylize_core.plan.input_scan, "open_input", noting("read", open_input))
     return counter
 
 

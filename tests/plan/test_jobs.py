@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import stylize_core.plan.input_scan
-from stylize_core.files.inputs import read_input
+from stylize_core.files.inputs import open_input
 from stylize_core.store.fingerprints import Fingerprints
 
 
@@ -66,9 +66,9 @@ def test_each_input_is_read_once(plan: Callable[..., Any], manifests: Any, monke
 
     def read_and_note(uri: str) -> bytes:
         read.append(Path(uri).name)
-        return read_input(uri)
+        return open_input(uri)
 
-    monkeypatch.setattr(stylize_core.plan.input_scan, "read_input", read_and_note)
+    monkeypatch.setattr(stylize_core.plan.input_scan, "open_input", read_and_note)
     known = Fingerprints()
     rows = [*manifests.rows(5), *manifests.rows(5, content="content-1.png")]
     plan(rows, fingerprints=known)

@@ -17,8 +17,10 @@ from stylize_core.manifest.row import Row
 from stylize_core.record import rows as joined
 from stylize_core.record.failed import escape_formula
 from stylize_core.record.publish import publish_rows
-from stylize_core.record.rows import collect_rows, latest_run, read_rows
+from stylize_core.record.rows import RunRows, read_rows
+from stylize_core.record.run_files import latest_run
 from stylize_core.store import layout
+from stylize_core.store.commits import publish_commit
 from stylize_core.store.records import ADDED, ROWS, STATUSES
 from stylize_core.store.tables import publish_table, read_table
 
@@ -27,13 +29,18 @@ def _frame(tables):
     return pa.concat_tables(tables).to_pandas()
 
 
+def _standing(files, run):
+    """The rows as they stand now."""
+    return RunRows(files, run, published=False).tables(*ROWS.names)
+
+
 def _read_csv(files, path):
     return list(csv.DictReader(io.StringIO(files.read(path).decode())))
 
 
 def test_every_row_has_one_status(stores, run):
     """Rows in = done + skipped + failed + rejected + stopped: a line per manifest row, in its order."""
-    rows = _frame(collect_rows(stores(12), run))
+    rows = _frame(_standing(stores(12), run))
     assert rows["status"].tolist() == [
         *["done"] * 5,
         "failed",
@@ -50,19 +57,19 @@ def test_every_row_has_one_status(stores, run):
 
 def test_a_duplicate_row_is_reported_for_both(stores, run):
     """Rows of one job share its line."""
-    rows = _frame(collect_rows(stores(12), run)).drop(columns="row")
+    rows = _frame(_standing(stores(12), run)).drop(columns="row")
     pd.testing.assert_series_equal(rows.iloc[0], rows.iloc[6], check_names=False)
 
 
 def test_errors_come_from_where_they_arose(stores, run):
     """A rejected row has the plan's error, a failed one its result's, any other none."""
-    codes = _frame(collect_rows(stores(12), run))["error_code"]
+    codes = _frame(_standing(stores(12), run))["error_code"]
     assert codes.dropna().to_dict() == {5: "diverged", 9: "image_truncated", 10: "input_missing"}
 
 
 def test_a_diverged_job_keeps_its_image(stores, run):
     """A failed row names its image where there is one."""
-    rows = _frame(collect_rows(stores(12), run))
+    rows = _frame(_standing(stores(12), run))
     assert stores(12).exists(rows["image"][5])
     assert pd.isna(rows["image"][9])
 
@@ -72,26 +79,59 @@ def test_a_row_done_since_is_skipped_by_the_next_run(builder, run):
     job = builder.row(builder.source("content", 1), builder.source("style", 1))
     builder.outcome(job, run="20261119-020000")
     files = builder.publish()
-    assert _frame(collect_rows(files, run))["status"].tolist() == ["skipped"]
+    assert _frame(_standing(files, run))["status"].tolist() == ["skipped"]
 
 
 def test_nothing_finished_means_stopped(builder, run):
     """A plan without any result is a run that was stopped at once."""
     builder.row(builder.source("content", 1), builder.source("style", 1))
-    assert _frame(collect_rows(builder.publish(), run))["status"].tolist() == ["stopped"]
+    assert _frame(_standing(builder.publish(), run))["status"].tolist() == ["stopped"]
 
 
 def test_published_rows_are_those_collected(stores, run):
     """results.parquet has the schema of the record, results.csv the same lines."""
     files = stores(12)
     counts = publish_rows(files, run)
-    rows = _frame(collect_rows(files, run))
+    rows = _frame(_standing(files, run))
     table = read_table(files, layout.run(run, "results.parquet"), ROWS)
     pd.testing.assert_frame_equal(table.to_pandas(), rows)
     assert counts == {status: rows["status"].tolist().count(status) for status in STATUSES}
     lines = _read_csv(files, layout.run(run, "results.csv"))
     assert [line["status"] for line in lines] == rows["status"].tolist()
     assert [float(line["final_style"]) for line in lines[:5]] == pytest.approx(rows["final_style"][:5].tolist())
+
+
+def test_each_file_is_downloaded_once(stores, run, uploaded, downloads):
+    """Of an object store: the plan and the results files, for the rows in all their forms and those to mend."""
+    files = uploaded(stores(12))
+    downloads.clear()
+    publish_rows(files, run)
+    assert downloads == {layout.run(run, "plan.parquet"): 1, **{entry.path: 1 for entry in files.list(layout.RESULTS)}}
+
+
+def test_rows_are_joined_with_lines_plan_and_results(stores, run):
+    """Columns of each, in any order; those of the lines are null where there is none."""
+    rows = RunRows(stores(12), run, ["steps", "commit"])
+    frame = _frame(rows.tables("steps", "line", "status", "is_first", "commit"))
+    assert frame.columns.tolist() == ["steps", "line", "status", "is_first", "commit"]
+    assert frame["line"].tolist() == list(range(2, 14))
+    assert frame["steps"].isna().tolist() == [False] * 10 + [True] * 2, "one is rejected, one was not reached"
+    assert frame["is_first"].tolist() == [True] * 6 + [False] + [True] * 3 + [False, True], "row 7 is row 1 again"
+    assert len(rows) == 12
+    assert rows.jobs.to_pylist() == _frame(rows.tables("job_id", "is_first")).query("is_first")["job_id"].tolist()
+
+
+def test_rows_stay_as_they_were_published(builder, run):
+    """What a later run makes of a job is no part of an earlier one's rows, unless they are asked as they stand."""
+    job = builder.row(builder.source("content", 1), builder.source("style", 1))
+    builder.outcome(job, error="diverged")
+    files = builder.publish()
+    publish_rows(files, run)
+    (later,) = builder.outcomes[run]
+    later.result.attempt, later.result.run, later.result.status = 2, "later", "done"
+    publish_commit(files, "later-0-0000", [later])
+    assert _frame(RunRows(files, run).tables("status"))["status"].tolist() == ["failed"]
+    assert _frame(_standing(files, run))["status"].tolist() == ["skipped"]
 
 
 def test_failed_csv_is_a_manifest_again(stores, run):
@@ -161,7 +201,7 @@ def test_a_store_without_runs_says_so(tmp_path):
 def test_an_unknown_run_names_the_known(stores, run):
     """The error tells which runs there are."""
     with pytest.raises(UsageError) as caught:
-        collect_rows(stores(1), "yesterday")
+        RunRows(stores(1), "yesterday")
     assert run in caught.value.todo
 
 

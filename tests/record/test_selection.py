@@ -1,35 +1,35 @@
 """Which jobs a report is about."""
 
 import numpy as np
-import pyarrow as pa
+import pandas as pd
 import pytest
+from fixtures.records import record_of, table_of
 
 from stylize_core.record import selection
-from stylize_core.record.read_run import read_record
 from stylize_core.record.selection import FAILED, RANKED, draw, select
-from stylize_core.record.table import read_run_table
+from stylize_core.settings import TOTAL_SCALE
 
 
 def _jobs(count, **columns):
-    """Jobs that all are done, each with its number as its total."""
+    """Jobs that all are done and compare, each with its number as its total."""
     values = {
         "job_id": [f"job-{n}" for n in range(count)],
         "status": ["done"] * count,
-        "final_total": [float(n + 1) for n in range(count)],
-        "place": list(range(count)),
+        "final_total": np.arange(1, count + 1, dtype=np.float32),
+        **{name: ["same"] * count for name in ("network", *TOTAL_SCALE)},
     }
-    return pa.table(values | columns)
+    return pd.DataFrame(values | columns)
 
 
-def _drawn(jobs, scales=None, seed="run"):
+def _drawn(jobs, seed="run"):
     """Numbers of the drawn jobs."""
-    numbers = np.zeros(len(jobs), np.int64) if scales is None else scales
-    return [int(job.removeprefix("job-")) for job in draw(jobs, lambda: numbers, seed).to_pylist()]
+    return [int(job.removeprefix("job-")) for job in draw(jobs, seed)]
 
 
 def test_a_small_run_is_drawn_whole():
-    """Up to 500 jobs, all of them, and nobody asks what compares."""
-    assert _drawn(_jobs(selection.DRAWN), scales="not asked for") == list(range(selection.DRAWN))
+    """Up to 500 jobs, all of them, whatever became of them."""
+    jobs = _jobs(selection.DRAWN, status=["stopped", "failed"] * (selection.DRAWN // 2))
+    assert _drawn(jobs) == list(range(selection.DRAWN))
 
 
 def test_a_large_run_is_drawn_in_part():
@@ -53,10 +53,10 @@ def test_failed_jobs_are_drawn_first():
 
 def test_totals_are_measured_against_those_they_compare_with():
     """A job that is bad among its like is among the worst, whatever the totals of others are."""
-    scales = np.arange(2000) % 2
+    forms = ["mean", "paper"] * 1000
     totals = [1e6 + n if n % 2 else 1.0 + n / 1e6 for n in range(2000)]
     totals[10] = 1.5
-    assert 10 in _drawn(_jobs(2000, final_total=totals), scales)
+    assert 10 in _drawn(_jobs(2000, final_total=totals, form=forms))
 
 
 def test_jobs_that_were_not_reached_are_left_out():
@@ -69,20 +69,20 @@ def test_jobs_that_were_not_reached_are_left_out():
 @pytest.mark.parametrize("status", ["failed", "stopped"])
 def test_a_large_run_without_a_result(status):
     """Nothing can be ranked: there is no error."""
-    drawn = _drawn(_jobs(600, status=[status] * 600, final_total=pa.nulls(600, pa.float32())))
+    drawn = _drawn(_jobs(600, status=[status] * 600, final_total=np.full(600, np.nan)))
     assert len(drawn) == (selection.DRAWN if status == "failed" else 0)
 
 
 def test_small_runs_show_every_job(stores, run):
     """Up to 200 jobs there is nothing to choose."""
-    jobs = read_record(stores(12), run).finished
+    jobs = record_of(stores(12), run).finished
     ids = [job.job_id for job in jobs]
     assert select(jobs, run, set()) == (ids, ids)
 
 
 def test_large_runs_show_a_sample_and_the_ranked_jobs(stores, run):
     """The sample is of sound jobs with a picture, the same each time; ranked jobs are shown beside it."""
-    jobs = read_record(stores(210), run).finished
+    jobs = record_of(stores(210), run).finished
     ranked = {jobs[0].job_id, jobs[-1].job_id}
     gallery, shown = select(jobs, run, ranked)
     assert len(gallery) == selection.SAMPLE
@@ -98,9 +98,8 @@ def test_large_runs_show_a_sample_and_the_ranked_jobs(stores, run):
 def test_wanted_jobs_are_drawn(stores, run, monkeypatch):
     """Whatever is drawn of a large run, jobs that are asked for are among them, in the manifest's order."""
     monkeypatch.setattr(selection, "DRAWN", 80)
-    order = [job.job_id for job in read_record(stores(210), run, ()).jobs]
-    left = sorted({line["job_id"] for line in read_run_table(stores(210), run).rows.to_dict("records")} - set(order))[
-        :3
-    ]
-    jobs = [job.job_id for job in read_record(stores(210), run, left).jobs]
-    assert set(jobs) == {*order, *left}
+    order = [job.job_id for job in record_of(stores(210), run, ()).jobs]
+    every = table_of(stores(210), run).rows["job_id"].tolist()
+    left = sorted(set(every) - set(order))[:3]
+    jobs = [job.job_id for job in record_of(stores(210), run, left).jobs]
+    assert jobs == [job for job in every if job in {*order, *left}]

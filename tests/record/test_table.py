@@ -6,14 +6,13 @@ import json
 
 import pandas as pd
 import pytest
+from fixtures.records import record_of, table_of
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stylize_core.presets import resolve
 from stylize_core.record import table as record_table
-from stylize_core.record.read_run import read_record
-from stylize_core.record.rows import collect_rows, read_plan
-from stylize_core.record.table import read_run_table
+from stylize_core.record.rows import RunRows
 from stylize_core.report import packing
 from stylize_core.report.packed_rows import table
 from stylize_core.store.records import ROWS
@@ -22,7 +21,7 @@ from stylize_core.store.records import ROWS
 @pytest.fixture(scope="module")
 def rows(stores, run):
     """The rows of the run of 12."""
-    return read_run_table(stores(12), run).rows
+    return table_of(stores(12), run).rows
 
 
 def _word(column, place):
@@ -33,7 +32,9 @@ def _word(column, place):
 
 def test_rows_say_what_the_record_says(stores, run, rows):
     """A line per manifest row, with the figures and errors of results.csv."""
-    recorded = pd.concat([part.to_pandas() for part in collect_rows(stores(12), run)]).reset_index(drop=True)
+    recorded = pd.concat(
+        [part.to_pandas() for part in RunRows(stores(12), run, published=False).tables(*ROWS.names)]
+    ).reset_index(drop=True)
     for name in ROWS.names:
         ours = rows[name].astype("object")
         assert [None if pd.isna(cell) else cell for cell in ours] == [
@@ -43,12 +44,26 @@ def test_rows_say_what_the_record_says(stores, run, rows):
 
 def test_settings_are_those_of_the_plan(stores, run, rows):
     """Every setting of every row, as planned; of a rejected row none."""
-    planned = [line for part in read_plan(stores(12), run, ["settings"]) for line in part.to_pylist()]
+    planned = [line for part in RunRows(stores(12), run).tables("settings") for line in part.to_pylist()]
     for place, line in enumerate(planned):
         settings = json.loads(line["settings"] or "{}")
         for name in resolve("default", {}).to_dict():
             cell = rows[name][place]
             assert (None if pd.isna(cell) else cell) == settings.get(name), name
+
+
+def test_a_setting_of_a_later_release_is_neutral(builder, run, monkeypatch):
+    """Of a plan that does not have it yet; rejected rows have none."""
+    builder.row(builder.source("content", 1), builder.source("style", 1))
+    builder.rejected("input_missing", "there is no file")
+    known = json.loads(builder.plan[0]["settings"])
+    del known["pooling"]
+    builder.plan[0]["settings"] = json.dumps(known)
+    for place in ("stylize_core.settings", "stylize_core.record.table"):
+        monkeypatch.setattr(f"{place}.NEUTRAL", {"pooling": "max"})
+    files = builder.publish()
+    assert table_of(files, run).rows["pooling"].astype("object").fillna("none").tolist() == ["max", "none"]
+    assert record_of(files, run).jobs[0].settings["pooling"] == "max"
 
 
 def test_a_rejected_row_is_named_by_its_cells(rows):
@@ -61,15 +76,15 @@ def test_large_seeds_stay_exact(builder, run):
     """2**63 - 1 beside a rejected row's empty cell is no float."""
     builder.row(builder.source("content", 1), builder.source("style", 1), seed=2**63 - 1)
     builder.rejected("input_missing", "there is no file")
-    found = read_run_table(builder.publish(), run).rows
+    found = table_of(builder.publish(), run).rows
     assert found["seed"][0] == 2**63 - 1
     assert _word(table(found.assign(falling=0.0))["settings"]["seed"], 0) == str(2**63 - 1)
 
 
 def test_jobs_are_the_finished_ones_once(stores, run, rows):
     """Equal rows are one job; rejected and stopped rows are none."""
-    jobs = read_run_table(stores(12), run).jobs()
-    assert jobs["job_id"].tolist() == [job.job_id for job in read_record(stores(12), run).finished]
+    jobs = table_of(stores(12), run).jobs()
+    assert jobs["job_id"].tolist() == [job.job_id for job in record_of(stores(12), run).finished]
     assert jobs["row"].tolist() == [1, 2, 3, 4, 5, 6, 8, 9, 10]
 
 
@@ -77,14 +92,14 @@ def test_jobs_are_the_finished_ones_once(stores, run, rows):
 def test_parts_of_the_plan_make_the_same_listing(stores, run, rows, monkeypatch, lines):
     """It does not matter how many lines are read at once."""
     monkeypatch.setattr("stylize_core.record.rows.LINES", lines)
-    found = read_run_table(stores(12), run).rows
+    found = table_of(stores(12), run).rows
     pd.testing.assert_frame_equal(found.astype("object"), rows.astype("object"))
 
 
 def test_rows_of_a_huge_run_lie_evenly(stores, run, monkeypatch):
     """Of 210 rows, 8 with both ends."""
     monkeypatch.setattr(record_table, "LISTED", 8)
-    found = read_run_table(stores(210), run)
+    found = table_of(stores(210), run)
     assert found.total == 210
     assert found.rows["row"].tolist() == [1, 31, 61, 91, 120, 150, 180, 210]
 
@@ -110,7 +125,7 @@ def test_a_column_that_is_the_same_everywhere_is_one_code(builder, run):
     """It takes no room by row."""
     for seed in range(3):
         builder.row(builder.source("content", 1), builder.source("style", 1), seed=seed)
-    made = table(read_run_table(builder.publish(), run).rows.assign(falling=None))
+    made = table(table_of(builder.publish(), run).rows.assign(falling=None))
     assert made["settings"]["form"] == {"words": ["mean"], "codes": 0}
     assert made["settings"]["seed"] == {"words": ["0", "1", "2"], "codes": [0, 1, 2]}
     assert made["settings"]["style_size"]["codes"] == 0
@@ -120,7 +135,7 @@ def test_settings_are_written_exactly(builder, run):
     """A number that six digits do not hold keeps all of them: the manifest's line asks for the same job."""
     weight = 123456.789
     builder.row(builder.source("content", 1), builder.source("style", 1), style_weight=weight)
-    made = table(read_run_table(builder.publish(), run).rows.assign(falling=None))
+    made = table(table_of(builder.publish(), run).rows.assign(falling=None))
     assert float(_word(made["settings"]["style_weight"], 0)) == weight
     assert made["presets"]["default"]["tv_weight"] == _word(made["settings"]["tv_weight"], 0)
 

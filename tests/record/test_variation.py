@@ -1,55 +1,45 @@
-"""Which settings vary, and whose losses compare."""
+"""Which settings vary among jobs, and along which of them the jobs are laid out."""
 
-from stylize_core.record.read_run import read_record
-from stylize_core.record.variation import axes, describe, scale, varying
-from stylize_core.settings import TERM_SCALE
+import pytest
+from fixtures.records import record_of, table_of
+
+from stylize_core.record.variation import axes, axes_of_jobs, axes_of_rows, describe
 
 
 def _jobs_of(builder, *settings):
     content, style = builder.source("content", 1), builder.source("style", 1)
     for given in settings:
         builder.row(content, style, **given)
-    return read_record(builder.publish(), "20261120-103200").jobs
+    return record_of(builder.publish(), "20261120-103200").jobs
 
 
-def test_what_varies(builder):
-    """A setting varies where two jobs differ in it, and no other does."""
-    jobs = _jobs_of(builder, {"seed": 1}, {"seed": 2, "start": "noise"})
-    assert varying(jobs) == ("start", "seed")
-
-
-def test_a_setting_that_follows_another_is_no_axis(builder):
-    """Sweeping size changes style_size as well: one axis."""
-    jobs = _jobs_of(builder, {"size": 64}, {"size": 96})
-    assert varying(jobs) == ("size", "style_size")
-    assert axes(jobs) == ("size",)
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ({"start": ["content", "content"]}, []),
+        ({"size": [64, 96], "style_size": [64, 96]}, ["size"]),
+        ({"style_weight": [1, 1, 1, 2, 2, 2], "tv_weight": [0, 1, 2, 0, 1, 2]}, ["tv_weight", "style_weight"]),
+        ({"seed": [1, 2], "style_weight": [10, 20]}, ["style_weight"]),
+        ({"seed": [1, 2], "style_weight": [10, 10]}, ["seed"]),
+        ({"tv_weight": [None, 1.0, None]}, ["tv_weight"]),
+    ],
+)
+def test_axes(columns, expected):
+    """What varies and no other setting decides, the longest first; seeds last, as they would decide everything."""
+    assert axes(columns) == expected
 
 
 def test_presets_are_one_axis(builder):
     """Two presets differ in many settings; the preset stands for all of them."""
     jobs = _jobs_of(builder, {"preset": "default"}, {"preset": "keras"})
-    assert len(varying(jobs)) > 5
-    assert axes(jobs) == ("preset",)
+    assert sum(jobs[0].settings[name] != jobs[1].settings[name] for name in jobs[0].settings) > 5
+    assert axes_of_jobs(jobs) == ["preset"]
 
 
-def test_a_seed_of_its_own_for_each_job_hides_no_sweep(builder):
-    """Other settings lead although the seed decides them."""
-    jobs = _jobs_of(builder, {"seed": 1, "style_weight": 10.0}, {"seed": 2, "style_weight": 20.0})
-    assert axes(jobs) == ("style_weight",)
-
-
-def test_the_longest_axis_comes_first(builder):
-    """A grid is wider than tall."""
-    rows = [{"style_weight": w, "tv_weight": t} for w in (1.0, 2.0) for t in (0.0, 1.0, 2.0)]
-    assert axes(_jobs_of(builder, *rows)) == ("tv_weight", "style_weight")
-
-
-def test_totals_compare_only_at_equal_weights(builder):
-    """Terms are unweighted and compare; totals do not. Another form, size or layer compares in nothing."""
-    base, weighted, formed, sized = _jobs_of(builder, {}, {"style_weight": 1.0}, {"form": "paper"}, {"size": 64})
-    assert scale(base) != scale(weighted)
-    assert scale(base, TERM_SCALE) == scale(weighted, TERM_SCALE)
-    assert len({scale(job, TERM_SCALE) for job in (base, formed, sized)}) == 3
+def test_axes_of_rows_are_those_of_jobs(stores, run):
+    """In columns as job by job."""
+    assert axes_of_rows(table_of(stores(12), run).jobs()) == axes_of_jobs(record_of(stores(12), run).finished)
+    assert axes_of_jobs(record_of(stores(12), run).finished) == ["style_weight", "seed"]
 
 
 def test_settings_are_written_as_in_a_manifest(builder):

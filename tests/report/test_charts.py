@@ -1,13 +1,12 @@
 """Loss curves: thinned, of many jobs and of one, drawn on a logarithmic scale."""
 
 import numpy as np
-import pandas as pd
 import pytest
+from fixtures.records import record_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stylize_core.record.job_curves import POINTS, bands, kept_steps, read_losses
-from stylize_core.record.read_run import read_record
+from stylize_core.record.job_curves import POINTS, kept_steps, read_curves
 from stylize_core.report import charts
 from stylize_core.report.job_lines import curve_data, job_lines
 
@@ -30,26 +29,30 @@ def test_thinning_is_dense_where_curves_are_steep():
     assert np.diff(steps).max() <= 60
 
 
-def test_curves_are_read_whole_for_shown_jobs(stores, run):
+def test_curves_are_read_whole(stores, run):
     """A curve has every step and the layers in use; what is not positive or finite is left out."""
     files = stores(12)
-    record = read_record(files, run)
-    diverged = next(job for job in record.finished if job.error_code == "diverged")
-    losses = read_losses(files, record, {diverged.job_id})
-    assert list(losses.curves) == [diverged.job_id]
-    curve = losses.curves[diverged.job_id]
+    diverged = next(job for job in record_of(files, run).finished if job.error_code == "diverged")
+    ((job_id, curve),) = read_curves(files, [diverged]).items()
+    assert job_id == diverged.job_id
     assert curve["step"].tolist() == list(range(41))
     assert curve["style"].isna().tolist() == [False] * 39 + [True, True]
     assert curve["style_conv5_1"][:-2].notna().all()
     assert curve["style_conv1_2"].isna().all()
 
 
+def test_a_job_without_losses_has_no_curve(stores, run):
+    """Neither one that failed before its first step, nor one that was not reached; of none there is none."""
+    jobs = [job for job in record_of(stores(12), run).jobs if job.status == "stopped" or not job.image]
+    assert [job.status for job in jobs] == ["failed", "stopped"]
+    assert read_curves(stores(12), jobs) == read_curves(stores(12), []) == {}
+
+
 def test_numbers_on_the_page_have_four_digits(stores, run):
     """Columns that a job does not use are left out, gaps are null."""
     files = stores(12)
-    record = read_record(files, run)
-    losses = read_losses(files, record, [job.job_id for job in record.finished])
-    curve = losses.curves[record.jobs[5].job_id]
+    jobs = record_of(files, run).finished
+    curve = read_curves(files, jobs)[jobs[5].job_id]
     data = curve_data(curve)
     assert set(data["values"]) == {
         *("total", "content", "style", "tv", "content_conv4_2"),
@@ -59,22 +62,10 @@ def test_numbers_on_the_page_have_four_digits(stores, run):
     assert data["values"]["content"] == [float(f"{value:.4g}") for value in curve["content"]]
 
 
-def test_quantiles_by_step():
-    """Five jobs with losses 1 to 5: the median is 3, the quartiles 2 and 4."""
-    lines = pd.DataFrame(
-        [{"job_id": str(job), "step": step, "style": float(job)} for job in range(1, 6) for step in (0, 1)]
-        + [{"job_id": "1", "step": 2, "style": 0.1}]
-    )
-    table = bands(lines, "style")
-    assert table["step"].tolist() == [0, 1], "a step that one job of five reached has no quantiles"
-    assert table[["p25", "p50", "p75"]].to_numpy().tolist() == [[2, 3, 4]] * 2
-
-
-def test_a_line_for_each_job_that_compares(stores, run):
-    """The jobs of the set and the failed one of their kind, which is dashed; coloured by what is swept."""
-    jobs = read_record(stores(12), run).finished
-    sound = {job.job_id for job in jobs if job.status != "failed"}
-    found = job_lines(jobs, sound)
+def test_a_line_for_each_job(stores, run):
+    """A failed job has a dashed one; lines are coloured by what is swept."""
+    jobs = record_of(stores(12), run).finished
+    found = job_lines(jobs)
     assert [line["job"] for line in found["lines"]] == [job.job_id for job in jobs]
     assert {line["job"] for line in found["lines"] if line["dashed"]} == {
         job.job_id for job in jobs if job.status == "failed"
@@ -82,17 +73,7 @@ def test_a_line_for_each_job_that_compares(stores, run):
     assert found["legend"]["title"] == "style_weight"
     assert list(found["legend"]["colours"]) == ["100000", "2e7"]
     assert {line["colour"] for line in found["lines"]} == set(found["legend"]["colours"].values())
-
-
-def test_a_line_is_of_one_kind_only(builder, run):
-    """A job of another form has no line beside the others."""
-    content, style = builder.source("content", 0), builder.source("style", 0)
-    mean, paper = (builder.row(content, style, form=form) for form in ("mean", "paper"))
-    for job in (mean, paper):
-        builder.outcome(job)
-    jobs = read_record(builder.publish(), run).finished
-    assert [line["job"] for line in job_lines(jobs, {mean})["lines"]] == [mean]
-    assert job_lines(jobs, set()) is None
+    assert job_lines([]) is None
 
 
 @pytest.mark.parametrize("name", ["lines", "bands", "split"])

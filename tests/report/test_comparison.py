@@ -3,10 +3,10 @@
 import pandas as pd
 import pyarrow as pa
 import pytest
+from fixtures.records import table_of
 from fixtures.runs import EARLIER, RUN, Builder
 
 from stylize_core.errors import UsageError
-from stylize_core.record.table import read_run_table
 from stylize_core.report.compare_page import write_comparison
 from stylize_core.report.comparison import compare, match
 from stylize_core.store import layout
@@ -51,7 +51,7 @@ def two_runs(builder):
 
 def test_changes_are_shares_of_what_was_before(two_runs):
     """After less before, by before; a loss of another form is not compared, its seconds are."""
-    ours, others = (read_run_table(two_runs, name).jobs() for name in (RUN, EARLIER))
+    ours, others = (table_of(two_runs, name).jobs() for name in (RUN, EARLIER))
     found = compare(ours, others)
     assert (len(found.rows), found.alone, found.missing, found.same) == (3, 0, 0, 0)
     change = (ours["final_style"] - others["final_style"]) / others["final_style"]
@@ -65,7 +65,7 @@ def test_changes_are_shares_of_what_was_before(two_runs):
 
 def test_a_run_compared_with_itself_does_not_change(stores, run):
     """Every job is the same one, nothing differs."""
-    jobs = read_run_table(stores(12), run).jobs()
+    jobs = table_of(stores(12), run).jobs()
     found = compare(jobs, jobs)
     assert (found.same, found.alone, found.missing, found.settings) == (len(jobs), 0, 0, {})
     assert set(found.rows["change_final_style"].dropna()) == {0}

@@ -7,18 +7,19 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from fixtures.records import record_of
 
-from stylize_core import wording
 from stylize_core.record import selection
 from stylize_core.record import table as record_table
 from stylize_core.record.publish import publish_rows
-from stylize_core.record.read_run import read_record
 from stylize_core.record.thumbnails import Thumbnails
-from stylize_core.record.variation import axes
+from stylize_core.record.variation import axes_of_jobs
 from stylize_core.report import packed_rows
 from stylize_core.report.album import Album
+from stylize_core.report.compare_page import write_comparison
+from stylize_core.report.findings import read_findings
 from stylize_core.report.gallery import RESULT_EDGES, make_cards, picture_edge
-from stylize_core.report.page import read_findings, write_report
+from stylize_core.report.page import write_report
 from stylize_core.sheets.sheets import Limits
 from stylize_core.store import layout
 
@@ -124,6 +125,20 @@ def test_the_index_of_the_sheets_is_linked_where_there_is_one(builder, run):
     assert linked == files.exists(index)
 
 
+def test_each_file_is_downloaded_once(stores, run, uploaded, downloads):
+    """Of an object store, for table, jobs, sheets and problems; losses once for all jobs, once for the shown ones."""
+    files = uploaded(stores(12))
+    publish_rows(files, run)
+    for write in (write_report, lambda files, run: write_comparison(files, run, run)):
+        downloads.clear()
+        write(files, run)
+        runs = 1 if write is write_report else 2
+        for path in (layout.run(run, "plan.parquet"), layout.run(run, "results.parquet")):
+            assert downloads[path] == runs
+        assert {downloads[entry.path] for entry in files.list(layout.RESULTS)} == {runs}
+        assert {downloads[entry.path] for entry in files.list(layout.METRICS)} <= {0, 2}
+
+
 def test_the_headline_counts_every_row(pages):
     """Law 1's counts, the time, the device and the weights are at the top."""
     text = pages(12)[0].text
@@ -164,7 +179,7 @@ def test_every_row_is_in_the_table(pages):
 def test_every_finished_job_has_a_card_and_its_curve(pages, stores, run):
     """Up to 200 jobs; a job without losses has no curve."""
     page, _ = pages(12)
-    finished = read_record(stores(12), run).finished
+    finished = record_of(stores(12), run).finished
     cards = [attrs["id"] for attrs in page.all("article")]
     assert cards == [f"job-{job.job_id}" for job in finished]
     jobs = page.packed("jobs")["jobs"]
@@ -191,15 +206,15 @@ def test_large_runs_show_a_sample_and_ranks(pages):
 def test_a_very_large_run_is_shown_in_part(stores, run, monkeypatch):
     """Beyond the rows that a page holds, it says of how many it is, and counts all."""
     monkeypatch.setattr(selection, "DRAWN", 200)
-    monkeypatch.setattr(record_table, "LISTED", 100)
+    monkeypatch.setattr(record_table, "LISTED", 205)
     files = stores(210)
     findings = read_findings(files, run)
-    assert findings.record.totals.jobs == 210
-    assert findings.listing.rows["row"].iloc[[0, -1]].tolist() == [1, 210], "evenly spread, both ends among them"
+    assert findings.record.totals.jobs == {"done": 208, "skipped": 0, "failed": 2, "rejected": 0, "stopped": 0}
+    assert findings.table.rows["row"].iloc[[0, -1]].tolist() == [1, 210], "evenly spread, both ends among them"
     assert findings.record.totals.bytes == sum(len(files.read(entry.path)) for entry in files.list("images"))
     page = Page(files.read(write_report(files, run, Limits(pages=1, seconds=None))).decode())
     assert "210 rows: 208 done" in page.text
-    assert "about 100 of 210 rows" in page.text
+    assert "about 205 of 210 rows" in page.text
     assert "1 further page is not drawn" in page.text
     monkeypatch.undo()
     write_report(files, run)
@@ -238,7 +253,7 @@ def test_a_run_that_recorded_nothing_else_has_a_page(builder, run):
 
 def test_pictures_share_their_room(stores, run):
     """Few jobs get large pictures, many get small ones, so that the page stays small."""
-    few, many = ([*read_record(stores(rows), run).finished] for rows in (1, 210))
+    few, many = ([*record_of(stores(rows), run).finished] for rows in (1, 210))
     assert picture_edge(few, 8) == RESULT_EDGES[1]
     assert picture_edge(many, 8) < picture_edge(many[:50], 8)
     assert picture_edge(many, 8, 10_000) == RESULT_EDGES[0]
@@ -246,8 +261,8 @@ def test_pictures_share_their_room(stores, run):
 
 def test_cards_tell_jobs_apart(stores, run):
     """The settings that vary are on the card, the others are not; equal rows share one card."""
-    jobs = read_record(stores(12), run).finished
-    cards = [*make_cards(jobs, axes(jobs), Album(Thumbnails(stores(12)))).values()]
+    jobs = record_of(stores(12), run).finished
+    cards = [*make_cards(jobs, axes_of_jobs(jobs), Album(Thumbnails(stores(12)))).values()]
     assert cards[6].facts == {"style_weight": "100000", "seed": "0"}
     assert cards[6].job.label == "faint"
     assert cards[0].job.rows == (1, 7)
@@ -256,33 +271,10 @@ def test_cards_tell_jobs_apart(stores, run):
 
 def test_a_picture_is_embedded_once(stores, run):
     """The same input of two jobs is one picture; what the page shows nowhere goes into its data."""
-    first, second = read_record(stores(12), run).finished[:2]
+    first, second = record_of(stores(12), run).finished[:2]
     album = Album(Thumbnails(stores(12)))
     cards = make_cards([first, second], [], album)
     contents = [cards[job.job_id].steps[0] for job in (first, second)]
     assert contents[0].key == contents[1].key
     assert [album.place(thumb) for thumb in contents] == [True, False]
     assert list(album.unplaced([*contents, cards[first.job_id].result])) == [cards[first.job_id].result.key]
-
-
-@pytest.mark.parametrize(
-    ("written", "expected"),
-    [
-        (wording.duration(8.34), "8.34 s"),
-        (wording.duration(252), "4 min 12 s"),
-        (wording.duration(11100), "3 h 5 min"),
-        (wording.size(812), "812 B"),
-        (wording.size(3_400_000), "3.4 MB"),
-        (wording.moment("2026-11-20T10:32:00+00:00"), "20 Nov 2026, 10:32 UTC"),
-        (wording.moment("yesterday"), "yesterday"),
-        (wording.number(1.23456e-5), "1.235e-5"),
-        (wording.number(float("nan")), "not finite"),
-        (wording.file_name("s3://bucket/old%20town.jpg?sig=secret"), "old town"),
-        (wording.file_name("/a/b.c/The Scream.jpeg"), "The Scream"),
-        (wording.plural(1, "row"), "1 row"),
-        (wording.plural(1200, "row"), "1,200 rows"),
-    ],
-)
-def test_words(written, expected):
-    """Numbers, times and names as people write them."""
-    assert written == expected

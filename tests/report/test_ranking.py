@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
+from fixtures.records import table_of
 
-from stylize_core.record.table import read_run_table
 from stylize_core.record.term_curves import TermCurves, read_term_curves
 from stylize_core.report import ranking
 from stylize_core.report.ranking import LENGTH, rank
@@ -74,7 +74,7 @@ def test_lists_without_jobs_are_left_out():
 def test_ranks_are_those_of_the_store(stores, run, name):
     """Of a real run of one kind: the highest figures."""
     files = stores(210)
-    jobs = read_run_table(files, run).jobs()
+    jobs = table_of(files, run).jobs()
     title = {"final_style": "Highest style loss", "seconds": "Slowest"}[name]
     found = next(one for one in rank(jobs, read_term_curves(files, jobs)) if one.title == title)
     sound = jobs[jobs["status"] != "failed"] if name == "final_style" else jobs

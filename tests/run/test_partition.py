@@ -12,8 +12,9 @@ import pytest
 from stylize_core.chunk.chunk import run_chunk
 from stylize_core.errors import StoreLocked, UsageError, WeightsError
 from stylize_core.options import Options
-from stylize_core.run.partition import Partition, open_partition, publish_partition, read_partition
+from stylize_core.run.partition import open_partition, publish_partition, read_partition
 from stylize_core.run.run import Run, open_run
+from stylize_core.run.ticket import RunTicket
 from stylize_core.store.following import CommitFollower
 from stylize_core.store.holder import Holder
 
@@ -37,8 +38,8 @@ def run(options: Options) -> Iterator[Run]:
         yield opened
 
 
-def _compute(options: Options, partition: Partition) -> set[str]:
-    with open_partition(options, partition) as (work, _):
+def _compute(options: Options, ticket: RunTicket, number: int = 1) -> set[str]:
+    with open_partition(options, ticket, number) as work:
         for chunk in work.chunks:
             run_chunk(chunk, work.context)
         return work.context.committed
@@ -52,18 +53,27 @@ def test_parts(run: Run) -> None:
     assert [part.jobs for part in parts] == [2, 2, 1]
 
 
+def test_what_is_left(run: Run) -> None:
+    """Without the jobs that are done, chunks keep their numbers, their other jobs and their attempts."""
+    first, *others = run.chunks
+    left = run.chunks.without({first.jobs[0].job_id})
+    assert list(left) == others
+    assert left.job_ids(0) == [job.job_id for job in others[0].jobs]
+    assert list(left.without({job.job_id for chunk in others for job in chunk.jobs})) == []
+
+
 def test_chunks_come_through_the_store(run: Run) -> None:
     """What is published is read again: numbers, jobs with all they hold, and attempts."""
     part = run.chunks.parts(3)[1]
-    partition = publish_partition(run, 2, part)
-    assert list(read_partition(run.context.files, partition)) == list(part)
+    publish_partition(run.context, 2, part)
+    assert list(read_partition(run.context.files, run.name, 2)) == list(part)
 
 
 def test_a_partition_computes_for_its_run(options: Options, run: Run, store: Any) -> None:
     """Its commits are the run's; the run sees each of them once, ends as if it had made them, and has the lease."""
     follower = CommitFollower(run.context.files, run.name)
     for number, part in enumerate(run.chunks.parts(3), 1):
-        committed = _compute(options, publish_partition(run, number, part))
+        committed = _compute(options, publish_partition(run.context, number, part), number)
         assert follower.look() == dict.fromkeys(committed, "done")
         assert follower.look() == {}
     run.context.before_commit()
@@ -75,41 +85,41 @@ def test_a_partition_computes_for_its_run(options: Options, run: Run, store: Any
 
 def test_under_the_lease_of_another(options: Options, run: Run) -> None:
     """A partition whose run has lost the store begins nothing, and commits nothing that it had begun."""
-    partition = publish_partition(run, 1, run.chunks)
-    with open_partition(options, partition) as (work, _):
+    ticket = publish_partition(run.context, 1, run.chunks)
+    with open_partition(options, ticket, 1) as work:
         run.context.files.publish("lease/00000002.json", Holder.here(2).to_json())
         with pytest.raises(StoreLocked, match="another run is writing"):
             run_chunk(work.chunks[0], work.context)
     with pytest.raises(StoreLocked, match="is over"):
-        _compute(options, partition)
+        _compute(options, ticket)
 
 
 def test_after_its_run(options: Options) -> None:
     """A partition whose run has given the lease back begins nothing, and commits nothing that it had begun."""
     with open_run(options) as run:
         run.prepare()
-        partition = publish_partition(run, 1, run.chunks)
-        opened = open_partition(options, partition)
-        work, _ = opened.__enter__()
+        ticket = publish_partition(run.context, 1, run.chunks)
+        opened = open_partition(options, ticket, 1)
+        work = opened.__enter__()
     with pytest.raises(StoreLocked, match="the run that held this store is over"):
         run_chunk(work.chunks[0], work.context)
     opened.__exit__(None, None, None)
     with pytest.raises(StoreLocked, match="is over"):
-        _compute(options, partition)
+        _compute(options, ticket)
     assert run.context.files.list("results") == []
 
 
 @pytest.mark.parametrize(
     ("change", "error"),
-    [({"release": "0.0.1"}, UsageError), ({"weights_sha256": "0" * 64}, WeightsError), ({"number": 9}, StoreLocked)],
+    [({"release": "0.0.1"}, UsageError), ({"weights_sha256": "0" * 64}, WeightsError), ({"run": "9"}, StoreLocked)],
 )
 def test_what_does_not_belong_to_the_run(
     change: dict[str, Any], error: type[Exception], options: Options, run: Run
 ) -> None:
     """Another release, other weights of that name, or a partition that was taken back: nothing is computed."""
-    partition = publish_partition(run, 1, run.chunks)
+    ticket = publish_partition(run.context, 1, run.chunks)
     with pytest.raises(error):
-        _compute(options, dataclasses.replace(partition, **change))
+        _compute(options, dataclasses.replace(ticket, **change))
 
 
 def test_secrets_are_seen(plan: Callable[..., Any], manifests: Any) -> None:

@@ -16,7 +16,8 @@ from stylize_core.errors import ManifestError, Stopped, StoreLocked
 from stylize_core.files.files import Files
 from stylize_core.manifest.private_copy import manifest_file
 from stylize_core.options import Options
-from stylize_core.run.run import look_ahead, open_run
+from stylize_core.run.look_ahead import look_ahead
+from stylize_core.run.run import open_run
 from stylize_core.store.runs import latest_run
 
 
@@ -75,7 +76,7 @@ def test_a_whole_run(options: Callable[..., Options], manifests: Any, store: Any
     assert run.outcome == {"done": 2, "skipped": 0, "failed": 0, "rejected": 1, "stopped": 0}
     assert run.summary == "3 rows: 2 done, 0 skipped, 0 failed, 1 rejected, 0 stopped"
     assert not run.too_many_failed
-    assert run.report_uri == f"{store.folder}/runs/{run.name}/report.html"
+    assert run.folder_uri == f"{store.folder}/runs/{run.name}"
 
 
 def test_order_of_publishing(options: Callable[..., Options], manifests: Any, published: list[str]) -> None:
@@ -207,7 +208,7 @@ def test_a_stop_while_planning(options: Callable[..., Options], manifests: Any, 
         asked.append(True)
         with pytest.raises(Stopped):
             run.prepare()
-        run.finish(with_report=False)
+        run.finish(at_once=True)
     assert run.summary == "nothing was begun"
     assert not (store.folder / "runs").exists()
 

@@ -92,7 +92,7 @@ def test_faults_of_the_server(
     manifest, store = upload(rows), f"{bucket}/store"
     proxy.choose = at_random(0.1, seed=4)
     run = drive(*command(manifest, store))
-    assert run.wait(240) == 0, run.output.read_text()
+    assert run.wait(240) == 0, run.output
 
     faults = Counter(fault for _, _, fault in proxy.seen)
     assert set(faults) == {None, "fail", "busy", "refuse", "lose", "cut", "delay"}
@@ -119,7 +119,7 @@ def test_kills(
     """Law 2: killed at three random moments and run again, a run leaves what an undisturbed one does, and no strays."""
     manifest, generator = upload(manifests.rows(8)), random.Random()
     undisturbed = drive(*command(manifest, f"{bucket}/undisturbed"))
-    assert undisturbed.wait() == 0, undisturbed.output.read_text()
+    assert undisturbed.wait() == 0, undisturbed.output
 
     store = f"{bucket}/store"
     computed: list[str] = []
@@ -132,7 +132,7 @@ def test_kills(
         assert not set(run.computed) & set(computed), f"kill {kill}"
         computed = committed
     last = drive(*command(manifest, store))
-    assert last.wait() == 0, last.output.read_text()
+    assert last.wait() == 0, last.output
     assert last.computed == [str(seed) for seed in range(8) if str(seed) not in computed]
 
     found, expected = view(fetch(store)), view(fetch(f"{bucket}/undisturbed"))
@@ -155,10 +155,10 @@ def test_a_kill_between_two_objects(
 ) -> None:
     """Law 2 at chosen moments: an image without its mark, a commit half published, a report not written."""
     manifest, store = upload(manifests.rows(4)), f"{bucket}/store"
-    assert drive(*command(manifest, store), moment=moment).wait() == -signal.SIGKILL
+    assert drive(*command(manifest, store), kill=moment).wait() == -signal.SIGKILL
     committed = view(fetch(store)).seeds()
     again = drive(*command(manifest, store))
-    assert again.wait() == 0, again.output.read_text()
+    assert again.wait() == 0, again.output
     assert again.computed == [str(seed) for seed in range(4) if str(seed) not in committed]
     found = view(fetch(store))
     assert len(found.lines) == len(found.images) == 4

@@ -1,5 +1,7 @@
 """Inputs on web servers: faults, stamps, and no way from a public server into a private network."""
 
+import gzip
+import io
 import socket
 import threading
 import time
@@ -7,12 +9,16 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.metadata import version
 from typing import Any
 
+import pandas as pd
 import pytest
+from fsspec.config import conf, set_conf_env
+from PIL import Image
 
-from stylize_core.errors import InputMissing, InputUnreadable
-from stylize_core.files import http_guard, remote
+from stylize_core.errors import InputMissing, InputTooLarge, InputUnreadable
+from stylize_core.files import bounded, http_guard, remote
 from stylize_core.files.inputs import read_input, stat_input
 from stylize_core.plan.input_scan import InputScan
 from stylize_core.store.fingerprints import Fingerprints
@@ -27,6 +33,8 @@ class Server(ThreadingHTTPServer):
         super().__init__((host, 0), _Handler)
         self.answer: Callable[[str], tuple[int, dict[str, str], bytes]] = lambda path: (200, {}, b"picture")
         self.asked: list[str] = []
+        self.agents: set[str] = set()
+        self.sent = 0  # bytes of what never ends
         self.address = f"http://{host}:{self.server_port}"
 
 
@@ -35,15 +43,26 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.asked.append(self.path)
+        self.server.agents.add(self.headers["User-Agent"])
+        if self.path.startswith("/endless") and self.command == "GET":
+            return self._send_for_ever()
         status, headers, body = self.server.answer(self.path)
         self.send_response(status)
-        for name, value in {**headers, "Content-Length": str(len(body))}.items():
+        for name, value in {"Content-Length": str(len(body)), **headers}.items():
             self.send_header(name, value)
         self.end_headers()
         if self.command == "GET":
             self.wfile.write(body)
 
     do_HEAD = do_GET
+
+    def _send_for_ever(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        with suppress(ConnectionError):
+            while True:
+                self.wfile.write(bytes(1 << 16))
+                self.server.sent += 1 << 16
 
     def log_message(self, format: str, *arguments: Any) -> None:
         """Says nothing."""
@@ -81,6 +100,119 @@ def test_bytes_size_and_stamp(servers: Callable[..., Server]) -> None:
     assert stat_input(f"{server.address}/a.png") == (7, '"1"')
     server.answer = lambda path: (200, {"Last-Modified": "Sat, 21 Nov 2026 14:00:00 GMT"}, b"other")
     assert stat_input(f"{server.address}/a.png") == (5, "Sat, 21 Nov 2026 14:00:00 GMT")
+
+
+def test_a_body_that_never_ends(servers: Callable[..., Server], monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is read up to the limit, once, and the connection is closed."""
+    monkeypatch.setattr(bounded, "MAX_BYTES", 10 << 20)
+    server = servers()
+    with pytest.raises(InputTooLarge):
+        read_input(f"{server.address}/endless.png")
+    assert server.asked == ["/endless.png"]
+    time.sleep(0.2)
+    sent = server.sent
+    assert sent < 100 << 20
+    time.sleep(0.2)
+    assert server.sent == sent
+
+
+def test_a_body_whose_length_is_above_the_limit(
+    servers: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a server says of the size is enough to refuse it."""
+    monkeypatch.setattr(bounded, "MAX_BYTES", 6)
+    server = servers()
+    for look in (stat_input, read_input):
+        with pytest.raises(InputTooLarge):
+            look(f"{server.address}/a.png")
+
+
+def test_a_body_that_comes_compressed(servers: Callable[..., Server]) -> None:
+    """A server that compresses what it sends gives the whole picture, not as many bytes as it sent."""
+    server = servers()
+    server.answer = lambda path: (200, {"Content-Encoding": "gzip"}, gzip.compress(b"picture" * 100))
+    assert read_input(f"{server.address}/a.png") == b"picture" * 100
+
+
+def test_a_body_that_breaks_off_is_asked_for_again(servers: Callable[..., Server]) -> None:
+    """Fewer bytes than were announced are no picture."""
+    server = servers()
+    bodies = [(200, {"Content-Length": "100"}, b"pic"), (200, {}, b"picture")]
+    server.answer = lambda path: bodies.pop(0)  # type: ignore[return-value]
+    assert read_input(f"{server.address}/a.png") == b"picture"
+
+
+@pytest.mark.parametrize("look", [stat_input, read_input])
+def test_the_user_agent_is_ours(
+    servers: Callable[..., Server], look: Callable[[str], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server learns who asks; fsspec's configuration, thus its environment variable, names another one."""
+    server = servers()
+    look(f"{server.address}/a.png")
+    assert server.agents == {f"Mozilla/5.0 (compatible; stylize/{version('stylize')})"}
+    configured: dict[str, Any] = {}
+    set_conf_env(configured, {"FSSPEC_HTTP_CLIENT_KWARGS": '{"headers": {"User-Agent": "ours 1.0 (me@host)"}}'})
+    monkeypatch.setitem(conf, "http", configured["http"])
+    other = servers()
+    look(f"{other.address}/a.png")
+    assert other.agents == {"ours 1.0 (me@host)"}
+
+
+@pytest.mark.parametrize("look", [stat_input, read_input])
+def test_a_server_that_refuses_programs(servers: Callable[..., Server], look: Callable[[str], object]) -> None:
+    """What to do about it is said where it happens."""
+    server = servers()
+    server.answer = lambda path: (403, {}, b"set a user agent")
+    with pytest.raises(InputUnreadable) as caught:
+        look(f"{server.address}/a.png")
+    assert "FSSPEC_HTTP_CLIENT_KWARGS" in caught.value.todo
+
+
+def test_a_sign_that_ends_an_address(servers: Callable[..., Server]) -> None:
+    """What stands behind # is never sent: where the file is missing, it is said how to write the sign."""
+    server = servers()
+    server.answer = lambda path: (200 if "%23" in path else 404, {}, b"picture")
+    with pytest.raises(InputMissing) as caught:
+        read_input(f"{server.address}/a#1.png")
+    assert "write %23 for #" in caught.value.todo
+    assert read_input(f"{server.address}/a%231.png") == b"picture"
+
+
+def png(seed: int) -> bytes:
+    """A picture of one colour."""
+    file = io.BytesIO()
+    Image.new("RGB", (40, 40), (seed, 100, 200)).save(file, "PNG")
+    return file.getvalue()
+
+
+def test_urls_that_differ_in_their_query_alone(
+    servers: Callable[..., Server],
+    manifests: Any,
+    run_loop: Callable[..., Any],
+    stylize: Callable[..., Any],
+    store: Any,
+) -> None:
+    """Each is its own picture, in the first run and in the next; where its query is left out, that is said."""
+    server = servers()
+    times = {"Last-Modified": "Mon, 02 Nov 2026 08:00:00 GMT"}
+    server.answer = lambda path: (200, times, png(int(path[-1])))
+    rows = [manifests.rows(1, content=f"{server.address}/img?id={number}")[0] for number in (1, 2)]
+    for statuses in (["done", "done"], ["skipped", "skipped"]):
+        assert run_loop(manifests.write(rows)).code == 0
+        assert store.statuses() == statuses
+    assert store.rows()["job_id"].nunique() == 2
+
+    again = stylize("cross", "--from-image", str(store.folder / store.rows()["image"][0]))
+    assert "before you run the row, write the query of content again" in again.err
+    assert f"{server.address}/img?…" in again.out
+
+    server.answer = lambda path: (404, {}, b"")
+    assert run_loop(manifests.write(rows)).code == 2
+    server.answer = lambda path: (200, {}, png(3)) if path[-1] == "1" else (404, {}, b"")
+    assert run_loop(manifests.write(rows)).code == 3
+    (failed,) = pd.read_csv(store.folder / "runs" / store.runs[-1] / "failed.csv").to_dict("records")
+    assert failed["content"] == f"{server.address}/img?…"
+    assert "write the query of content again" in failed["x_error"]
 
 
 @pytest.mark.parametrize("look", [stat_input, read_input])

@@ -1,11 +1,12 @@
 """Matrix and sweeps as rows and columns."""
 
-from stylize_core.record.read_run import read_record
+from fixtures.records import record_of
+
 from stylize_core.sheets.grids import matrices, sweeps
 
 
 def _jobs_of(builder):
-    return read_record(builder.publish(), "20261120-103200").jobs
+    return record_of(builder.publish(), "20261120-103200").jobs
 
 
 def _captions(tiles):
@@ -14,7 +15,7 @@ def _captions(tiles):
 
 def test_a_cross_is_a_matrix(stores, run):
     """Contents down, styles across, in the manifest's order; failed cells say why."""
-    (grid,) = matrices(read_record(stores(12), run).jobs)
+    (grid,) = matrices(record_of(stores(12), run).jobs)
     assert [row[0].caption for row in grid.rows] == ["Tübingen", "<script>alert(1)<!--"]
     assert _captions(grid.columns) == ["style 0", "style 1", "style 2"]
     assert sorted(grid.cells) == [(r, c) for r in range(2) for c in range(3)]
@@ -66,4 +67,4 @@ def test_more_settings_are_laid_out_one_by_one(builder):
 
 def test_without_a_sweep_there_is_no_sheet(stores, run):
     """210 pairs with equal settings sweep nothing."""
-    assert sweeps(read_record(stores(210), run).jobs) == {}
+    assert sweeps(record_of(stores(210), run).jobs) == {}

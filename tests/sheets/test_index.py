@@ -4,18 +4,16 @@ import re
 import shutil
 
 import pytest
+from fixtures.records import draw_sheets, record_of, rows_of
 
 from stylize_core.record import selection
-from stylize_core.record.read_run import read_record
-from stylize_core.record.thumbnails import Thumbnails
-from stylize_core.sheets import jobs as sheet_jobs
-from stylize_core.sheets.sheets import Limits, write_sheets
+from stylize_core.sheets import sheets
+from stylize_core.sheets.sheets import Limits
 from stylize_core.store import layout
 
 
 def _index(files, run, limits=None):
-    record = read_record(files, run)
-    write_sheets(files, record, Thumbnails(files), *([limits] if limits else []))
+    draw_sheets(files, run, *([limits] if limits else []))
     return files.read(layout.run(run, "contact-sheets/index.html")).decode()
 
 
@@ -53,16 +51,16 @@ def test_all_jobs_of_a_large_run_are_laid_out(stores, run, monkeypatch):
     """The page draws some jobs; the sheets are about all of them, or about as many as fit, and say so."""
     files = stores(210)
     monkeypatch.setattr(selection, "DRAWN", 100)
-    whole = {job.job_id: (job.short_id, job.image, job.status) for job in read_record(stores(210), run).jobs}
-    record = read_record(files, run)
-    jobs = sheet_jobs.sheet_jobs(files, record)
+    whole = {job.job_id: (job.short_id, job.image, job.status) for job in record_of(stores(210), run).jobs}
+    record = record_of(files, run)
+    jobs = sheets.sheet_jobs(rows_of(files, run), record)
     assert (len(record.jobs), len(jobs)) == (100, 210)
     laid = {job.job_id: (job.short_id, job.image, job.status) for job in jobs}
     assert whole.items() <= laid.items()
     assert sum(job.status == "failed" for job in jobs) == 2
     assert jobs[0].settings["preset"] == "default"
 
-    monkeypatch.setattr(sheet_jobs, "JOBS", 150)
+    monkeypatch.setattr(sheets, "JOBS", 150)
     assert "about the first 150 of 210 jobs" in _index(files, run)
     monkeypatch.undo()
     _index(files, run)

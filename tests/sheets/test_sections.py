@@ -1,9 +1,11 @@
 """Pages by style and by content, with which a large run is browsed."""
 
+import dataclasses
 import hashlib
 import itertools
 
 import pytest
+from fixtures.records import job_record
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,7 +15,6 @@ from stylize_core.record.thumbnails import Thumbnails
 from stylize_core.sheets import brief
 from stylize_core.sheets.canvas import PAGE_LIMIT
 from stylize_core.sheets.grids import Tile
-from stylize_core.sheets.jobs import SheetJob
 from stylize_core.sheets.pages import sheets_of
 from stylize_core.sheets.section_page import CELLS, PAGE_HEIGHT, SectionFrame, page_height, split_sections
 from stylize_core.sheets.sections import Section, Sections, by_content, by_style
@@ -28,16 +29,12 @@ def _input(kind, number):
 def _job(content, style, **given):
     values = {"preset": "default", "size": 96, "seed": 0, "style_weight": 1.0, "content_weight": 1.0, **given}
     name = f"{content}-{style}-{sorted(given.items())}"
-    return SheetJob(
+    return job_record(
         job_id=hashlib.sha256(name.encode()).hexdigest()[:24],
-        id="",
-        status="done",
         content=_input("content", content),
         style=_input("style", style),
-        init="",
         settings=values,
         image=f"images/{name}.png",
-        error_code="",
     )
 
 
@@ -179,6 +176,6 @@ def test_names_of_files_are_harmless(tmp_path):
     """A style's name becomes part of a file name without anything that a file system or a shell might mind."""
     jobs = [_job(number, 0) for number in range(600)]
     evil = InputRecord(name="../../<a b>; rm 'x'", sha256="evil")
-    jobs = [SheetJob(**{name: getattr(job, name) for name in SheetJob.__slots__} | {"style": evil}) for job in jobs]
+    jobs = [dataclasses.replace(job, style=evil) for job in jobs]
     (sheet,) = _sheets(tmp_path, jobs)
     assert sheet.file_name(0) == "style-001-a-b-rm-x.jpg"

@@ -4,18 +4,18 @@ import io
 
 import numpy as np
 import pytest
+from fixtures.records import draw_sheets, record_of
 from PIL import Image
 
 from stylize_core.errors import UsageError
 from stylize_core.files.files import Files
-from stylize_core.record.read_run import read_record
 from stylize_core.record.run_record import snapshots
 from stylize_core.record.thumbnails import Thumbnails
 from stylize_core.sheets.canvas import ALARM, PAGE_BYTES, PAGE_LIMIT, PAPER, Box, Canvas
 from stylize_core.sheets.grid_page import draw_grid, frame_grid, split_grid
 from stylize_core.sheets.grids import Grid, Tile
 from stylize_core.sheets.pages import cell_size, strip_pages
-from stylize_core.sheets.sheets import NIGHTLY, Limits, limits_of, write_sheets
+from stylize_core.sheets.sheets import NIGHTLY, Limits, limits_of
 from stylize_core.sheets.strip_page import make_strip
 from stylize_core.store import layout
 
@@ -41,7 +41,7 @@ def _large_grid(rows, columns):
 def test_every_sheet_is_a_picture_within_the_limit(stores, run, rows, names):
     """Matrix, sweeps and strips, each page a JPEG that every viewer opens."""
     files = stores(rows)
-    pages = write_sheets(files, read_record(files, run), Thumbnails(files)).files
+    pages = draw_sheets(files, run).files
     assert [sheet.name for sheet in pages] == [f"contact-sheets/{name}" for name in names]
     for sheet in pages:
         image = _open_sheet(files, run, sheet.name)
@@ -94,7 +94,7 @@ def test_a_flag_frames_its_picture():
 
 def test_a_strip_shows_content_style_snapshots_result(stores, run):
     """Snapshots at 10, 20 and 30 of 40 steps; the last step is the result."""
-    (job,) = read_record(stores(1), run).jobs
+    (job,) = record_of(stores(1), run).jobs
     strip = make_strip(job, ("start",))
     assert [tile.caption for tile in strip.tiles] == [
         "content 1",
@@ -111,7 +111,7 @@ def test_a_strip_shows_content_style_snapshots_result(stores, run):
 def test_snapshots_are_spread_evenly(builder):
     """Of 39 snapshots at most 8 are shown, from first to last."""
     builder.outcome(builder.row(builder.source("content", 1), builder.source("style", 1), snapshot_every=1))
-    (job,) = read_record(builder.publish(), "20261120-103200").jobs
+    (job,) = record_of(builder.publish(), "20261120-103200").jobs
     assert [step for step, _ in snapshots(job, 8)] == [1, 6, 11, 16, 21, 26, 31, 36]
     assert snapshots(job, 0) == []
 
@@ -119,7 +119,7 @@ def test_snapshots_are_spread_evenly(builder):
 def test_strips_of_many_jobs_fill_several_pages(stores, run):
     """Each finished job has its strip, on pages within the limit."""
     files = stores(210)
-    jobs = read_record(files, run).finished
+    jobs = record_of(files, run).finished
     pages = strip_pages(jobs, (256, 256), "All jobs", Thumbnails(files))
     assert len(pages) > 4
     assert max(pages[0].draw().image.size) <= PAGE_LIMIT
@@ -127,7 +127,7 @@ def test_strips_of_many_jobs_fill_several_pages(stores, run):
 
 def test_cells_have_the_shape_of_the_results(stores, run):
     """Results of 96 x 72 px: cells of 128 x 96, not squares with blank borders."""
-    assert cell_size(read_record(stores(12), run).finished) == (128, 96)
+    assert cell_size(record_of(stores(12), run).finished) == (128, 96)
     assert cell_size([]) == (256, 256)
 
 
@@ -153,24 +153,23 @@ def test_a_damaged_picture_counts_as_missing(tmp_path):
 def test_pages_are_bounded(stores, run):
     """The first page of each sheet before the second of any; what is not drawn is counted, and old pages go."""
     files = stores(210)
-    record = read_record(files, run)
-    before = write_sheets(files, record, Thumbnails(files))
+    before = draw_sheets(files, run)
     assert before.undrawn == 0
     files.publish(layout.run(run, "contact-sheets/sweep-of-old-001.jpg"), b"")
-    drawn = write_sheets(files, record, Thumbnails(files), Limits(pages=1, seconds=None))
+    drawn = draw_sheets(files, run, Limits(pages=1, seconds=None))
     names = [sheet.name for sheet in drawn.files]
     assert names == ["contact-sheets/matrix.jpg", "contact-sheets/strips-001.jpg"]
     assert drawn.undrawn == len(before.files) - 2
     others = ["contact-sheets/index.html", *(name.replace("/", "/small/") for name in names)]
     listed = [entry.path for entry in files.list(layout.run(run, "contact-sheets"))]
     assert listed == sorted(layout.run(run, name) for name in [*names, *others])
-    write_sheets(files, record, Thumbnails(files))
+    draw_sheets(files, run)
 
 
 def test_time_is_bounded(stores, run):
     """When the time is over no further page is begun; one is drawn in any case."""
     files = stores(210)
-    drawn = write_sheets(files, read_record(files, run), Thumbnails(files), Limits(pages=60, seconds=0.0))
+    drawn = draw_sheets(files, run, Limits(pages=60, seconds=0.0))
     assert [sheet.name for sheet in drawn.files] == ["contact-sheets/matrix.jpg"]
     assert drawn.undrawn == 2
 

@@ -1,11 +1,14 @@
 """What a store remembers of inputs."""
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stylize_core.files.files import Files
-from stylize_core.store.fingerprints import Fingerprint, Fingerprints, Stat
+from stylize_core.store.fingerprint_index import Fingerprint
+from stylize_core.store.fingerprints import Fingerprints, Stat, forget
+from stylize_core.store.tables import to_parquet
 
 PRINT = Fingerprint("0" * 64, 640, 480)
 OTHER = Fingerprint("f0" * 32, 3, 4)
@@ -76,13 +79,16 @@ def test_without_a_stamp_nothing_is_remembered() -> None:
     assert get(fingerprints, "https://host/a.png", 7, "") is None
 
 
+SECRET = "ftp://user:password@host/a.png?sig=password"
+
+
 def test_credentials_are_not_stored(local: Files) -> None:
-    """The store keeps URIs without credentials, and knows a file whoever asks for it."""
+    """The store keeps URIs without credentials, and knows a file by its whole URI all the same."""
     fingerprints = Fingerprints.load(local)
-    fingerprints.add(("ftp://user:password@host/a.png?sig=password", 7, "1"), PRINT)
+    fingerprints.add((SECRET, 7, "1"), PRINT)
     fingerprints.save(local)
     assert all(b"password" not in local.read(entry.path) for entry in local.list("inputs"))
-    assert get(Fingerprints.load(local), "ftp://other:word@host/a.png?sig=word", 7, "1") == PRINT
+    assert get(Fingerprints.load(local), SECRET, 7, "1") == PRINT
 
 
 def test_a_damaged_file_is_forgotten(files: Files, caplog: pytest.LogCaptureFixture) -> None:
@@ -96,6 +102,43 @@ def test_a_damaged_file_is_forgotten(files: Files, caplog: pytest.LogCaptureFixt
     known = Fingerprints.load(files)
     assert sorted(bool(get(known, name, 7, "1")) for name in ("/a.png", "/b.png")) == [False, True]
     assert damaged in caplog.text
+
+
+@pytest.mark.parametrize("other", ["https://host/img?id=2", "https://host/img", "https://me@host/img?id=1"])
+def test_urls_that_differ_in_their_query_alone(local: Files, other: str) -> None:
+    """A query names another file, and another user may be shown another one."""
+    fingerprints = Fingerprints.load(local)
+    fingerprints.add(("https://host/img?id=1", 0, "1"), PRINT)
+    assert get(fingerprints, other, 0, "1") is None
+    fingerprints.save(local)
+    assert get(Fingerprints.load(local), other, 0, "1") is None
+    assert get(Fingerprints.load(local), "https://host/img?id=1", 0, "1") == PRINT
+
+
+def test_what_was_found_wrong_is_forgotten(files: Files) -> None:
+    """A file that has not the bytes of its fingerprint is read again, whatever its size and stamp; others are not."""
+    stat, neighbour = ("/a.png", 7, "1"), ("/b.png", 7, "1")
+    fingerprints = Fingerprints.load(files)
+    fingerprints.add(stat, PRINT)
+    fingerprints.add(neighbour, PRINT)
+    fingerprints.save(files)
+    forget(files, stat, PRINT.sha256)
+    later = Fingerprints.load(files)
+    assert later.find([stat, neighbour]) == [None, PRINT]
+    later.add(stat, OTHER)
+    later.save(files)
+    assert get(Fingerprints.load(files), *stat) == OTHER
+
+
+def test_fingerprints_of_earlier_releases_are_passed_over(local: Files) -> None:
+    """They do not say which query they belong to: such a file is read once more."""
+    columns = {"uri": ["/a.png"], "size": [7], "stamp": ["1"], "sha256": [PRINT.sha256], "width": [1], "height": [1]}
+    local.publish("inputs/old.parquet", to_parquet(pa.table(columns)))
+    fingerprints = Fingerprints.load(local)
+    assert get(fingerprints, "/a.png", 7, "1") is None
+    fingerprints.add(("/a.png", 7, "1"), PRINT)
+    fingerprints.save(local)
+    assert get(Fingerprints.load(local), "/a.png", 7, "1") == PRINT
 
 
 def test_pictures_of_inputs_are_no_fingerprints(files: Files) -> None:

@@ -1,6 +1,7 @@
 """Parquet files of a store."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +11,7 @@ import pytest
 from stylize_core.errors import StoreError
 from stylize_core.files.files import Files
 from stylize_core.store.tables import (
+    TableFile,
     list_tables,
     publish_batches,
     publish_table,
@@ -140,3 +142,14 @@ def test_a_folder_is_read_while_a_file_is_written(local: Files, monkeypatch: pyt
     monkeypatch.setattr(os, "replace", look_and_replace)
     publish_table(local, "results/b.parquet", table(3))
     assert seen == [2]
+
+
+def test_a_file_is_fetched_once_and_read_often(uploaded: Callable[[Files], Files], local: Files) -> None:
+    """Two readings at the same time do not disturb each other, though the file is gone by then."""
+    publish_table(local, "t.parquet", table(50))
+    for files in (uploaded(local), local):
+        file = TableFile(files, "t.parquet")
+        files.delete(["t.parquet"])
+        both = zip(file.batches(SCHEMA, 7), file.batches(SCHEMA, 7), strict=True)
+        assert all(one.equals(other) for one, other in both)
+        assert pa.concat_tables(file.batches(SCHEMA, 9)).equals(table(50))

@@ -1,23 +1,25 @@
 """What trackers get of a run: the numbers are those of the store, and do not grow with it."""
 
-import json
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from fixtures.runs import Builder
 
 from stylize_core.files.files import Files
-from stylize_core.record.rows import latest_run
+from stylize_core.record import table
+from stylize_core.record.bands import BANDS
+from stylize_core.record.comparable import comparable_sets
+from stylize_core.record.run_files import latest_run
+from stylize_core.report.findings import read_findings
+from stylize_core.report.sets import set_data
+from stylize_core.store import layout
 from stylize_core.store.store import open_store
-from stylize_core.trackers import bands, groups, strips
-from stylize_core.trackers.bands import POINTS, QUANTILES, kept_steps
+from stylize_core.trackers import figures as reading
 from stylize_core.trackers.figures import RunFigures, read_figures
 
 
@@ -45,17 +47,28 @@ def test_jobs_that_do_not_compare_stand_apart(figures: RunFigures) -> None:
 
 
 def test_bands_are_the_quantiles_of_the_losses(figures: RunFigures, folder: Path) -> None:
-    """At each step, of the jobs of a group, as numpy finds them; steps that less than half reached are left out."""
+    """At each step, of the jobs of a group, as numpy finds them; a job that has ended goes on with its last losses."""
     metrics = pd.concat([pd.read_parquet(path) for path in (folder / "metrics").glob("*.parquet")])
     for group, form in zip(figures.groups, ("mean", "paper"), strict=True):
         ours = metrics[metrics["job_id"].isin(lines_of(folder, form)["job_id"])]
-        for term, table in group.bands.items():
-            assert table["step"].tolist() == [0, 1, 2, 3]
-            for line in table.to_dict("records"):
-                values = ours[ours["step"] == line["step"]][term].to_numpy()
-                assert len(values) == group.jobs
-                expected = [np.quantile(values, share) for share in QUANTILES.values()]
-                assert [line[name] for name in QUANTILES] == pytest.approx(expected, rel=1e-5)
+        for term, lines in group.bands.items():
+            curves = ours.pivot_table(index="step", columns="job_id", values=term).reindex(range(10)).ffill()
+            assert curves.shape == (10, group.jobs)
+            expected = curves[curves > 0].quantile(list(BANDS.values()), axis=1).T.dropna()
+            assert lines["step"].tolist() == expected.index.tolist()
+            assert lines[list(BANDS)].to_numpy() == pytest.approx(expected.to_numpy(), rel=1e-5)
+            assert len(lines) == 10 - (term == "content"), "a start from the content has no loss there"
+
+
+def test_bands_are_those_of_the_report(figures: RunFigures, filled: Files) -> None:
+    """One definition: what the page packs has the same steps and, in four digits, the same values."""
+    findings = read_findings(filled, figures.run)
+    for group, one in zip(figures.groups, comparable_sets(findings.jobs), strict=True):
+        packed = set_data(one, findings.jobs, findings.curves)["bands"]
+        assert list(packed) == list(group.bands)
+        for term, lines in group.bands.items():
+            assert packed[term]["step"] == lines["step"].tolist()
+            assert packed[term]["p50"] == pytest.approx(lines["p50"].tolist(), rel=1e-3)
 
 
 def test_distributions_are_all_values_of_the_done_jobs(figures: RunFigures, folder: Path) -> None:
@@ -85,44 +98,52 @@ def test_strips_show_content_style_and_result(figures: RunFigures, filled: Files
 
 
 def test_large_runs_are_bounded(filled: Files, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of many jobs a sample of curves counts, of many groups the largest are shown, and some strips; it says so."""
-    monkeypatch.setattr(bands, "SAMPLE", 2)
-    monkeypatch.setattr(groups, "SHOWN", 1)
-    monkeypatch.setattr(strips, "STRIPS", 3)
+    """Of many groups the largest are shown, and some strips; it says so."""
+    monkeypatch.setattr(reading, "SHOWN", 1)
+    monkeypatch.setattr(reading, "STRIPS", 3)
     found = read_figures(filled, latest_run(filled))
     (group,) = found.groups
-    assert (group.jobs, group.sampled, len(group.distributions["final/style"])) == (6, 2, 6)
-    assert (found.totals["groups"], found.totals["groups_left_out"]) == (2, 1)
+    assert (group.jobs, len(group.distributions["final/style"])) == (6, 6)
+    assert (found.totals["groups"], found.totals["groups_left_out"], found.totals["jobs_in_groups"]) == (2, 1, 6)
     assert len(found.strips) == 3
 
 
-def test_reading_job_by_job_makes_no_difference(
-    filled: Files, figures: RunFigures, monkeypatch: pytest.MonkeyPatch
+def test_a_huge_run_is_shown_by_the_rows_that_a_table_lists(filled: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of its rows some that lie evenly; counts, jobs and seconds are still those of all."""
+    whole = read_figures(filled, latest_run(filled))
+    monkeypatch.setattr(table, "LISTED", 3)
+    found = read_figures(filled, latest_run(filled))
+    assert [(group.name, group.jobs) for group in found.groups] == [("mean-32px", 2)], "rows 1 and 6; 11 is rejected"
+    assert found.totals["jobs_in_groups"] == 2
+    assert found.counts == whole.counts
+    assert {name: found.totals[name] for name in ("jobs", "jobs_done", "seconds")} == {
+        name: whole.totals[name] for name in ("jobs", "jobs_done", "seconds")
+    }
+
+
+def test_groups_of_one_name_are_numbered(builder: Builder, run: str) -> None:
+    """Forms and sizes may be equal where layers are not: in the manifest's order, whatever their sizes are."""
+    content, style = builder.source("content", 0), builder.source("style", 0)
+    for given in ({"style_layers": "conv1_1"}, {}, {"seed": 1}, {"form": "paper"}):
+        builder.outcome(builder.row(content, style, **given))
+    found = read_figures(builder.publish(), run)
+    assert [(group.name, group.jobs) for group in found.groups] == [
+        ("mean-96px-2", 2),
+        ("mean-96px", 1),
+        ("paper-96px", 1),
+    ]
+
+
+def test_each_file_is_downloaded_once(
+    filled: Files, figures: RunFigures, uploaded: Callable[[Files], Files], downloads: Counter[str]
 ) -> None:
-    """However many jobs' losses are held at once, the bands are the same."""
-    monkeypatch.setattr(bands, "JOBS_AT_ONCE", 1)
-    for held, all_at_once in zip(read_figures(filled, figures.run).groups, figures.groups, strict=True):
-        for term in all_at_once.bands:
-            pd.testing.assert_frame_equal(held.bands[term], all_at_once.bands[term])
-
-
-@given(st.integers(0, 100_000))
-def test_kept_steps(last: int) -> None:
-    """Few, ascending, from the first to the last."""
-    steps = kept_steps(last)
-    assert (steps[0], steps[-1]) == (0, last)
-    assert len(steps) == min(last, POINTS) + 1
-    assert np.all(np.diff(steps) > 0)
-
-
-def test_groups_of_one_name_are_numbered() -> None:
-    """Forms and sizes may be equal where layers are not: the names differ all the same."""
-    found = groups.Groups()
-    settings = [{"form": "mean", "size": 64, "style_layers": layers} for layers in ("a", "b")]
-    settings.append({"form": "paper", "size": 64, "style_layers": "a"})
-    texts = [json.dumps(one) for one in settings]
-    found.add(pa.table({"job_id": ["1", "2", "3"], "preset": ["p"] * 3, "settings": texts}))
-    assert [found.name(number) for number in range(3)] == ["mean-64px", "mean-64px-2", "paper-64px"]
+    """Of an object store: the plan, the rows, the results files, and losses."""
+    files = uploaded(filled)
+    downloads.clear()
+    read_figures(files, figures.run)
+    paths = [entry.path for entry in files.list("") if entry.path.startswith(("results/", "metrics/"))]
+    runs = [layout.run(figures.run, name) for name in ("plan.parquet", "results.parquet")]
+    assert {path: downloads[path] for path in (*paths, *runs)} == dict.fromkeys((*paths, *runs), 1)
 
 
 def test_a_run_without_a_done_job(run_loop: Callable[..., Any], manifests: Any, store: Any) -> None:

@@ -60,7 +60,7 @@ def test_settings_and_counts_are_there(figures: RunFigures, tmp_path: Path) -> N
     texts = {tag: events.Tensors(tag)[0].tensor_proto.string_val[0].decode() for tag in tags}
     assert "| rows_done | `9` |" in texts["run/text_summary"]
     assert "| style_weight | `2 values` |" in texts["settings/text_summary"]
-    assert "| jobs in bands | `6` |" in texts["group/mean-32px/text_summary"]
+    assert "| jobs | `6` |" in texts["group/mean-32px/text_summary"]
     content = {tag: metadata.plugin_data.plugin_name for tag, metadata in events.summary_metadata.items()}
     assert "hparams" in content.values()
     assert content["custom_scalars__config__"] == "custom_scalars"

@@ -10,9 +10,10 @@ from cyclopts import Parameter
 
 from stylize_core.control_codes import escape_controls
 from stylize_core.errors import InputError, UsageError
-from stylize_core.job import public_uri
+from stylize_core.job import LOST_QUERY, public_uri
+from stylize_core.wording import plural
 from stylize_flows.commands.pair import SetOption, values
-from stylize_flows.console import counted, out
+from stylize_flows.console import out, show_note
 
 
 def _images(help: str) -> Parameter:
@@ -74,9 +75,6 @@ def cross(
     ] = None,
 ) -> int:
     """Write a manifest: every pair of contents and styles, random pairs, or sweeps over settings."""
-    from stylize_core.manifest.paths import folder_of
-    from stylize_core.manifest.write import write_manifest
-
     if from_image:
         rows = [_row_of(from_image)]
     elif content and style:
@@ -90,17 +88,25 @@ def cross(
     else:
         what = "a cross needs contents and styles"
         raise UsageError(what, where="stylize cross", todo="give --content and --style, or --from-image FILE")
+    _write(rows, output)
+    return 0
+
+
+def _write(rows: list[dict[str, str]], output: Path | None) -> None:
+    """Writes a manifest into a file, or prints it."""
+    from stylize_core.manifest.paths import folder_of
+    from stylize_core.manifest.write import write_manifest
+
     if output is None:
         text = write_manifest(rows, None).decode()
         sys.stdout.write(escape_controls(text, keep="\r\n") if sys.stdout.isatty() else text)
-        return 0
+        return
     try:
         output.write_bytes(write_manifest(rows, folder_of(str(output))))
     except OSError as error:
         what = f"the manifest cannot be written: {error.strerror}"
         raise UsageError(what, where=str(output), todo="name a file in a folder that you may write") from error
-    out.print(f"{counted(len(rows), 'row')}: {output}", markup=False, soft_wrap=True)
-    return 0
+    out.print(f"{plural(len(rows), 'row')}: {output}", soft_wrap=True)
 
 
 def _crossed(
@@ -110,9 +116,9 @@ def _crossed(
     from stylize_core.manifest.find_images import contents_in, images_in
     from stylize_core.manifest.splits import part_styles, split_off
 
-    contents = [one for name in content for one in contents_in(name)]
+    contents = [one for name in content for one in contents_in(name, show_note)]
     styles, val_styles = (
-        [path for name in names for path in images_in(name)] for names in (style, draw.val_style or [])
+        [path for name in names for path in images_in(name, show_note)] for names in (style, draw.val_style or [])
     )
     if draw.split is not None:
         contents = split_off(contents, draw.split, draw.seed)
@@ -146,4 +152,9 @@ def _row_of(image: str) -> dict[str, str]:
     if record is None:
         raise UsageError("the image holds no settings", where=public_uri(image), todo=advice)
     made = json.loads(record)
+    for column in ("content", "style", "init"):
+        if (made[column] or "").endswith(LOST_QUERY):
+            show_note(
+                f"before you run the row, write the query of {column} again: no image keeps it, it may be a secret"
+            )
     return row_from_settings(made["content"], made["style"], made["init"], Settings.from_dict(made["settings"]))

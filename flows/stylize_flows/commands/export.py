@@ -7,15 +7,17 @@ import time
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
-from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
 
 from stylize_core.errors import StoreError, UsageError
-from stylize_flows.console import counted, err, out, show_error, size, words
+from stylize_core.wording import plural, size
+from stylize_flows.console import err, out, show_error, words
 from stylize_flows.stop import StopFlag
 
 if TYPE_CHECKING:
+    from rich.progress import TaskID
+
     from stylize_core.export.export import Exported
+    from stylize_core.export.shards import ShardSize
 
 EXIT_FAILED = 1
 
@@ -49,15 +51,11 @@ def export(
     """
     from stylize_core.export.export import ExportWatch
     from stylize_core.export.export import export as write_export
-    from stylize_core.export.shards import ShardSize
     from stylize_core.files.files import Files
-    from stylize_core.record.rows import latest_run
+    from stylize_core.record.run_files import latest_run
     from stylize_core.store.store import open_store
 
-    if shard_size and format == "imagefolder":
-        raise UsageError("a class tree has no shards", where="--shard-size", todo="leave it out, or use another format")
-    shards = ShardSize.parse(shard_size) if shard_size else ShardSize()
-    files, target = open_store(store, create=False), Files(output)
+    shards, files, target = _shards(shard_size, format), open_store(store, create=False), Files(output)
     with StopFlag() as stop, _Progress() as look:
         try:
             watch = ExportWatch(begun=look.begun, progressed=look.progressed, should_stop=stop)
@@ -71,16 +69,24 @@ def export(
     return 0
 
 
+def _shards(size: str | None, format: str) -> ShardSize:
+    from stylize_core.export.shards import ShardSize
+
+    if size and format == "imagefolder":
+        raise UsageError("a class tree has no shards", where="--shard-size", todo="leave it out, or use another format")
+    return ShardSize.parse(size) if size else ShardSize()
+
+
 def _show(exported: Exported, uri: str) -> None:
     splits = words(exported.splits)
     kept = f"; {exported.kept:,} of them were there already" if exported.kept else ""
     classes = f"{exported.classes:,} class{'' if exported.classes == 1 else 'es'}"
     out.print(
-        f"{counted(exported.images, 'image')} ({size(exported.bytes)}) in {classes}: {splits}{kept}", soft_wrap=True
+        f"{plural(exported.images, 'image')} ({size(exported.bytes)}) in {classes}: {splits}{kept}", soft_wrap=True
     )
     if exported.left_out:
         out.print(f"left out, because they have no image: {words(exported.left_out)}", soft_wrap=True)
-    out.print(f"data set: {uri}", markup=False, soft_wrap=True)
+    out.print(f"data set: {uri}", soft_wrap=True)
 
 
 class _Progress:
@@ -91,6 +97,9 @@ class _Progress:
     """
 
     def __init__(self) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
+
         self.images = 0
         self._told = time.monotonic()
         self._task: TaskID | None = None

@@ -1,5 +1,6 @@
 """How a run goes, for the command line: a progress bar on a terminal, plain lines now and then elsewhere."""
 
+import math
 import sys
 import threading
 import time
@@ -11,7 +12,8 @@ from rich.progress import Progress as Bar
 from stylize_core.chunk.context import Progress
 from stylize_core.errors import StylizeError
 from stylize_core.run.run import Run
-from stylize_flows.console import duration, err, show_plan, show_rejected
+from stylize_core.wording import duration
+from stylize_flows.console import err, show_plan, show_rejected
 from stylize_flows.runners import Watcher
 
 LINE_SECONDS = 10.0
@@ -80,5 +82,5 @@ class ConsoleWatcher(Watcher):
             parts += [f"step {batch.step}/{batch.steps}", f"loss {batch.loss:.4g}"]
         if 0 < self._done < self._jobs:
             left = (time.monotonic() - self._began) * (self._jobs / self._done - 1)
-            parts.append(f"{duration(left)} left")
+            parts.append(f"{duration(math.ceil(left))} left")
         return " · ".join(parts)

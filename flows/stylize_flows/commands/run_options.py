@@ -1,13 +1,15 @@
 """The arguments that `run` and `plan` share: what to stylise, where to, and how."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
 from stylize_core.errors import UsageError
+from stylize_core.job import public_uri
 from stylize_core.options import Options
 from stylize_flows.commands.pair import SetOption, manifest_or_pair
 
@@ -29,9 +31,13 @@ class RunOptions:
     device: Annotated[str, Parameter(help="auto, cpu, cuda or cuda:N.")] = "auto"
     precision: Annotated[str, Parameter(help="auto, float32 or bfloat16.")] = "auto"
     runner: Annotated[
-        Literal["local", "dask", "loop"],
-        Parameter(help="local: Prefect tasks here; dask: on several devices or machines; loop: no Prefect."),
-    ] = "local"
+        Literal["local", "dask", "loop"] | None,
+        Parameter(
+            help="local: Prefect tasks here; dask: on several devices or machines; loop: no Prefect. "
+            "Unless given, loop for one pair where PREFECT_API_URL is not set, else local.",
+            show_default=False,
+        ),
+    ] = None
     workers: Annotated[
         int | None,
         Parameter(help="Workers of --runner dask on this machine; one per GPU unless given.", show_default=False),
@@ -59,6 +65,9 @@ class RunOptions:
         bool,
         Parameter(help="Read all that the store has; compute again what `status --verify` would name.", negative=""),
     ] = False
+    no_report: Annotated[
+        bool, Parameter(help="Draw no contact sheets and no page; `stylize report` draws them later.", negative="")
+    ] = False
 
     @contextmanager
     def options(self, manifest: str | None) -> Iterator[Options]:
@@ -68,24 +77,23 @@ class RunOptions:
             UsageError: an argument cannot be used, or two of them do not go together.
         """
         with manifest_or_pair(manifest, self.content, self.style, self.set) as path:
-            yield Options(
-                manifest=path,
-                store=self.store,
-                weights=self.weights,
-                device=self.device,
-                precision=self.precision,
-                runner=self.runner,
-                workers=self.workers,
-                dask_address=self.dask_address,
-                rows_per_task=_rows_per_task(self.rows_per_task),
-                chunks_per_flow_run=self.chunks_per_flow_run,
-                max_failed=self.max_failed,
-                retry_failed=self.retry_failed,
-                strict=self.strict,
-                wait=self.wait,
-                verify=self.verify,
-                job_timeout=self.job_timeout,
-            )
+            shared = {field.name: getattr(self, field.name) for field in fields(Options) if field.name in _NAMES}
+            own = {"runner": self.runner or _runner(is_pair=manifest is None)}
+            yield Options(**{**shared, **own, "manifest": path, "rows_per_task": _rows_per_task(self.rows_per_task)})
+
+    def subject(self, manifest: str | None) -> str:
+        """Returns what is stylised, in words and without credentials."""
+        if manifest:
+            return public_uri(manifest)
+        return f"{public_uri(self.content or '')} in the style of {public_uri(self.style or '')}"
+
+
+_NAMES = frozenset(field.name for field in fields(RunOptions))
+
+
+def _runner(*, is_pair: bool) -> str:
+    """Returns where chunks run unless it is said: a pair does not wait some ten seconds for Prefect's own server."""
+    return "loop" if is_pair and not os.environ.get("PREFECT_API_URL") else "local"
 
 
 def _rows_per_task(text: str) -> int | None:

@@ -4,7 +4,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from stylize_flows.console import counted, out, show_status
+from stylize_core.wording import plural
+from stylize_flows.arrow import load_without_pandas
+from stylize_flows.console import out, show_status
 
 EXIT_FAULTS = 1
 
@@ -18,6 +20,7 @@ def status(
     every: Annotated[float, Parameter(help="Seconds between two looks of --watch.")] = 5.0,
 ) -> int:
     """Show what a store holds: jobs by status, errors, runs, and who is writing to it."""
+    load_without_pandas()
     from stylize_core.store.status import summary
     from stylize_core.store.store import open_store
     from stylize_core.store.verify import verify as faults_of
@@ -30,7 +33,7 @@ def status(
     show_status(summary(files))
     faults = faults_of(files) if verify else []
     for fault in faults:
-        out.print(f"{fault.path}: {fault.what}", markup=False, soft_wrap=True)
+        out.print(f"{fault.path}: {fault.what}", soft_wrap=True)
     if verify:
-        out.print(f"verified: {counted(len(faults), 'fault')}")
+        out.print(f"verified: {plural(len(faults), 'fault')}")
     return EXIT_FAULTS if faults else 0

@@ -1,5 +1,6 @@
 """`stylize status --watch`: a run as its store shows it, until it ends. Reads the store alone."""
 
+import math
 import time
 from collections.abc import Iterator
 
@@ -12,7 +13,8 @@ from rich.text import Text
 from stylize_core.files.files import Files
 from stylize_core.store.following import RunFollower, View
 from stylize_core.store.lease import PATIENCE_S
-from stylize_flows.console import counted, duration, out, words
+from stylize_core.wording import duration, plural
+from stylize_flows.console import out, words
 from stylize_flows.stop import EXIT_STOPPED
 
 EXIT_ENDED, EXIT_GONE = 0, 1
@@ -51,7 +53,7 @@ def _on_terminal(follower: RunFollower, every: float) -> int:
 
 def _as_lines(follower: RunFollower, every: float) -> int:
     for view in _views(follower, every):
-        out.print(f"{time.strftime('%H:%M:%S')} {line(view, time.time())}", markup=False, soft_wrap=True)
+        out.print(f"{time.strftime('%H:%M:%S')} {line(view, time.time())}", soft_wrap=True)
     return _end(view)
 
 
@@ -91,7 +93,7 @@ def picture(view: View, now: float) -> RenderableType:
         return Text(line(view, now))
     bar = Table.grid(padding=(0, 1))
     share = f"{100 * view.committed / max(view.jobs, 1):.0f} %"
-    progress = f"{view.committed:,} of {counted(view.jobs, 'job')}"
+    progress = f"{view.committed:,} of {plural(view.jobs, 'job')}"
     bar.add_row(ProgressBar(total=max(view.jobs, 1), completed=view.committed, width=40), share, progress)
     actions = ((view.planned.get(action, 0), word) for action, word in ACTIONS.items())
     planned = ", ".join(f"{count:,} {word}" for count, word in actions if count)
@@ -102,7 +104,7 @@ def picture(view: View, now: float) -> RenderableType:
     if view.failed:
         codes = ", ".join(f"{code} {count:,}" for code, count in list(view.errors.items())[:ERRORS])
         parts.append(Text(f"{view.failed:,} failed: {codes}", "red"))
-    parts.append(Text(f"{counted(sum(view.planned.values()), 'row')}: {planned}", "dim"))
+    parts.append(Text(f"{plural(sum(view.planned.values()), 'row')}: {planned}", "dim"))
     if view.holder:
         parts.append(Text(" · ".join([*_holder(view), *_silence(view)]), "dim"))
     return Group(*parts)
@@ -112,8 +114,9 @@ def _pace(view: View, now: float) -> list[str]:
     if not view.last_commit:
         return ["nothing committed yet"]
     left = view.seconds_left(now)
-    age = f"last commit {duration(max(0.0, now - view.last_commit))} ago"
-    return [*([_rate(view.rate)] if view.rate else []), *([f"{duration(left)} left"] if left is not None else []), age]
+    parts = [_rate(view.rate)] if view.rate else []
+    parts += [f"{duration(math.ceil(left))} left"] if left is not None else []
+    return [*parts, f"last commit {duration(round(max(0.0, now - view.last_commit)))} ago"]
 
 
 def _rate(rate: float) -> str:
@@ -130,4 +133,4 @@ def _holder(view: View) -> list[str]:
 def _silence(view: View) -> list[str]:
     """Says that the process does not show any more, which may mean that its machine is gone."""
     is_silent = view.holder is not None and view.silent_seconds > PATIENCE_S
-    return [f"it has not shown for {duration(view.silent_seconds)}"] if is_silent else []
+    return [f"it has not shown for {duration(round(view.silent_seconds))}"] if is_silent else []

@@ -6,7 +6,8 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from stylize_core.errors import UsageError
-from stylize_flows.console import counted, out
+from stylize_core.wording import plural
+from stylize_flows.console import out, show_note
 
 app = App(name="weights", help="Look at networks, and make the normalised one of the paper.", help_format="plaintext")
 
@@ -41,8 +42,8 @@ def normalise(
 
     if pooling not in ("max", "average"):
         raise UsageError(f"unknown pooling {pooling!r}", where="--pooling", todo="use max or average")
-    network, paths = load_weights(weights, progress=True), images_in(images)
+    network, paths = load_weights(weights, progress=True), images_in(images, show_note)
     pictures = (style_tensor(decode(read_input(path), path), size, "keep", size, size) for path in paths)
     save_weights(output, make_normalised(network, pictures, pooling))
-    out.print(f"normalised on {counted(len(paths), 'image')}: {output}", soft_wrap=True)
+    out.print(f"normalised on {plural(len(paths), 'image')}: {output}", soft_wrap=True)
     return 0

@@ -7,24 +7,21 @@ have, each step (as a sign of life), the jobs that are finished, and what it log
 import os
 import signal
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache, partial
-from importlib.metadata import version
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from distributed import Nanny, get_client, get_worker
 
 from stylize_core.chunk.chunk import run_chunk
 from stylize_core.chunk.context import Progress, RunContext
-from stylize_core.engine.device import resolve_device
 from stylize_core.engine.engine import Engine
-from stylize_core.engine.weights import load_weights
-from stylize_core.errors import DeviceLost, UsageError, WeightsError
+from stylize_core.errors import DeviceLost
 from stylize_core.job import Chunk
+from stylize_core.options import Options
 from stylize_core.run.environment import logged
-from stylize_core.store.holder import Holder, check_held
-from stylize_core.store.store import open_store
+from stylize_core.run.ticket import RunTicket
 
 SIGN_SECONDS = 1.0
 """Pause between two signs of life."""
@@ -32,53 +29,31 @@ SIGN_SECONDS = 1.0
 _stopped: set[str] = set()  # runs that are to stop
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunTicket:
-    """What a worker has to know of a run; plain values, since its engine and its store are made where it is.
+class MachineShare(NamedTuple):
+    """What a worker has of its machine.
 
     Attributes:
-        run: name of the run.
-        store: URL of its store, which every worker reaches.
-        lease: who holds the store for the run.
-        weights: `imagenet`, `builtin` or a path.
-        weights_sha256: that they must have.
-        device: auto, cpu or cuda.
-        precision: float32 or bfloat16, as the run resolved it: part of every job's id.
-        release: of this program, on the run's side.
-        threads: that a worker computes with; None to leave it as it is.
-        share: of this machine's workers, among which its memory is divided where they compute on the CPU.
-        job_timeout: seconds that a job may be computed, None for no limit.
+        workers: on the machine, among which its memory is divided where they compute on the CPU.
+        threads: that the worker computes with; None to leave it as it is.
     """
 
-    run: str
-    store: str
-    lease: Holder
-    weights: str
-    weights_sha256: str
-    device: str
-    precision: str
-    release: str
+    workers: int
     threads: int | None
-    share: int
-    job_timeout: float | None
-
-    @property
-    def topic(self) -> str:
-        """Of the events by which workers tell what they do."""
-        return f"stylize {self.run}"
 
 
-def release() -> str:
-    """Returns this program's release."""
-    return version("stylize")
+def topic(run: str) -> str:
+    """Returns the topic of the events by which the workers of a run tell what they do."""
+    return f"stylize {run}"
 
 
-def compute(chunk: Chunk, *, post: RunTicket, flight: str) -> int:
+def compute(chunk: Chunk, *, ticket: RunTicket, options: Options, share: MachineShare, flight: str) -> int:
     """Computes and commits a chunk on this worker.
 
     Args:
         chunk: the jobs.
-        post: what to know of the run.
+        ticket: of the run.
+        options: of the run.
+        share: of this worker.
         flight: names this attempt in what the worker tells.
 
     Returns:
@@ -90,14 +65,12 @@ def compute(chunk: Chunk, *, post: RunTicket, flight: str) -> int:
         Stopped: the run is to stop.
         StoreError: the store cannot be written, or the run has lost its lease.
     """
-    worker = get_worker()
+    worker, tell = get_worker(), partial(_tell, topic(ticket.run), flight)
     # This one is told through a call that waits for the answer: should the chunk kill the worker, it is known to blame.
-    get_client().log_event(post.topic, {"flight": flight, "worker": worker.address})
-    context = _context(post)
+    get_client().log_event(topic(ticket.run), {"flight": flight, "worker": worker.address})
+    context = _context(ticket, options, share)
     job = chunk.jobs[0]
-    size = min(len(chunk.jobs), context.engine.fit(job.settings, job.height, job.width).jobs)
-    tell = partial(_tell, post.topic, flight)
-    tell(jobs=size)
+    tell(jobs=min(len(chunk.jobs), context.engine.fit(job.settings, job.height, job.width).jobs))
     with logged() as log:
         try:
             return run_chunk(chunk, replace(context, on_progress=_ProgressReporter(tell)))
@@ -138,32 +111,18 @@ class _ProgressReporter:
 
 
 @lru_cache(maxsize=1)
-def _context(post: RunTicket) -> RunContext:
+def _context(ticket: RunTicket, options: Options, share: MachineShare) -> RunContext:
     """Returns the context of a run; kept, so that a chunk tried again leaves out what it has committed."""
-    if post.release != release():
-        what = f"the run is of release {post.release}, this worker of {release()}"
-        raise UsageError(what, where=get_worker().address, todo="install the same release everywhere")
-    files = open_store(post.store, create=False)
-    return RunContext(
-        engine=_engine(post.weights, post.weights_sha256, post.device, post.precision, post.threads, post.share),
-        files=files,
-        run=post.run,
-        before_commit=partial(check_held, files, post.lease),
-        should_stop=lambda: post.run in _stopped,
-        job_timeout=post.job_timeout,
-    )
+    load = partial(_engine, ticket.weights_sha256, share)
+    return ticket.open(options, load=load, should_stop=lambda: ticket.run in _stopped)
 
 
 @lru_cache(maxsize=1)
-def _engine(name: str, sha256: str, device: str, precision: str, threads: int | None, share: int) -> Engine:
-    """Returns this process's engine; the network is loaded once."""
-    if threads:
-        torch.set_num_threads(threads)
-    weights = load_weights(name)
-    if weights.sha256 != sha256:
-        what = "this worker has other weights of that name than the run"
-        raise WeightsError(what, where=f"{name} on {get_worker().address}", todo="copy the run's file there")
-    engine = Engine(weights, device=resolve_device(device), precision=precision)
+def _engine(weights_sha256: str, share: MachineShare, weights: str, device: str, precision: str) -> Engine:
+    """Returns this process's engine; the network is loaded once, and again where a run has other weights."""
+    if share.threads:
+        torch.set_num_threads(share.threads)
+    engine = Engine.load(weights, device, precision)
     if engine.device.type == "cpu":
-        engine.memory //= share
+        engine.memory //= share.workers
     return engine

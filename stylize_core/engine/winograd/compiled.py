@@ -22,7 +22,7 @@ SECONDS = 60
 
 
 @cache
-def compiled(name: str, constants: tuple[tuple[str, float], ...] = ()) -> ctypes.CDLL | None:
+def compiled(name: str, constants: tuple[tuple[str, str], ...] = ()) -> ctypes.CDLL | None:
     """Returns a library made of a C file of this folder, None where it cannot be made here.
 
     It is made for this very processor, anew in each process, and never read from a cache that another could write.
@@ -43,8 +43,8 @@ def compiled(name: str, constants: tuple[tuple[str, float], ...] = ()) -> ctypes
         return None
 
 
-def _build(compiler: str, source: Path, constants: Mapping[str, float], folder: Path) -> Path:
-    defines = [f"-D{name}={value}f" for name, value in constants.items()]
+def _build(compiler: str, source: Path, constants: Mapping[str, str], folder: Path) -> Path:
+    defines = [f"-D{name}={value}" for name, value in constants.items()]
     made, library = folder / "made.o", folder / "made.so"
     _call(compiler, *FLAGS, *defines, "-c", str(source), "-o", str(made))
     # Not linked with OpenMP: its functions are those of the library that torch has loaded, whose threads it so shares.

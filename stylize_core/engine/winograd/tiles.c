@@ -1,13 +1,17 @@
 /* The two transforms of tiles.py, one pass over memory each.
 
-   Compiled with P and Q: the points of interpolation are 0, P, -P, Q, -Q and infinity. Images are (batch, height,
-   width, channels), spectra 36 planes of (tiles, channels); channels are a multiple of LANES. Numbers are stored as
-   float32 or bfloat16; all sums are float32. */
+   Compiled with P and Q: the points of interpolation are 0, P, -P, Q, -Q and infinity; and with KIND, FLOAT32 or
+   BFLOAT16: as what numbers are stored. All sums are float32. Images are (batch, height, width, channels), spectra 36
+   planes of (tiles, channels); channels are a multiple of LANES. */
 
 #include <stdint.h>
 #include <string.h>
 
+#ifdef __AVX512F__
 #define LANES 16
+#else
+#define LANES 8 /* wider than the registers, a vector takes three times as long, to compile and to compute */
+#endif
 #define TILE 4
 #define WINDOW 6
 #define INLINE static inline __attribute__((always_inline))
@@ -137,18 +141,10 @@ INLINE void join(const void *products, const float *bias, float least, void *ima
     }
 }
 
-void split_float32(const void *image, const void *mask, void *spectrum, shape s) {
-    split(image, mask, spectrum, s, FLOAT32);
+void split_tiles(const void *image, const void *mask, void *spectrum, shape s) {
+    split(image, mask, spectrum, s, KIND);
 }
 
-void split_bfloat16(const void *image, const void *mask, void *spectrum, shape s) {
-    split(image, mask, spectrum, s, BFLOAT16);
-}
-
-void join_float32(const void *products, const float *bias, float least, void *image, shape s) {
-    join(products, bias, least, image, s, FLOAT32);
-}
-
-void join_bfloat16(const void *products, const float *bias, float least, void *image, shape s) {
-    join(products, bias, least, image, s, BFLOAT16);
+void join_tiles(const void *products, const float *bias, float least, void *image, shape s) {
+    join(products, bias, least, image, s, KIND);
 }

@@ -28,8 +28,8 @@ TILE, WINDOW = 4, 6
 POINTS = (0.0, 0.625, -0.625, 1.5, -1.5)
 """Of interpolation; the sixth is infinity."""
 
-COMPILED = {torch.float32: "float32", torch.bfloat16: "bfloat16"}
-"""What the functions of tiles.c are called for the dtypes that they are there for."""
+KINDS = {torch.float32: "FLOAT32", torch.bfloat16: "BFLOAT16"}
+"""The dtypes that tiles.c is there for, and what it calls them."""
 
 
 class Tiles(Protocol):
@@ -61,7 +61,7 @@ class Tiles(Protocol):
 
 def make_tiles(dtype: torch.dtype) -> Tiles:
     """Returns the faster way that there is here for images of a dtype."""
-    return (_compiled_tiles(dtype) if dtype in COMPILED else None) or TorchTiles(dtype)
+    return (_compiled_tiles(dtype) if dtype in KINDS else None) or TorchTiles(dtype)
 
 
 class TorchTiles:
@@ -103,13 +103,12 @@ class CompiledTiles:
     """The transforms in C, of float32 and bfloat16, with as many channels as a multiple of 16.
 
     Args:
-        library: of tiles.c.
-        dtype: of the images.
+        library: of tiles.c, for the dtype of the images.
     """
 
-    def __init__(self, library: ctypes.CDLL, dtype: torch.dtype) -> None:
+    def __init__(self, library: ctypes.CDLL) -> None:
         place = ctypes.c_void_p
-        self._split, self._join = (library[f"{name}_{COMPILED[dtype]}"] for name in ("split", "join"))
+        self._split, self._join = library["split_tiles"], library["join_tiles"]
         self._split.argtypes = [place, place, place, _Shape]
         self._join.argtypes = [place, place, ctypes.c_float, place, _Shape]
         self._split.restype = self._join.restype = None
@@ -138,8 +137,8 @@ def _shape(image: Tensor, lines: range) -> _Shape:
 
 @cache
 def _compiled_tiles(dtype: torch.dtype) -> CompiledTiles | None:
-    library = compiled("tiles.c", (("P", POINTS[1]), ("Q", POINTS[3])))
-    return CompiledTiles(library, dtype) if library else None
+    library = compiled("tiles.c", (("P", f"{POINTS[1]}f"), ("Q", f"{POINTS[3]}f"), ("KIND", KINDS[dtype])))
+    return CompiledTiles(library) if library else None
 
 
 def transforms() -> tuple[Tensor, Tensor, Tensor]:

@@ -1,0 +1,62 @@
+"""A partition as a flow run in this process, within the flow run of its run."""
+
+from dataclasses import replace
+from typing import Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.exceptions import TerminationSignal
+from prefect.states import Cancelled, Completed, Failed
+
+from stylize_core.errors import Stopped, StylizeError
+from stylize_core.plan.chunks import Chunks
+from stylize_core.run.run import Run
+from stylize_flows import local_runner
+from stylize_flows.runners import FanOut
+from stylize_flows.stop import StopFlag
+
+
+def compute_partition(run: Run, chunks: Chunks, number: int, count: int, fan_out: FanOut, stop: StopFlag) -> None:
+    """Computes what is left of a partition.
+
+    Args:
+        run: whose committed jobs are completed.
+        chunks: of the partition.
+        number: of the partition, from 1.
+        count: of partitions.
+        fan_out: computes the chunks.
+        stop: of the run.
+
+    Raises:
+        Stopped: by a signal; what was finished is committed.
+        StylizeError: what made a chunk fail for good.
+    """
+    context = replace(run.context, committed=set())
+    work = replace(run.work, context=context, chunks=chunks.without(run.context.committed))
+
+    @flow(
+        name="stylize partition",
+        flow_run_name=f"partition {number} of {count}",
+        task_runner=local_runner.ONE_DEVICE,
+        persist_result=False,
+    )
+    def stylize_partition(run: str, number: int) -> State[Any]:
+        try:
+            with stop:  # Prefect takes over the signals for every flow run
+                fan_out(work, stop)
+        except Stopped as error:
+            return Cancelled(message=str(error))
+        except StylizeError as error:
+            return Failed(message=str(error), data=error)
+        return Completed(message=f"partition {number} of run {run} is done")
+
+    try:
+        state = stylize_partition(run.name, number, return_state=True)
+    except TerminationSignal as signal:  # it came while they were Prefect's
+        stop.ask()
+        raise Stopped("the run was stopped") from signal
+    finally:
+        run.context.committed |= context.committed
+    if state.is_cancelled():
+        raise Stopped("the run was stopped")
+    state.result()

@@ -1,0 +1,108 @@
+"""What the page draws of a set of comparable jobs: bands by step and final figures, of all of them and by part."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from stylize_core.record.bands import BANDS, band
+from stylize_core.record.comparable import ComparableSet, Places, parts, splits
+from stylize_core.record.term_curves import TermCurves
+from stylize_core.report.packing import digits
+from stylize_core.store.records import QUALITIES
+
+MIDDLE = ("p25", "p50", "p75")
+"""Of the band of a part."""
+
+LINES = 8
+"""Parts in one chart of curves: as many as colours can tell apart, those with the most jobs."""
+
+RANGES = 40
+"""Parts in one chart of final figures."""
+
+BINS = 32
+"""Of a histogram."""
+
+Values = npt.NDArray[np.float64]
+Bands = dict[str, list[float | None]]
+
+
+def set_data(one: ComparableSet, jobs: pd.DataFrame, curves: TermCurves) -> dict[str, Any]:
+    """Returns what the page draws of a set of comparable jobs.
+
+    Args:
+        one: the set.
+        jobs: all finished jobs.
+        curves: of them.
+
+    Returns:
+        `bands` by term; `histograms` by figure; `splits` by column, with its parts: of each the number of jobs,
+        `bands` of the first `LINES`, and `finals` by figure.
+    """
+    ours = jobs.loc[one.places].reset_index(drop=True)
+    bands = {term: lines for term, lines in _bands(curves, one.places, one.terms, BANDS).items() if lines["step"]}
+    figures = {name: ours[name].to_numpy(np.float64) for name in _figures(bands, ours)}
+    return {
+        "title": one.title,
+        "jobs": len(ours),
+        "bands": bands,
+        "histograms": {name: histogram(column, log=name not in QUALITIES) for name, column in figures.items()},
+        "splits": {name: _split(list(parts(ours, name)), one.places, bands, curves, figures) for name in splits(ours)},
+    }
+
+
+def histogram(values: Values, *, log: bool) -> dict[str, list[Any]]:
+    """Returns `edges` and `counts` of equal bins; on a logarithmic scale what is not positive is left out."""
+    sound = values[np.isfinite(values)]
+    sound = sound[sound > 0] if log else sound
+    if not len(sound):
+        return {"edges": [], "counts": []}
+    scaled = np.log10(sound) if log else sound
+    counts, edges = np.histogram(scaled, bins=min(BINS, max(4, len(sound) // 4)))
+    edges = 10**edges if log else edges
+    return {"edges": digits(edges), "counts": counts.tolist()}
+
+
+def _figures(terms: Iterable[str], jobs: pd.DataFrame) -> list[str]:
+    names = [*(f"final_{term}" for term in terms), *QUALITIES]
+    return [name for name in names if jobs[name].notna().any()]
+
+
+def _split(
+    found: Sequence[tuple[str, Places]],
+    places: Places,
+    terms: Iterable[str],
+    curves: TermCurves,
+    figures: Mapping[str, Values],
+) -> dict[str, Any]:
+    """Returns the largest parts of a set, whose jobs have the given places among all."""
+    largest = sorted(range(len(found)), key=lambda number: -len(found[number][1]))[:RANGES]
+    lines = set(largest[:LINES])
+    return {
+        "values": len(found),
+        "parts": [
+            {
+                "value": value,
+                "jobs": len(ours),
+                "bands": _bands(curves, places[ours], terms, MIDDLE) if number in lines else None,
+                "finals": {name: _five(column[ours]) for name, column in figures.items()},
+            }
+            for number, (value, ours) in enumerate(found)
+            if number in largest
+        ],
+    }
+
+
+def _bands(curves: TermCurves, places: Places, terms: Iterable[str], names: Iterable[str]) -> dict[str, Bands]:
+    return {term: _packed(band(curves, places, term), names) for term in terms}
+
+
+def _packed(lines: pd.DataFrame, names: Iterable[str]) -> Bands:
+    return {"step": lines["step"].tolist(), **{name: digits(lines[name]) for name in names}}
+
+
+def _five(values: Values) -> list[float | None] | None:
+    sound = values[np.isfinite(values)]
+    return digits(np.quantile(sound, list(BANDS.values()))) if len(sound) else None

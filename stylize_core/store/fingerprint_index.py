@@ -1,0 +1,82 @@
+"""Fingerprints of inputs by key, in little memory: a store may know millions."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Part = tuple[bytes, bytes, bytes]
+"""Of n fingerprints: keys of 16 bytes, digests of 32, and width and height in 4 bytes each."""
+
+
+class Fingerprint(NamedTuple):
+    """What a file was when it was read.
+
+    Attributes:
+        sha256: of its bytes, 64 hex digits.
+        width: pixels, after EXIF orientation.
+        height: pixels, after EXIF orientation.
+    """
+
+    sha256: str
+    width: int
+    height: int
+
+
+class FingerprintIndex(NamedTuple):
+    """Fingerprints, compact: 60 bytes each.
+
+    Attributes:
+        keys: (n,) first halves of the keys, sorted.
+        rests: (n,) second halves.
+        places: (n,) of each key's digest and shape.
+        digests: (n, 32) bytes.
+        shapes: (n, 2) width and height in pixels.
+    """
+
+    keys: npt.NDArray[np.uint64]
+    rests: npt.NDArray[np.uint64]
+    places: npt.NDArray[np.int32]
+    digests: npt.NDArray[np.uint8]
+    shapes: npt.NDArray[np.int32]
+
+    @classmethod
+    def of(cls, parts: Iterable[Part]) -> "FingerprintIndex":
+        """Joins parts, one after another; of two fingerprints with one key, the later one counts."""
+        joined = bytearray(), bytearray(), bytearray()  # which grow in place, so that nothing is there twice
+        for part in parts:
+            for whole, more in zip(joined, part, strict=True):
+                whole += more
+        unsorted, digests, shapes = joined
+        keys = np.frombuffer(unsorted, np.uint64).reshape(-1, 2)
+        places = np.argsort(keys[:, 0], kind="stable").astype(np.int32)
+        return cls(
+            keys[places, 0],
+            keys[places, 1],
+            places,
+            np.frombuffer(digests, np.uint8).reshape(-1, 32),
+            np.frombuffer(shapes, np.int32).reshape(-1, 2),
+        )
+
+    def part(self) -> Part:
+        """Returns the inverse of `of`."""
+        keys = np.empty((len(self.keys), 2), np.uint64)
+        keys[self.places] = np.column_stack([self.keys, self.rests])
+        return keys.tobytes(), self.digests.tobytes(), self.shapes.tobytes()
+
+    def find(self, keys: Sequence[bytes]) -> list[Fingerprint | None]:
+        """Returns the last fingerprint of each key; None where there is none.
+
+        Of two different keys with one first half, which nobody has ever seen, the earlier one is not found.
+        """
+        if not len(self.keys) or not keys:
+            return [None] * len(keys)
+        wanted, rests = np.frombuffer(b"".join(keys), np.uint64).reshape(-1, 2).T
+        at = np.searchsorted(self.keys, wanted, side="right") - 1
+        hits, places = (self.keys[at] == wanted) & (self.rests[at] == rests), self.places[at]
+        digests, shapes = self.digests[places].tobytes().hex(), self.shapes[places].tolist()
+        return [
+            Fingerprint(digests[64 * i : 64 * i + 64], *shapes[i]) if hit else None
+            for i, hit in enumerate(hits.tolist())
+        ]
