@@ -157,7 +157,6 @@ WRITER = """
 import os, sys
 import pyarrow as pa
 from stylize_core.files.files import Files
-from stylize_core.store import layout
 from stylize_core.store.commits import commit_name, publish_commit
 from stylize_core.store.records import METRICS, Outcome, Result
 
