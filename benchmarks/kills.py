@@ -34,7 +34,8 @@ from rich.console import Console
 from benchmarks.command import table_of
 from benchmarks.killer import LONGEST, Ended, Killer
 from stylize_core.files.files import Files
-from stylize_core.record.rows import latest_run, read_rows
+from stylize_core.record.rows import read_rows
+from stylize_core.record.run_files import latest_run
 from stylize_core.store.ledger import read_results
 from stylize_core.store.verify import verify
 

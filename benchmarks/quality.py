@@ -21,7 +21,8 @@ from stylize_core.files.inputs import read_input
 from stylize_core.images.decode import decode
 from stylize_core.images.encode import to_8bit
 from stylize_core.images.resize import content_tensor, style_tensor
-from stylize_core.record.rows import RunRows, latest_run
+from stylize_core.record.rows import RunRows
+from stylize_core.record.run_files import latest_run
 from stylize_core.settings import Settings
 from stylize_core.store.ledger import live_results
 from stylize_core.store.records import QUALITY

@@ -1,4 +1,4 @@
-"""The tree of expected errors. A leaf: nothing of the project is imported here.
+"""The tree of expected errors. A leaf: of the project it needs `control_codes` alone.
 
 StylizeError
 ├── UsageError            an option or an argument
@@ -8,7 +8,8 @@ StylizeError
 ├── WeightsError          ├── WeightsUnavailable  WeightsCorrupt  WeightsIncomplete
 ├── InputError            ├── InputMissing  InputUnreadable  InputIsFolder  InputTooLarge  InputChanged
 │                         └── ImageEmpty  ImageUnknown  ImageTruncated  ImageTooLarge  ImageTooSmall  ImageProfile
-├── StoreError            ├── StoreUnusable (OutputRefused  StoreDenied)  StoreFull  StoreSchema  StoreLocked
+├── StoreError            ├── StoreUnusable (OutputRefused  StoreDenied)  StoreFull  StoreDamaged  StoreSchema
+│                         └── StoreLocked
 ├── EngineError           ├── Diverged  OutOfMemory  JobTimeout  DeviceLost  WorkerLost  PartitionLost
 └── Stopped
 
@@ -18,9 +19,11 @@ trying again may help (`retryable`).
 
 from typing import ClassVar
 
+from stylize_core.control_codes import escape_controls
+
 
 class StylizeError(Exception):
-    """An expected failure.
+    """An expected failure. Its texts end up on terminals, in logs and tables: characters that steer are escaped.
 
     Args:
         what: what went wrong, in one sentence without a full stop.
@@ -34,9 +37,9 @@ class StylizeError(Exception):
 
     def __init__(self, what: str, *, where: str = "", todo: str = "") -> None:
         super().__init__(what, where, todo)
-        self.what = what
-        self.where = where
-        self.todo = todo or self.advice
+        self.what = escape_controls(what)
+        self.where = escape_controls(where)
+        self.todo = escape_controls(todo or self.advice, keep="\n")  # of many problems each has a line
 
     def __str__(self) -> str:
         return " · ".join(part for part in (self.what, self.where, self.todo) if part)
@@ -218,6 +221,13 @@ class StoreFull(StoreError):
     code = "store_full"
     retryable = True
     advice = "free some space, then run the same command again: finished jobs are kept"
+
+
+class StoreDamaged(StoreError):
+    """A file of the store is not what was written."""
+
+    code = "store_damaged"
+    advice = "restore it from a backup"
 
 
 class StoreSchema(StoreError):

@@ -121,14 +121,68 @@ def _styles_json(styles: Sequence[tuple[Source, float]]) -> str:
 LOST_QUERY = "?…"
 """Ends a URI whose query was left out, so that nobody takes it for the whole: no URI ends so by itself."""
 
+_HIDDEN = "…"
+"""Stands in a URI for what may be credentials, or else a server's name and the beginning of a path."""
+
+_WRAPPERS = frozenset({"blockcache", "cached", "dir", "filecache", "reference", "simplecache", "tar", "zip"})
+"""What a link of a chain may be that is not the last."""
+
+_PORTLESS = frozenset({"s3", "s3a", "gs", "gcs", "memory"})  # a colon behind their `://` is no port's
+
 
 def public_uri(uri: str) -> str:
-    """Returns a URI without its credentials: no `user:password@`, no query (signed URLs keep their secret there).
+    """Returns a URI without its credentials: no `user:password@`, no query, no fragment (tokens stand there).
 
-    A password may hold slashes, as AWS secrets do; a port may not be taken for one. A query becomes `LOST_QUERY`.
+    A chain such as `zip://a.png::https://host/a.zip` is cleaned link by link. A password may hold slashes, as AWS
+    secrets do. Where it cannot be told whether something is a password, it is left out, too. A query becomes
+    `LOST_QUERY`. Text without `://` is a path and stays as it is.
     """
-    scheme, separator, rest = uri.partition("://")
-    if not separator:
+    if "://" not in uri:
         return uri
-    rest, _, query = re.sub(r"^([^/@]*|[^/:@]*:(?!\d+/)[^@]*)@", "", rest).partition("?")
-    return f"{scheme}://{rest}{LOST_QUERY if query else ''}"
+    links = re.split(r"::(?![^/\[]*\])", uri)  # not within the brackets of an IPv6 address
+    if "@" in uri and not {_scheme(link) for link in links[:-1]} <= _WRAPPERS:  # but the end of a password with colons
+        return f"{links[0].partition('://')[0]}://{_HIDDEN}"
+    return "::".join(link if "://" not in link else _public_link(link) for link in links)
+
+
+def _public_link(link: str) -> str:
+    scheme, _, rest = link.partition("://")
+    authority = _authority(link)
+    tail = rest[len(authority) :]
+    path = re.split("[?#]", tail, maxsplit=1)[0]
+    lost = LOST_QUERY if re.match(r"\?[^#]", tail[len(path) :]) else ""
+    user, at, host = authority.rpartition("@")
+    # Surely no credentials, or no more; surely some; some, but which; those with slashes; nobody knows.
+    if user == _HIDDEN or (not at and _is_server(link, authority, tail)):
+        return f"{scheme}://{authority}{path}{lost}"
+    if at and not (":" in user and "@" in tail):
+        return _public_link(f"{scheme}://{host}{tail}")
+    if "@" in tail[len(path) :] or "@" not in tail:
+        return f"{scheme}://{_HIDDEN}"
+    if not at and tail.count("@") == 1 and not _is_port(link, authority):  # a password with slashes
+        return _public_link(f"{scheme}://{tail.rpartition('@')[2]}")
+    return f"{scheme}://{_HIDDEN}@{path.rpartition('@')[2]}{lost}"
+
+
+def _scheme(link: str) -> str:
+    """Returns what stands before `://`, without what is no part of it, such as an option's name."""
+    return re.split("[^a-z0-9]", link.partition("://")[0])[-1]
+
+
+def _authority(link: str) -> str:
+    """Returns what stands between `://` and the next slash, query or fragment."""
+    return re.split("[/?#]", link.partition("://")[2], maxsplit=1)[0]
+
+
+def _is_server(link: str, authority: str, tail: str) -> bool:
+    """Returns whether an authority is surely a server or a bucket, and not the beginning of a user and a password."""
+    if ":" not in authority or authority.startswith("arn:"):
+        return True
+    name = authority.rpartition(":")[0]
+    is_name = "@" not in tail or "." in name or name == "localhost" or name.startswith("[")
+    return is_name and _is_port(link, authority)
+
+
+def _is_port(link: str, authority: str) -> bool:
+    """Returns whether the only colon of an authority is followed by the number of a port."""
+    return _scheme(link) not in _PORTLESS and bool(re.fullmatch(r"(\[.*\]|[^:]*):\d*", authority))

@@ -29,6 +29,7 @@ class Options:
         retry_failed: which jobs that failed before run again.
         strict: do nothing where any row is rejected.
         wait: for another run to give the store free.
+        verify: read all that the store has, and compute again what is damaged or missing.
         job_timeout: seconds that a job may be computed, None for no limit.
         no_report: draw neither contact sheets nor the page at the end; `stylize report` draws them later.
     """
@@ -48,6 +49,7 @@ class Options:
     retry_failed: str = "transient"
     strict: bool = False
     wait: bool = False
+    verify: bool = False
     job_timeout: float | None = None
     no_report: bool = False
 

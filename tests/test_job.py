@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stylize_core.job import Job, Source, job_id, public_uri
@@ -176,13 +176,36 @@ def test_digests_name_every_input() -> None:
         ("https://user:pw@h.org:8080/a.png?token=x", "https://h.org:8080/a.png?…"),
         ("https://h.org/a.png?", "https://h.org/a.png"),
         ("https://h.org/a.png?…", "https://h.org/a.png?…"),
+        ("https://h.org/a.png#token=x", "https://h.org/a.png"),
         ("https://h.org:8080/~me@home/a.png", "https://h.org:8080/~me@home/a.png"),
         ("https://h.org/me@home/a.png", "https://h.org/me@home/a.png"),
+        ("https://token@h.org/a@2x.png", "https://h.org/a@2x.png"),
+        ("http://user:a@b@h.org/a.png", "http://h.org/a.png"),
+        ("s3://KEY:123/SECRET@bucket/a.png", "s3://bucket/a.png"),
+        ("--store=s3://KEY:1/2@bucket/out", "--store=s3://bucket/out"),
+        ("s3://arn:aws:s3:us-east-1:12:accesspoint/mine/a.png", "s3://arn:aws:s3:us-east-1:12:accesspoint/mine/a.png"),
+        ("zip://in/a.png::http://user:pw@h.org/a.zip?x", "zip://in/a.png::http://h.org/a.zip?…"),
+        ("simplecache::s3://key:secret@bucket/a.png", "simplecache::s3://bucket/a.png"),
+        ("zip://a.png::/data/my@home/a.zip", "zip://a.png::/data/my@home/a.zip"),
+        ("http://[::1]:80/a@b.png", "http://[::1]:80/a@b.png"),
+        ("file:///data/a@b.png", "file:///data/a@b.png"),
+        # What cannot be told apart:
+        ("http://minio:9000/me@home/a.png", "http://…@home/a.png"),
+        ("http://minio:9000/a.png?mail=me@home", "http://…"),
+        ("https://user:pw@h.org/a@2x.png", "https://…@2x.png"),
+        ("s3://KEY:a@b/c@bucket/a.png", "s3://…@bucket/a.png"),
+        ("s3://KEY:SECRET", "s3://…"),
+        ("http://user:a?b@h.org/a.png", "http://…"),
+        ("http://user:a::b@h.org/a.png", "http://…"),
     ],
 )
 def test_public_uris_by_hand(uri: str, expected: str) -> None:
-    """User, password and query are left out, the last with a mark; a plain path, a port and an @ in a path stay."""
+    """User, password, query and fragment are left out; a plain path, a port and an @ in a path stay.
+
+    What may be a password is hidden. The public form of a public form is the same.
+    """
     assert public_uri(uri) == expected
+    assert public_uri(expected) == expected
 
 
 @given(
@@ -190,7 +213,43 @@ def test_public_uris_by_hand(uri: str, expected: str) -> None:
     password=st.from_regex(r"[A-Za-z+/]{1,4}SECRET[A-Za-z0-9+/]{0,8}", fullmatch=True),
     path=st.from_regex(r"[a-z0-9._-]{1,20}", fullmatch=True),
 )
-def test_no_password_remains(user: str, password: str, path: str) -> None:
-    """Whatever letters, digits, plus signs and slashes a password has, nothing of it is left."""
+def test_a_password_goes_and_the_rest_stays(user: str, password: str, path: str) -> None:
+    """Whatever letters, digits, plus signs and slashes a password has, exactly it and the query are gone."""
     found = public_uri(f"s3://{user}:{password}@bucket/{path}?sig=SECRET")
     assert found == f"s3://bucket/{path}?…"
+
+
+SECRET = "xK1yQ"
+PIECES = [SECRET, "/", "@", ":", "::", "?", "#", "12", "+", "%2F", "=", "&", "[", "]", "//", "."]
+
+
+def secrets_of(pieces: list[str]) -> st.SearchStrategy[str]:
+    """Texts of pieces, with the secret among them."""
+    made = st.lists(st.sampled_from(pieces), max_size=5)
+    return st.builds(lambda before, after: "".join([*before, SECRET, *after]), made, made)
+
+
+CREDENTIALS = st.one_of(
+    st.builds("{}:{}@".format, st.sampled_from(["user", "AKIA12", SECRET]), secrets_of(PIECES)),
+    st.builds("{}@".format, secrets_of([SECRET, "+", "%2F", "=", "&", "12"])),  # a token
+    st.just(""),
+)
+LINKS = st.builds(
+    "{}://{}{}{}{}{}".format,
+    st.sampled_from(["s3", "gs", "http", "https", "ftp", "memory", "abfs", "webhdfs"]),
+    CREDENTIALS,
+    st.sampled_from(["bucket", "h.example.org", "h.example.org:8080", "localhost:80"]),
+    st.sampled_from(["", "/a.png", "/b/a@2x.png", "/b/a:c.png"]),
+    st.sampled_from(["", f"?sig={SECRET}", f"?{SECRET}&mail=me@home", f"?a#b?{SECRET}"]),
+    st.sampled_from(["", f"#{SECRET}", f"#t={SECRET}@x"]),
+)
+PREFIXES = st.sampled_from(["", "zip://in/a.png::", "simplecache::", "zip://a@b.png::filecache::", "--store="])
+
+
+@settings(max_examples=2000)
+@given(prefix=PREFIXES, link=LINKS)
+def test_no_secret_is_public(prefix: str, link: str) -> None:
+    """Whatever a URL is made of, no part of a password, a token, a query or a fragment is in its public form."""
+    public = public_uri(prefix + link)
+    assert SECRET not in public
+    assert public_uri(public) == public

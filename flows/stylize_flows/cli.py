@@ -1,5 +1,6 @@
 """The `stylize` command. Prefect is imported by `run` alone, once its environment is set."""
 
+import logging
 import os
 import sys
 import warnings
@@ -17,7 +18,7 @@ from stylize_core.release import release
 from stylize_flows.arrow import load_without_pandas
 from stylize_flows.commands import cross, export, presets, report, status, weights
 from stylize_flows.commands.run_options import RunOptions
-from stylize_flows.console import show_beginning, show_error, show_outcome, show_plan, show_rejected
+from stylize_flows.console import WarningLines, show_beginning, show_error, show_outcome, show_plan, show_rejected
 from stylize_flows.stop import end_stopped
 
 EXIT_UNEXPECTED, EXIT_NOT_STARTED, EXIT_FAILED_ROWS = 1, 2, 3
@@ -29,6 +30,8 @@ PREFECT = {
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
 }
 """Prefect's settings for a run started here; those that are set already stay as they are."""
+
+_WARNING_LINES = WarningLines(logging.WARNING)
 
 app = App(
     name="stylize",
@@ -111,7 +114,7 @@ def plan(manifest: Manifest = None, /, *, request: RunOptions) -> int:
     with request.options(manifest) as options:
         show_beginning(request.subject(manifest), public_uri(options.store))
         load_without_pandas()
-        from stylize_core.run.run import look_ahead
+        from stylize_core.run.look_ahead import look_ahead
 
         made = look_ahead(options)
     show_plan(made)
@@ -127,6 +130,7 @@ def main(arguments: list[str] | None = None) -> None:
     # Before torch is loaded: on busy cores its threads would spin for each other, at two to four times the wall time.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     warnings.filterwarnings("ignore", module="PIL")
+    logging.getLogger("stylize_core").addHandler(_WARNING_LINES)
     sys.exit(_exit_code(lambda: app(arguments, exit_on_error=False, print_error=False, result_action="return_value")))
 
 

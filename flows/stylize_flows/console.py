@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from stylize_core.control_codes import escape_controls
 from stylize_core.wording import duration, plural, size
 
 if TYPE_CHECKING:
@@ -16,18 +19,44 @@ if TYPE_CHECKING:
     from stylize_core.plan.forecast import Forecast
     from stylize_core.plan.plan import Plan
     from stylize_core.run.run import Run
-    from stylize_core.store.status import StoreSummary
+    from stylize_core.store.status import RunSummary, StoreSummary
 
-out = Console(highlight=False)
-wide = Console(highlight=False, width=1000)
+
+class _Console(Console):
+    """Writes text as it is: what is printed is never markup, and its characters never steer the terminal."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(highlight=False, markup=False, emoji=False, **options)
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Prints; a string is one line."""
+        super().print(*(escape_controls(one) if isinstance(one, str) else one for one in objects), **options)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Yields the segments of whatever is printed."""
+        for segment in super().render(renderable, options):
+            text = escape_controls(segment.text, keep="\n")
+            yield segment if segment.control else Segment(text, segment.style)
+
+
+out = _Console()
+wide = _Console(width=1000)
 """For tables where there is no terminal: other programs get whole lines."""
 
-err = Console(stderr=True, highlight=False)
+err = _Console(stderr=True)
+
+
+class WarningLines(logging.Handler):
+    """Writes what the package warns of to standard error."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Writes a line."""
+        err.print(f"warning: {record.getMessage()}", soft_wrap=True)
 
 
 def show_beginning(subject: str, store: str) -> None:
     """Writes what a command begins with, before all that takes seconds, to standard error."""
-    err.print(Text(f"planning {subject} for the store {store} …"), soft_wrap=True)
+    err.print(f"planning {subject} for the store {store} …", soft_wrap=True)
 
 
 def show_error(error: StylizeError) -> None:
@@ -40,7 +69,7 @@ def show_error(error: StylizeError) -> None:
 
 def show_note(text: str) -> None:
     """Writes to standard error what somebody may want to know who reads what comes out."""
-    err.print(Text(text), soft_wrap=True)
+    err.print(text, soft_wrap=True)
 
 
 def show_plan(plan: Plan) -> None:
@@ -57,7 +86,7 @@ def show_plan(plan: Plan) -> None:
 def show_rejected(plan: Plan) -> None:
     """Writes the first rejected rows to standard error, each with its reason, and the number of the others."""
     for one in plan.rows.rejected:
-        err.print(Text(f"line {one.row.line} rejected: {one.error}"), soft_wrap=True)
+        err.print(f"line {one.row.line} rejected: {one.error}", soft_wrap=True)
     if others := plan.counts["reject"] - len(plan.rows.rejected):
         err.print(f"… and {others} more rejected rows")
 
@@ -75,7 +104,7 @@ def show_outcome(run: Run) -> None:
     """Writes what became of a run and where to look; of a single row the image comes last."""
     out.print(f"run {run.name}: {run.summary}", soft_wrap=True)
     for name, place in _places(run):
-        out.print(f"{name}: {place}", markup=False, soft_wrap=True)
+        out.print(f"{name}: {place}", soft_wrap=True)
 
 
 def _places(run: Run) -> Iterator[tuple[str, str]]:
@@ -96,21 +125,27 @@ def _places(run: Run) -> Iterator[tuple[str, str]]:
 def show_status(summary: StoreSummary) -> None:
     """Writes a store in numbers."""
     jobs = ", ".join(f"{count:,} {status}" for status, count in summary.jobs.items()) or "none"
-    out.print(f"jobs: {jobs}\nfiles: {summary.files:,} ({size(summary.bytes)})")
+    out.print(f"jobs: {jobs}")
+    out.print(f"files: {summary.files:,} ({size(summary.bytes)})")
     if summary.holder:
         out.print(f"in use by process {summary.holder.pid} on {summary.holder.host} since {summary.holder.since}")
     if summary.errors:
         show_table(("error code", "jobs"), summary.errors.items())
     if summary.runs:
-        runs = [(run.run, words(run.rows) if run.rows else "not finished") for run in summary.runs]
-        show_table(("run", "rows"), runs)
+        show_table(("run", "rows"), ((run.run, _rows(run)) for run in summary.runs))
+
+
+def _rows(run: RunSummary) -> str:
+    if run.is_damaged:
+        return "damaged"
+    return words(run.rows) if run.rows else "not finished"
 
 
 def show_table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
     """Writes a plain table; cells are text, never markup. Where there is no terminal, a row is a line."""
     table = Table(*columns, box=None, header_style="bold", pad_edge=False)
     for row in rows:
-        table.add_row(*(Text(str(cell)) for cell in row))
+        table.add_row(*(Text(escape_controls(str(cell))) for cell in row))
     (out if out.is_terminal else wide).print(table)
 
 

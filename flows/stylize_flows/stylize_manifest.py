@@ -8,6 +8,7 @@ from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 
 from stylize_core.errors import Stopped, StylizeError, UsageError
+from stylize_core.job import public_uri
 from stylize_core.options import Options
 from stylize_core.run.run import Run
 from stylize_core.run.ticket import RunTicket
@@ -20,7 +21,8 @@ from stylize_flows.tasks import Sealed
 
 def _flow_run_name() -> str:
     parameters = flow_run.parameters
-    manifest, store = (str(parameters[name]).rstrip("/").rsplit("/", 1)[-1] for name in ("manifest", "store"))
+    public = (public_uri(str(parameters[name])) for name in ("manifest", "store"))
+    manifest, store = (uri.rstrip("/").rsplit("/", 1)[-1] for uri in public)
     partition = parameters.get("partition")
     return f"partition {partition['number']} of {manifest} to {store}" if partition else f"{manifest} to {store}"
 
@@ -47,6 +49,7 @@ def stylize_manifest(
     retry_failed: str = "transient",
     strict: bool = False,
     wait: bool = False,
+    verify: bool = False,
     job_timeout: float | None = None,
     no_report: bool = False,
     partition: dict[str, str | int] | None = None,

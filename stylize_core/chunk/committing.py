@@ -22,7 +22,7 @@ class Committer:
         files: the store.
         origin: who computed them.
         seconds: how long finished batches may wait for a commit.
-        before_commit: raises where the run may no longer write.
+        before_commit: raises where the run may no longer write; called before a commit and right before its mark.
         after_commit: told the ids of the jobs of each commit.
 
     Attributes:
@@ -73,7 +73,7 @@ class Committer:
         if not self._pending:
             return
         self._before_commit()
-        publish_commit(self._files, commit_name(self._origin.run), self._pending)
+        publish_commit(self._files, commit_name(self._origin.run), self._pending, self._before_commit)
         self._after_commit([outcome.result.job_id for outcome in self._pending])
         self.count += len(self._pending)
         self._pending = []

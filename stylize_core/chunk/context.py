@@ -36,7 +36,8 @@ class RunContext:
         engine: the device with its network.
         files: the store.
         run: name of the run.
-        before_commit: raises where the run may no longer write (its lease is lost); called on the committing thread.
+        before_commit: raises where the run may no longer write (its lease is lost); called on the committing thread,
+            before a commit and right before its mark.
         should_stop: asked between evaluations.
         on_progress: told of steps (at most twice a second) and finished batches.
         committed: ids of jobs this run has committed; a chunk tried again leaves them out.

@@ -122,7 +122,7 @@ class Loader:
             if hashlib.sha256(data).hexdigest() != source.sha256:
                 self._forget(source)
                 raise InputChanged("the file was changed after it was planned", where=public_uri(source.uri))
-            picture = decode(data, source.uri)
+            picture = decode(data, public_uri(source.uri))
         path = layout.thumbnail(source.sha256)
         if not self.files.exists(path):
             with suppress(OutputRefused):  # a report can do without it

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from stylize_core.errors import StoreError
+from stylize_core.errors import OutputRefused, StoreError
 from stylize_core.export.catalogue import Sample
 from stylize_core.files.files import Files
 
@@ -47,7 +47,7 @@ class ImageReader:
     def _verified(self, sample: Sample) -> bytes:
         try:
             data = self._files.read(sample.image)
-        except FileNotFoundError:
+        except (FileNotFoundError, OutputRefused):
             raise self._damaged(sample, "is missing") from None
         if hashlib.sha256(data).hexdigest() != sample.sha256:
             raise self._damaged(sample, "is not what was recorded: it has another sha256")
@@ -58,5 +58,6 @@ class ImageReader:
         return StoreError(
             f"the image of row {row} {what}",
             where=f"{self._files.public_uri}/{sample.image}",
-            todo="restore it from a backup, then run the same command again; `stylize status STORE --verify` finds all",
+            todo="run the manifest with --verify, which makes all such images again, or restore it from a backup; then "
+            "run the same command again",
         )

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stylize_core.errors import UsageError
-from stylize_core.files.disk import TEMPORARY
+from stylize_core.files.disk import is_temporary
 from stylize_core.files.files import Files
+from stylize_core.store.json_files import parse_json
 
 NAME = "export.json"
 
@@ -57,7 +58,7 @@ class ExportIndex:
     def _read(self) -> dict[str, Line] | None:
         """Returns the lines of an earlier try, None where the folder is new."""
         try:
-            found = json.loads(self._output.read(NAME))
+            found = parse_json(self._output.read(NAME))
             header = {name: found[name] for name in self._header}
             lines = {line["shard"]: line for line in found["shards"]}
         except FileNotFoundError:
@@ -77,7 +78,7 @@ class ExportIndex:
     def _listed(self) -> dict[str, int]:
         """Returns the sizes of the files that are there; deletes those that a kill left half written."""
         entries = self._output.list("")
-        self._output.delete(entry.path for entry in entries if TEMPORARY in entry.path)
+        self._output.delete(entry.path for entry in entries if is_temporary(entry.path))
         return {entry.path: entry.size for entry in entries}
 
     def _publish(self, *, complete: bool) -> None:

@@ -1,17 +1,27 @@
 """Files on a local disk that are either there in full or not at all, even after a kill or a power cut."""
 
+import errno
 import os
+import re
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from typing import BinaryIO
 
-TEMPORARY = ".tmp-"
-"""Part of the name of every file that is still being written; what a kill leaves behind is known by it."""
+_NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)
+"""What file systems answer that cannot sync: some network drives folders, some in user space anything."""
+
+_TEMPORARY = re.compile(r".+\.tmp-[0-9a-f]{12}")
 
 
-class LeadsOut(OSError):
-    """A path, or a link on its way, leads out of the root.
+def is_temporary(path: str) -> bool:
+    """Returns whether a file is still being written, or was when its writer was killed; release 0.1 wrote no dot."""
+    return bool(_TEMPORARY.fullmatch(path.rpartition("/")[2]))
+
+
+class PathRefused(OSError):
+    """A path, or a link on its way, leads out of the root; or what stands there is no file.
 
     Attributes:
         todo: what to do about it.
@@ -25,7 +35,8 @@ class LeadsOut(OSError):
 class Disk:
     """The files below a folder, by their paths relative to it; every method raises OSError.
 
-    A file is written under a temporary name, synced and renamed.
+    A file is written under a temporary name, synced and renamed. The name begins with a dot, so that whoever reads
+    all files of a folder passes over it, as pandas and pyarrow do.
 
     Args:
         root: absolute, without a slash at its end; it need not exist yet.
@@ -36,7 +47,21 @@ class Disk:
 
     def read(self, path: str) -> bytes:
         """Returns a file's bytes."""
-        return Path(self.full(path)).read_bytes()
+        with self.open(path) as file:
+            return file.read()
+
+    def open(self, path: str) -> BinaryIO:
+        """Opens a file to be read."""
+        full = self.full(path)
+        try:
+            mode = os.stat(full).st_mode
+        except OSError as error:
+            if os.path.islink(full):
+                raise PathRefused("there is a link that leads to no file", "remove it, or restore the file") from error
+            raise
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # reading it might never end
+            raise PathRefused("there is a pipe, a socket or a device, not a file", "remove it")
+        return open(full, "rb")
 
     def write(self, path: str, data: bytes) -> None:
         """Writes a file, or replaces it, in one step."""
@@ -46,13 +71,20 @@ class Disk:
         _sync_folder(os.path.dirname(target))
 
     def create(self, path: str, data: bytes) -> bool:
-        """Writes a file unless it exists; of several callers exactly one gets True."""
+        """Writes a file unless it exists; of several callers exactly one gets True.
+
+        Where a disk has no hard links the file is empty for a moment, and for good if its writer is killed in that.
+        """
         target = self._target(path)
         with _written_beside(target, data) as temporary:
             try:
                 os.link(temporary, target)  # unlike a rename, a link never replaces
             except FileExistsError:
                 return False
+            except OSError:  # many disks have no links: exFAT, network drives, file systems in user space
+                if not _claim(target):
+                    return False
+                _replace_claim(temporary, target)
         _sync_folder(os.path.dirname(target))
         return True
 
@@ -74,7 +106,7 @@ class Disk:
     def is_empty(self) -> bool:
         """Returns whether the root holds nothing but left-over temporary files, or is not there at all."""
         with suppress(FileNotFoundError):
-            return all(TEMPORARY in name for name in os.listdir(self._root or "/"))
+            return all(map(is_temporary, os.listdir(self._root or "/")))
         return True
 
     def full(self, path: str) -> str:
@@ -85,12 +117,12 @@ class Disk:
         full = self.full(path)
         real_root = os.path.realpath(self._root or "/").rstrip("/")
         if not f"{os.path.realpath(os.path.dirname(full))}/".startswith(f"{real_root}/"):
-            raise LeadsOut("a link leads out of the store", "replace the link by a real folder")
+            raise PathRefused("a link leads out of the store", "replace the link by a real folder")
         return full
 
 
 def _walk(folder: str, *, recursive: bool = True) -> Iterator[tuple[str, os.stat_result]]:
-    """Yields every file below a folder with its status, sorted within each folder; links are not followed."""
+    """Yields every file below a folder with its status, sorted within each folder; links to folders are left out."""
     try:
         with os.scandir(folder) as found:
             entries = sorted(found, key=lambda entry: entry.name)
@@ -99,24 +131,52 @@ def _walk(folder: str, *, recursive: bool = True) -> Iterator[tuple[str, os.stat
     for entry in entries:
         if not entry.is_dir(follow_symlinks=False):
             with suppress(FileNotFoundError):  # deleted since the folder was read
-                yield entry.path, entry.stat(follow_symlinks=False)
+                if not stat.S_ISDIR((status := _status(entry)).st_mode):
+                    yield entry.path, status
         elif recursive:
             yield from _walk(entry.path)
 
 
+def _status(entry: os.DirEntry[str]) -> os.stat_result:
+    """Returns the status of a file, of a link that of what it leads to; of one that leads nowhere its own."""
+    try:
+        return entry.stat()
+    except OSError:
+        return entry.stat(follow_symlinks=False)
+
+
 @contextmanager
 def _written_beside(target: str, data: bytes) -> Iterator[str]:
-    _make_folder(os.path.dirname(target))
-    temporary = f"{target}{TEMPORARY}{secrets.token_hex(6)}"
+    folder, name = os.path.split(target)
+    _make_folder(folder)
+    temporary = f"{folder}/.{name}.tmp-{secrets.token_hex(6)}"
     try:
         with open(temporary, "xb") as file:
             file.write(data)
             file.flush()
-            os.fsync(file.fileno())
+            _sync(file.fileno())
         yield temporary
     finally:
         with suppress(OSError):  # renamed away, or never made; the error that led here matters more
             os.unlink(temporary)
+
+
+def _claim(target: str) -> bool:
+    """Makes an empty file, which exactly one of several callers can do; returns whether it was this one."""
+    try:
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    except FileExistsError:
+        return False
+    return True
+
+
+def _replace_claim(temporary: str, target: str) -> None:
+    try:
+        os.replace(temporary, target)
+    except OSError:
+        with suppress(OSError):
+            os.unlink(target)
+        raise
 
 
 def _make_folder(folder: str) -> None:
@@ -130,8 +190,20 @@ def _make_folder(folder: str) -> None:
 
 
 def _sync_folder(folder: str) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        descriptor = os.open(folder, os.O_RDONLY)
+    except PermissionError:  # who may write there need not be allowed to list it
+        return
+    try:
+        _sync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _sync(descriptor: int) -> None:
+    """Waits until a file or a folder is on the disk, where the file system knows how."""
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise

@@ -85,6 +85,11 @@ def error_kind(error: BaseException) -> ErrorKind:
     return ErrorKind.FAULT if any(map(_is_broken, chain)) else ErrorKind.REFUSED
 
 
+def is_silence(error: BaseException) -> bool:
+    """Returns whether no server answered at all: there is none, or the connection broke."""
+    return error_kind(error) is ErrorKind.FAULT and not any(map(_answer, _chain(error)))
+
+
 def words(error: BaseException) -> str:
     """Returns the reason in our words or the system's: a library's text may repeat a signed URL or a key."""
     chain = list(_chain(error))

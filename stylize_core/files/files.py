@@ -5,12 +5,14 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 from fsspec.implementations.local import LocalFileSystem
 
 from stylize_core.errors import OutputRefused, StoreDenied, StoreFull, StoreUnusable
-from stylize_core.files.disk import Disk, LeadsOut
+from stylize_core.files.disk import Disk, PathRefused
 from stylize_core.files.error_kinds import ErrorKind, error_kind, words
 from stylize_core.files.objects import Objects
 from stylize_core.files.remote import UnknownPlace, locate
@@ -79,6 +81,17 @@ class Files:
         with self._clear_errors("read", path):
             return self._place.read(_checked(path))
 
+    def open(self, path: str) -> BinaryIO:
+        """Opens a file to be read, from the disk where it lies on one; one from elsewhere is in memory as a whole.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+        """
+        if not isinstance(self._place, Disk):
+            return BytesIO(self.read(path))
+        with self._clear_errors("read", path):
+            return self._place.open(_checked(path))
+
     def publish(self, path: str, data: bytes) -> None:
         """Writes a file, or replaces it, in one step."""
         with self._clear_errors("written", path):
@@ -117,7 +130,8 @@ class Files:
 
     def local_path(self, path: str) -> Path | None:
         """Returns where a file lies on this machine's disks; None for a store elsewhere."""
-        return Path(self._place.full(_checked(path))) if isinstance(self._place, Disk) else None
+        with self._clear_errors("read", path):
+            return Path(self._place.full(_checked(path))) if isinstance(self._place, Disk) else None
 
     def _delete(self, path: str) -> None:
         with self._clear_errors("written", path):
@@ -128,9 +142,10 @@ class Files:
         where, kind = f"{self.public_uri}/{path}".rstrip("/"), StoreUnusable
         try:
             yield
-        except LeadsOut as error:
-            kind = OutputRefused if error.todo else StoreUnusable  # a link in the store; a path that is never right
-            raise kind(str(error), where=f"{self.public_uri}: {path!r}", todo=error.todo) from error
+        except PathRefused as error:
+            if error.todo:  # about what stands there
+                raise OutputRefused(str(error), where=where, todo=error.todo) from error
+            raise StoreUnusable(str(error), where=f"{self.public_uri}: {path!r}") from error  # a path never right
         except Exception as error:
             found = error_kind(error)
             if done == "read" and found is ErrorKind.MISSING:
@@ -148,5 +163,5 @@ class Files:
 
 def _checked(path: str) -> str:
     if "\0" in path or not {"", ".", ".."}.isdisjoint(path.split("/")):
-        raise LeadsOut("a path leads out of the store")
+        raise PathRefused("a path leads out of the store")
     return path

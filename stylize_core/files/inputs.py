@@ -11,7 +11,7 @@ from typing import Any
 from stylize_core.errors import InputError, InputIsFolder, InputMissing, InputTooLarge, InputUnreadable
 from stylize_core.files.bounded import BLOCK_BYTES, MAX_BYTES, TooManyBytes, check_size, gather
 from stylize_core.files.error_kinds import ErrorKind, error_kind, is_web_refusal, words
-from stylize_core.files.remote import LONGEST_S, Remote, UnknownPlace, locate
+from stylize_core.files.remote import LONGEST_S, SILENCES, Remote, UnknownPlace, locate
 from stylize_core.files.web_body import web_blocks
 from stylize_core.job import public_uri
 
@@ -102,10 +102,14 @@ def _info(remote: Remote, path: str) -> dict[str, Any]:
 
 def _locate(uri: str) -> tuple[Remote | None, str]:
     try:
-        return locate(uri)
+        remote, path = locate(uri)
     except UnknownPlace as error:
         what = f"this kind of URL is not known here: {error.reason}"
         raise InputUnreadable(what, where=public_uri(uri), todo=error.todo) from error
+    if remote and remote.is_given_up:
+        what = f"its server has not answered {SILENCES} times in a row, and is not asked for a while"
+        raise InputUnreadable(what, where=public_uri(uri))
+    return remote, path
 
 
 def _stat_local(path: str) -> os.stat_result:

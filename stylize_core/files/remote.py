@@ -13,7 +13,7 @@ from fsspec.asyn import AsyncFileSystem
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
-from stylize_core.files.error_kinds import ErrorKind, error_kind
+from stylize_core.files.error_kinds import ErrorKind, error_kind, is_silence
 from stylize_core.files.http_guard import CONNECT_S, SILENCE_S, guarded_client
 
 PAUSES_S = (1.0, 3.0)
@@ -21,6 +21,11 @@ PAUSES_S = (1.0, 3.0)
 
 PATIENCE_S = 60.0
 """After so long nothing is asked again."""
+
+SILENCES = 5
+"""Requests in a row, each asked again as above, to which a server gave no answer: then it is given up for a while."""
+
+GIVEN_UP_S = 60.0
 
 LONGEST_S = 300.0
 """No request lasts longer, however slowly its bytes go: a server that stops to read would hold us for ever."""
@@ -54,6 +59,7 @@ class Remote:
     def __init__(self, fs: Any) -> None:
         self.fs = fs
         self.is_s3 = "s3" in fs.protocol
+        self._silences, self._given_up = 0, -GIVEN_UP_S
         self.is_web = "http" in fs.protocol
         self._limit = {"timeout": LONGEST_S} if isinstance(fs, AsyncFileSystem) else {}
         if self.is_s3:
@@ -68,13 +74,29 @@ class Remote:
         start = time.monotonic()
         for pause in (*PAUSES_S, 0.0):
             try:
-                return call()
+                found = call()
             except Exception as error:
                 is_over = not pause or time.monotonic() - start > PATIENCE_S
                 if is_over or error_kind(error) is not ErrorKind.FAULT:
+                    self._note(is_silence(error))
                     raise
+            else:
+                self._note(False)
+                return found
             time.sleep(pause * random.uniform(0.5, 1.5))
         raise AssertionError("the last round returns or raises")
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether the server has not answered for some time, so that who has many questions need not ask each."""
+        return time.monotonic() - self._given_up < GIVEN_UP_S
+
+    def _note(self, is_silent: bool) -> None:
+        self._silences = self._silences + 1 if is_silent else 0
+        if self._silences >= SILENCES:
+            self._given_up = time.monotonic()
+        elif not is_silent:
+            self._given_up = -GIVEN_UP_S
 
 
 def locate(uri: str) -> tuple[Remote | None, str]:
@@ -91,8 +113,8 @@ def locate(uri: str) -> tuple[Remote | None, str]:
     # All that lies on one server shares a connection; a forked process needs its own.
     place = uri if "::" in uri else f"{kind}://{re.split('[/?#]', rest)[0]}"
     try:
-        fs, remote = _connect(place, os.getpid())
-        path = str(fs._strip_protocol(uri))
+        fs, remote, first_path = _connect(place, os.getpid())
+        path = first_path if place == uri else str(fs._strip_protocol(uri))  # of a chain, in its first link
     except ImportError as error:
         need = next((need for start, need in _NEEDED.items() if kind.startswith(start)), "its fsspec package")
         raise UnknownPlace(f"{kind}:// needs a package that is missing", f"install {need}") from error
@@ -114,12 +136,12 @@ def local_path(uri: str) -> str:
 
 
 @lru_cache(maxsize=64)
-def _connect(place: str, process: int) -> tuple[Any, Remote]:
+def _connect(place: str, process: int) -> tuple[Any, Remote, str]:
     options: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}  # others write too
     if place.startswith(("http://", "https://")):
         options["get_client"] = guarded_client
-    fs, _ = url_to_fs(place, **options)
-    return fs, Remote(fs)
+    fs, path = url_to_fs(place, **options)
+    return fs, Remote(fs), str(path)
 
 
 def _configure(fs: Any) -> None:

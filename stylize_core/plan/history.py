@@ -30,24 +30,30 @@ class History:
 
     Args:
         parts: committed lines, each part as `condensed` gives it; none unless given.
+        lost: ids of jobs whose result is not what their line says, such as one whose image is gone.
     """
 
-    def __init__(self, parts: Sequence[pa.Table] = ()) -> None:
+    def __init__(self, parts: Sequence[pa.Table] = (), lost: Sequence[str] = ()) -> None:
         lines = _joined(parts)
         counting = live(lines)
         self._ids: JobIds = _ids(counting["job_id"])
         self._is_done = pc.equal(counting["status"], "done").to_numpy()
+        self._is_lost = np.isin(self._ids, packed(lost))
         self._is_retryable = counting["retryable"].fill_null(False).to_numpy()
         self._attempts: npt.NDArray[np.int32] = attempts(lines).sort_by("job_id")["attempt"].to_numpy()
 
     @classmethod
-    def read(cls, files: Files) -> "History":
+    def read(cls, files: Files, lost: Sequence[str] = ()) -> "History":
         """Returns the history of a store; of its lines it reads what it needs, and holds little of that at a time.
+
+        Args:
+            files: the store.
+            lost: as of the class.
 
         Raises:
             StoreError: a results file is damaged; it is named.
         """
-        return cls(list(map_results(condensed, files, COLUMNS)))
+        return cls(list(map_results(condensed, files, COLUMNS)), lost)
 
     def judge(self, jobs: JobIds, retry_failed: str) -> tuple[list[str], npt.NDArray[np.int32]]:
         """Returns what becomes of jobs, and the highest attempt at each so far.
@@ -63,8 +69,9 @@ class History:
             return ["run"] * len(jobs), np.zeros(len(jobs), np.int32)
         at = np.minimum(np.searchsorted(self._ids, jobs), len(self._ids) - 1)
         is_known = self._ids[at] == jobs
+        is_new = ~is_known | self._is_lost[at]
         again = {"none": np.False_, "transient": self._is_retryable[at], "all": np.True_}[retry_failed]
-        actions = np.select([~is_known, self._is_done[at], is_known & again], ["run", "skip", "run"], "keep_failed")
+        actions = np.select([is_new, self._is_done[at], is_known & again], ["run", "skip", "run"], "keep_failed")
         return actions.tolist(), np.where(is_known, self._attempts[at], 0)
 
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 from stylize_core.errors import InputError, Stopped, StylizeError
 from stylize_core.files.inputs import open_input, stat_input
 from stylize_core.images.decode import shape_of
-from stylize_core.job import Source
+from stylize_core.job import Source, public_uri
 from stylize_core.store.fingerprint_index import Fingerprint
 from stylize_core.store.fingerprints import Fingerprints, Stat
 
@@ -94,7 +94,7 @@ def _read(stat: Stat) -> Fingerprint | InputError:
     uri = stat[0]
     try:
         with open_input(uri) as data:
-            width, height = shape_of(data, uri)
+            width, height = shape_of(data, public_uri(uri))
             return Fingerprint(hashlib.sha256(data).hexdigest(), width, height)
     except InputError as error:
         return error

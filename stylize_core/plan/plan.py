@@ -1,6 +1,6 @@
 """What a run will do: rows and what becomes of them, chunks of jobs and what they will cost."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -84,6 +84,7 @@ def make_plan(
     options: Options,
     engine: Engine,
     files: Files | None,
+    lost: Sequence[str] = (),
     *,
     remember: bool = False,
     should_stop: Callable[[], bool] = lambda: False,
@@ -95,6 +96,7 @@ def make_plan(
         options: of the run.
         engine: the device; it is measured where the store does not tell how fast it is.
         files: the store; None where there is none yet, so that everything is to be done.
+        lost: as of `History`.
         remember: have the store keep the fingerprints of inputs that it does not know yet.
         should_stop: asked several times a batch of rows.
 
@@ -104,7 +106,7 @@ def make_plan(
         StoreError: the store cannot be read or, to remember, written.
         UsageError: there is no room for temporary files.
     """
-    rows = _rows(manifest, options, engine, files, remember, should_stop)
+    rows = _rows(manifest, options, engine, files, lost, remember, should_stop)
     return Plan.of(rows, partial(rate_of, engine, files), options.rows_per_task)
 
 
@@ -113,11 +115,12 @@ def _rows(
     options: Options,
     engine: Engine,
     files: Files | None,
+    lost: Sequence[str],
     remember: bool,
     should_stop: Callable[[], bool],
 ) -> PlannedRows:
     """Returns what becomes of every row; what is known of the store takes memory no longer than that."""
-    known, history = (Fingerprints.load(files), History.read(files)) if files else (Fingerprints(), History())
+    known, history = (Fingerprints.load(files), History.read(files, lost)) if files else (Fingerprints(), History())
     keep = partial(known.save, files) if files and remember else known.settle
     rows = plan_rows(
         manifest,

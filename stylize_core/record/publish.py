@@ -1,6 +1,6 @@
 """The record of a run as files: results.csv, results.parquet and failed.csv."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from tempfile import TemporaryFile
 
 import pandas as pd
@@ -13,8 +13,13 @@ from stylize_core.store.records import ROWS
 from stylize_core.store.tables import publish_batches
 
 
-def publish_rows(files: Files, run: str) -> dict[str, int]:
+def publish_rows(files: Files, run: str, lost: Sequence[str] = ()) -> dict[str, int]:
     """Publishes what became of each row of a run, and a manifest of those to mend.
+
+    Args:
+        files: the store.
+        run: the run's name.
+        lost: as of `RunRows`.
 
     Returns:
         The number of rows by status, every status among them.
@@ -23,7 +28,7 @@ def publish_rows(files: Files, run: str) -> dict[str, int]:
         UsageError: there is no such run, or no room for private files.
         StoreError: the store cannot be read or written.
     """
-    rows = RunRows(files, run, published=False)
+    rows = RunRows(files, run, published=False, lost=lost)
     _publish_csv(files, layout.run(run, "failed.csv"), failed_manifest(rows))
     _publish_csv(files, layout.run(run, "results.csv"), _readable(rows))
     batches = (batch for table in rows.tables(*ROWS.names) for batch in table.combine_chunks().to_batches())

@@ -11,7 +11,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stylize_core import wording
-from stylize_core.files.files import Files
 from stylize_core.record.failed import BAD, failed_rows
 from stylize_core.record.rows import RunRows
 from stylize_core.record.run_record import FailedRow, InputRecord, JobRecord, RunRecord, Totals
@@ -19,6 +18,7 @@ from stylize_core.record.selection import draw
 from stylize_core.record.table import RunTable
 from stylize_core.settings import with_neutral
 from stylize_core.store import layout
+from stylize_core.store.json_files import read_json
 from stylize_core.store.records import FINALS, STATUSES
 from stylize_core.terms import LOSSES
 
@@ -55,7 +55,7 @@ def read_record(rows: RunRows, table: RunTable, wanted: Collection[str] = ()) ->
         problems=tuple(_problems(rows, min(PROBLEMS, sum(counts[status] for status in BAD)))),
         codes=_codes(rows),
         environment=read_environment(rows, table),
-        forecast=_json(rows.files, layout.run(rows.run, "plan.json")).get("forecast") or {},
+        forecast=read_json(rows.files, layout.run(rows.run, "plan.json")).get("forecast") or {},
     )
 
 
@@ -105,7 +105,7 @@ def read_environment(rows: RunRows, table: RunTable) -> dict[str, Any]:
     told: dict[str, Any] = {name: ", ".join(sorted(jobs[name].dropna().unique())) for name in ("device", "precision")}
     told["versions"] = json.loads(next(iter(jobs["versions"].dropna()), "{}"))
     told["weights"] = {"sha256": ", ".join(sorted(table.rows["network"].dropna().unique()))}
-    recorded = _json(rows.files, layout.run(rows.run, "environment.json"))
+    recorded = read_json(rows.files, layout.run(rows.run, "environment.json"))
     return told | {name: value for name, value in recorded.items() if value}
 
 
@@ -168,8 +168,3 @@ def _settings(preset: str, settings: str) -> dict[str, object]:
 
 def _input(uri: str, sha256: str) -> InputRecord:
     return InputRecord(name=wording.file_name(uri), sha256=sha256)
-
-
-def _json(files: Files, path: str) -> dict[str, Any]:
-    record: dict[str, Any] = json.loads(files.read(path)) if files.exists(path) else {}
-    return record

@@ -1,7 +1,8 @@
 """The rows of a run: its plan, joined with the lines of the store that count. Nothing else joins them."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
 from itertools import chain, repeat
 
 import numpy as np
@@ -9,9 +10,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stylize_core.errors import UsageError
 from stylize_core.files.files import Files
-from stylize_core.store import layout
+from stylize_core.record.run_files import open_plan, open_published
 from stylize_core.store.live import live_lines
 from stylize_core.store.records import FIGURES, PLAN, RESULTS, ROWS, STATUSES
 from stylize_core.store.tables import TableFile
@@ -41,6 +41,8 @@ class RunRows:
         run: the run's name.
         columns: of the jobs' live lines, see `records.RESULTS`, beside those of `records.ROWS`.
         published: rows as they were published when the run ended, if it has; else as they stand now.
+        lost: ids of jobs of which earlier runs' results do not count, because their image is gone or damaged; of rows
+            as they stand now.
 
     Attributes:
         files: the store.
@@ -52,14 +54,23 @@ class RunRows:
         StoreError: a file of the store is damaged.
     """
 
-    def __init__(self, files: Files, run: str, columns: Sequence[str] = (), *, published: bool = True) -> None:
+    def __init__(
+        self,
+        files: Files,
+        run: str,
+        columns: Sequence[str] = (),
+        *,
+        published: bool = True,
+        lost: Sequence[str] = (),
+    ) -> None:
         self.files, self.run = files, run
-        self._plan = _open_plan(files, run)
-        self._published = _open_published(files, run) if published else None
+        self._plan = open_plan(files, run)
+        self._published = open_published(files, run) if published else None
         numbered = _numbered(self._plan)
         self.jobs: pa.StringArray = numbered.dictionary
         names = columns if self._published else tuple(dict.fromkeys((*columns, "run", "status", *_KEPT)))
-        self._lines, places = _live(files, self.jobs, names)
+        among = partial(_without, lost=pa.array(lost, pa.string()), run=run) if lost else _all
+        self._lines, places = _live(files, self.jobs, names, among)
         self._places = places.take(numbered.indices)  # of each row's line, null where there is none
         self._is_first = _is_first(numbered.indices)
 
@@ -105,20 +116,6 @@ class RunRows:
         return zip(planned, ended, strict=True)
 
 
-def latest_run(files: Files) -> str:
-    """Returns the name of the newest run; names of runs sort by time.
-
-    Raises:
-        UsageError: the store has no run.
-    """
-    runs = _runs(files)
-    if not runs:
-        raise UsageError(
-            "this store has no run to report on", where=files.public_uri, todo="run a manifest into it first"
-        )
-    return runs[-1]
-
-
 def read_rows(files: Files, run: str) -> Iterator[pa.Table]:
     """Yields rows with schema `records.ROWS`: as published when the run ended, or as they stand if it never did.
 
@@ -126,30 +123,8 @@ def read_rows(files: Files, run: str) -> Iterator[pa.Table]:
         UsageError: there is no such run.
         StoreError: a file of the store is damaged.
     """
-    published = _open_published(files, run)
+    published = open_published(files, run)
     return published.batches(ROWS, LINES) if published else RunRows(files, run).tables(*ROWS.names)
-
-
-def _runs(files: Files) -> list[str]:
-    plans = [entry.path.split("/") for entry in files.list(layout.RUNS) if entry.path.endswith("/plan.parquet")]
-    return sorted(run for _, run, _ in plans)
-
-
-def _open_plan(files: Files, run: str) -> TableFile:
-    try:
-        return TableFile(files, layout.run(run, "plan.parquet"))
-    except FileNotFoundError:
-        known = ", ".join(_runs(files)[-5:]) or "none"
-        raise UsageError(
-            f"there is no run {run!r}", where=files.public_uri, todo=f"the latest runs here: {known}"
-        ) from None
-
-
-def _open_published(files: Files, run: str) -> TableFile | None:
-    try:
-        return TableFile(files, layout.run(run, "results.parquet"))
-    except FileNotFoundError:
-        return None
 
 
 def _numbered(plan: TableFile) -> pa.DictionaryArray:
@@ -159,16 +134,28 @@ def _numbered(plan: TableFile) -> pa.DictionaryArray:
     return asked.combine_chunks().dictionary_encode()
 
 
-def _live(files: Files, jobs: pa.StringArray, names: Sequence[str]) -> tuple[pa.Table, pa.Array]:
+def _live(
+    files: Files, jobs: pa.StringArray, names: Sequence[str], among: Callable[[pa.Table], pa.Table]
+) -> tuple[pa.Table, pa.Array]:
     """Returns columns of the live lines of some jobs, and the place of each job's line, null where there is none."""
     if not names:
         return pa.table({}), pa.nulls(len(jobs), pa.int32())
     schema = pa.schema([RESULTS.field(name) for name in ("job_id", *names)])
-    tables = chain([schema.empty_table()], live_lines(files, schema.names))
+    tables = chain([schema.empty_table()], live_lines(files, schema.names, among))
     ours = (_packed(lines.filter(pc.is_in(lines["job_id"], value_set=jobs))) for lines in tables)
     found = pa.concat_tables(list(ours))
     places = pc.index_in(jobs, value_set=found["job_id"].combine_chunks())
     return found.drop_columns(["job_id"]).unify_dictionaries().combine_chunks(), places
+
+
+def _all(lines: pa.Table) -> pa.Table:
+    return lines
+
+
+def _without(lines: pa.Table, lost: pa.Array, run: str) -> pa.Table:
+    """Returns lines without those of earlier runs of lost jobs."""
+    is_lost = pc.and_(pc.is_in(lines["job_id"], value_set=lost), pc.not_equal(lines["run"], run))
+    return lines.filter(pc.invert(is_lost))
 
 
 def _packed(lines: pa.Table) -> pa.Table:

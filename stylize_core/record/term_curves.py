@@ -13,7 +13,7 @@ from stylize_core.files.files import Files
 from stylize_core.record.job_curves import kept_steps
 from stylize_core.store import layout
 from stylize_core.store.records import METRICS
-from stylize_core.store.tables import map_tables
+from stylize_core.store.tables import map_tables, read_readable
 from stylize_core.terms import LOSSES
 
 POINTS = 48
@@ -48,7 +48,7 @@ class TermCurves:
 
 
 def read_term_curves(files: Files, jobs: pd.DataFrame) -> TermCurves:
-    """Returns the losses of jobs, a commit at a time.
+    """Returns the losses of jobs, a commit at a time; those of a damaged file are left out, which is logged.
 
     Args:
         files: the store.
@@ -90,7 +90,7 @@ def _read(files: Files, jobs: pd.DataFrame) -> Iterator[tuple[npt.NDArray[np.int
     places = {str(commit): found for commit, found in jobs.groupby("commit", observed=True).indices.items()}
     there = {entry.path for entry in files.list(layout.METRICS)}
     commits = [commit for commit in sorted(places) if layout.metrics(commit) in there]
-    tables = map_tables(lambda table: table, files, map(layout.metrics, commits), _SCHEMA)
+    tables = map_tables(lambda table: table, files, map(layout.metrics, commits), _SCHEMA, read_readable)
     for commit, table in zip(commits, tables, strict=True):
         ours = places[commit]
         found = pc.index_in(table["job_id"], value_set=pa.array(jobs["job_id"].iloc[ours], pa.string()))

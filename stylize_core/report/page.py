@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from stylize_core.files.files import Files
@@ -11,6 +12,7 @@ from stylize_core.record.comparable import comparable_sets, scales, value_text
 from stylize_core.record.job_curves import read_curves
 from stylize_core.record.run_record import JobRecord, RunRecord
 from stylize_core.record.selection import select
+from stylize_core.record.term_curves import TermCurves
 from stylize_core.record.thumbnails import Thumbnails
 from stylize_core.record.variation import NAMES, axes_of_jobs
 from stylize_core.report import charts, headline
@@ -75,6 +77,7 @@ def render_page(findings: Findings, sheets: Sheets, pictures: Thumbnails) -> str
         **_head(findings.record),
         **_jobs(findings, album, max(BYTES // 3, min(BYTES, ROOM - len(packed)))),
         **_sheets(findings, sheets, album),
+        lacking=_lacking(findings.jobs, findings.curves),
         ranked=findings.ranked,
         settings=_settings(findings.table.rows),
         help=HELP,
@@ -143,6 +146,12 @@ def _sets(findings: Findings, shown: Sequence[JobRecord]) -> list[dict[str, Any]
         lines = job_lines([job for job in shown if job.job_id in ids]) if is_whole else None
         found.append({**set_data(one, jobs, findings.curves), "lines": lines})
     return [one for one in found if one["bands"]]
+
+
+def _lacking(jobs: pd.DataFrame, curves: TermCurves) -> int:
+    """Returns how many jobs have an image, but no losses: these are missing or damaged."""
+    has_image, has_losses = jobs["image"].notna().to_numpy(), np.isfinite(curves.values).any(axis=(1, 2))
+    return int((has_image & ~has_losses).sum())
 
 
 def _settings(rows: pd.DataFrame) -> dict[str, dict[str, int]]:

@@ -6,9 +6,11 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from typing import Any
 
 import torch
 
+from stylize_core.control_codes import escape_controls
 from stylize_core.engine.device import describe
 from stylize_core.engine.engine import Engine
 from stylize_core.job import public_uri
@@ -18,7 +20,7 @@ from stylize_core.release import versions
 
 def environment(options: Options, engine: Engine) -> Mapping[str, object]:
     """Returns options, device, weights, versions and machine as plain JSON values, without credentials."""
-    public = {name: public_uri(getattr(options, name)) for name in ("manifest", "store")}
+    public = {name: public_uri(value) for name, value in asdict(options).items() if isinstance(value, str)}
     return {
         "command": " ".join(public_uri(word) for word in sys.argv),
         "options": asdict(options) | public,
@@ -37,18 +39,31 @@ def logged() -> Iterator[list[str]]:
     """Gives a list that collects, line by line, what the package logs."""
     handler = _Lines()
     logger = logging.getLogger("stylize_core")
+    level = logger.level
     logger.addHandler(handler)
+    logger.setLevel(min(logging.INFO, logger.getEffectiveLevel()))
     try:
         yield handler.lines
     finally:
+        logger.setLevel(level)
         logger.removeHandler(handler)
+
+
+class _Formatter(logging.Formatter):
+    """Writes a record as a line, and of an error the lines of its traceback."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return escape_controls(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:
+        return escape_controls(super().formatException(ei), keep="\n")
 
 
 class _Lines(logging.Handler):
     def __init__(self) -> None:
         super().__init__()
         self.lines: list[str] = []
-        self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        self.setFormatter(_Formatter("%(asctime)s %(levelname)s %(message)s"))
 
     def emit(self, record: logging.LogRecord) -> None:
         self.lines.append(self.format(record))

@@ -15,7 +15,6 @@ import pyarrow as pa
 
 from stylize_core.chunk.context import Progress, RunContext
 from stylize_core.engine.engine import Engine
-from stylize_core.files.files import Files
 from stylize_core.manifest.manifest import Manifest
 from stylize_core.manifest.private_copy import manifest_file
 from stylize_core.manifest.public import public_copy
@@ -29,8 +28,10 @@ from stylize_core.store.compact import compact
 from stylize_core.store.lease import Lease
 from stylize_core.store.records import PLAN, ROWS
 from stylize_core.store.store import open_store
+from stylize_core.store.survey import survey
 from stylize_core.store.sweep import sweep
 from stylize_core.store.tables import publish_batches, read_table
+from stylize_core.store.verify import lost_jobs
 
 _IMAGE = pa.schema([ROWS.field("image")])
 
@@ -43,8 +44,10 @@ class Run:
         options: as asked.
         manifest: its file, as read; the store gets it without credentials.
         context: where chunks of this process are computed.
+        lease: of the store.
         started: when.
         plan: what is to be done, once the run is prepared.
+        lost: ids of jobs that earlier runs did and whose result is not what their line says.
         log: lines logged so far.
         outcome: number of rows by status, once the run is finished.
         has_report: whether sheets and page are drawn.
@@ -53,9 +56,11 @@ class Run:
     options: Options
     manifest: BinaryIO
     context: RunContext
+    lease: Lease
     started: str
     log: list[str] = field(default_factory=list)
     plan: Plan | None = None
+    lost: list[str] = field(default_factory=list)
     outcome: dict[str, int] = field(default_factory=dict)
     has_report: bool = False
 
@@ -117,19 +122,22 @@ class Run:
             Stopped: the run is to stop.
             StoreError: the store cannot be read or written.
         """
-        context, files = self.context, self.context.files
-        manifest = Manifest(self.manifest, self.options.manifest)
-        plan = make_plan(manifest, self.options, context.engine, files, remember=True, should_stop=context.should_stop)
-        check_startable(plan.rows, self.options)
-        self.plan = plan
-        sweep(files)
-        self.manifest.seek(0)
-        files.publish(
-            layout.run(self.name, f"manifest.{manifest.format}"), public_copy(self.manifest.read(), manifest.format)
+        context, files, options = self.context, self.context.files, self.options
+        manifest, found = Manifest(self.manifest, options.manifest), survey(files)
+        self.lost = lost_jobs(files, found, read_all=options.verify)
+        plan = make_plan(
+            manifest, options, context.engine, files, self.lost, remember=True, should_stop=context.should_stop
         )
+        check_startable(plan.rows, options)
+        self.plan = plan
+        sweep(files, found, context.before_commit)
+        self.manifest.seek(0)
+        data = public_copy(self.manifest.read(), manifest.format)
+        files.publish(layout.run(self.name, f"manifest.{manifest.format}"), data)
         files.publish(layout.run(self.name, "plan.json"), _json(self.plan.summary))
         self._publish_environment()
         publish_batches(files, layout.run(self.name, "plan.parquet"), PLAN, self.plan.lines())
+        self.lease.name_run(self.name)
 
     def finish(self, *, at_once: bool = False) -> None:
         """Publishes what became of every row, the log and, unless the options leave it out, the report.
@@ -142,16 +150,23 @@ class Run:
         from stylize_core.record.publish import publish_rows  # here: pandas takes a second, and a plan does without
 
         files = self.context.files
-        self.outcome = publish_rows(files, self.name)
+        self.outcome = publish_rows(files, self.name, self.lost)
         if not at_once:
             compact(files, self.context.before_commit)
         self._publish_environment()
-        files.publish(layout.run(self.name, "log.txt"), "".join(f"{line}\n" for line in self.log).encode())
+        self._publish_log()
         if not (at_once or self.options.no_report):
             from stylize_core.report.page import write_report  # here: its packages take 70 MB, which no worker needs
 
+            told = len(self.log)
             write_report(files, self.name)
             self.has_report = True
+            if len(self.log) > told:
+                self._publish_log()
+
+    def _publish_log(self) -> None:
+        lines = "".join(f"{line}\n" for line in self.log)
+        self.context.files.publish(layout.run(self.name, "log.txt"), lines.encode())
 
     def _publish_environment(self) -> None:
         times = {
@@ -162,15 +177,6 @@ class Run:
         }
         record = {**times, **environment(self.options, self.context.engine)}
         self.context.files.publish(layout.run(self.name, "environment.json"), _json(record))
-
-
-def look_ahead(options: Options) -> Plan:
-    """Returns the plan of a run that is not made: all that can be known before; writes nothing."""
-    with manifest_file(options.manifest) as file:
-        manifest = Manifest(file, options.manifest)
-        engine = Engine.load(options.weights, options.device, options.precision)
-        has_store = Files(options.store).exists(layout.STORE)
-        return make_plan(manifest, options, engine, open_store(options.store, create=False) if has_store else None)
 
 
 @contextmanager
@@ -200,14 +206,14 @@ def open_run(
                 on_progress=on_progress,
                 job_timeout=options.job_timeout,
             )
-            run = Run(
+            yield Run(
                 options=options,
                 manifest=manifest,
                 context=context,
+                lease=lease,
                 started=started.isoformat(timespec="seconds"),
                 log=log,
             )
-            yield run
 
 
 def _json(value: Mapping[str, object]) -> bytes:

@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -22,7 +23,9 @@ def commit_name(run: str) -> str:
     return f"{run}-{time.time_ns():019d}-{secrets.token_hex(4)}"
 
 
-def publish_commit(files: Files, commit: str, outcomes: list[Outcome]) -> None:
+def publish_commit(
+    files: Files, commit: str, outcomes: list[Outcome], check: Callable[[], None] = lambda: None
+) -> None:
     """Publishes finished jobs at once: until the results file is there, none of them counts.
 
     Whatever stops this in the middle leaves only files without a mark, which `sweep` deletes.
@@ -31,8 +34,10 @@ def publish_commit(files: Files, commit: str, outcomes: list[Outcome]) -> None:
         files: of the store.
         commit: a name from `commit_name`.
         outcomes: the jobs; their results' `commit`, `image`, `image_sha256` and `bytes` are filled in.
+        check: raises where the lease is lost; called right before the mark, because publishing may have stalled.
 
     Raises:
+        StoreLocked: by `check`.
         StoreFull: there is no space left.
         StoreUnusable: the store cannot be written.
     """
@@ -42,6 +47,7 @@ def publish_commit(files: Files, commit: str, outcomes: list[Outcome]) -> None:
     metrics = [outcome.metrics for outcome in outcomes if outcome.metrics is not None]
     if metrics:  # joined with an empty table, so that another schema is refused
         publish_table(files, layout.metrics(commit), pa.concat_tables([METRICS.empty_table(), *metrics]))
+    check()
     publish_table(files, layout.results(commit), results_table([outcome.result for outcome in outcomes]))
     files.delete(path for outcome in outcomes for path in _superseded(outcome))
 

@@ -11,6 +11,7 @@ of equal rank the same one counts before and after.
 import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,14 +19,16 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stylize_core.errors import StoreError, StoreLocked
+from stylize_core.errors import StoreDamaged, StoreError, StoreLocked
 from stylize_core.files.files import Files
 from stylize_core.store import layout
 from stylize_core.store.ledger import live
 from stylize_core.store.records import METRICS, RESULTS
-from stylize_core.store.tables import map_tables, publish_batches, regrouped
+from stylize_core.store.tables import list_tables, map_tables, publish_batches, regrouped
 
 _log = logging.getLogger(__name__)
+
+_LEFT = "small commits are left as they are: %s"
 
 FEW = 16
 """Fewer neighbours than this are left alone: readers do not feel them."""
@@ -70,7 +73,7 @@ def compact(files: Files, check: Callable[[], None] = lambda: None) -> int:
 
     Args:
         files: of the store.
-        check: raises where the lease is lost; called before each commit.
+        check: raises where the lease is lost; called before each commit and right before its mark.
 
     Raises:
         StoreLocked: by `check`.
@@ -79,13 +82,23 @@ def compact(files: Files, check: Callable[[], None] = lambda: None) -> int:
     try:
         for group in _groups(_commits(files)):
             check()
-            _join(files, group)
-            joined += len(group)
+            with _damage_logged():
+                _join(files, group, check)
+                joined += len(group)
     except StoreLocked:
         raise
     except (StoreError, FileNotFoundError) as error:
-        _log.warning("small commits are left as they are: %s", error)
+        _log.warning(_LEFT, error)
     return joined
+
+
+@contextmanager
+def _damage_logged() -> Iterator[None]:
+    """A block for one stretch of commits, which a damaged file among them leaves as they are."""
+    try:
+        yield
+    except StoreDamaged as error:
+        _log.warning(_LEFT, error)
 
 
 def _commits(files: Files) -> list[Commit]:
@@ -97,7 +110,7 @@ def _commits(files: Files) -> list[Commit]:
 
 
 def _sizes(files: Files, folder: str) -> dict[str, int]:
-    found = (entry for entry in files.list(folder) if entry.path.endswith(".parquet"))
+    found = list_tables(files, folder)
     return {entry.path.removeprefix(f"{folder}/").removesuffix(".parquet"): entry.size for entry in found}
 
 
@@ -116,13 +129,14 @@ def _groups(commits: Iterable[Commit]) -> list[list[Commit]]:
     return [group for group in groups if len(group) >= FEW]
 
 
-def _join(files: Files, group: Sequence[Commit]) -> None:
+def _join(files: Files, group: Sequence[Commit], check: Callable[[], None]) -> None:
     name = _name_after(group[-1].name)
     lines = _keys(files, group)
     if any(commit.metrics for commit in group):
         losses = regrouped(_losses(files, group, lines), METRICS_LINES)
         publish_batches(files, layout.metrics(name), METRICS, losses)
     results = regrouped(_results(files, group, lines, name), RESULTS_LINES)
+    check()
     publish_batches(files, layout.results(name), RESULTS, results)
     files.delete([layout.results(commit.name) for commit in group])
     files.delete([layout.metrics(commit.name) for commit in group])
@@ -148,7 +162,7 @@ def _losses(files: Files, group: Sequence[Commit], lines: pa.Table) -> Iterator[
     """Yields each commit's losses of the lines that count: losses are known by their job, and a job's must be one."""
     counting = live(lines)
     jobs, commits = counting["job_id"].combine_chunks(), counting["commit"].to_numpy()
-    places = [place for place, commit in enumerate(group) if commit.metrics]
+    places = [place for place, commit in enumerate(group) if commit.metrics and (commits == place).any()]
     tables = _read(files, [layout.metrics(group[place].name) for place in places], METRICS)
     for place, table in zip(places, tables, strict=True):
         yield table.filter(pc.is_in(table["job_id"], value_set=jobs.filter(pa.array(commits == place))))

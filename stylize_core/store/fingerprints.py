@@ -11,7 +11,7 @@ from stylize_core.files.files import Files
 from stylize_core.job import public_uri
 from stylize_core.store import layout
 from stylize_core.store.fingerprint_index import Fingerprint, FingerprintIndex, Part
-from stylize_core.store.tables import map_tables, to_parquet
+from stylize_core.store.tables import list_tables, map_tables, read_readable, to_parquet
 
 _SCHEMA = pa.schema(
     [
@@ -40,15 +40,14 @@ class Fingerprints:
 
     @classmethod
     def load(cls, files: Files) -> "Fingerprints":
-        """Returns what the store knows.
+        """Returns what the store knows; what it forgot, because a file is damaged, is read again.
 
         Raises:
-            StoreError: a file of fingerprints is damaged; it is named.
+            StoreError: the store cannot be read.
         """
-        entries = files.list(layout.INPUTS, recursive=False)
-        paths = [entry.path for entry in entries if entry.path.endswith(".parquet")]
+        paths = [entry.path for entry in list_tables(files, layout.INPUTS)]
         wrong = {PurePosixPath(entry.path).name for entry in files.list(layout.WRONG_INPUTS)}
-        parts = map_tables(_condensed, files, paths, _SCHEMA)
+        parts = map_tables(_condensed, files, paths, _SCHEMA, read_readable)
         fingerprints = cls()
         fingerprints._known = FingerprintIndex.of(_without(part, wrong) for part in parts)
         pa.default_memory_pool().release_unused()

@@ -1,6 +1,5 @@
 """A run as its store shows it while it goes, looked at again and again: each results file is read once."""
 
-import json
 import statistics
 import time
 from collections import Counter
@@ -12,10 +11,12 @@ import pyarrow as pa
 from stylize_core.files.files import Entry, Files
 from stylize_core.store import layout
 from stylize_core.store.holder import Holder, newest_holder
+from stylize_core.store.json_files import read_json
 from stylize_core.store.ledger import results_paths
 from stylize_core.store.records import RESULTS
+from stylize_core.store.runs import latest_run
 from stylize_core.store.status import rows_by_status
-from stylize_core.store.tables import map_tables, read_table
+from stylize_core.store.tables import list_tables, map_tables, read_table
 from stylize_core.terms import LOSSES
 
 _LINE = pa.schema(
@@ -118,7 +119,8 @@ class RunFollower:
         holder = self._look_at_holder()
         if not self._began:
             self._find_run()
-        entries = {entry.path: entry for entry in self._list(f"{layout.RUNS}/{self._run}")} if self._run else {}
+        listed = self._files.list(f"{layout.RUNS}/{self._run}", recursive=False) if self._run else []
+        entries = {entry.path: entry for entry in listed}
         is_over = layout.run(self._run, "results.parquet") in entries
         self._began |= bool(self._run) and not is_over
         self._read_commits()
@@ -131,19 +133,15 @@ class RunFollower:
         return holder if holder and holder.may_be_alive() else None
 
     def _find_run(self) -> None:
-        plans = [entry.path for entry in self._files.list(layout.RUNS) if entry.path.endswith("/plan.parquet")]
-        run = max(plans, default="").rpartition("/")[0].removeprefix(f"{layout.RUNS}/")
+        run = latest_run(self._files)
         if run != self._run:
             self._run, self._commits = run, {}
-            plan = layout.run(run, "plan.json")
-            self._plan = json.loads(self._files.read(plan)) if self._files.exists(plan) else {}
-
-    def _list(self, folder: str) -> list[Entry]:
-        return self._files.list(folder, recursive=False)
+            self._plan = read_json(self._files, layout.run(run, "plan.json"))
 
     def _read_commits(self) -> None:
         ours = f"{layout.RESULTS}/{self._run}-"
-        listed = [entry for entry in self._list(layout.RESULTS) if entry.path.startswith(ours)] if self._run else []
+        tables = list_tables(self._files, layout.RESULTS) if self._run else []
+        listed = [entry for entry in tables if entry.path.startswith(ours)]
         known = {entry.path: self._commits.get(entry.path) or self._read(entry) for entry in listed}
         self._commits = {path: commit for path, commit in known.items() if commit}
 

@@ -5,13 +5,15 @@ import os
 import re
 import secrets
 import socket
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from stylize_core.errors import StoreLocked, StoreUnusable
 from stylize_core.files.files import Files
 from stylize_core.store import layout
+from stylize_core.store.json_files import parse_json
 
 _LOOKS = 10
 _LEASE_FILE = re.compile(rf"{layout.LEASE}/(\d+)\.json")
@@ -31,6 +33,7 @@ class Holder:
         since: UTC time at which the lease was taken, ISO 8601.
         renewed: how often the holder has shown that it lives.
         released: the holder is done.
+        run: the newest run of the store that was planned, this holder's or an earlier one's; empty where unknown.
     """
 
     n: int
@@ -42,10 +45,11 @@ class Holder:
     since: str
     renewed: int = 0
     released: bool = False
+    run: str = ""
 
     @classmethod
-    def here(cls, n: int) -> "Holder":
-        """Returns this process as the n-th holder."""
+    def here(cls, n: int, run: str = "") -> "Holder":
+        """Returns this process as the n-th holder, with the newest run so far."""
         return cls(
             n=n,
             token=secrets.token_hex(8),
@@ -54,17 +58,36 @@ class Holder:
             pid=os.getpid(),
             process_start=_process_start(os.getpid()),
             since=datetime.now(UTC).isoformat(timespec="seconds"),
+            run=run,
         )
 
     @classmethod
-    def from_json(cls, data: bytes) -> "Holder":
-        """Reads what `to_json` wrote.
+    def unknown(cls, n: int) -> "Holder":
+        """Returns the n-th holder whose file is still empty, see `Disk.create`; where he was killed, it stays so."""
+        return cls(n=n, token="", host="unknown", machine="", pid=0, process_start=None, since="unknown")
+
+    @classmethod
+    def from_json(cls, data: bytes, n: int) -> "Holder":
+        """Reads what `to_json` wrote; fields of later releases are passed over.
+
+        Args:
+            data: of the file.
+            n: the number that is its name, and counts.
 
         Raises:
             ValueError: it is something else.
-            TypeError: a field is missing or unknown.
         """
-        return cls(**json.loads(data))
+        found = parse_json(data)
+        known: dict[str, Any] = {field.name: field.type for field in fields(cls)}
+        try:
+            holder = cls(**{**{name: value for name, value in found.items() if name in known}, "n": n})
+        except TypeError as error:
+            raise ValueError("a field is missing") from error
+        if not all(isinstance(getattr(holder, name), kind) for name, kind in known.items()):
+            raise ValueError("a field has a value of another kind")
+        if not 0 <= holder.pid < 2**31:
+            raise ValueError("no process has this number")
+        return holder
 
     def to_json(self) -> bytes:
         """Returns the lease file's content."""
@@ -96,10 +119,11 @@ def newest_holder(files: Files) -> Holder | None:
             return None
         path = layout.lease(numbers[-1])
         try:
-            return Holder.from_json(files.read(path))
+            data = files.read(path)
+            return Holder.from_json(data, numbers[-1]) if data else Holder.unknown(numbers[-1])
         except FileNotFoundError:  # replaced by newer ones since they were listed
             continue
-        except (ValueError, TypeError) as error:
+        except ValueError as error:
             raise StoreUnusable(
                 "the lease is damaged",
                 where=f"{files.public_uri}/{path}",

@@ -1,5 +1,7 @@
 """Where everything lies in a store; paths are relative to its root, with forward slashes."""
 
+import re
+
 SCHEMA_VERSION = 1
 
 STORE = "store.json"
@@ -14,6 +16,21 @@ LEASE = "lease"
 
 SUFFIX = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}
 """File name endings by setting `format`."""
+
+
+_MARKED = [
+    re.compile(pattern)
+    for pattern in (
+        rf"{IMAGES}/([0-9a-f]{{2}})/\1[0-9a-f]{{22}}(\.failed-\d+)?\.(png|jpg|webp)",
+        rf"{SNAPSHOTS}/([0-9a-f]{{2}})/\1[0-9a-f]{{22}}/\d{{6,}}\.png",
+        rf"{METRICS}/[^./][^/]*-\d{{19}}-[0-9a-f]{{8}}(_\d{{4}})?\.parquet",
+    )
+]
+
+
+def is_ours(path: str) -> bool:
+    """Returns whether a name below images, snapshots or metrics is one that this program gives."""
+    return any(pattern.fullmatch(path) for pattern in _MARKED)
 
 
 def image(job_id: str, format: str, *, failed_attempt: int | None = None) -> str:

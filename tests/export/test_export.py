@@ -15,7 +15,7 @@ import pytest
 from stylize_core.errors import Stopped, StoreError, UsageError
 from stylize_core.export.export import ExportWatch
 from stylize_core.export.gathering import gather
-from stylize_core.record.rows import latest_run
+from stylize_core.record.run_files import latest_run
 from stylize_core.store import layout
 from stylize_core.store.compact import compact
 from stylize_core.store.store import open_store

@@ -4,13 +4,16 @@ import os
 import pickle
 import re
 import resource
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pandas as pd
 import pytest
 import torch
+
+from stylize_core.control_codes import escape_controls
 
 SECRET = "hunter2"
 
@@ -126,25 +129,74 @@ def _peak_memory() -> int:
     return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
+URLS = {
+    "missing": f"memory://user:{SECRET}@bucket/picture.png?X-Amz-Signature={SECRET}",
+    "password with an at": f"memory://user:a@{SECRET}@bucket/picture.png",
+    "password with a slash behind digits": f"s3://KEY:123/{SECRET}@bucket/picture.png",
+    "chain": f"zip://picture.png::memory://user:{SECRET}@bucket/picture.zip",
+    "fragment": f"memory://bucket/picture.png#token={SECRET}",
+    "unknown": f"carrier://user:{SECRET}@bucket/picture.png",
+}
+
+
+@pytest.fixture
+def broken_pictures(pictures: Path) -> Iterator[list[str]]:
+    """URLs with credentials of a file that is no picture, and of one that is cut."""
+    there = fsspec.filesystem("memory")
+    place = f"/user:{SECRET}@bucket"  # what a file system in memory makes of them
+    there.pipe(f"{place}/unknown.png", b"no picture")
+    there.pipe(f"{place}/cut.png", (pictures / "content-0.png").read_bytes()[:-900])
+    yield [f"memory:/{place}/{name}.png" for name in ("unknown", "cut")]
+    there.rm(place, recursive=True)
+
+
 @pytest.mark.parametrize("runner", ["loop", pytest.param("local", marks=pytest.mark.slow)])
 def test_a_secret_in_a_url(
-    runner: str, manifests: Any, stylize: Callable[..., Any], tmp_path: Path, request: pytest.FixtureRequest
+    runner: str,
+    manifests: Any,
+    stylize: Callable[..., Any],
+    broken_pictures: list[str],
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
 ) -> None:
     """Credentials in a URL are in no file of the store and in nothing that the command writes."""
     if runner == "local":
         request.getfixturevalue("prefect_server")
-    url = f"memory://user:{SECRET}@bucket/picture.png?X-Amz-Signature={SECRET}"
-    rows = manifests.rows(1) + manifests.rows(1, content=url) + manifests.rows(1, style=url, size="5")
+    rows = manifests.rows(1) + manifests.rows(1, style=URLS["missing"], size="5")
+    rows += [row for url in (*URLS.values(), *broken_pictures) for row in manifests.rows(1, content=url)]
     ended = stylize(
         "run",
         manifests.write(rows),
         *("--store", f"{tmp_path}/store", "--weights", "builtin", "--runner", runner),
     )
     assert ended.code == 3
-    assert "2 rejected" in ended.out
+    assert f"1 failed, {len(rows) - 2} rejected" in ended.out
     assert SECRET not in ended.out + ended.err
     assert "memory://bucket/picture.png" in ended.err
     store = tmp_path / "store"
     assert [path for path, data in _everything(store).items() if SECRET.encode() in data] == []
     tables = {path: pd.read_parquet(path).to_csv() for path in store.rglob("*.parquet")}  # which are compressed
     assert [path for path, text in tables.items() if SECRET in text] == []
+
+
+@pytest.mark.parametrize("runner", ["loop", pytest.param("local", marks=pytest.mark.slow)])
+def test_names_that_steer_a_terminal(
+    runner: str, manifests: Any, stylize: Callable[..., Any], draw: Callable[..., Path], tmp_path: Path, request: Any
+) -> None:
+    """Names with escape sequences, line feeds and turned writing reach no terminal, log or table as they are."""
+    if runner == "local":
+        request.getfixturevalue("prefect_server")
+    name = "\x1b[2J\x1b]0;owned\x07\u202e\x9b31m\nerror: faked"
+    (draw(manifests.folder / f"{name}.png", 0)).write_bytes(b"no picture")
+    rows = [*manifests.rows(1), *manifests.rows(1, content=f"{name}.png"), *manifests.rows(1, style=f"gone {name}")]
+    store = tmp_path / f"store {name}"
+    where = ("--store", str(store), "--weights", "builtin")
+    manifest = manifests.write(rows)
+    for command in (("run", manifest, *where, "--runner", runner), ("plan", manifest, *where), ("status", str(store))):
+        ended = stylize(*command)
+        for line in (ended.out + ended.err).splitlines():
+            assert escape_controls(line) == line
+            assert not line.startswith("error: faked")
+    run = next((store / "runs").iterdir())
+    for file in ("log.txt", "failed.csv"):
+        assert not re.search("[\x1b\x07\x9b\u202e]", (run / file).read_text().replace(f"{name}", ""))

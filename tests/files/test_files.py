@@ -1,8 +1,13 @@
 """Files of a store: in full or not at all, never outside the store, clear errors."""
 
+import errno
 import os
 import pickle
+import socket
+import stat
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -26,6 +31,63 @@ def test_create_succeeds_once(files: Files) -> None:
     assert files.create("a/one", b"second") is False
     assert files.read("a/one") == b"first"
     assert [entry.path for entry in files.list("a")] == ["a/one"]
+
+
+@pytest.fixture(params=["EPERM", "EOPNOTSUPP", "ENOSYS", "EACCES", "EMLINK"])
+def no_links(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk without hard links: exFAT, SMB, many file systems in user space; folders cannot be synced there either."""
+    number = getattr(errno, request.param)
+    sync = os.fsync
+
+    def refuse(source: str, target: str) -> None:
+        raise OSError(number, os.strerror(number))
+
+    def sync_files(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "link", refuse)
+    monkeypatch.setattr(os, "fsync", sync_files)
+
+
+@pytest.mark.usefixtures("no_links")
+def test_without_hard_links(local: Files) -> None:
+    """Where a disk has no hard links, files are created all the same: once, in full, and nothing is left beside."""
+    assert local.create("a/one", b"first") is True
+    assert local.create("a/one", b"second") is False
+    local.publish("a/two", b"published")
+    assert local.read("a/one") == b"first"
+    assert [entry.path for entry in local.list("a")] == ["a/one", "a/two"]
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_one_of_many_creates(links: bool, local: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of several that create a file at the same moment exactly one is told so, and the file is whole and its own."""
+    if not links:
+        monkeypatch.setattr(os, "link", lambda *_: (_ for _ in ()).throw(OSError(errno.EPERM, "no links")))
+    for heat in range(20):
+        barrier = threading.Barrier(8)
+
+        def race(racer: int, heat: int = heat, barrier: threading.Barrier = barrier) -> bool:
+            barrier.wait()
+            return local.create(f"heat-{heat}", bytes([racer]) * 100_000)
+
+        with ThreadPoolExecutor(8) as pool:
+            won = list(pool.map(race, range(8)))
+        assert sum(won) == 1
+        assert local.read(f"heat-{heat}") == bytes([won.index(True)]) * 100_000
+
+
+def test_a_kill_between_claim_and_content(local: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without hard links a kill may leave an empty file, never half of one; it is created by nobody else."""
+    monkeypatch.setattr(os, "link", lambda *_: (_ for _ in ()).throw(OSError(errno.EPERM, "no links")))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            local.create("a/one", b"first")
+    assert local.read("a/one") == b""
+    assert local.create("a/one", b"second") is False
 
 
 def test_missing_file(files: Files) -> None:
@@ -106,6 +168,67 @@ def test_a_linked_file_is_replaced_not_followed(local: Files, tmp_path: Path) ->
     local.publish("a", b"new")
     assert outside.read_bytes() == b"kept"
     assert local.read("a") == b"new"
+
+
+def _pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def _socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+
+
+def _dangling_link(path: Path) -> None:
+    path.symlink_to("nowhere")
+
+
+def _link_to_itself(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+def _link_to_a_device(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+NO_FILES = (_pipe, _socket, _dangling_link, _link_to_itself, _link_to_a_device)
+
+
+@pytest.mark.parametrize("make", NO_FILES)
+def test_what_is_no_file_is_refused(
+    make: Callable[[Path], None], local: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pipe, a socket, a device or a link to nowhere is never read, which could take for ever; it can be replaced."""
+    monkeypatch.chdir(local.uri)  # the path of a socket may not be long
+    make(Path("odd"))
+    for read in (local.read, lambda path: local.open(path).close()):
+        with pytest.raises(StoreUnusable, match="remove") as refused:
+            read("odd")
+        assert refused.value.where == f"{local.uri}/odd"
+    assert local.create("odd", b"new") is False
+    assert "odd" in [entry.path for entry in local.list("")]
+    local.publish("odd", b"new")
+    assert local.read("odd") == b"new"
+
+
+def test_links_to_files_are_files(local: Files, tmp_path: Path) -> None:
+    """A link to a file is read and listed as that file is; one to a folder is not followed by a listing."""
+    (tmp_path / "kept").write_bytes(b"twelve bytes")
+    Path(local.uri, "a").symlink_to(tmp_path / "kept")
+    Path(local.uri, "folder").symlink_to(tmp_path)
+    assert [(entry.path, entry.size) for entry in local.list("")][:1] == [("a", 12)]
+    assert [entry.path for entry in local.list("")] == ["a", "store.json"]
+    assert local.read("a") == b"twelve bytes"
+
+
+def test_open(files: Files) -> None:
+    """An open file is read from anywhere in it; a missing one is missing."""
+    files.publish("a", b"0123456789")
+    with files.open("a") as file:
+        file.seek(7)
+        assert file.read() == b"789"
+    with pytest.raises(FileNotFoundError):
+        files.open("gone")
 
 
 def test_failed_rename_leaves_nothing(local: Files, tmp_path: Path) -> None:

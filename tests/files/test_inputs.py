@@ -1,9 +1,11 @@
 """Reading inputs from anywhere."""
 
+import io
 import os
 import threading
 import time
 import uuid
+import zipfile
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -36,6 +38,18 @@ def test_bytes_and_size(folder: str) -> None:
     write(f"{folder}/a.png", b"picture")
     assert read_input(f"{folder}/a.png") == b"picture"
     assert stat_input(f"{folder}/a.png")[0] == 7
+
+
+def test_a_file_in_an_archive(folder: str) -> None:
+    """A chain of URLs leads into an archive, or through a cache."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("in/a.png", b"picture")
+    write(f"{folder}/a.zip", archive.getvalue())
+    assert read_input(f"zip://in/a.png::{folder}/a.zip") == b"picture"
+    assert stat_input(f"zip://in/a.png::{folder}/a.zip")[0] == 7
+    with pytest.raises(InputMissing):
+        read_input(f"zip://b.png::{folder}/a.zip")
 
 
 def test_the_stamp_follows_the_content(folder: str) -> None:

@@ -1,6 +1,7 @@
 """What the command says of numbers, and how a run's progress looks on a terminal and off it."""
 
 import io
+import logging
 import re
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -9,7 +10,8 @@ from typing import Any
 import pytest
 import stylize_flows.commands.progress
 from rich.console import Console
-from stylize_flows.console import forecast_line, words
+from rich.text import Text
+from stylize_flows.console import WarningLines, err, forecast_line, out, show_table, words
 
 from stylize_core.chunk.context import Progress
 from stylize_core.plan.forecast import NOTHING, Forecast
@@ -71,3 +73,31 @@ def test_lines_come_now_and_then(watch: Callable[[bool], str], monkeypatch: pyte
     lines = watch(False).splitlines()
     assert [line.split(" · ")[0] for line in lines] == ["0/4 jobs", "2/4 jobs", "2/4 jobs", "4/4 jobs"]
     assert "left" not in lines[-1]
+
+
+def test_text_is_written_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    """What looks like markup or an emoji's name is text; characters that steer a terminal are escapes."""
+    for console in (out, err):
+        console.print("/out[bold]/:cat:/\x1b[2J\u202e\n", soft_wrap=True)
+        console.print(Text("\x1b]0;title\n2"), soft_wrap=True)
+    said = capsys.readouterr()
+    assert said.out == said.err == "/out[bold]/:cat:/\\x1b[2J\\u202e\\n\n\\x1b]0;title\n2\n"
+    show_table(["name"], [["b\x9b\n"]])
+    assert capsys.readouterr().out.split() == ["name", "b\\x9b\\n"]
+
+
+def test_colours_stay(capsys: pytest.CaptureFixture[str]) -> None:
+    """The consoles' own colours are no text."""
+    console = type(out)(force_terminal=True, color_system="standard")
+    console.print(Text("red\x1b", "red"))
+    assert capsys.readouterr().out == "\x1b[31mred\\x1b\x1b[0m\n"
+
+
+def test_warnings_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    """What the package warns of is a line on standard error; what it only tells is not."""
+    handler = WarningLines(logging.WARNING)
+    logger = logging.Logger("test")
+    logger.addHandler(handler)
+    logger.info("told")
+    logger.warning("left out: %s", "a\x1b[red]")
+    assert capsys.readouterr().err == "warning: left out: a\\x1b[red]\n"

@@ -58,13 +58,15 @@ def test_verify_finds_a_flipped_byte(filled: Path, stylize: Callable[..., Any], 
 
 
 def test_verify_finds_what_is_missing_or_too_much(filled: Path, stylize: Callable[..., Any], store: Any) -> None:
-    """A missing image and a file that nobody committed are faults too."""
+    """A missing image and one that nobody committed are faults too; a file of somebody else's is none."""
     (filled / sorted(store.images)[0]).unlink()
-    (filled / "images" / "zz").mkdir()
-    (filled / "images" / "zz" / "stray.png").write_bytes(b"stray")
+    stray = f"images/ff/{'f' * 24}.png"
+    for name in (stray, "images/ff/favourite.png", "images/.DS_Store"):
+        (filled / name).parent.mkdir(exist_ok=True)
+        (filled / name).write_bytes(b"stray")
     out = stylize("status", str(filled), "--verify").out
     assert "missing image" in out
-    assert "images/zz/stray.png: stray file without a mark" in out
+    assert f"{stray}: stray file without a mark" in out
     assert out.endswith("verified: 2 faults\n")
 
 

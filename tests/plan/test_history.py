@@ -71,6 +71,15 @@ def test_of_equal_attempts_the_latest_commit_counts() -> None:
         assert _history(*order).judge(packed([PASSING]), "transient")[0] == ["keep_failed"]
 
 
+def test_lost_jobs_are_run_again() -> None:
+    """A job whose result is lost runs again as the next attempt, whatever its line says and however failed ones go."""
+    results = _result(DONE, 2, "done"), _result(PERMANENT, 1, "failed", False), _result(PASSING, 1, "done")
+    history = History([condensed(results_table(list(results)))], [DONE, PERMANENT, UNKNOWN])
+    actions, attempts = history.judge(packed([DONE, PERMANENT, PASSING, UNKNOWN]), "none")
+    assert actions == ["run", "run", "skip", "run"]
+    assert attempts.tolist() == [2, 1, 1, 0]
+
+
 def test_no_history() -> None:
     """Where nothing was done everything is to be run; of no jobs nothing becomes."""
     assert History().judge(packed([DONE]), "all")[0] == ["run"]

@@ -17,7 +17,8 @@ from stylize_core.manifest.row import Row
 from stylize_core.record import rows as joined
 from stylize_core.record.failed import escape_formula
 from stylize_core.record.publish import publish_rows
-from stylize_core.record.rows import RunRows, latest_run, read_rows
+from stylize_core.record.rows import RunRows, read_rows
+from stylize_core.record.run_files import latest_run
 from stylize_core.store import layout
 from stylize_core.store.commits import publish_commit
 from stylize_core.store.records import ADDED, ROWS, STATUSES

@@ -1,6 +1,8 @@
 """A partition on its way to another process and there, without Prefect."""
 
 import dataclasses
+import io
+import zipfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -121,8 +123,11 @@ def test_what_does_not_belong_to_the_run(
 
 
 def test_secrets_are_seen(plan: Callable[..., Any], manifests: Any) -> None:
-    """A plan tells whether an input's URL holds what may not lie in the store."""
+    """A plan tells whether an input's URL, or a link of one, holds what may not lie in the store."""
     assert not plan(manifests.rows(2)).rows.has_secrets
-    place = "me:secret@bucket/content.png"
-    fsspec.filesystem("memory").pipe(f"/{place}", (manifests.folder / "content-0.png").read_bytes())
-    assert plan([*manifests.rows(1), *manifests.rows(1, content=f"memory://{place}")]).rows.has_secrets
+    place, data, archive = "me:secret@bucket/content", (manifests.folder / "content-0.png").read_bytes(), io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("a.png", data)
+    fsspec.filesystem("memory").pipe({f"/{place}.png": data, f"/{place}.zip": archive.getvalue()})
+    for url in (f"memory://{place}.png", f"zip://a.png::memory://{place}.zip"):
+        assert plan([*manifests.rows(1), *manifests.rows(1, content=url)]).rows.has_secrets

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from stylize_core.errors import ManifestError, Stopped, StoreLocked
 from stylize_core.files.files import Files
 from stylize_core.manifest.private_copy import manifest_file
 from stylize_core.options import Options
-from stylize_core.run.run import look_ahead, open_run
+from stylize_core.run.look_ahead import look_ahead
+from stylize_core.run.run import open_run
+from stylize_core.store.runs import latest_run
 
 
 @pytest.fixture
@@ -133,12 +136,13 @@ def test_prepare_sweeps_what_a_killed_run_left(options: Callable[..., Options], 
     """Files without a mark are gone before the first job, and those with one stay."""
     asked = options(manifests.rows(1))
     _run(asked)
-    stray = store.folder / "images" / "zz" / "stray.png"
-    stray.parent.mkdir()
+    stray = store.folder / "images" / "ff" / f"{'f' * 24}.png"
+    stray.parent.mkdir(exist_ok=True)
     stray.write_bytes(b"stray")
     images = len(store.images)
     with open_run(asked) as run:
         run.prepare()
+        assert any("files without a mark deleted: 1 in images" in line for line in run.log)
     assert not stray.exists()
     assert len(store.images) == images - 1
 
@@ -146,7 +150,8 @@ def test_prepare_sweeps_what_a_killed_run_left(options: Callable[..., Options], 
 def test_rejected_manifests_sweep_nothing(options: Callable[..., Options], manifests: Any, store: Any) -> None:
     """A run that may not start leaves the store as it was."""
     _run(options(manifests.rows(1)))
-    stray = store.folder / "images" / "stray.png"
+    stray = store.folder / "images" / "ff" / f"{'f' * 24}.png"
+    stray.parent.mkdir(exist_ok=True)
     stray.write_bytes(b"stray")
     with open_run(options(manifests.rows(2, size="5"))) as run, pytest.raises(ManifestError):
         run.prepare()
@@ -231,3 +236,21 @@ def test_credentials_stay_out_of_the_plan(
     table = pd.read_parquet(store.folder / "runs" / run.name / "plan.parquet")
     assert table["content"].tolist() == ["memory://bucket/content.png"]
     assert not any("secret" in str(cell) for cell in table.to_numpy().ravel())
+
+
+def test_a_clock_that_was_set_back(
+    options: Callable[..., Options], manifests: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The newest run is the last one that was planned, although its name sorts before that of the run before."""
+    asked = options(manifests.rows(1))
+    first = _run(asked)
+
+    class Yesterday(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]
+            return datetime.now(tz) - timedelta(days=1)
+
+    monkeypatch.setattr("stylize_core.run.run.datetime", Yesterday)
+    second = _run(asked)
+    assert second.name < first.name
+    assert latest_run(second.context.files) == second.name

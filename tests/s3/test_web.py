@@ -5,6 +5,7 @@ import io
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,6 +20,8 @@ from PIL import Image
 from stylize_core.errors import InputMissing, InputTooLarge, InputUnreadable
 from stylize_core.files import bounded, http_guard, remote
 from stylize_core.files.inputs import read_input, stat_input
+from stylize_core.plan.input_scan import InputScan
+from stylize_core.store.fingerprints import Fingerprints
 
 
 class Server(ThreadingHTTPServer):
@@ -294,3 +297,47 @@ def test_local_addresses(host: str) -> None:
 def test_public_addresses(host: str) -> None:
     """What everybody can reach is not local."""
     assert not http_guard._is_local(host)
+
+
+@pytest.fixture
+def silent() -> Iterator[tuple[str, list[float]]]:
+    """A server that closes every connection without an answer: its address, and when it was asked."""
+    asked: list[float] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def close_all() -> None:
+            with suppress(OSError):
+                while True:
+                    server.accept()[0].close()
+                    asked.append(time.monotonic())
+
+        threading.Thread(target=close_all, daemon=True).start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}", asked
+
+
+def test_a_dead_server_is_given_up(silent: tuple[str, list[float]], monkeypatch: pytest.MonkeyPatch) -> None:
+    """After some failures in a row the other inputs of a server fail at once; after a while it is asked again."""
+    monkeypatch.setattr(remote, "PAUSES_S", (0.001, 0.001))
+    address, asked = silent
+    uris = [f"{address}/{number}.png" for number in range(200)]
+    with InputScan(Fingerprints()) as scan:
+        found = scan.find(uris)
+    assert {type(error) for error in found.values()} == {InputUnreadable}
+    reasons = Counter(str(error).split(" · ")[0] for error in found.values())
+    assert reasons["its server has not answered 5 times in a row, and is not asked for a while"] > 180
+    before = len(asked)
+    monkeypatch.setattr(remote, "GIVEN_UP_S", 0.0)
+    with pytest.raises(InputUnreadable):
+        stat_input(uris[0])
+    assert len(asked) > before
+
+
+def test_an_answer_counts_as_life(servers: Callable[..., Server]) -> None:
+    """A server that answers, be it with an error, is not given up."""
+    server = servers()
+    server.answer = lambda path: (503, {}, b"")
+    for number in range(2 * remote.SILENCES):
+        with pytest.raises(InputUnreadable, match="the server answers 503"):
+            read_input(f"{server.address}/{number}.png")
+    server.answer = lambda path: (200, {}, b"picture")
+    assert read_input(f"{server.address}/a.png") == b"picture"

@@ -8,17 +8,22 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
-from stylize_core.errors import StoreFull, StoreUnusable
+from stylize_core.errors import StoreFull, StoreLocked, StoreUnusable
 from stylize_core.files.files import Files
+from stylize_core.store import layout
 from stylize_core.store.commits import commit_name, publish_commit
+from stylize_core.store.holder import Holder
+from stylize_core.store.lease import Lease
 from stylize_core.store.ledger import live_results, read_metrics
 from stylize_core.store.records import METRICS, RESULTS, Outcome
 from stylize_core.store.store import open_store
+from stylize_core.store.survey import survey
 from stylize_core.store.sweep import sweep
 from stylize_core.store.tables import read_table
 from stylize_core.store.verify import verify
@@ -44,6 +49,17 @@ class FailingFiles(Files):
         super().publish(path, data)
 
 
+class StallingFiles(Files):
+    """Files that stall once losses are published, for so long that another run takes over."""
+
+    def publish(self, path: str, data: bytes) -> None:
+        """Publishes a file."""
+        super().publish(path, data)
+        if path.startswith("metrics/"):
+            other = replace(Holder.here(2), host="elsewhere")
+            super().publish(layout.lease(other.n), other.to_json())
+
+
 def test_a_commit_is_recorded_in_full(files: Files, outcome: MakeOutcome) -> None:
     """A commit's lines name the commit, the image, its size and its sha256; the losses are there."""
     publish_commit(files, "run-1-c1", [outcome("aa01"), outcome("bb02", image=b"picture")])
@@ -57,6 +73,20 @@ def test_a_commit_is_recorded_in_full(files: Files, outcome: MakeOutcome) -> Non
     assert files.exists("snapshots/bb/bb02/000004.png")
     assert read_table(files, "metrics/run-1-c1.parquet", METRICS)["step"].to_pylist() == [*range(5), *range(5)]
     assert verify(files) == []
+
+
+def test_a_stalled_writer_sets_no_mark(local: Files, outcome: MakeOutcome) -> None:
+    """Who loses the lease in mid-commit, as a machine does that is suspended, learns it before the mark.
+
+    What it has published has no mark then.
+    """
+    with Lease.acquire(local) as lease:
+        lease.check()
+        stalled = StallingFiles(local.uri)
+        with pytest.raises(StoreLocked, match="on elsewhere"):
+            publish_commit(stalled, "c1", [outcome("aa01")], lease.check)
+    assert live_results(local).num_rows == 0
+    assert not local.exists("results/c1.parquet")
 
 
 def test_the_mark_is_written_last(local: Files, outcome: MakeOutcome) -> None:
@@ -73,11 +103,12 @@ def test_a_failure_at_any_moment_leaves_no_half_commit(local: Files, outcome: Ma
     """Whichever publication fails, nothing of that commit counts, and the sweep restores the store byte by byte."""
     publish_commit(local, "c0", [outcome("cc03")])
     before = {entry.path: local.read(entry.path) for entry in local.list("")}
+    jobs = [outcome("aa01".ljust(24, "0")), outcome("bb02".ljust(24, "0"))]
     with pytest.raises(StoreUnusable, match="injected"):
-        publish_commit(FailingFiles(local.uri, k), "c1", [outcome("aa01"), outcome("bb02")])
+        publish_commit(FailingFiles(local.uri, k), commit_name("run-1"), jobs)
     assert live_results(local)["job_id"].to_pylist() == ["cc03"]
     assert read_metrics(local, live_results(local))["job_id"].to_pylist() == ["cc03"] * 5
-    sweep(local)
+    sweep(local, survey(local))
     assert {entry.path: local.read(entry.path) for entry in local.list("")} == before
 
 
@@ -108,7 +139,7 @@ def test_a_full_disk_keeps_what_was_committed(small_disk: Callable[[str], Path],
     with pytest.raises(StoreFull):
         publish_commit(files, "c2", [outcome(f"bb{i:02}", image=os.urandom(300_000)) for i in range(5)])
     assert live_results(files)["job_id"].to_pylist() == ["aa01"]
-    sweep(files)
+    sweep(files, survey(files))
     assert verify(files) == []
 
 
@@ -139,7 +170,7 @@ def job(job_id):
 def write_for_ever(files):
     n = 0
     while True:
-        publish_commit(files, commit_name("r"), [job(f"{i:02x}{os.getpid():08}{n:08}") for i in range(3)])
+        publish_commit(files, commit_name("r"), [job(f"{i:02x}{os.getpid():011}{n:011}") for i in range(3)])
         n += 1
 
 publish_commit(Files(sys.argv[1]), "warm-up", [job("aa01"), job("bb02"), job("cc03")])
@@ -166,7 +197,7 @@ def test_a_kill_at_any_moment_leaves_a_sound_store(local: Files) -> None:
             time.sleep(0.02 + 0.013 * kill)
             os.kill(pid, signal.SIGKILL)
             assert writer.stdout.readline() == "killed\n"
-            strays += sweep(local)
+            strays += sweep(local, survey(local))
             assert verify(local) == []
         writer.stdin.close()
     jobs = live_results(local)

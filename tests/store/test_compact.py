@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -17,15 +17,22 @@ from hypothesis import strategies as st
 from stylize_core.errors import StoreLocked
 from stylize_core.files.files import Files
 from stylize_core.store import compact as compacting
+from stylize_core.store import layout
 from stylize_core.store.commits import commit_name, publish_commit
 from stylize_core.store.compact import compact
 from stylize_core.store.ledger import attempts, live, read_metrics, read_results
 from stylize_core.store.records import METRICS, Outcome
+from stylize_core.store.survey import survey
 from stylize_core.store.sweep import sweep
 from stylize_core.store.verify import verify
 
 MakeOutcome = Callable[..., Outcome]
 Seen = tuple[pd.DataFrame, pd.DataFrame, dict[str, int]]
+
+
+def commit(number: int) -> str:
+    """Name of a commit."""
+    return f"run-{number:019d}-0123abcd"
 
 
 def mark(outcome: Outcome, number: int) -> Outcome:
@@ -69,7 +76,7 @@ def fill(outcome: MakeOutcome) -> Callable[..., None]:
     def make(files: Files, numbers: range) -> None:
         for n in numbers:
             jobs = [mark(outcome(f"{n:02x}{letter}"), n) for letter in "ab"]
-            publish_commit(files, f"run-{n:03}", jobs)
+            publish_commit(files, commit(n), jobs)
 
     return make
 
@@ -79,11 +86,11 @@ def test_many_small_commits_become_one(files: Files, fill: Callable[..., None]) 
     fill(files, range(20))
     before = seen(files)
     assert compact(files) == 20
-    assert names(files, "results") == names(files, "metrics") == ["run-019_0001"]
-    assert set(read_results(files)["commit"].to_pylist()) == {"run-019_0001"}
+    assert names(files, "results") == names(files, "metrics") == [f"{commit(19)}_0001"]
+    assert set(read_results(files)["commit"].to_pylist()) == {f"{commit(19)}_0001"}
     assert_same(seen(files), before)
     assert verify(files) == []
-    assert sweep(files) == 0
+    assert sweep(files, survey(files)) == 0
 
 
 def test_few_commits_are_left_alone(files: Files, fill: Callable[..., None]) -> None:
@@ -100,16 +107,16 @@ def test_nightly_runs_rewrite_little(
 ) -> None:
     """A large commit is never read or written again; those before and after it are joined each for themselves."""
     fill(local, range(4))
-    publish_commit(local, "run-004", [outcome(f"ff{n:04}") for n in range(300)])
+    publish_commit(local, commit(4), [outcome(f"ff{n:04}") for n in range(300)])
     fill(local, range(5, 10))
-    small, large = (Path(local.uri, "results", f"run-{n:03}.parquet").stat() for n in (0, 4))
+    small, large = (Path(local.uri, "results", f"{commit(n)}.parquet").stat() for n in (0, 4))
     assert 5 * small.st_size < 4 * large.st_size
     monkeypatch.setattr(compacting, "FEW", 4)
     monkeypatch.setattr(compacting, "RESULTS_BYTES", 4 * large.st_size)
     before = seen(local)
     compact(local)
-    assert names(local, "results") == ["run-003_0001", "run-004", "run-009_0001"]
-    assert Path(local.uri, "results", "run-004.parquet").stat().st_mtime_ns == large.st_mtime_ns
+    assert names(local, "results") == [f"{commit(3)}_0001", commit(4), f"{commit(9)}_0001"]
+    assert Path(local.uri, "results", f"{commit(4)}.parquet").stat().st_mtime_ns == large.st_mtime_ns
     assert_same(seen(local), before)
 
 
@@ -156,10 +163,10 @@ def test_jobs_without_losses(files: Files, outcome: MakeOutcome, monkeypatch: py
     for n in range(3):
         job = outcome(f"aa{n}", status="failed")
         job.image, job.metrics, job.snapshots, job.result.steps = None, None, {}, None
-        publish_commit(files, f"run-{n:03}", [job])
+        publish_commit(files, commit(n), [job])
     before = seen(files)
     compact(files)
-    assert names(files, "results") == ["run-002_0001"]
+    assert names(files, "results") == [f"{commit(2)}_0001"]
     assert names(files, "metrics") == []
     assert_same(seen(files), before)
 
@@ -169,25 +176,51 @@ def test_a_damaged_file_costs_nothing(
 ) -> None:
     """What cannot be read is not compacted: all stays as it was, and the log names the file."""
     fill(files, range(20))
-    files.publish("metrics/run-007.parquet", b"damaged")
+    files.publish(layout.metrics(commit(7)), b"damaged")
     before = names(files, "results")
     with caplog.at_level(logging.WARNING):
         assert compact(files) == 0
     assert names(files, "results") == before
-    assert "metrics/run-007.parquet" in caplog.text
+    assert layout.metrics(commit(7)) in caplog.text
+
+
+def test_damage_stops_no_other_stretch(
+    files: Files, fill: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two stretches of commits the one without damage is joined all the same."""
+    monkeypatch.setattr(compacting, "FEW", 4)
+    fill(files, range(8))
+    monkeypatch.setattr(compacting, "RESULTS_BYTES", 4.5 * max(entry.size for entry in files.list("results")))
+    files.publish(layout.metrics(commit(1)), b"damaged")
+    assert compact(files) == 4
+    assert names(files, "results") == [*map(commit, range(4)), f"{commit(7)}_0001"]
+
+
+def test_damage_that_was_healed_is_no_hindrance(files: Files, outcome: MakeOutcome) -> None:
+    """Damaged losses that count no more, because their jobs were computed again, are not read."""
+    for n in range(20):
+        publish_commit(files, commit(n), [mark(outcome("aa"), n)])
+    files.publish(layout.metrics(commit(7)), b"damaged")
+    before = seen(files)
+    assert compact(files) == 20
+    assert_same(seen(files), before)
 
 
 def test_a_lost_lease_stops_it(files: Files, fill: Callable[..., None]) -> None:
-    """Nothing is changed by a run that another one has taken over from."""
-
-    def check() -> None:
-        raise StoreLocked("another run is writing")
-
+    """No mark is changed by a run that another one has taken over from, before it begins or in mid-compaction."""
     fill(files, range(20))
-    before = [entry.path for entry in files.list("")]
-    with pytest.raises(StoreLocked):
-        compact(files, check)
-    assert [entry.path for entry in files.list("")] == before
+    before = [entry.path for entry in files.list("results")]
+    for looks in range(2):
+        left = iter(range(looks))
+
+        def check(left: Iterator[int] = left) -> None:
+            if next(left, None) is None:
+                raise StoreLocked("another run is writing")
+
+        with pytest.raises(StoreLocked):
+            compact(files, check)
+        assert [entry.path for entry in files.list("results")] == before
+    assert len(files.list("metrics")) == 21  # one without a mark, which is swept
 
 
 KILLED = """
@@ -239,10 +272,10 @@ def test_a_kill_at_any_moment_costs_nothing(local: Files, fill: Callable[..., No
             codes.append(int(compacter.stdout.readline()))
             files = Files(str(copy))
             assert_same(seen(files), before)
-            sweep(files)
+            sweep(files, survey(files))
             assert_same(seen(files), before)
             assert verify(files) == []
         compacter.stdin.close()
     assert set(codes[:-1]) == {-9}
     assert len(codes) > 12
-    assert names(files, "results") == ["run-004_0001"]
+    assert names(files, "results") == [f"{commit(4)}_0001"]

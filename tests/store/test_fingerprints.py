@@ -91,6 +91,19 @@ def test_credentials_are_not_stored(local: Files) -> None:
     assert get(Fingerprints.load(local), SECRET, 7, "1") == PRINT
 
 
+def test_a_damaged_file_is_forgotten(files: Files, caplog: pytest.LogCaptureFixture) -> None:
+    """What is only remembered ends no run: a damaged file is left out, which is logged; the others count."""
+    for name in ("/a.png", "/b.png"):
+        fingerprints = Fingerprints()
+        fingerprints.add((name, 7, "1"), PRINT)
+        fingerprints.save(files)
+    damaged = files.list("inputs")[0].path
+    files.publish(damaged, b"damaged")
+    known = Fingerprints.load(files)
+    assert sorted(bool(get(known, name, 7, "1")) for name in ("/a.png", "/b.png")) == [False, True]
+    assert damaged in caplog.text
+
+
 @pytest.mark.parametrize("other", ["https://host/img?id=2", "https://host/img", "https://me@host/img?id=1"])
 def test_urls_that_differ_in_their_query_alone(local: Files, other: str) -> None:
     """A query names another file, and another user may be shown another one."""

@@ -1,6 +1,7 @@
 """One writer at a time."""
 
 import dataclasses
+import json
 import os
 import pickle
 import re
@@ -18,7 +19,7 @@ import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from stylize_core.errors import Stopped, StoreDenied, StoreFull, StoreLocked, StoreUnusable
+from stylize_core.errors import OutputRefused, Stopped, StoreDenied, StoreFull, StoreLocked, StoreUnusable
 from stylize_core.files.files import Files
 from stylize_core.store.holder import Holder, check_held, newest_holder
 from stylize_core.store.lease import Lease
@@ -209,18 +210,80 @@ def test_waiting_can_be_stopped(files: Files) -> None:
 
 def test_old_leases_are_removed(files: Files) -> None:
     """Only the newest few lease files stay; what a kill left of older ones goes with them."""
-    files.publish("lease/00000001.json.tmp-0123456789ab", b"")
+    for left in ("lease/.00000001.json.tmp-0123456789ab", "lease/00000001.json.tmp-0123456789ab"):
+        files.publish(left, b"")
+    others = ["lease/._00000001.json", "lease/.~tmp~/00000001.json"]
+    for path in others:
+        files.publish(path, b"")
     for _ in range(6):
         acquire(files).release()
-    assert [entry.path for entry in files.list("lease")] == [f"lease/{n:08d}.json" for n in (4, 5, 6)]
+    ours = [f"lease/{n:08d}.json" for n in (4, 5, 6)]
+    assert [entry.path for entry in files.list("lease")] == [
+        "lease/._00000001.json",
+        "lease/.~tmp~/00000001.json",
+        *ours,
+    ]
 
 
 def test_a_damaged_lease_is_named(files: Files) -> None:
     """A lease file that cannot be read stops the run with its name and what to do."""
-    for data in (b"", b"[]", b"{}", b'{"n": 1}'):
+    sound = dataclasses.asdict(Holder.here(1))
+    wrong = [{**sound, "pid": pid} for pid in ("7", -1, 2**70, None)] + [{**sound, "released": "no"}]
+    for data in (b"[]", b"{}", b'{"n": 1}', b"[" * 100_000, *(json.dumps(one).encode() for one in wrong)):
         files.publish("lease/00000001.json", data)
         with pytest.raises(StoreUnusable, match=r"lease is damaged .*00000001\.json .* delete"):
             acquire(files)
+
+
+@pytest.mark.timeout(60)
+def test_the_name_of_a_lease_is_its_number(files: Files) -> None:
+    """A file that says another number than its name, as a copied one does, is the lease that its name says."""
+    left = dataclasses.replace(Holder.here(3), released=True)
+    files.publish("lease/00000007.json", left.to_json())
+    with acquire(files) as lease:
+        assert lease.holder.n == 8
+        lease.check()
+
+
+@pytest.mark.timeout(60)
+def test_something_in_the_place_of_a_lease(local: Files) -> None:
+    """Where something stands in the place of the next lease, the run is refused by its name; it does not try on."""
+    Path(local.uri, "lease", "00000001.json").mkdir(parents=True)
+    with pytest.raises(OutputRefused, match=r"the lease cannot be taken .*lease/00000001\.json .* remove"):
+        acquire(local)
+
+
+def test_leases_of_later_releases(files: Files) -> None:
+    """Fields that this release does not know are passed over."""
+    newer = {**dataclasses.asdict(dataclasses.replace(Holder.here(4), released=True)), "colour": "blue"}
+    files.publish("lease/00000004.json", json.dumps(newer).encode())
+    with acquire(files) as lease:
+        assert lease.holder.n == 5
+
+
+def test_the_newest_run_goes_from_lease_to_lease(files: Files) -> None:
+    """Each holder names the newest run that was planned: its own, or else the one that it found."""
+    names = []
+    for run in ("late", "", "early"):
+        with acquire(files) as lease:
+            if run:
+                lease.name_run(run)
+            newest = newest_holder(files)
+            assert newest
+            names.append(newest.run)
+    assert names == ["late", "late", "early"]
+    released = newest_holder(files)
+    assert released
+    assert (released.run, released.released) == ("early", True)
+
+
+def test_a_holder_killed_before_it_wrote(files: Files) -> None:
+    """An empty lease file, which a kill leaves on a disk without hard links, holds the store for the patience alone."""
+    files.publish("lease/00000003.json", b"")
+    start = time.monotonic()
+    with acquire(files) as lease:
+        assert PATIENCE_S <= time.monotonic() - start < PATIENCE_S + 5
+        assert lease.holder.n == 4
 
 
 def test_other_files_are_no_leases(files: Files) -> None:
@@ -255,9 +318,13 @@ def test_a_renewal_that_fails_is_survived(
     assert holder.released
 
 
-def test_one_of_eight_wins(local: Files) -> None:
-    """Of eight processes that ask at the same moment exactly one wins; so too when the last winner is dead."""
-    race = subprocess.run([sys.executable, "-c", RACE, local.uri], capture_output=True, text=True, check=True)
+@pytest.mark.parametrize("links", ["", "import os, errno\nos.link = lambda *_: os.open('/', os.O_WRONLY)\n"])
+def test_one_of_eight_wins(local: Files, links: str) -> None:
+    """Of eight processes that ask at the same moment exactly one wins; so too when the last winner is dead.
+
+    The same without hard links.
+    """
+    race = subprocess.run([sys.executable, "-c", links + RACE, local.uri], capture_output=True, text=True, check=True)
     assert race.stdout.splitlines() == [" ".join(["lost"] * 7 + ["won"])] * 3
     newest = newest_holder(local)
     assert newest is not None
@@ -350,5 +417,5 @@ def test_a_renewal_that_hangs_does_not_hold_up_the_end(files: Files, monkeypatch
     start = time.monotonic()
     lease.release()
     assert time.monotonic() - start < 2
-    assert [Holder.from_json(data).released for data in published] == [False]
+    assert [Holder.from_json(data, 1).released for data in published] == [False]
     ended.set()

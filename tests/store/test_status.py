@@ -54,6 +54,15 @@ def test_runs(files: Files) -> None:
     assert start - 1 <= first.first_written <= first.last_written <= time.time() + 1
 
 
+def test_a_damaged_run_is_one_run(files: Files) -> None:
+    """A run whose rows are damaged is told as that; the store and its other runs are shown all the same."""
+    files.publish("runs/r1/results.parquet", b"damaged")
+    publish_table(files, "runs/r2/results.parquet", pa.Table.from_pylist([{"row": 1, "status": "done"}], schema=ROWS))
+    first, second = summary(files).runs
+    assert (first.rows, first.is_damaged) == (None, True)
+    assert (second.rows, second.is_damaged) == ({"done": 1}, False)
+
+
 def test_the_holder_is_shown_while_it_lives(local: Files) -> None:
     """A living holder is named; one that has released the lease, or was killed, is not."""
     with Lease.acquire(local) as _:

@@ -39,11 +39,29 @@ def test_another_version(files: Files) -> None:
         open_store(files.uri, create=True)
 
 
-@pytest.mark.parametrize("header", [b"", b"{", b"[]", b"7", b"{}", b'{"schema_version": 1}', b"\xff"])
+def test_a_store_whose_maker_was_killed(files: Files) -> None:
+    """An empty header and nothing else is what a kill leaves on a disk without hard links: it becomes a store."""
+    files.publish("store.json", b"")
+    assert json.loads(open_store(files.uri, create=True).read("store.json"))["schema_version"] == 1
+    files.publish("store.json", b"")
+    files.publish("photo.jpg", b"")
+    with pytest.raises(StoreSchema, match="header cannot be read"):
+        open_store(files.uri, create=True)
+
+
+@pytest.mark.parametrize("header", [b"{", b"[]", b"7", b"{}", b'{"schema_version": 1}', b"\xff", b"[" * 100_000])
 def test_a_damaged_header(files: Files, header: bytes) -> None:
     """A header that cannot be read is refused, and named."""
     files.publish("store.json", header)
     with pytest.raises(StoreSchema, match=r"header cannot be read .*store\.json"):
+        open_store(files.uri, create=True)
+
+
+@pytest.mark.parametrize(("version", "said"), [('"1"', "'1'"), ("true", "True"), ("1.0", "1.0"), ("null", "None")])
+def test_a_version_is_a_number(files: Files, version: str, said: str) -> None:
+    """What looks like the version, but is of another kind, is refused as what it is."""
+    files.publish("store.json", f'{{"schema_version": {version}, "product": "stylize"}}'.encode())
+    with pytest.raises(StoreSchema, match=rf"schema version {said}; this release reads version 1 "):
         open_store(files.uri, create=True)
 
 

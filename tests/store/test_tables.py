@@ -1,7 +1,10 @@
 """Parquet files of a store."""
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -9,6 +12,7 @@ from stylize_core.errors import StoreError
 from stylize_core.files.files import Files
 from stylize_core.store.tables import (
     TableFile,
+    list_tables,
     publish_batches,
     publish_table,
     read_batches,
@@ -40,14 +44,24 @@ def test_several_are_joined_in_order(files: Files) -> None:
     assert read_tables(files, [], SCHEMA).equals(SCHEMA.empty_table())
 
 
-def test_a_cut_file_is_noticed(files: Files) -> None:
-    """A cut file is an error that names the file."""
-    publish_table(files, "t.parquet", table(50))
-    data = files.read("t.parquet")
+@pytest.mark.parametrize(
+    ("folder", "advice"),
+    [
+        ("results", "or delete it, and the images that"),
+        ("metrics", "or run the manifest with --verify"),
+        ("inputs", "delete it: what it held is only remembered"),
+        ("runs/r", "or delete the folder of that run"),
+    ],
+)
+def test_a_cut_file_is_noticed(folder: str, advice: str, files: Files) -> None:
+    """A cut file is an error that names the file and what to do, which depends on what it held."""
+    path = f"{folder}/t.parquet"
+    publish_table(files, path, table(50))
+    data = files.read(path)
     for wrong in (b"", b"PAR1", data[: len(data) // 2], data[:-1]):
-        files.publish("t.parquet", wrong)
-        with pytest.raises(StoreError, match=r"damaged .*t\.parquet .* delete it"):
-            read_table(files, "t.parquet", SCHEMA)
+        files.publish(path, wrong)
+        with pytest.raises(StoreError, match=rf"damaged .*{path} .*{advice}"):
+            read_table(files, path, SCHEMA)
 
 
 def test_a_flipped_bit_never_changes_a_value(files: Files) -> None:
@@ -92,6 +106,42 @@ def test_a_table_read_in_parts_is_checked(files: Files) -> None:
     files.publish("t.parquet", files.read("t.parquet")[:-1])
     with pytest.raises(StoreError, match=r"damaged .*t\.parquet"):
         list(read_batches(files, "t.parquet", SCHEMA, 10))
+
+
+def test_a_folder_lists_its_tables_alone(files: Files) -> None:
+    """Tables are the files right in the folder that end in `.parquet` and do not begin with a dot."""
+    for name in ("b.parquet", "a.parquet", "._a.parquet", ".a.parquet.Ab12Cd", "a.parquet.part", "deeper/c.parquet"):
+        files.publish(f"t/{name}", b"x")
+    assert [entry.path for entry in list_tables(files, "t")] == ["t/a.parquet", "t/b.parquet"]
+    assert list_tables(files, "missing") == []
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("lines", [None, 10])
+def test_a_pipe_is_no_table(local: Files, lines: int | None) -> None:
+    """A pipe with a table's name is refused by its name; reading it would never end."""
+    os.mkfifo(Path(local.uri, "t.parquet"))
+    with pytest.raises(StoreError, match=r"not a file .*t\.parquet .* remove it"):
+        read_table(local, "t.parquet", SCHEMA) if lines is None else list(
+            read_batches(local, "t.parquet", SCHEMA, lines)
+        )
+
+
+def test_a_folder_is_read_while_a_file_is_written(local: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Right before a table is published, and where a kill left it so, pandas reads the folder without it."""
+    folder = Path(local.uri, "results")
+    publish_table(local, "results/a.parquet", table(2))
+    replace, seen = os.replace, []
+
+    def look_and_replace(source: str, target: str) -> None:
+        os.truncate(source, os.path.getsize(source) // 2)
+        seen.append(len(pd.read_parquet(folder)))
+        assert [entry.path for entry in list_tables(local, "results")] == ["results/a.parquet"]
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", look_and_replace)
+    publish_table(local, "results/b.parquet", table(3))
+    assert seen == [2]
 
 
 def test_a_file_is_fetched_once_and_read_often(uploaded: Callable[[Files], Files], local: Files) -> None:

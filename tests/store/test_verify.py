@@ -11,6 +11,7 @@ from stylize_core.store.tables import publish_table, read_table
 from stylize_core.store.verify import Fault, verify
 
 IMAGE, SNAPSHOT, LOSSES = "images/aa/aa01.png", "snapshots/aa/aa01/000002.png", "metrics/c1.parquet"
+STRAY = "images/ff/ff0000000000000000000001.png"
 
 
 @pytest.fixture
@@ -24,13 +25,15 @@ def sound(files: Files, outcome: Callable[..., Outcome]) -> Files:
 @pytest.mark.parametrize(
     ("path", "data", "fault"),
     [
-        (IMAGE, None, Fault(IMAGE, "aa01", "missing image")),
-        (IMAGE, b"short", Fault(IMAGE, "aa01", "image of 5 bytes instead of 13")),
-        (IMAGE, b"other of aa01", Fault(IMAGE, "aa01", "image with another sha256")),
-        (SNAPSHOT, None, Fault(SNAPSHOT, "aa01", "missing snapshot")),
-        (LOSSES, None, Fault(LOSSES, None, "missing losses")),
-        (LOSSES, b"x", Fault(LOSSES, None, "a file of the store is damaged")),
-        ("images/zz/zz.png", b"x", Fault("images/zz/zz.png", None, "stray file without a mark")),
+        (IMAGE, None, Fault(IMAGE, ("aa01",), "missing image")),
+        (IMAGE, b"short", Fault(IMAGE, ("aa01",), "image of 5 bytes instead of 13")),
+        (IMAGE, b"other of aa01", Fault(IMAGE, ("aa01",), "image with another sha256")),
+        (SNAPSHOT, None, Fault(SNAPSHOT, ("aa01",), "missing snapshot")),
+        (LOSSES, None, Fault(LOSSES, ("aa01", "bb02"), "missing losses")),
+        (LOSSES, b"x", Fault(LOSSES, ("aa01", "bb02"), "a file of the store is damaged")),
+        ("inputs/a.parquet", b"x", Fault("inputs/a.parquet", (), "a file of the store is damaged")),
+        ("runs/r/plan.parquet", b"x", Fault("runs/r/plan.parquet", (), "a file of the store is damaged")),
+        (STRAY, b"x", Fault(STRAY, (), "stray file without a mark")),
     ],
 )
 def test_each_fault_is_found(sound: Files, path: str, data: bytes | None, fault: Fault) -> None:
@@ -46,7 +49,7 @@ def test_incomplete_losses_are_found(sound: Files, steps: list[int]) -> None:
     assert kept == [0, 1, 2, 3, 4]
     rows = [{"job_id": "aa01", "step": step} for step in steps]
     publish_table(sound, LOSSES, METRICS.empty_table().from_pylist(rows, schema=METRICS))
-    assert verify(sound) == [Fault(LOSSES, "aa01", "losses are not those of steps 0 to 4")]
+    assert verify(sound) == [Fault(LOSSES, ("aa01",), "losses are not those of steps 0 to 4")]
 
 
 def test_done_needs_an_image(files: Files, outcome: Callable[..., Outcome]) -> None:
@@ -55,4 +58,4 @@ def test_done_needs_an_image(files: Files, outcome: Callable[..., Outcome]) -> N
     for job in jobs:
         job.image = None
     publish_commit(files, "c1", jobs)
-    assert verify(files) == [Fault("", "aa01", "done but without an image")]
+    assert verify(files) == [Fault("", ("aa01",), "done but without an image")]

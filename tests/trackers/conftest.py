@@ -8,7 +8,7 @@ import pytest
 from stylize_flows.cli import main
 
 from stylize_core.files.files import Files
-from stylize_core.record.rows import latest_run
+from stylize_core.record.run_files import latest_run
 from stylize_core.store.store import open_store
 from stylize_core.trackers.figures import RunFigures, read_figures
 

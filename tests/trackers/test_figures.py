@@ -14,7 +14,7 @@ from stylize_core.files.files import Files
 from stylize_core.record import table
 from stylize_core.record.bands import BANDS
 from stylize_core.record.comparable import comparable_sets
-from stylize_core.record.rows import latest_run
+from stylize_core.record.run_files import latest_run
 from stylize_core.report.findings import read_findings
 from stylize_core.report.sets import set_data
 from stylize_core.store import layout

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from stylize_core.control_codes import escape_controls
 from stylize_core.errors import InputError, UsageError
 from stylize_core.job import LOST_QUERY, public_uri
 from stylize_core.wording import plural
@@ -97,14 +98,15 @@ def _write(rows: list[dict[str, str]], output: Path | None) -> None:
     from stylize_core.manifest.write import write_manifest
 
     if output is None:
-        sys.stdout.write(write_manifest(rows, None).decode())
+        text = write_manifest(rows, None).decode()
+        sys.stdout.write(escape_controls(text, keep="\r\n") if sys.stdout.isatty() else text)
         return
     try:
         output.write_bytes(write_manifest(rows, folder_of(str(output))))
     except OSError as error:
         what = f"the manifest cannot be written: {error.strerror}"
         raise UsageError(what, where=str(output), todo="name a file in a folder that you may write") from error
-    out.print(f"{plural(len(rows), 'row')}: {output}", markup=False, soft_wrap=True)
+    out.print(f"{plural(len(rows), 'row')}: {output}", soft_wrap=True)
 
 
 def _crossed(

@@ -52,7 +52,7 @@ def export(
     from stylize_core.export.export import ExportWatch
     from stylize_core.export.export import export as write_export
     from stylize_core.files.files import Files
-    from stylize_core.record.rows import latest_run
+    from stylize_core.record.run_files import latest_run
     from stylize_core.store.store import open_store
 
     shards, files, target = _shards(shard_size, format), open_store(store, create=False), Files(output)
@@ -86,7 +86,7 @@ def _show(exported: Exported, uri: str) -> None:
     )
     if exported.left_out:
         out.print(f"left out, because they have no image: {words(exported.left_out)}", soft_wrap=True)
-    out.print(f"data set: {uri}", markup=False, soft_wrap=True)
+    out.print(f"data set: {uri}", soft_wrap=True)
 
 
 class _Progress:

@@ -40,7 +40,7 @@ def report(
     ] = None,
 ) -> int:
     """Draw the sheets and the report of a run again, compare it with another, hand its figures to trackers."""
-    from stylize_core.record.rows import latest_run
+    from stylize_core.record.run_files import latest_run
     from stylize_core.report.compare_page import write_comparison
     from stylize_core.report.page import write_report
     from stylize_core.sheets.sheets import limits_of
@@ -50,9 +50,9 @@ def report(
     files = open_store(store, create=False)
     name = run or latest_run(files)
     for line in _track(files, name, tensorboard, wandb):
-        out.print(line, markup=False, soft_wrap=True)
+        out.print(line, soft_wrap=True)
     path = write_comparison(files, name, compare) if compare else write_report(files, name, limits)
-    out.print(f"report: {files.public_uri}/{path}", markup=False, soft_wrap=True)
+    out.print(f"report: {files.public_uri}/{path}", soft_wrap=True)
     return 0
 
 

@@ -61,6 +61,10 @@ class RunOptions:
     ] = None
     strict: Annotated[bool, Parameter(help="Start nothing where any row is rejected.", negative="")] = False
     wait: Annotated[bool, Parameter(help="Wait for another run that is writing to the store.", negative="")] = False
+    verify: Annotated[
+        bool,
+        Parameter(help="Read all that the store has; compute again what `status --verify` would name.", negative=""),
+    ] = False
     no_report: Annotated[
         bool, Parameter(help="Draw no contact sheets and no page; `stylize report` draws them later.", negative="")
     ] = False

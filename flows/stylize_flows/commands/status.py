@@ -33,7 +33,7 @@ def status(
     show_status(summary(files))
     faults = faults_of(files) if verify else []
     for fault in faults:
-        out.print(f"{fault.path}: {fault.what}", markup=False, soft_wrap=True)
+        out.print(f"{fault.path}: {fault.what}", soft_wrap=True)
     if verify:
         out.print(f"verified: {plural(len(faults), 'fault')}")
     return EXIT_FAULTS if faults else 0

@@ -53,7 +53,7 @@ def _on_terminal(follower: RunFollower, every: float) -> int:
 
 def _as_lines(follower: RunFollower, every: float) -> int:
     for view in _views(follower, every):
-        out.print(f"{time.strftime('%H:%M:%S')} {line(view, time.time())}", markup=False, soft_wrap=True)
+        out.print(f"{time.strftime('%H:%M:%S')} {line(view, time.time())}", soft_wrap=True)
     return _end(view)
 
 

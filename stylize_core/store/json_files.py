@@ -1,0 +1,40 @@
+"""JSON that a store holds, which others may have damaged."""
+
+import json
+import logging
+from typing import Any
+
+from stylize_core.errors import OutputRefused
+from stylize_core.files.files import Files
+
+_log = logging.getLogger(__name__)
+
+
+def parse_json(data: bytes) -> dict[str, Any]:
+    """Returns a JSON object.
+
+    Raises:
+        ValueError: it is something else, or nested too deeply to be read.
+    """
+    try:
+        found = json.loads(data)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    if not isinstance(found, dict):
+        raise ValueError("not an object")
+    return found
+
+
+def read_json(files: Files, path: str) -> dict[str, Any]:
+    """Returns a JSON object that a reader can do without: empty where it is not there, or damaged, which is logged.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    try:
+        return parse_json(files.read(path))
+    except FileNotFoundError:
+        return {}
+    except (ValueError, OutputRefused) as error:
+        _log.warning("left out: %s/%s cannot be read: %s", files.public_uri, path, error)
+        return {}
