@@ -32,9 +32,9 @@ def test_no_step_is_lost(height: int, width: int, scales: int, steps: int) -> No
     assert len(found) <= count_scales(scales, height, width) <= 5
 
 
-@pytest.mark.parametrize(("edge", "count"), [(64, 1), (255, 1), (256, 2), (511, 2), (512, 3), (1024, 4), (8000, 5)])
+@pytest.mark.parametrize(("edge", "count"), [(64, 1), (191, 1), (192, 2), (383, 2), (384, 3), (768, 4), (8000, 5)])
 def test_auto_follows_the_size(edge: int, count: int) -> None:
-    """One size more for each doubling from 256 px on, five at most."""
+    """One size more for each doubling from 192 px on, five at most."""
     assert count_scales(0, edge, edge // 2) == count
     assert count_scales(3, edge, edge // 2) == 3
 

@@ -95,7 +95,10 @@ def test_shape_of_the_target(plan: Callable[..., Any], manifests: Any, draw: Cal
     ("cells", "what"),
     [
         ({"content": "wide.png", "scales": "1"}, "the target would be 16 x 8 px, but conv5_1 needs 16 px"),
-        ({"size": "32", "scales": "2"}, "the first of the sizes would be 16 x 16 px, but conv5_1 needs 16 px"),
+        (
+            {"content": "wide.png", "size": "64", "scales": "2"},
+            "the first of the sizes would be 32 x 8 px, but conv5_1 needs 16 px",
+        ),
         ({"style": "wide.png", "size": "16"}, "the style would be 16 x 4 px, but conv5_1 needs 16 px"),
     ],
 )

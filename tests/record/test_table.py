@@ -137,7 +137,7 @@ def test_settings_are_written_exactly(builder, run):
     builder.row(builder.source("content", 1), builder.source("style", 1), style_weight=weight)
     made = table(table_of(builder.publish(), run).rows.assign(falling=None))
     assert float(_word(made["settings"]["style_weight"], 0)) == weight
-    assert made["presets"]["default"]["tv_weight"] == _word(made["settings"]["tv_weight"], 0)
+    assert made["presets"]["default-1"]["tv_weight"] == _word(made["settings"]["tv_weight"], 0)
 
 
 def test_rejected_rows_are_no_axis(rows):

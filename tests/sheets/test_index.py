@@ -58,7 +58,7 @@ def test_all_jobs_of_a_large_run_are_laid_out(stores, run, monkeypatch):
     laid = {job.job_id: (job.short_id, job.image, job.status) for job in jobs}
     assert whole.items() <= laid.items()
     assert sum(job.status == "failed" for job in jobs) == 2
-    assert jobs[0].settings["preset"] == "default"
+    assert jobs[0].settings["preset"] == "default-1"
 
     monkeypatch.setattr(sheets, "JOBS", 150)
     assert "about the first 150 of 210 jobs" in _index(files, run)

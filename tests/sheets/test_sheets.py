@@ -104,7 +104,7 @@ def test_a_strip_shows_content_style_snapshots_result(stores, run):
         "step 30",
         "step 40",
     ]
-    assert strip.note.startswith("preset default · start content · total ")
+    assert strip.note.startswith("preset default-1 · start content · total ")
     assert job.job_id[:8] in strip.title
 
 

@@ -113,7 +113,9 @@ def test_a_huge_run_is_shown_by_the_rows_that_a_table_lists(filled: Files, monke
     whole = read_figures(filled, latest_run(filled))
     monkeypatch.setattr(table, "LISTED", 3)
     found = read_figures(filled, latest_run(filled))
-    assert [(group.name, group.jobs) for group in found.groups] == [("relative-32px", 2)], "rows 1 and 6; 11 is rejected"
+    assert [(group.name, group.jobs) for group in found.groups] == [("relative-32px", 2)], (
+        "rows 1 and 6; 11 is rejected"
+    )
     assert found.totals["jobs_in_groups"] == 2
     assert found.counts == whole.counts
     assert {name: found.totals[name] for name in ("jobs", "jobs_done", "seconds")} == {
