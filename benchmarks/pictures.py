@@ -1,0 +1,100 @@
+"""Draws the rows of a manifest side by side, with seconds and quality figures: how docs/pictures.md is made.
+
+python -m benchmarks.pictures manifests/style-losses.csv --size 192 --output docs/pictures/style-losses.jpg
+"""
+
+import argparse
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from PIL import Image, ImageDraw, ImageFont
+
+from stylize_core.engine.engine import Engine
+from stylize_core.engine.optimise import Optimised
+from stylize_core.engine.pair import Pair
+from stylize_core.engine.weights import load_weights
+from stylize_core.images.decode import decode
+from stylize_core.images.resize import content_tensor, output_shape, style_tensor
+from stylize_core.manifest.manifest import Manifest
+from stylize_core.manifest.row import Row
+
+CELL, LINE, GAP = 224, 16, 4  # pixels
+
+
+def rows_of(path: str, size: int | None, chosen: slice) -> list[Row]:
+    """Returns rows of a manifest, with another long edge where one is given."""
+    with open(path, "rb") as file:
+        rows = [row for row in Manifest(file, path) if isinstance(row, Row)][chosen]
+    if size is None:
+        return rows
+    resized = (replace(row.settings, size=size, style_size=size) for row in rows)
+    return [replace(row, settings=settings) for row, settings in zip(rows, resized, strict=True)]
+
+
+def pair_of(row: Row) -> Pair:
+    """Returns the tensors of a row."""
+    content, style = (decode(Path(path).read_bytes(), path) for path in (row.content, row.style))
+    shape = output_shape(*content.rgb.size, row.settings.size, row.settings.fit)
+    return Pair(
+        settings=row.settings,
+        content=content_tensor(content, *shape, row.settings.fit),
+        style=style_tensor(style, row.settings.style_edge(*shape), row.settings.style_fit, *shape),
+        style_key=f"{row.style} {row.content}",
+    )
+
+
+def made(rows: Sequence[Row], weights: str) -> Iterator[tuple[str, Optimised, float]]:
+    """Yields each row's name, what came of it and the processor's seconds; in float32, one after the other."""
+    engine = Engine(load_weights(weights), device=torch.device("cpu"), precision="float32")
+    for row in rows:
+        start = time.process_time()
+        (found,) = engine.optimise([pair_of(row)])
+        engine.forget_styles()
+        yield row.id or "", found, time.process_time() - start
+
+
+def cell(name: str, found: Optimised, seconds: float) -> Image.Image:
+    """Returns an image with its name and figures below it."""
+    image = Image.fromarray(found.image.permute(1, 2, 0).numpy())
+    image.thumbnail((CELL, CELL), Image.Resampling.LANCZOS)
+    drawn = Image.new("RGB", (CELL, CELL + 2 * LINE), "white")
+    drawn.paste(image, (0, CELL - image.height))
+    quality, font = found.quality, ImageFont.load_default(12)
+    figures = f"ssim {quality.ssim:.2f}  gram {quality.gram:.3f}  colour {quality.colour:.2f}  {seconds:.0f} s"
+    for line, text in enumerate((name.rpartition("--")[2], figures)):
+        ImageDraw.Draw(drawn).text((0, CELL + line * LINE), text, "black", font)
+    return drawn
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Prints a line a row, and writes the picture after each."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("manifest")
+    parser.add_argument("--size", type=int, help="long edge, pixels, in place of the manifest's")
+    parser.add_argument("--rows", default=":", help="which, as a slice: 9:18")
+    parser.add_argument("--columns", type=int, default=5)
+    parser.add_argument("--weights", default="builtin")
+    parser.add_argument("--output", required=True)
+    given = parser.parse_args(arguments)
+    chosen = slice(*(int(edge) if edge else None for edge in given.rows.split(":")))
+    rows, cells = rows_of(given.manifest, given.size, chosen), []
+    os.makedirs(os.path.dirname(given.output) or ".", exist_ok=True)
+    for name, found, seconds in made(rows, given.weights):
+        quality = found.quality
+        print(f"{name:44} {seconds:6.1f} s  {quality.ssim:.3f}  {quality.gram:.3f}  {quality.colour:.3f}", flush=True)
+        cells.append(cell(name, found, seconds))
+        across = min(given.columns, len(rows))
+        down = -(-len(rows) // across)
+        width, height = CELL + GAP, CELL + 2 * LINE + GAP
+        sheet = Image.new("RGB", (across * width, down * height), "white")
+        for place, one in enumerate(cells):
+            sheet.paste(one, (place % across * width, place // across * height))
+        sheet.save(given.output, quality=88)
+
+
+if __name__ == "__main__":
+    main()
