@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from PIL import Image, ImageDraw, ImageFont
@@ -21,21 +22,29 @@ from stylize_core.images.decode import decode
 from stylize_core.images.resize import content_tensor, output_shape, style_tensor
 from stylize_core.manifest.manifest import Manifest
 from stylize_core.manifest.row import Row
+from stylize_core.settings import Settings
 
 CELL, LINE, GAP = 224, 16, 4  # pixels
 
 
-def rows_of(path: str, size: int | None, chosen: slice) -> list[Row]:
+class Asked(NamedTuple):
+    """A row of a manifest."""
+
+    name: str
+    content: str
+    style: str
+    settings: Settings
+
+
+def rows_of(path: str, size: int | None, chosen: slice) -> list[Asked]:
     """Returns rows of a manifest, with another long edge where one is given."""
     with open(path, "rb") as file:
         rows = [row for row in Manifest(file, path) if isinstance(row, Row)][chosen]
-    if size is None:
-        return rows
-    resized = (replace(row.settings, size=size, style_size=size) for row in rows)
-    return [replace(row, settings=settings) for row, settings in zip(rows, resized, strict=True)]
+    edges = {} if size is None else {"size": size, "style_size": size}
+    return [Asked(row.id or "", row.content, row.style, replace(row.settings, **edges)) for row in rows]
 
 
-def pair_of(row: Row) -> Pair:
+def pair_of(row: Asked) -> Pair:
     """Returns the tensors of a row."""
     content, style = (decode(Path(path).read_bytes(), path) for path in (row.content, row.style))
     shape = output_shape(*content.rgb.size, row.settings.size, row.settings.fit)
@@ -47,14 +56,14 @@ def pair_of(row: Row) -> Pair:
     )
 
 
-def made(rows: Sequence[Row], weights: str) -> Iterator[tuple[str, Optimised, float]]:
+def made(rows: Sequence[Asked], weights: str) -> Iterator[tuple[str, Optimised, float]]:
     """Yields each row's name, what came of it and the processor's seconds; in float32, one after the other."""
     engine = Engine(load_weights(weights), device=torch.device("cpu"), precision="float32")
     for row in rows:
         start = time.process_time()
         (found,) = engine.optimise([pair_of(row)])
         engine.forget_styles()
-        yield row.id or "", found, time.process_time() - start
+        yield row.name, found, time.process_time() - start
 
 
 def cell(name: str, found: Optimised, seconds: float) -> Image.Image:

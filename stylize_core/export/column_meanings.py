@@ -1,6 +1,7 @@
 """What the columns of an export mean, in words; for its card and its Croissant description."""
 
 from stylize_core.settings import SETTING_FIELDS
+from stylize_core.terms import LOSSES
 
 MEANINGS = {
     "path": "of the image in a class tree; names it",
@@ -21,7 +22,7 @@ MEANINGS = {
     "width": "pixels",
     "height": "pixels",
     "precision": "of the computation",
-    **{f"final_{term}": f"loss at the end: {term}" for term in ("total", "content", "style", "tv")},
+    **{f"final_{loss}": f"loss at the end: {loss}" for loss in LOSSES},
     "image_sha256": "of the image's file",
     "bytes": "of the image's file",
 }
