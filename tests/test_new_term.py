@@ -67,7 +67,7 @@ def command(house: Path) -> Callable[..., str]:
 
 
 def test_a_term_goes_through_the_whole_house(command: Callable[..., str], manifests: Any, tmp_path: Path) -> None:
-    """Manifest, engine, metrics, results, report, export and column dictionary have it; a job without it is as it was."""
+    """Manifest, engine, metrics, results, report, export and columns have it; a job without it is as it was."""
     rows = manifests.rows(2, style_layers="conv1_1")
     rows[1] |= {"palette_weight": "3", "palette_layers": "conv1_1 conv2_1", "x_class": "a"}
     manifest, store = manifests.write(rows), f"{tmp_path}/store"
