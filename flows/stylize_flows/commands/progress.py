@@ -10,11 +10,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.progress import Progress as Bar
 
 from stylize_core.chunk.context import Progress
-from stylize_core.errors import StylizeError
+from stylize_core.errors import Stopped, StylizeError
 from stylize_core.run.run import Run
 from stylize_core.wording import duration
 from stylize_flows.console import err, show_plan, show_rejected
 from stylize_flows.runners import Watcher
+from stylize_flows.stop import end_soon
 
 LINE_SECONDS = 10.0
 """Pause between two lines where there is no terminal."""
@@ -67,6 +68,8 @@ class ConsoleWatcher(Watcher):
     def ended(self, run: Run, error: StylizeError | None) -> None:
         """Stops the bar."""
         self._bar.stop()
+        if isinstance(error, Stopped):
+            end_soon()  # Prefect may wait for a server that is gone
 
     @property
     def _done(self) -> float:
