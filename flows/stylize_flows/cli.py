@@ -20,6 +20,7 @@ from stylize_flows.commands import cross, export, presets, report, status, weigh
 from stylize_flows.commands.run_options import RunOptions
 from stylize_flows.console import WarningLines, show_beginning, show_error, show_outcome, show_plan, show_rejected
 from stylize_flows.stop import end_stopped
+from stylize_flows.surroundings import provide_home
 
 EXIT_UNEXPECTED, EXIT_NOT_STARTED, EXIT_FAILED_ROWS = 1, 2, 3
 
@@ -131,6 +132,7 @@ def main(arguments: list[str] | None = None) -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     warnings.filterwarnings("ignore", module="PIL")
     logging.getLogger("stylize_core").addHandler(_WARNING_LINES)
+    provide_home()
     sys.exit(_exit_code(lambda: app(arguments, exit_on_error=False, print_error=False, result_action="return_value")))
 
 

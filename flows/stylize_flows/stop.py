@@ -58,8 +58,8 @@ def sigint_blocked() -> Iterator[None]:
 class StopFlag:
     """Set by SIGINT or SIGTERM while it is entered, or by `ask`; calling it tells whether to stop.
 
-    It may be entered again inside: where Prefect has taken over the signals for a flow run within the flow run. Left for
-    good, it leaves nothing behind: what a program does after a stop that it caught is its own business.
+    It may be entered again inside: where Prefect has taken over the signals for a flow run within the flow run. In the
+    end it leaves nothing behind: what a program does after a stop that it caught is its own business.
     """
 
     def __init__(self) -> None:
