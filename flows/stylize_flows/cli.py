@@ -6,7 +6,6 @@ import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, CycloptsError, Parameter
@@ -19,6 +18,7 @@ from stylize_flows.arrow import load_without_pandas
 from stylize_flows.commands import cross, export, presets, report, status, weights
 from stylize_flows.commands.run_options import RunOptions
 from stylize_flows.console import WarningLines, show_beginning, show_error, show_outcome, show_plan, show_rejected
+from stylize_flows.output import lasting_output
 from stylize_flows.stop import end_stopped
 from stylize_flows.surroundings import provide_home
 
@@ -133,7 +133,15 @@ def main(arguments: list[str] | None = None) -> None:
     warnings.filterwarnings("ignore", module="PIL")
     logging.getLogger("stylize_core").addHandler(_WARNING_LINES)
     provide_home()
-    sys.exit(_exit_code(lambda: app(arguments, exit_on_error=False, print_error=False, result_action="return_value")))
+    words = sys.argv[1:] if arguments is None else arguments
+    with lasting_output() as (out, _):
+        code = _exit_code(lambda: app(words, exit_on_error=False, print_error=False, result_action="return_value"))
+        out.flush()
+        if out.error and not isinstance(out.error, BrokenPipeError):  # that one: whoever read it has seen enough
+            what = f"standard output cannot be written: {out.error.strerror}"
+            show_error(UsageError(what, where="standard output", todo="write to a disk with room"))
+    is_run = words[:1] == ["run"]  # its rows are the outcome, and what it says of them is in the store too
+    sys.exit(EXIT_UNEXPECTED if out.error and not (code or is_run) else code)
 
 
 def _exit_code(command: Callable[[], object]) -> int:
@@ -148,7 +156,4 @@ def _exit_code(command: Callable[[], object]) -> int:
     except StylizeError as error:
         show_error(error)
         return EXIT_NOT_STARTED
-    except BrokenPipeError:
-        Path(os.devnull).open("w")  # noqa: SIM115
-        return EXIT_UNEXPECTED
     return code if isinstance(code, int) else 0
