@@ -1,36 +1,26 @@
-"""The `stylize` command. Prefect is imported by `run` alone, once its environment is set."""
+"""The `stylize` command. Prefect is imported by `run` alone, and not for every run."""
 
 import logging
 import os
 import sys
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Annotated
 
 from cyclopts import App, CycloptsError, Parameter
 
 from stylize_core.errors import EngineError, Stopped, StoreError, StylizeError, UsageError
 from stylize_core.job import public_uri
-from stylize_core.options import Options
 from stylize_core.release import release
 from stylize_flows.arrow import load_without_pandas
 from stylize_flows.commands import cross, export, presets, report, status, weights
 from stylize_flows.commands.run_options import RunOptions
 from stylize_flows.console import WarningLines, show_beginning, show_error, show_outcome, show_plan, show_rejected
 from stylize_flows.output import lasting_output
-from stylize_flows.stop import end_stopped
+from stylize_flows.stop import end, end_stopped
 from stylize_flows.surroundings import check_current_folder, provide_home
 
 EXIT_UNEXPECTED, EXIT_NOT_STARTED, EXIT_FAILED_ROWS = 1, 2, 3
-
-PREFECT = {
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "DO_NOT_TRACK": "1",
-    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",  # the run is shown by the command itself
-    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
-}
-"""Prefect's settings for a run started here; those that are set already stay as they are."""
 
 _WARNING_LINES = WarningLines(logging.WARNING)
 
@@ -69,44 +59,29 @@ def run(manifest: Manifest = None, /, *, request: RunOptions) -> int:
     with request.options(manifest) as options:
         show_beginning(request.subject(manifest), public_uri(options.store))
         from stylize_flows.commands.progress import ConsoleWatcher
-        from stylize_flows.runners import watcher
+        from stylize_flows.runners import loop, watcher
 
         look = ConsoleWatcher()
         watcher.set(look)
-        carry_out = _loop if options.runner == "loop" else _flow
         try:
-            carry_out(options)
+            if options.runner == "loop":
+                loop(options)
+            else:
+                from stylize_flows.with_prefect import flow
+
+                flow(options, look)
         except (StoreError, EngineError) as error:
             if look.run is None:
                 raise
             show_error(error)  # the store or the device failed in mid-run
-            return EXIT_UNEXPECTED
-    assert look.run is not None, "a run that ends without an error was prepared"
-    show_outcome(look.run)
-    return EXIT_FAILED_ROWS if look.run.too_many_failed else 0
-
-
-def _loop(options: Options) -> None:
-    from stylize_flows.runners import loop
-
-    loop(options)
-
-
-def _flow(options: Options) -> None:
-    for name, value in PREFECT.items():
-        os.environ.setdefault(name, value)
-    from prefect.exceptions import FailedRun
-
-    from stylize_flows.server import start_server
-    from stylize_flows.stylize_manifest import stylize_manifest
-
-    start_server()
-    state = stylize_manifest(**asdict(options), return_state=True)
-    error = state.result(raise_on_failure=False)
-    if state.is_cancelled():
-        raise Stopped(state.message or "stopped")
-    if isinstance(error, BaseException) and not isinstance(error, FailedRun):  # that one: too many rows failed
-        raise error
+            code = EXIT_UNEXPECTED
+        else:
+            assert look.run is not None, "a run that ends without an error was prepared"
+            show_outcome(look.run)
+            code = EXIT_FAILED_ROWS if look.run.too_many_failed else 0
+    if look.is_prefect_lost:
+        end(code)  # Prefect would wait, at Python's end, for a server that is gone
+    return code
 
 
 @app.command

@@ -20,12 +20,17 @@ GRACE_SECONDS = 4.0
 
 
 def end_stopped() -> NoReturn:
-    """Says that the run was stopped and how to go on, and ends the process without the interpreter's slow end."""
+    """Says that the run was stopped and how to go on, and ends the process."""
     show_error(Stopped("stopped", todo="run the same command again to go on: everything committed is kept"))
+    end(EXIT_STOPPED)
+
+
+def end(code: int) -> NoReturn:
+    """Ends the process and its children without the interpreter's slow end, which waits for threads."""
     for child in children():  # Prefect's temporary server would live on
         with suppress(ProcessLookupError):
             os.kill(child, signal.SIGTERM)
-    os._exit(EXIT_STOPPED)
+    os._exit(code)
 
 
 def end_soon() -> threading.Timer:
