@@ -19,11 +19,13 @@ class LastingStream:
 
     Attributes:
         error: the first one; what is written after it goes nowhere.
+        is_quiet: whether text goes nowhere for now.
     """
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream if stream is not None else io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
         self.error: OSError | None = None
+        self.is_quiet = False
         with suppress(AttributeError, io.UnsupportedOperation):  # a stream of somebody's own takes any letter
             self._stream.reconfigure(errors="backslashreplace")
 
@@ -32,7 +34,7 @@ class LastingStream:
 
     def write(self, text: str) -> int:
         """Writes text."""
-        if not self.error:
+        if not (self.error or self.is_quiet):
             try:
                 self._stream.write(text)
             except OSError as error:
@@ -73,6 +75,20 @@ def write_out(data: bytes) -> None:
 def is_output_lost() -> bool:
     """Returns whether nobody gets what is written to standard output."""
     return getattr(sys.stdout, "error", None) is not None
+
+
+@contextmanager
+def quiet_errors() -> Iterator[None]:
+    """A block in which nothing is written to standard error; a handler of logs that is made in it writes later."""
+    err: Any = sys.stderr
+    if not isinstance(err, LastingStream):
+        yield
+        return
+    err.is_quiet = True
+    try:
+        yield
+    finally:
+        err.is_quiet = False
 
 
 @contextmanager

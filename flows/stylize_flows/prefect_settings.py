@@ -29,6 +29,9 @@ ANSWER_SECONDS = 5.0
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
+CAUSE_LETTERS = 300
+"""Of an error of Prefect's that are told, at most."""
+
 _FILES = (".env", "prefect.toml", "pyproject.toml")
 """Of the current folder, from which Prefect reads settings, the first before the next."""
 
@@ -62,7 +65,7 @@ def prefect_errors() -> Iterator[None]:
     except StylizeError:
         raise
     except Exception as error:
-        cause = str(error).strip().partition("\n")[0] or type(error).__name__
+        cause = " ".join(str(error).split())[:CAUSE_LETTERS] or type(error).__name__
         where = ", ".join(_settings_in_use()) or "Prefect's own defaults"
         todo = f"mend the setting or the file that it names; {WITHOUT}"
         raise UsageError(f"Prefect cannot be used: {cause}", where=where, todo=todo) from error

@@ -103,9 +103,15 @@ class TemporaryServer(SubprocessASGIServer):
         command = ["uvicorn", "--app-dir", str(prefect.__module_path__.parent), "--factory"]
         command += ["prefect.server.api.server:create_app", "--host", "127.0.0.1", "--port", str(self.port)]
         ephemeral = {"PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1", "PREFECT__SERVER_FINAL": "1"}
+        told = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "ERROR"}
         return subprocess.Popen(
             [sys.executable, "-m", *command, "--log-level", "error", "--lifespan", "on"],
-            env={**os.environ, **ephemeral, **get_current_settings().to_environment_variables(exclude_unset=True)},
+            env={
+                **os.environ,
+                **ephemeral,
+                **get_current_settings().to_environment_variables(exclude_unset=True),
+                **told,
+            },
             stdout=self._said,
             stderr=self._said,
         )

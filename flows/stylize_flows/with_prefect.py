@@ -8,6 +8,7 @@ from stylize_core.errors import Stopped
 from stylize_core.options import Options
 from stylize_flows.commands.progress import ConsoleWatcher
 from stylize_flows.console import show_note
+from stylize_flows.output import quiet_errors
 from stylize_flows.prefect_settings import (
     check_certificates,
     check_server,
@@ -34,21 +35,22 @@ def flow(options: Options, look: ConsoleWatcher) -> None:
     prepare_environment()
     with prefect_errors():
         check_certificates()
-        from prefect.exceptions import FailedRun
-        from prefect.settings import (
-            PREFECT_API_URL,
-            PREFECT_CLIENT_MAX_RETRIES,
-            PREFECT_SERVER_EPHEMERAL_ENABLED,
-            temporary_settings,
-        )
-
-        from stylize_flows.server import has_lost_server, start_server
-        from stylize_flows.stylize_manifest import stylize_manifest
-
+        with quiet_errors():  # it writes there what it also raises
+            from prefect.settings import (
+                PREFECT_API_URL,
+                PREFECT_CLIENT_MAX_RETRIES,
+                PREFECT_SERVER_EPHEMERAL_ENABLED,
+                temporary_settings,
+            )
         url = PREFECT_API_URL.value()
         if not url:
             drop_unusable_proxies()
         check_server(url, may_start=PREFECT_SERVER_EPHEMERAL_ENABLED.value())
+        from prefect.exceptions import FailedRun
+
+        from stylize_flows.server import has_lost_server, start_server
+        from stylize_flows.stylize_manifest import stylize_manifest
+
         if not url:
             start_server()
     logging.raiseExceptions = False  # Prefect writes to standard error when its logs find no server
