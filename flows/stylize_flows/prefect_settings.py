@@ -123,7 +123,7 @@ def _source(name: str) -> str:
     for file in _FILES:
         with suppress(OSError):
             data = Path(file).read_bytes()
-            if name.encode() in data or (file.endswith(".toml") and b"prefect" in data and key in data):
+            if name.encode() in data or (key in data and (file == "prefect.toml" or b"[tool.prefect" in data)):
                 return f"from {Path(file).absolute()}"
     profiles = Path(os.environ.get("PREFECT_PROFILES_PATH") or _home() / "profiles.toml")
     with suppress(OSError):
