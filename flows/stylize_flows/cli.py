@@ -18,7 +18,7 @@ from stylize_flows.commands.run_options import RunOptions
 from stylize_flows.console import WarningLines, show_beginning, show_error, show_outcome, show_plan, show_rejected
 from stylize_flows.output import lasting_output
 from stylize_flows.stop import end, end_stopped
-from stylize_flows.surroundings import check_current_folder, provide_home
+from stylize_flows.surroundings import check_current_folder, limited_memory, provide_home
 
 EXIT_UNEXPECTED, EXIT_NOT_STARTED, EXIT_FAILED_ROWS = 1, 2, 3
 
@@ -122,7 +122,8 @@ def main(arguments: list[str] | None = None) -> None:
 def _exit_code(command: Callable[[], object]) -> int:
     try:
         check_current_folder()
-        code = command()
+        with limited_memory():
+            code = command()
     except CycloptsError as error:
         where = " ".join(("stylize", *(error.command_chain or ())))
         show_error(UsageError(str(error).removesuffix("."), where=where, todo=f"see {where} --help"))
