@@ -13,15 +13,13 @@ import pyarrow as pa
 
 from stylize_core.errors import UsageError
 
+MEMORY_BYTES = 2**24
+"""Of a private file that stay in memory: most runs need no disk for it, and so none with room."""
+
 
 def private_file(owner: object) -> IO[bytes]:
-    """Returns a new file that is closed, and thereby gone, as soon as its owner is.
-
-    Raises:
-        UsageError: there is no room for it.
-    """
-    with temp_write_errors():
-        file = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as its owner
+    """Returns a new file that is closed, and thereby gone, as soon as its owner is; on a disk once it grows."""
+    file = tempfile.SpooledTemporaryFile(MEMORY_BYTES)  # noqa: SIM115  # lives as long as its owner
     weakref.finalize(owner, _close, file)
     return file
 
@@ -68,6 +66,12 @@ class TableSpool:
         return self._reader
 
 
+def _folder() -> str:
+    with suppress(OSError):
+        return tempfile.gettempdir()
+    return "the folder for temporary files"
+
+
 @contextmanager
 def temp_write_errors() -> Iterator[None]:
     """A block that writes to a temporary file.
@@ -80,6 +84,6 @@ def temp_write_errors() -> Iterator[None]:
     except OSError as error:
         raise UsageError(
             f"a temporary file cannot be written: {error.strerror or error}",
-            where=tempfile.gettempdir(),
+            where=_folder(),
             todo="name a folder with room in the environment variable TMPDIR",
         ) from error

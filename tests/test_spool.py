@@ -83,6 +83,7 @@ def _open_files() -> int:
 def test_files_have_no_name_and_end_with_their_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody can find them while they are in use, and they are closed when nobody uses them."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr("stylize_core.spool.MEMORY_BYTES", 1)
     before = _open_files()
     jobs, table = JobTable(), TableSpool(SCHEMA)
     places = jobs.add(lines([job(1)]))
@@ -103,6 +104,16 @@ def test_a_killed_process_leaves_nothing(tmp_path: Path) -> None:
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     assert subprocess.run([sys.executable, "-c", program], env=environment, check=False).returncode == -9
     assert list(tmp_path.iterdir()) == []
+
+
+def test_small_files_need_no_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Up to 16 MiB stay in memory, and come back, where there is no folder for temporary files at all."""
+    monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
+    spool = TableSpool(SCHEMA)
+    spool.add(batch(1, 2))
+    assert list(spool) == [batch(1, 2)]
+    with pytest.raises(UsageError, match="temporary file cannot be written"):
+        deque(map(TableSpool(SCHEMA).add, (batch(*range(n, n + 1000)) for n in range(0, 10_000_000, 1000))))
 
 
 def test_a_full_disk(small_disk: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ An artifact stays under 100 kB: it lies in Prefect's database, and every page th
 
 import json
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from uuid import UUID
@@ -21,6 +22,7 @@ from stylize_core.record.failed import first_failures
 from stylize_core.run.run import Run
 from stylize_core.run.work import Work
 from stylize_core.sheets.sheets import INDEX, first_sheet
+from stylize_flows.server import has_lost_server
 
 PROGRESS_SECONDS = 5.0
 """Pause between two updates."""
@@ -42,10 +44,13 @@ class ProgressArtifact:
     def __init__(self, work: Work) -> None:
         self._committed, self._jobs = work.context.committed, work.chunks.jobs
         self._shown, self._looked = 0.0, time.monotonic()
-        artifact = create_progress_artifact(progress=0.0, key="stylize-progress", description=f"Run {work.context.run}")
-        self._update = partial(
-            update_progress_artifact, artifact if isinstance(artifact, UUID) else UUID(str(artifact))
-        )
+        self._update: Callable[..., object] = lambda **_: None
+        if has_lost_server():
+            return
+        description = f"Run {work.context.run}"
+        with suppress(httpx.HTTPError):  # a server that is away for a while does not end the run
+            artifact = create_progress_artifact(progress=0.0, key="stylize-progress", description=description)
+            self._update = partial(update_progress_artifact, UUID(str(artifact)))
 
     def show(self, *, at_once: bool = False) -> None:
         """Sends the share now and then, where it has changed.
@@ -57,8 +62,8 @@ class ProgressArtifact:
             return
         self._looked = time.monotonic()
         share = 100.0 * len(self._committed) / max(self._jobs, 1)
-        if share != self._shown:
-            with suppress(httpx.HTTPError):  # a server that is away for a while does not end the run
+        if share != self._shown and not has_lost_server():
+            with suppress(httpx.HTTPError):
                 self._update(progress=share)
                 self._shown = share
 

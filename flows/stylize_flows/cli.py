@@ -1,35 +1,26 @@
-"""The `stylize` command. Prefect is imported by `run` alone, once its environment is set."""
+"""The `stylize` command. Prefect is imported by `run` alone, and not for every run."""
 
 import logging
 import os
 import sys
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, CycloptsError, Parameter
 
 from stylize_core.errors import EngineError, Stopped, StoreError, StylizeError, UsageError
 from stylize_core.job import public_uri
-from stylize_core.options import Options
 from stylize_core.release import release
 from stylize_flows.arrow import load_without_pandas
 from stylize_flows.commands import cross, export, presets, report, status, weights
 from stylize_flows.commands.run_options import RunOptions
 from stylize_flows.console import WarningLines, show_beginning, show_error, show_outcome, show_plan, show_rejected
-from stylize_flows.stop import end_stopped
+from stylize_flows.output import lasting_output
+from stylize_flows.stop import end, end_stopped
+from stylize_flows.surroundings import check_current_folder, limited_memory, provide_home
 
 EXIT_UNEXPECTED, EXIT_NOT_STARTED, EXIT_FAILED_ROWS = 1, 2, 3
-
-PREFECT = {
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "DO_NOT_TRACK": "1",
-    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",  # the run is shown by the command itself
-    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
-}
-"""Prefect's settings for a run started here; those that are set already stay as they are."""
 
 _WARNING_LINES = WarningLines(logging.WARNING)
 
@@ -68,44 +59,29 @@ def run(manifest: Manifest = None, /, *, request: RunOptions) -> int:
     with request.options(manifest) as options:
         show_beginning(request.subject(manifest), public_uri(options.store))
         from stylize_flows.commands.progress import ConsoleWatcher
-        from stylize_flows.runners import watcher
+        from stylize_flows.runners import loop, watcher
 
         look = ConsoleWatcher()
         watcher.set(look)
-        carry_out = _loop if options.runner == "loop" else _flow
         try:
-            carry_out(options)
+            if options.runner == "loop":
+                loop(options)
+            else:
+                from stylize_flows.with_prefect import flow
+
+                flow(options, look)
         except (StoreError, EngineError) as error:
             if look.run is None:
                 raise
             show_error(error)  # the store or the device failed in mid-run
-            return EXIT_UNEXPECTED
-    assert look.run is not None, "a run that ends without an error was prepared"
-    show_outcome(look.run)
-    return EXIT_FAILED_ROWS if look.run.too_many_failed else 0
-
-
-def _loop(options: Options) -> None:
-    from stylize_flows.runners import loop
-
-    loop(options)
-
-
-def _flow(options: Options) -> None:
-    for name, value in PREFECT.items():
-        os.environ.setdefault(name, value)
-    from prefect.exceptions import FailedRun
-
-    from stylize_flows.server import start_server
-    from stylize_flows.stylize_manifest import stylize_manifest
-
-    start_server()
-    state = stylize_manifest(**asdict(options), return_state=True)
-    error = state.result(raise_on_failure=False)
-    if state.is_cancelled():
-        raise Stopped(state.message or "stopped")
-    if isinstance(error, BaseException) and not isinstance(error, FailedRun):  # that one: too many rows failed
-        raise error
+            code = EXIT_UNEXPECTED
+        else:
+            assert look.run is not None, "a run that ends without an error was prepared"
+            show_outcome(look.run)
+            code = EXIT_FAILED_ROWS if look.run.too_many_failed else 0
+    if look.is_prefect_lost:
+        end(code)  # Prefect would wait, at Python's end, for a server that is gone
+    return code
 
 
 @app.command
@@ -131,12 +107,23 @@ def main(arguments: list[str] | None = None) -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     warnings.filterwarnings("ignore", module="PIL")
     logging.getLogger("stylize_core").addHandler(_WARNING_LINES)
-    sys.exit(_exit_code(lambda: app(arguments, exit_on_error=False, print_error=False, result_action="return_value")))
+    provide_home()
+    words = sys.argv[1:] if arguments is None else arguments
+    with lasting_output() as (out, _):
+        code = _exit_code(lambda: app(words, exit_on_error=False, print_error=False, result_action="return_value"))
+        out.flush()
+        if out.error and not isinstance(out.error, BrokenPipeError):  # that one: whoever read it has seen enough
+            what = f"standard output cannot be written: {out.error.strerror}"
+            show_error(UsageError(what, where="standard output", todo="write to a disk with room"))
+    is_run = words[:1] == ["run"]  # its rows are the outcome, and what it says of them is in the store too
+    sys.exit(EXIT_UNEXPECTED if out.error and not (code or is_run) else code)
 
 
 def _exit_code(command: Callable[[], object]) -> int:
     try:
-        code = command()
+        check_current_folder()
+        with limited_memory():
+            code = command()
     except CycloptsError as error:
         where = " ".join(("stylize", *(error.command_chain or ())))
         show_error(UsageError(str(error).removesuffix("."), where=where, todo=f"see {where} --help"))
@@ -146,7 +133,4 @@ def _exit_code(command: Callable[[], object]) -> int:
     except StylizeError as error:
         show_error(error)
         return EXIT_NOT_STARTED
-    except BrokenPipeError:
-        Path(os.devnull).open("w")  # noqa: SIM115
-        return EXIT_UNEXPECTED
     return code if isinstance(code, int) else 0

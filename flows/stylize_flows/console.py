@@ -114,7 +114,7 @@ def _places(run: Run) -> Iterator[tuple[str, str]]:
 
         yield "contact sheets", f"{run.folder_uri}/{INDEX}"
         yield "report", run.report_uri
-    if run.options.no_report:
+    else:
         yield "report", f"not drawn; to draw it: stylize report {run.context.files.public_uri}"
     if run.outcome["failed"] + run.outcome["rejected"]:
         yield "failed and rejected rows, to be mended and run again", f"{run.folder_uri}/failed.csv"

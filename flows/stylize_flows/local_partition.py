@@ -13,6 +13,7 @@ from stylize_core.plan.chunks import Chunks
 from stylize_core.run.run import Run
 from stylize_flows import local_runner
 from stylize_flows.runners import FanOut
+from stylize_flows.server import hang_up, has_lost_server
 from stylize_flows.stop import StopFlag
 
 
@@ -31,7 +32,11 @@ def compute_partition(run: Run, chunks: Chunks, number: int, count: int, fan_out
         Stopped: by a signal; what was finished is committed.
         StylizeError: what made a chunk fail for good.
     """
+    if has_lost_server():
+        fan_out(replace(run.work, chunks=chunks.without(run.context.committed)), stop)
+        return
     context = replace(run.context, committed=set())
+    outcome: list[StylizeError | None] = []  # one, once it is known: a lost server does not tell it
     work = replace(run.work, context=context, chunks=chunks.without(run.context.committed))
 
     @flow(
@@ -44,10 +49,15 @@ def compute_partition(run: Run, chunks: Chunks, number: int, count: int, fan_out
         try:
             with stop:  # Prefect takes over the signals for every flow run
                 fan_out(work, stop)
-        except Stopped as error:
-            return Cancelled(message=str(error))
+            outcome.append(None)
         except StylizeError as error:
-            return Failed(message=str(error), data=error)
+            outcome.append(error)
+            return (
+                Cancelled(message=str(error)) if isinstance(error, Stopped) else Failed(message=str(error), data=error)
+            )
+        finally:
+            if has_lost_server():
+                hang_up()
         return Completed(message=f"partition {number} of run {run} is done")
 
     try:
@@ -55,8 +65,13 @@ def compute_partition(run: Run, chunks: Chunks, number: int, count: int, fan_out
     except TerminationSignal as signal:  # it came while they were Prefect's
         stop.ask()
         raise Stopped("the run was stopped") from signal
+    except RuntimeError:
+        if not (outcome and has_lost_server()):
+            raise
+    else:
+        if not outcome:
+            state.result()  # raises what nobody foresaw
     finally:
         run.context.committed |= context.committed
-    if state.is_cancelled():
-        raise Stopped("the run was stopped")
-    state.result()
+    if error := next(iter(outcome), None):
+        raise error

@@ -14,6 +14,8 @@ from stylize_core.job import Chunk
 from stylize_core.run.work import Work
 from stylize_flows import tasks
 from stylize_flows.artifact import PROGRESS_SECONDS, ProgressArtifact
+from stylize_flows.runners import compute_chunk
+from stylize_flows.server import has_lost_server
 from stylize_flows.stop import StopFlag
 from stylize_flows.tasks import Sealed
 
@@ -38,9 +40,13 @@ def fan_out(work: Work, stop: StopFlag) -> None:
     for chunk in work.chunks:
         if stop():
             break
-        in_flight.append(tasks.stylise_chunk.submit(Sealed(chunk), compute))
-        if len(in_flight) == IN_FLIGHT:
+        is_alone = has_lost_server()
+        if not is_alone:
+            in_flight.append(tasks.stylise_chunk.submit(Sealed(chunk), compute))
+        while len(in_flight) >= (1 if is_alone else IN_FLIGHT):
             _settle(in_flight.popleft(), progress)
+        if is_alone:
+            compute_chunk(chunk, work.context, stop)
     while in_flight:
         _settle(in_flight.popleft(), progress)
     if stop():

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 
 from stylize_core.chunk.chunk import run_chunk
-from stylize_core.chunk.context import Progress
+from stylize_core.chunk.context import Progress, RunContext
 from stylize_core.errors import DeviceLost, EngineError, Stopped, StylizeError
 from stylize_core.job import Chunk
 from stylize_core.options import Options
@@ -31,7 +31,7 @@ class Watcher:
     def progressed(self, progress: Progress) -> None:
         """A step or a commit; comes from the thread that computes."""
 
-    def ended(self, run: Run, error: StylizeError | None) -> None:
+    def ended(self, run: Run, error: Exception | None) -> None:
         """The run is over: all rows are accounted for, or `error` says why not."""
 
 
@@ -56,7 +56,7 @@ def carry_out(
     """
     look = watcher.get(Watcher())
     with StopFlag() as stop, open_run(options, should_stop=stop, on_progress=look.progressed) as run:
-        error: StylizeError | None = None
+        error: Exception | None = None
         try:
             prepare(run)
             look.prepared(run)
@@ -66,7 +66,7 @@ def carry_out(
             error = problem
             run.finish(at_once=True)
             raise Stopped(f"the run was stopped; {run.summary}") from problem
-        except StylizeError as problem:
+        except Exception as problem:
             error = problem
             if run.plan and isinstance(problem, EngineError):  # the store is there: every row is accounted for
                 run.finish(at_once=True)
@@ -90,17 +90,23 @@ def _compute_in_loop(run: Run, stop: StopFlag) -> None:
     for chunk in run.chunks:
         if stop():
             raise Stopped("the run was stopped")
-        _run_with_retries(chunk, run, stop)
+        compute_chunk(chunk, run.context, stop)
 
 
-def _run_with_retries(chunk: Chunk, run: Run, stop: StopFlag) -> None:
+def compute_chunk(chunk: Chunk, context: RunContext, stop: StopFlag) -> None:
+    """Computes a chunk without Prefect, and tries again after an error that may pass.
+
+    Raises:
+        Stopped: by a signal; what was finished is committed.
+        StylizeError: what made it fail for good.
+    """
     for pause in RETRY_SECONDS:
         try:
-            run_chunk(chunk, run.context)
+            run_chunk(chunk, context)
             return
         except StylizeError as error:
             if not may_pass_here(error):
                 raise
             if stop.wait(pause):
                 raise Stopped("the run was stopped") from error
-    run_chunk(chunk, run.context)
+    run_chunk(chunk, context)

@@ -1,28 +1,168 @@
 """The temporary server that Prefect starts for a run where there is no other: it never outlives the command."""
 
+import atexit
+import http.client
 import os
+import re
+import subprocess
+import sys
+import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import IO, Any
 
-from prefect.client.orchestration import get_client
-from prefect.settings import PREFECT_API_URL
+import prefect
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.context import FlowRunContext
+from prefect.server.api.server import SubprocessASGIServer
+from prefect.settings import PREFECT_HOME, PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS, get_current_settings
 
+from stylize_core.errors import UsageError
+from stylize_core.spool import temp_write_errors
+from stylize_flows.console import show_note
+from stylize_flows.prefect_settings import WITHOUT, named
 from stylize_flows.stop import children, sigint_blocked
 
 LOOK_SECONDS = 0.02
 """Pause between two looks for the server's process while it starts."""
 
+ASK_SECONDS = 0.1
+"""Pause between two questions whether the server answers."""
+
+STARTS = 3
+"""Ports that are tried: between the choice of one and its use, another program may take it."""
+
+_REASON = re.compile(r"[\w.]+(Error|Exception)\b.*:")
+"""Of a traceback's last line."""
+
 _END_WITH_US = 'while read -r pid; do pids="$pids $pid"; done; kill $pids 2>/dev/null'
 """Of a shell: it hears of processes until the writing end is closed, as the kernel does whatever ends this process."""
 
 
+class TemporaryServer(SubprocessASGIServer):
+    """Prefect's own; where its process ends as soon as it is started, that is an error with its last words."""
+
+    _said: IO[bytes]
+    _is_told = False
+
+    def start(self, timeout: int | None = None) -> None:
+        """Starts the server and waits until it answers.
+
+        Args:
+            timeout: seconds that this may take; Prefect's setting unless given.
+
+        Raises:
+            UsageError: it ends or does not answer.
+        """
+        if self.running:
+            return
+        with temp_write_errors():
+            self._said = tempfile.TemporaryFile()  # noqa: SIM115  # as long as the server
+        limit = timeout or PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS.value()
+        deadline = time.monotonic() + limit
+        atexit.register(self.stop)
+        for _ in range(STARTS):
+            self.port = self.find_available_port()
+            self.server_process = self._run_uvicorn_command()
+            while self.server_process.poll() is None:
+                if self._answers():
+                    self.running = True
+                    return
+                if time.monotonic() > deadline:
+                    self.stop()
+                    raise _too_slow(limit)
+                time.sleep(ASK_SECONDS)
+            if "address already in use" not in (said := self._words()):
+                break
+        raise _ended(said)
+
+    def is_lost(self) -> bool:
+        """Returns whether the server has run and its process has ended since, by itself or by a kill."""
+        return self.running and self.server_process is not None and self.server_process.poll() is not None
+
+    def say_lost(self) -> None:
+        """Says, once, that the server is lost."""
+        if not self._is_told:
+            self._is_told = True
+            show_note("warning: Prefect's temporary server has ended; the run goes on without Prefect")
+
+    def _answers(self) -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)  # past any proxy
+        try:
+            connection.request("GET", "/api/health")
+            return connection.getresponse().status == http.HTTPStatus.OK
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def _run_uvicorn_command(self) -> "subprocess.Popen[Any]":
+        """Starts the process, as Prefect does, but for its output."""
+        command = ["uvicorn", "--app-dir", str(prefect.__module_path__.parent), "--factory"]
+        command += ["prefect.server.api.server:create_app", "--host", "127.0.0.1", "--port", str(self.port)]
+        ephemeral = {"PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1", "PREFECT__SERVER_FINAL": "1"}
+        told = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "ERROR"}
+        return subprocess.Popen(
+            [sys.executable, "-m", *command, "--log-level", "error", "--lifespan", "on"],
+            env={
+                **os.environ,
+                **ephemeral,
+                **get_current_settings().to_environment_variables(exclude_unset=True),
+                **told,
+            },
+            stdout=self._said,
+            stderr=self._said,
+        )
+
+    def _words(self) -> str:
+        """Returns what the process has said."""
+        self._said.seek(0)
+        return self._said.read().decode(errors="replace")
+
+
 def start_server() -> None:
-    """Starts Prefect's temporary server, unless a server is named; it ends with this process, by SIGKILL too."""
-    if PREFECT_API_URL.value():
-        return
+    """Starts Prefect's temporary server; it ends with this process, by SIGKILL too.
+
+    Raises:
+        UsageError: it cannot be started.
+    """
     with sigint_blocked(), _children_end_with_this_process():  # a stop needs the server to the end
-        get_client(sync_client=True)
+        TemporaryServer().start()  # the one instance there is: Prefect's clients find it
+
+
+def has_lost_server() -> bool:
+    """Returns whether this process has started a server that has ended since, and says so the first time."""
+    for server in list(SubprocessASGIServer._instances.values()):
+        if isinstance(server, TemporaryServer) and server.is_lost():
+            server.say_lost()
+            return True
+    return False
+
+
+def hang_up() -> None:
+    """Closes this flow run's client: what Prefect asks of a lost server fails at once, not after a minute."""
+    context = FlowRunContext.get()
+    if context and isinstance(context.client, SyncPrefectClient):
+        context.client.__exit__(None, None, None)
+
+
+def _ended(said: str) -> UsageError:
+    """Returns the error of a server whose process has ended: the last error that it names is the reason."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    reasons = [line for line in lines if _REASON.match(line)]
+    what = (
+        f"Prefect's temporary server ends as soon as it is started: {(reasons or lines or ['it does not say why'])[-1]}"
+    )
+    todo = f"set PREFECT_HOME to a folder of its own that you may write; {WITHOUT}"
+    return UsageError(what, where=f"{named('PREFECT_HOME', PREFECT_HOME.value())}, where its database lies", todo=todo)
+
+
+def _too_slow(seconds: float) -> UsageError:
+    name = "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"
+    what = f"Prefect's temporary server does not answer within {seconds:g} s"
+    return UsageError(what, where=named(name, f"{seconds:g}"), todo=f"raise it; {WITHOUT}")
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Stopping: a signal sets a flag that the work polls; four seconds later the process ends, whatever it is doing.
+"""Stopping: a signal sets a flag that the work polls; if the work goes on, the process ends four seconds later.
 
 Everything committed is kept and the next run goes on from there, which is what makes the hard end safe.
 """
@@ -20,12 +20,25 @@ GRACE_SECONDS = 4.0
 
 
 def end_stopped() -> NoReturn:
-    """Says that the run was stopped and how to go on, and ends the process without the interpreter's slow end."""
+    """Says that the run was stopped and how to go on, and ends the process."""
     show_error(Stopped("stopped", todo="run the same command again to go on: everything committed is kept"))
+    end(EXIT_STOPPED)
+
+
+def end(code: int) -> NoReturn:
+    """Ends the process and its children without the interpreter's slow end, which waits for threads."""
     for child in children():  # Prefect's temporary server would live on
         with suppress(ProcessLookupError):
             os.kill(child, signal.SIGTERM)
-    os._exit(EXIT_STOPPED)
+    os._exit(code)
+
+
+def end_soon() -> threading.Timer:
+    """Ends the process as stopped after `GRACE_SECONDS`, unless the timer that is returned is cancelled."""
+    timer = threading.Timer(GRACE_SECONDS, end_stopped)
+    timer.daemon = True
+    timer.start()
+    return timer
 
 
 def children() -> list[int]:
@@ -40,22 +53,25 @@ def children() -> list[int]:
 @contextmanager
 def sigint_blocked() -> Iterator[None]:
     """A block whose child processes never see Ctrl-C, which a terminal sends to all of them: they inherit the mask."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class StopFlag:
     """Set by SIGINT or SIGTERM while it is entered, or by `ask`; calling it tells whether to stop.
 
-    It may be entered again inside: where Prefect has taken over the signals for a flow run within the flow run.
+    It may be entered again inside: where Prefect has taken over the signals for a flow run within the flow run. In the
+    end it leaves nothing behind: what a program does after a stop that it caught is its own business.
     """
 
     def __init__(self) -> None:
         self._asked = threading.Event()
         self._previous: list[dict[int, Any]] = []
+        self._lock = threading.Lock()
+        self._hard_end: threading.Timer | None = None
 
     def __call__(self) -> bool:
         """Whether the run is asked to stop."""
@@ -66,11 +82,11 @@ class StopFlag:
         return self._asked.wait(seconds)
 
     def ask(self) -> None:
-        """Asks the run to stop; if it does not listen, the process ends all the same."""
+        """Asks the run to stop; if the block that it is entered for is not left soon, the process ends all the same."""
         self._asked.set()
-        last = threading.Timer(GRACE_SECONDS, end_stopped)
-        last.daemon = True
-        last.start()
+        with self._lock:
+            if self._previous and not self._hard_end:
+                self._hard_end = end_soon()
 
     def __enter__(self) -> "StopFlag":
         """Takes over the signals; only the main thread can."""
@@ -80,9 +96,14 @@ class StopFlag:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        """Gives the signals back."""
-        for number, handler in self._previous.pop().items():
+        """Gives the signals back; the process goes on."""
+        for number, handler in self._previous[-1].items():
             signal.signal(number, handler)
+        with self._lock:
+            self._previous.pop()
+            if self._hard_end and not self._previous:
+                self._hard_end.cancel()
+                self._hard_end = None
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if self._asked.is_set():  # asked twice: at once

@@ -16,6 +16,7 @@ from stylize_flows import local_runner, tasks
 from stylize_flows.partition_flow import carry_out_partition
 from stylize_flows.partition_runs import in_partitions
 from stylize_flows.runners import FanOut, carry_out
+from stylize_flows.server import hang_up, has_lost_server
 from stylize_flows.tasks import Sealed
 
 
@@ -78,6 +79,9 @@ def _carry_out(partition: dict[str, Any] | None, parameters: dict[str, Any]) -> 
         return Cancelled(message=str(error))
     except StylizeError as error:
         return Failed(message=str(error), data=error)
+    finally:
+        if has_lost_server():
+            hang_up()
     return Failed(message=run.summary) if run.too_many_failed else Completed(message=run.summary)
 
 
@@ -86,7 +90,10 @@ def _prepare(run: Run) -> None:
 
 
 def _collect(run: Run) -> None:
-    tasks.collect(Sealed(run), return_state=True).result()
+    if has_lost_server():
+        run.finish()
+    else:
+        tasks.collect(Sealed(run), return_state=True).result()
 
 
 def _fan_out(options: Options) -> FanOut:

@@ -21,7 +21,9 @@ def manifest_file(uri: str) -> Iterator[BinaryIO]:
         ManifestError: there is no such file, or it cannot be read.
         UsageError: there is no room for temporary files.
     """
-    with TemporaryFile() as file:
+    with temp_write_errors():
+        copy = TemporaryFile()  # noqa: SIM115  # only making it may fail for want of room
+    with copy as file:
         try:
             with open_input(uri, is_pipe_allowed=True) as data, temp_write_errors():
                 file.write(data)

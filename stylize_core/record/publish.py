@@ -1,7 +1,7 @@
 """The record of a run as files: results.csv, results.parquet and failed.csv."""
 
+import io
 from collections.abc import Iterable, Iterator, Sequence
-from tempfile import TemporaryFile
 
 import pandas as pd
 
@@ -25,7 +25,7 @@ def publish_rows(files: Files, run: str, lost: Sequence[str] = ()) -> dict[str, 
         The number of rows by status, every status among them.
 
     Raises:
-        UsageError: there is no such run, or no room for private files.
+        UsageError: there is no such run.
         StoreError: the store cannot be read or written.
     """
     rows = RunRows(files, run, published=False, lost=lost)
@@ -45,9 +45,8 @@ def _readable(rows: RunRows) -> Iterator[pd.DataFrame]:
 
 def _publish_csv(files: Files, path: str, parts: Iterable[pd.DataFrame]) -> None:
     """Writes the parts of a table as one file; memory holds one part, and in the end the file."""
-    with TemporaryFile() as file:
-        for part in parts:
-            text = part.to_csv(index=False, header=file.tell() == 0, lineterminator="\n")
-            file.write(text.encode("utf-8"))
-        file.seek(0)
-        files.publish(path, file.read())
+    file = io.BytesIO()  # on no disk: what is computed gets its record even where there is no room for temporary files
+    for part in parts:
+        text = part.to_csv(index=False, header=file.tell() == 0, lineterminator="\n")
+        file.write(text.encode("utf-8"))
+    files.publish(path, file.getvalue())

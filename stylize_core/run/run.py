@@ -4,9 +4,10 @@
 """
 
 import json
+import logging
 import secrets
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import BinaryIO
@@ -15,6 +16,7 @@ import pyarrow as pa
 
 from stylize_core.chunk.context import Progress, RunContext
 from stylize_core.engine.engine import Engine
+from stylize_core.errors import StoreError, StylizeError
 from stylize_core.manifest.manifest import Manifest
 from stylize_core.manifest.private_copy import manifest_file
 from stylize_core.manifest.public import public_copy
@@ -32,6 +34,8 @@ from stylize_core.store.survey import survey
 from stylize_core.store.sweep import sweep
 from stylize_core.store.tables import publish_batches, read_table
 from stylize_core.store.verify import lost_jobs
+
+_log = logging.getLogger(__name__)
 
 _IMAGE = pa.schema([ROWS.field("image")])
 
@@ -140,7 +144,7 @@ class Run:
         self.lease.name_run(self.name)
 
     def finish(self, *, at_once: bool = False) -> None:
-        """Publishes what became of every row, the log and, unless the options leave it out, the report.
+        """Publishes what became of every row, the log and, if it is wanted and can be drawn, the report.
 
         Args:
             at_once: leave out all that can be done later: the report, and joining the commits to few files.
@@ -156,12 +160,21 @@ class Run:
         self._publish_environment()
         self._publish_log()
         if not (at_once or self.options.no_report):
+            self._draw_report()
+
+    def _draw_report(self) -> None:
+        """Draws sheets and page. Where that fails, the run has its images and its record all the same."""
+        told = len(self.log)
+        try:
             from stylize_core.report.page import write_report  # here: its packages take 70 MB, which no worker needs
 
-            told = len(self.log)
-            write_report(files, self.name)
+            write_report(self.context.files, self.name)
             self.has_report = True
-            if len(self.log) > told:
+        except Exception as error:  # noqa: BLE001  # it is logged, which tells it too
+            why = str(error) if isinstance(error, StylizeError) else f"{type(error).__name__}: {error}".strip(" :")
+            _log.warning("the report cannot be drawn: %s", why, exc_info=True)
+        if len(self.log) > told:
+            with suppress(StoreError):
                 self._publish_log()
 
     def _publish_log(self) -> None:

@@ -1,12 +1,12 @@
 """Parquet files of a store."""
 
+import io
 import logging
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from tempfile import TemporaryFile
 from typing import TypeVar
 
 import pyarrow as pa
@@ -54,12 +54,11 @@ def publish_table(files: Files, path: str, table: pa.Table) -> None:
 
 def publish_batches(files: Files, path: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
     """Writes batches as one Parquet file, a row group each, in one step; holds no more than the compressed file."""
-    with TemporaryFile() as file:
-        with pq.ParquetWriter(file, schema, compression="zstd", write_page_checksum=True) as writer:
-            for batch in batches:
-                writer.write_batch(batch)
-        file.seek(0)
-        files.publish(path, file.read())
+    file = io.BytesIO()  # on no disk: a run's record needs no room for temporary files
+    with pq.ParquetWriter(file, schema, compression="zstd", write_page_checksum=True) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+    files.publish(path, file.getvalue())
 
 
 def to_parquet(table: pa.Table) -> bytes:

@@ -68,7 +68,20 @@ def test_no_store(command: str, stylize: Callable[..., Any], refused: Callable[.
     assert not (tmp_path / "nowhere").exists()
 
 
-@pytest.mark.parametrize("free_kb", [0, 40, 72, 240])
+def test_a_disk_that_is_full_for_the_report(
+    small_disk: Callable[[str], Path], manifests: Any, drive: Callable[..., Any], view: Callable[[Path], Any]
+) -> None:
+    """Where images and record fit and the report does not, the run is done, and a warning says what is missing."""
+    disk = small_disk("8m")
+    (disk / "filler").write_bytes(bytes(shutil.disk_usage(disk).free - 1024 * 240))
+    options = ("--store", str(disk / "store"), "--weights", "builtin", "--runner", "loop")
+    ended = drive("run", manifests.write(manifests.rows(3)), *options).ended()
+    assert ended.code == 0
+    assert "warning: the report cannot be drawn: there is no space left for the store" in ended.err
+    assert view(disk / "store").statuses() == ["done", "done", "done"]
+
+
+@pytest.mark.parametrize("free_kb", [0, 40, 72])
 def test_full_disk(
     free_kb: int,
     small_disk: Callable[[str], Path],

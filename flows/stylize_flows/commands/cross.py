@@ -14,6 +14,7 @@ from stylize_core.job import LOST_QUERY, public_uri
 from stylize_core.wording import plural
 from stylize_flows.commands.pair import SetOption, values
 from stylize_flows.console import out, show_note
+from stylize_flows.output import write_out
 
 
 def _images(help: str) -> Parameter:
@@ -98,8 +99,8 @@ def _write(rows: list[dict[str, str]], output: Path | None) -> None:
     from stylize_core.manifest.write import write_manifest
 
     if output is None:
-        text = write_manifest(rows, None).decode()
-        sys.stdout.write(escape_controls(text, keep="\r\n") if sys.stdout.isatty() else text)
+        data = write_manifest(rows, None)
+        write_out(escape_controls(data.decode(), keep="\r\n").encode() if sys.stdout.isatty() else data)
         return
     try:
         output.write_bytes(write_manifest(rows, folder_of(str(output))))

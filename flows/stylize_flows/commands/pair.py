@@ -41,9 +41,15 @@ def manifest_or_pair(
         raise UsageError(
             "there is nothing to stylise", where="MANIFEST", todo="name a manifest, or --content FILE and --style FILE"
         )
-    with tempfile.TemporaryDirectory(prefix="stylize-") as folder:
+    from stylize_core.spool import temp_write_errors
+
+    pair = _manifest_of_pair(_absolute(content), _absolute(style), values(settings, "--set"))
+    with temp_write_errors():
+        made = tempfile.TemporaryDirectory(prefix="stylize-")
+    with made as folder:
         path = Path(folder, "pair.csv")
-        path.write_bytes(_manifest_of_pair(_absolute(content), _absolute(style), values(settings, "--set")))
+        with temp_write_errors():
+            path.write_bytes(pair)
         yield str(path)
 
 

@@ -10,21 +10,31 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.progress import Progress as Bar
 
 from stylize_core.chunk.context import Progress
-from stylize_core.errors import StylizeError
+from stylize_core.errors import Stopped
 from stylize_core.run.run import Run
 from stylize_core.wording import duration
 from stylize_flows.console import err, show_plan, show_rejected
 from stylize_flows.runners import Watcher
+from stylize_flows.stop import end_soon
 
 LINE_SECONDS = 10.0
 """Pause between two lines where there is no terminal."""
 
 
 class ConsoleWatcher(Watcher):
-    """Shows a run as it goes; keeps the run for the exit code."""
+    """Shows a run as it goes; keeps what the command has to know of it in the end.
+
+    Attributes:
+        run: once it is prepared.
+        is_over: whether all has been done for it.
+        error: the one that it was over with; None where it was carried out.
+        is_prefect_lost: whether Prefect's server is gone.
+    """
 
     def __init__(self) -> None:
         self.run: Run | None = None
+        self.is_over = self.is_prefect_lost = False
+        self.error: Exception | None = None
         self._bar = Bar(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -64,9 +74,12 @@ class ConsoleWatcher(Watcher):
                 line = f"{len(self._finished)}/{self._jobs} jobs · {self._detail()}"
                 print(line, file=sys.stderr, flush=True)  # noqa: T201
 
-    def ended(self, run: Run, error: StylizeError | None) -> None:
+    def ended(self, run: Run, error: Exception | None) -> None:
         """Stops the bar."""
         self._bar.stop()
+        self.is_over, self.error = True, error
+        if isinstance(error, Stopped):
+            end_soon()  # Prefect may wait for a server that is gone
 
     @property
     def _done(self) -> float:

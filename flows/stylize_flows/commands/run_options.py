@@ -12,6 +12,7 @@ from stylize_core.errors import UsageError
 from stylize_core.job import public_uri
 from stylize_core.options import Options
 from stylize_flows.commands.pair import SetOption, manifest_or_pair
+from stylize_flows.surroundings import check_temp_folder
 
 
 @Parameter(name="*")
@@ -74,8 +75,10 @@ class RunOptions:
         """Gives the options of a run; a manifest made for a single pair is there as long as they are in use.
 
         Raises:
-            UsageError: an argument cannot be used, or two of them do not go together.
+            UsageError: an argument cannot be used, two of them do not go together, or there is no folder for temporary
+                files.
         """
+        check_temp_folder()
         with manifest_or_pair(manifest, self.content, self.style, self.set) as path:
             shared = {field.name: getattr(self, field.name) for field in fields(Options) if field.name in _NAMES}
             own = {"runner": self.runner or _runner(is_pair=manifest is None)}

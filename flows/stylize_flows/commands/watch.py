@@ -15,6 +15,7 @@ from stylize_core.store.following import RunFollower, View
 from stylize_core.store.lease import PATIENCE_S
 from stylize_core.wording import duration, plural
 from stylize_flows.console import out, words
+from stylize_flows.output import is_output_lost
 from stylize_flows.stop import EXIT_STOPPED
 
 EXIT_ENDED, EXIT_GONE = 0, 1
@@ -58,11 +59,11 @@ def _as_lines(follower: RunFollower, every: float) -> int:
 
 
 def _views(follower: RunFollower, every: float) -> Iterator[View]:
-    """Yields looks; the last one is of a run that has ended, or that nobody carries out."""
+    """Yields looks; the last one is of a run that has ended, or that nobody carries out or reads of."""
     while True:
         view = follower.look()
         yield view
-        if view.holder is None or (view.rows is not None and view.has_begun):
+        if view.holder is None or (view.rows is not None and view.has_begun) or is_output_lost():
             return
         time.sleep(every)
 

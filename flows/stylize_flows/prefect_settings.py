@@ -1,0 +1,161 @@
+"""Prefect on this machine: settings for a run started here, and what is said where it cannot be used.
+
+Prefect reads its settings from the environment, from files of the current folder and of its home when it is imported;
+so this module does not import it before everything is set.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
+from pathlib import Path
+
+from stylize_core.errors import StylizeError, UsageError
+from stylize_core.job import public_uri
+
+OURS = {
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",  # the run is shown by the command itself
+    "PREFECT_LOGGING_INTERNAL_LEVEL": "CRITICAL",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+}
+"""Prefect's settings for a run started here; those that are set already stay as they are."""
+
+WITHOUT = "or use --runner loop, which does without Prefect"
+
+ANSWER_SECONDS = 5.0
+"""Time in which a server that is named has to answer."""
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+CAUSE_LETTERS = 300
+"""Of an error of Prefect's that are told, at most."""
+
+_FILES = (".env", "prefect.toml", "pyproject.toml")
+"""Of the current folder, from which Prefect reads settings, the first before the next."""
+
+
+def prepare_environment() -> None:
+    """Sets what Prefect reads when it is imported, and has this process reach its own machine past any proxy."""
+    for name, value in OURS.items():
+        os.environ.setdefault(name, value)
+    known = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    os.environ["no_proxy"] = os.environ["NO_PROXY"] = ",".join(filter(None, (known, *LOOPBACK)))
+
+
+def drop_unusable_proxies() -> None:
+    """Removes proxies that Prefect's client cannot speak to: it refuses to start, although it needs none of them."""
+    usable = {"", "http", "https"} | ({"socks5", "socks5h"} if find_spec("socksio") else set())
+    for name, value in list(os.environ.items()):
+        scheme = value.partition("://")[0].lower() if "://" in value else ""
+        if name.lower() in ("http_proxy", "https_proxy", "all_proxy") and scheme not in usable:
+            del os.environ[name]
+
+
+@contextmanager
+def prefect_errors() -> Iterator[None]:
+    """A block that loads Prefect or has it get ready.
+
+    Raises:
+        UsageError: whatever goes wrong: the cause, the settings that may be behind it, and how to do without.
+    """
+    try:
+        yield
+    except StylizeError:
+        raise
+    except Exception as error:
+        cause = " ".join(str(error).split())[:CAUSE_LETTERS] or type(error).__name__
+        where = ", ".join(_settings_in_use()) or "Prefect's own defaults"
+        todo = f"mend the setting or the file that it names; {WITHOUT}"
+        raise UsageError(f"Prefect cannot be used: {cause}", where=where, todo=todo) from error
+
+
+def check_certificates() -> None:
+    """Checks that the file of certificates, which Prefect's client reads whether it needs it or not, is there.
+
+    Raises:
+        UsageError: it is not.
+    """
+    for name in ("PREFECT_API_SSL_CERT_FILE", "SSL_CERT_FILE"):
+        path = os.environ.get(name)
+        if path and not os.access(path, os.R_OK):
+            what = "Prefect's client needs the file of certificates, which cannot be read"
+            raise UsageError(what, where=named(name, path), todo=f"name a file that is there, or unset it; {WITHOUT}")
+
+
+def check_server(url: str | None, *, may_start: bool) -> None:
+    """Checks that there is a server that answers, or that a temporary one may be started.
+
+    Args:
+        url: of the API that is named; None where none is.
+        may_start: whether Prefect may start a temporary server.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if url:
+        if problem := _problem(url):
+            what = f"Prefect's server does not answer: {problem}"
+            todo = f"start that server, correct the setting, or unset it; {WITHOUT}"
+            raise UsageError(what, where=named("PREFECT_API_URL", public_uri(url)), todo=todo)
+    elif not may_start:
+        name = next((one for one in _EPHEMERAL if _source(one)), _EPHEMERAL[0])
+        what = "no Prefect server is named, and Prefect may not start a temporary one"
+        todo = f"name a server in PREFECT_API_URL, or unset the setting; {WITHOUT}"
+        raise UsageError(what, where=named(name, "false"), todo=todo)
+
+
+_EPHEMERAL = ("PREFECT_SERVER_EPHEMERAL_ENABLED", "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE")
+
+
+def named(name: str, value: object) -> str:
+    """Returns a setting with its value and where it comes from."""
+    source = _source(name)
+    return f"{name}={value}" + (f" ({source})" if source else "")
+
+
+def _source(name: str) -> str:
+    """Returns where Prefect has a setting from; empty where it is the default."""
+    if name in os.environ:
+        return "" if os.environ[name] == OURS.get(name) else "from the environment"
+    key = name.removeprefix("PREFECT_").lower().rpartition("_")[2].encode()
+    for file in _FILES:
+        with suppress(OSError):
+            data = Path(file).read_bytes()
+            if name.encode() in data or (key in data and (file == "prefect.toml" or b"[tool.prefect" in data)):
+                return f"from {Path(file).absolute()}"
+    profiles = Path(os.environ.get("PREFECT_PROFILES_PATH") or _home() / "profiles.toml")
+    with suppress(OSError):
+        if name.encode() in profiles.read_bytes():
+            return f"from the profile in {profiles}"
+    return ""
+
+
+def _home() -> Path:
+    return Path(os.environ.get("PREFECT_HOME") or "~/.prefect").expanduser()
+
+
+def _settings_in_use() -> list[str]:
+    """Returns the settings and files that may be behind an error, the more likely first."""
+    files = [str(Path(file).absolute()) for file in _FILES[:2] if Path(file).exists()]
+    ours = {name for name in OURS if os.environ.get(name) == OURS[name]}
+    names = sorted(name for name in os.environ if name.startswith("PREFECT_") and name not in ours)
+    secret = ("KEY", "AUTH", "PASSWORD", "CONNECTION")
+    shown = [
+        name if any(word in name for word in secret) else f"{name}={public_uri(os.environ[name])}" for name in names
+    ]
+    return [*files, *shown] or [f"Prefect's home {_home()}"]
+
+
+def _problem(url: str) -> str:
+    """Returns why an API cannot be used; empty where it answers."""
+    from prefect.client.orchestration import get_client
+    from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+
+    with (
+        temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}),
+        get_client(sync_client=True, httpx_settings={"timeout": ANSWER_SECONDS}) as client,
+    ):
+        error = client.api_healthcheck()
+    return "" if error is None else str(error).strip().partition("\n")[0] or type(error).__name__

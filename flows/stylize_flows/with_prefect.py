@@ -1,0 +1,75 @@
+"""A run as a Prefect flow, from the command line: whatever becomes of Prefect, the run and its outcome come through."""
+
+import logging
+from contextlib import nullcontext
+from dataclasses import asdict
+
+from stylize_core.errors import Stopped
+from stylize_core.options import Options
+from stylize_flows.commands.progress import ConsoleWatcher
+from stylize_flows.console import show_note
+from stylize_flows.output import quiet_errors
+from stylize_flows.prefect_settings import (
+    check_certificates,
+    check_server,
+    drop_unusable_proxies,
+    prefect_errors,
+    prepare_environment,
+)
+
+RETRIES = 2
+"""Of what Prefect asks of a temporary server: it is on this machine, and where it does not answer it has ended."""
+
+
+def flow(options: Options, look: ConsoleWatcher) -> None:
+    """Carries out a run as a flow run, of a temporary server unless one is named.
+
+    Args:
+        options: of the run.
+        look: who looks on; told where Prefect is lost in mid-run.
+
+    Raises:
+        UsageError: Prefect cannot be used.
+        StylizeError: as the run raises it.
+    """
+    prepare_environment()
+    with prefect_errors():
+        check_certificates()
+        with quiet_errors():  # it writes there what it also raises
+            from prefect.settings import (
+                PREFECT_API_URL,
+                PREFECT_CLIENT_MAX_RETRIES,
+                PREFECT_SERVER_EPHEMERAL_ENABLED,
+                temporary_settings,
+            )
+        url = PREFECT_API_URL.value()
+        if not url:
+            drop_unusable_proxies()
+        check_server(url, may_start=PREFECT_SERVER_EPHEMERAL_ENABLED.value())
+        from prefect.exceptions import FailedRun
+
+        from stylize_flows.server import has_lost_server, start_server
+        from stylize_flows.stylize_manifest import stylize_manifest
+
+        if not url:
+            start_server()
+    logging.raiseExceptions = False  # Prefect writes to standard error when its logs find no server
+    try:
+        with nullcontext() if url else temporary_settings({PREFECT_CLIENT_MAX_RETRIES: RETRIES}):
+            state = stylize_manifest(**asdict(options), return_state=True)
+    except Exception as problem:
+        if not look.is_over:
+            with prefect_errors():
+                raise
+        look.is_prefect_lost = True
+        if not has_lost_server():  # of that one it is said already
+            show_note(f"warning: Prefect does not know how the run ended: {type(problem).__name__}: {problem}")
+        if look.error:
+            raise look.error from None
+        return
+    look.is_prefect_lost = has_lost_server()
+    error = state.result(raise_on_failure=False)
+    if state.is_cancelled():
+        raise Stopped(state.message or "stopped")
+    if isinstance(error, BaseException) and not isinstance(error, FailedRun):  # that one: too many rows failed
+        raise error

@@ -1,0 +1,91 @@
+"""Prefect's temporary server ends in the middle of a run: the run goes on without it, to the end, and says so once."""
+
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from stylize_flows.server import SubprocessASGIServer, TemporaryServer, has_lost_server
+
+KILL = """
+for process in /proc/[0-9]*; do
+    grep -qs uvic[o]rn $process/cmdline && [ "$(cut -d' ' -f4 $process/stat)" = $PPID ] && kill -9 ${process#/proc/}
+done
+true
+"""
+"""Of a shell that the command starts: it kills the server, which is another child of the command."""
+
+SAID = "warning: Prefect's temporary server has ended; the run goes on without Prefect\n"
+
+
+def _arguments(manifest: str, store: Path, *more: str) -> tuple[str, ...]:
+    return ("run", manifest, "--store", str(store), "--weights", "builtin", "--runner", "local", *more)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("event", ["before plan.json 1", "step 1", "before results.csv 1", "before report.html 1"])
+def test_a_server_that_is_killed(event: str, manifests: Any, drive: Callable[..., Any], store: Any) -> None:
+    """Whenever it comes, each job is computed once, the record and the report are there, and the process ends."""
+    rows = [*manifests.rows(3), *manifests.rows(1, content="nowhere.png")]
+    arguments = _arguments(manifests.write(rows), store.folder, "--rows-per-task", "1", "--max-failed", "1")
+    run = drive(*arguments, fresh=True, commands={event: KILL})
+    ended = run.ended(250)
+    assert ended.code == 0, ended.err
+    assert ended.err.count(SAID) == 1
+    assert "Traceback" not in ended.err
+    assert not any(word in ended.err for word in ("ERROR", "API", "Service", "Event"))
+    assert run.computed == ["0", "1", "2"]
+    assert store.statuses() == ["done", "done", "done", "rejected"]
+    assert (store.folder / "runs" / store.runs[0] / "report.html").exists()
+    run.wait_for_left_over()
+
+
+@pytest.mark.slow
+def test_partitions_go_on_too(manifests: Any, drive: Callable[..., Any], store: Any) -> None:
+    """A flow run within the flow run ends like its parent, and the partitions after it are computed without."""
+    few = ("--rows-per-task", "1", "--chunks-per-flow-run", "1")
+    arguments = _arguments(manifests.write(manifests.rows(3)), store.folder, *few)
+    run = drive(*arguments, fresh=True, commands={"step 1": KILL})
+    ended = run.ended(250)
+    assert ended.code == 0, ended.err
+    assert "Traceback" not in ended.err
+    assert run.computed == ["0", "1", "2"]
+    assert store.statuses() == ["done", "done", "done"]
+
+
+@pytest.mark.slow
+def test_a_stop_without_the_server(manifests: Any, drive: Callable[..., Any], store: Any) -> None:
+    """A run that goes on without its server still stops within 5 s, and every row is accounted for."""
+    arguments = _arguments(manifests.write(manifests.rows(3)), store.folder, "--rows-per-task", "1")
+    run = drive(*arguments, fresh=True, step_seconds=0.5, commands={"step 1": KILL})
+    run.wait_for_journal(3)
+    asked = time.monotonic()
+    run.signal(signal.SIGTERM)
+    assert run.wait() == 130
+    assert time.monotonic() - asked < 5
+    assert "Traceback" not in run.output
+    assert store.statuses() == ["done", "done", "stopped"]
+
+
+def test_a_loss_is_told_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A server that was stopped, or never started, is none that is lost."""
+    monkeypatch.setattr(SubprocessASGIServer, "_instances", {})
+    assert not has_lost_server()
+    server = TemporaryServer()
+    assert not has_lost_server()
+
+    class Process:
+        ended: int | None = None
+
+        def poll(self) -> int | None:
+            return self.ended
+
+    process: Any = Process()
+    server.running, server.server_process = True, process
+    assert not has_lost_server()
+    process.ended = -9
+    assert has_lost_server()
+    assert has_lost_server()
+    assert capsys.readouterr().err == SAID
