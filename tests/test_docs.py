@@ -1,12 +1,24 @@
 """The documents say what the code does."""
 
+import importlib.util
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
 
 from stylize_core import errors
 from stylize_core.presets import PRESETS
 
 ROOT = Path(__file__).parents[1]
+
+_spec = importlib.util.spec_from_file_location("draw", ROOT / "docs/draw.py")
+assert _spec
+assert _spec.loader
+drawing = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(drawing)
 
 
 def leaves(kind: type[errors.StylizeError]) -> list[type[errors.StylizeError]]:
@@ -25,6 +37,31 @@ def test_every_preset_is_in_the_readme() -> None:
     """README's table of presets is complete and names no other."""
     table = (ROOT / "README.md").read_text().partition("| preset |")[2].partition("\n\n")[0]
     assert re.findall(r"^\| `([\w-]+)`", table, re.M) == list(PRESETS)
+
+
+@pytest.mark.parametrize("name", drawing.WRITTEN)
+def test_what_is_drawn_is_new(name: str) -> None:
+    """The picture of the parts and the columns of the store are the code's; `python docs/draw.py` renews them."""
+    assert drawing.renewed(name) == (ROOT / f"docs/{name}.md").read_text()
+
+
+def test_python_in_the_documents_runs(
+    draw: Callable[..., Path], manifests: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What docs/architecture.md shows from Python: a pair, a manifest, a store's tables, one after the other."""
+    monkeypatch.chdir(tmp_path)
+    for seed, name in enumerate(("photo.png", "painting.png")):
+        draw(tmp_path / name, seed)
+    Path(manifests.write(manifests.rows(2))).rename(manifests.folder / "pairs.csv")
+    programs = re.findall(r"```python\n(.*?)```", (ROOT / "docs/architecture.md").read_text(), re.S)
+    assert len(programs) == 3
+    names: dict[str, Any] = {}
+    for program in programs:
+        exec(program.replace('"pairs.csv"', repr(f"{manifests.folder}/pairs.csv")), names)
+    with Image.open(tmp_path / "stylised.png") as image:
+        assert max(image.size) == 64
+    assert (names["run"].outcome["done"], len(names["results"])) == (2, 2)
+    assert set(names["losses"]["step"]) == {0, 1, 2}
 
 
 def test_links_lead_somewhere() -> None:

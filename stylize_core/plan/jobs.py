@@ -78,7 +78,7 @@ class JobMaker:
             style.width, style.height, settings.style_edge(height, width), settings.style_fit, height, width
         )
         first = coarsest(height, width, settings.scales)
-        _require_edges("target" if settings.scales == 1 else "first of the sizes", content, first, facts)
+        _require_edges("target" if first == (height, width) else "first of the sizes", content, first, facts)
         _require_edges("style", style, style_edges, facts)
         styles = ((style, 1.0),)
         identity = job_id(

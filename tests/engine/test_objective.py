@@ -98,7 +98,8 @@ def slow_total(
     k, total = settings.feature_scale, image.new_zeros(())
     for layer, weight in settings.content_layers:
         square = (k * features[layer] - k * content[layer]) ** 2
-        loss = square.sum() / 2 if settings.form == "paper" else square.sum() / square.numel()
+        divisor = {"paper": 2, "mean": square.numel(), "relative": ((k * content[layer]) ** 2).sum()}[settings.form]
+        loss = square.sum() / divisor
         total = total + settings.content_weight * weight * loss
     for layer, weight in settings.style_layers:
         f, a = k * features[layer].flatten(1), k * style[layer].flatten(1)  # (N, M_x), (N, M_a)
@@ -107,6 +108,8 @@ def slow_total(
             loss = ((f @ f.T / m_x - a @ a.T / m_a) ** 2).sum() / (4 * n**2)
         else:
             loss = ((f @ f.T / (n * m_x) - a @ a.T / (n * m_a)) ** 2).sum() / n**2
+        if settings.form == "relative":
+            loss = ((f @ f.T / m_x - a @ a.T / m_a) ** 2).sum() / ((a @ a.T / m_a) ** 2).sum()
         total = total + settings.style_weight * weight * loss
     dx, dy = image[:, :, 1:] - image[:, :, :-1], image[:, 1:] - image[:, :-1]
     if settings.form == "paper":

@@ -37,11 +37,11 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]
 
 
 @pytest.fixture
-def dead_url() -> str:
-    """Address of an API where nobody listens."""
+def dead_url() -> Iterator[str]:
+    """Address of an API where nobody listens, and nobody else can begin to."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{one.getsockname()[1]}/api"
+        yield f"http://127.0.0.1:{one.getsockname()[1]}/api"
 
 
 @pytest.mark.parametrize("variable", ["no_proxy", "NO_PROXY"])

@@ -94,7 +94,7 @@ def test_shape_of_the_target(plan: Callable[..., Any], manifests: Any, draw: Cal
 @pytest.mark.parametrize(
     ("cells", "what"),
     [
-        ({"content": "wide.png", "scales": "1"}, "the target would be 16 x 8 px, but conv5_1 needs 16 px"),
+        ({"content": "wide.png"}, "the target would be 16 x 8 px, but conv5_1 needs 16 px"),
         (
             {"content": "wide.png", "size": "64", "scales": "2"},
             "the first of the sizes would be 32 x 8 px, but conv5_1 needs 16 px",

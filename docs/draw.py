@@ -1,0 +1,95 @@
+"""Writes what documents say of the code anew, between two marks: the picture of the parts and the columns of the store.
+
+python docs/draw.py
+"""
+
+import ast
+import inspect
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyarrow as pa
+
+from stylize_core.store import records
+
+ROOT = Path(__file__).parents[1]
+BEGIN, END = "<!-- {}: begin (written by docs/draw.py) -->", "<!-- {}: end -->"
+
+
+def part_of(path: Path) -> str:
+    """Returns the part of the house that a file is of."""
+    if "stylize_flows" in path.parts:
+        return "flows"
+    return path.relative_to(ROOT / "stylize_core").parts[0].removesuffix(".py")
+
+
+def used_by(path: Path) -> Iterator[str]:
+    """Yields the parts that a file imports from."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
+        if isinstance(node, ast.ImportFrom):
+            names = [f"{node.module}.{name}" for name in names]
+        for top, *rest in (name.split(".") for name in names):
+            if top in ("stylize_core", "stylize_flows") and rest:
+                yield rest[0] if top == "stylize_core" else "flows"
+
+
+def parts() -> str:
+    """Returns the rooms of the house and who uses whom, as mermaid; leaves that all may use are left out."""
+    rooms = sorted({path.parent.name for path in ROOT.glob("stylize_core/*/*.py")} | {"flows"})
+    files = [*ROOT.glob("stylize_core/**/*.py"), *ROOT.glob("flows/stylize_flows/**/*.py")]
+    arrows = {(part_of(path), used) for path in files for used in used_by(path)}
+    drawn = sorted((one, other) for one, other in arrows if one != other and {one, other} <= set(rooms))
+    direct = [
+        (one, other) for one, other in drawn if not any((one, way) in drawn and (way, other) in drawn for way in rooms)
+    ]
+    return "\n".join(["```mermaid", "flowchart TD", *(f"    {one} --> {other}" for one, other in direct), "```"])
+
+
+def columns(name: str, schema: pa.Schema) -> str:
+    """Returns a table of a schema's columns, with what the code says of each beside it."""
+    said = comments()
+    rows = [f"| `{field.name}` | {field.type} | {said.get((name, field.name), '')} |" for field in schema]
+    return "\n".join(["| column | type | |", "| --- | --- | --- |", *rows])
+
+
+def comments() -> dict[tuple[str, str], str]:
+    """Returns the comment behind each column in `records.py`, by schema and column."""
+    found, schema = {}, ""
+    for line in inspect.getsource(records).splitlines():
+        code, _, comment = line.partition("  # ")
+        if code.startswith("class Result"):
+            schema = "RESULTS"
+        elif " = pa.schema(" in code:
+            schema = code.partition(" = ")[0]
+        name = code.strip().removeprefix("(").strip('"').partition('"')[0].partition(":")[0]
+        if comment:
+            found[schema, name] = comment.replace("|", r"\|")
+    return found
+
+
+def store() -> str:
+    """Returns the columns of every table that a store publishes."""
+    tables = {
+        "results/*.parquet": "RESULTS",
+        "metrics/*.parquet": "METRICS",
+        "runs/<run>/plan.parquet": "PLAN",
+        "runs/<run>/results.parquet": "ROWS",
+    }
+    return "\n\n".join(f"### `{path}`\n\n{columns(name, getattr(records, name))}" for path, name in tables.items())
+
+
+WRITTEN: dict[str, Callable[[], str]] = {"architecture": parts, "store": store}
+"""By document: what is written into it."""
+
+
+def renewed(name: str) -> str:
+    """Returns a document with what is written into it."""
+    text, begin, end = (ROOT / f"docs/{name}.md").read_text(encoding="utf-8"), BEGIN.format(name), END.format(name)
+    before, _, rest = text.partition(begin)
+    return f"{before}{begin}\n{WRITTEN[name]()}\n{end}{rest.partition(end)[2]}"
+
+
+if __name__ == "__main__":
+    for document in WRITTEN:
+        (ROOT / f"docs/{document}.md").write_text(renewed(document), encoding="utf-8")
