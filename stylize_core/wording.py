@@ -12,16 +12,16 @@ from stylize_core.job import LOST_QUERY, public_uri
 def number(value: object) -> str:
     """Writes a loss or a setting: three or four significant digits, whole numbers in full up to a million."""
     if isinstance(value, float):
-        return _short(f"{value:.4g}") if math.isfinite(value) else "not finite"
+        return short(f"{value:.4g}") if math.isfinite(value) else "not finite"
     return f"{value:,}" if isinstance(value, int) and abs(value) < 1_000_000 else str(value)
 
 
 def setting(value: object) -> str:
     """Writes a value of a setting as a manifest would."""
-    return _short(f"{value:g}") if isinstance(value, float) else str(value)
+    return short(f"{value:g}") if isinstance(value, float) else str(value)
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
     """Writes `1e+06` as `1e6`, `2e-08` as `2e-8`."""
     return re.sub(r"e([+-])0*", lambda match: "e" + match[1].replace("+", ""), text)
 

@@ -37,9 +37,12 @@ def legend(names: Sequence[str]) -> str:
 
 
 def value(setting: object) -> str:
-    """Writes 100000 as `100,000`, and layers without what all their names have in common."""
+    """Writes 123000 as `123,000`, round weights as `1e4`, and of several layers `conv` once."""
     if isinstance(setting, bool) or not isinstance(setting, int | float):
-        return wording.setting(setting).replace("conv", "")
-    if 1000 <= abs(setting) < 1e6 and setting == int(setting):
+        return wording.setting(setting).replace(" conv", " ")
+    is_round = isinstance(setting, float) and abs(setting) >= 1e4 and setting == float(f"{setting:.0e}")
+    if 1000 <= abs(setting) < 1e6 and setting == int(setting) and not is_round:
         return f"{setting:,.0f}"
+    if is_round:
+        return wording.short(f"{setting:.0e}")
     return wording.setting(float(setting))
