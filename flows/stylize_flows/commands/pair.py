@@ -14,7 +14,7 @@ SetOption = Annotated[
     list[str] | None,
     Parameter(
         name="--set",
-        help="Settings of the rows made here, not of a manifest, as: --set size=256 steps=9; `stylize presets default` lists them.",
+        help="Settings of the rows made here, such as: --set size=256 steps=9; `stylize presets default` lists them.",
         consume_multiple=True,
         negative="",
         show_default=False,
