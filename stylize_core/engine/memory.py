@@ -31,6 +31,9 @@ SLACK = {"cpu": 1.3, "cuda": 1.0}
 CPU_BATCH_PIXELS = 512 * 512
 """On a CPU so many pixels fill the cores; a larger batch is slower, for want of cache, and delays the first result."""
 GPU_BATCH = 64
+MOST_NUMBERS = 2**31 - 1
+"""Of a batch's largest layer on a GPU: cuDNN counts in 32 bits, and is slow or wrong beyond."""
+
 MEMORY_SHARE = 0.8
 """Share of the available memory that a batch may be forecast to take."""
 
@@ -66,7 +69,8 @@ def fit(settings: Settings, height: int, width: int, precision: str, device: tor
         return peak_bytes(settings, height, width, precision, device, jobs=jobs, recompute=recompute)
 
     fitting = int(MEMORY_SHARE * available - FIXED_BYTES) // (peak(1, False) - FIXED_BYTES)
-    worthwhile = CPU_BATCH_PIXELS // (height * width) if device.type == "cpu" else GPU_BATCH
+    indexed = MOST_NUMBERS // (CHANNELS["conv1_1"] * height * width)
+    worthwhile = CPU_BATCH_PIXELS // (height * width) if device.type == "cpu" else min(GPU_BATCH, indexed)
     jobs, recompute = max(1, min(worthwhile, fitting)), fitting < 1
     return Fit(jobs, recompute, peak(jobs, recompute))
 
