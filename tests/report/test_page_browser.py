@@ -191,7 +191,7 @@ def test_a_row_is_a_manifest(opened, published, stores, run):
     page.get_by_role("button", name="open row 8:").click()
     text = page.get_by_label("As a manifest").input_value()
     (line,) = csv.DictReader(io.StringIO(text))
-    assert (line["id"], line["preset"], line["style_weight"]) == ("faint", "default", "100000")
+    assert (line["id"], line["preset"], line["style_weight"]) == ("faint", "default-1", "100000")
     assert (line["size"], line["steps"]) == ("96", "40")
     (row,) = Manifest(io.BytesIO(text.encode()), "/elsewhere/line.csv")
     assert isinstance(row, Row)
