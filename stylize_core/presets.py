@@ -1,6 +1,6 @@
 """Presets: named settings. Each value is marked as its source's (a readme or the paper) or as ours.
 
-`mean`-form weights suit features of a network fed with (x − mean)/std; see `engine/losses.py` for both forms.
+`mean`-form weights suit features of a network fed with (x − mean)/std; see `engine/losses/` for the forms.
 """
 
 from collections.abc import Mapping

@@ -99,15 +99,13 @@ def _input(rows: pa.Table, name: str) -> pa.ChunkedArray:
 
 
 def _settings(texts: pa.ChunkedArray) -> pa.Table:
-    """Returns settings as columns; one that an older release did not have has its neutral value."""
-    settings, known = (
-        _read_json(texts, _SETTINGS),
-        json.loads(next(iter(texts.drop_null().slice(0, 1).to_pylist()), "{}")),
-    )
-    for place, (name, kind) in enumerate(zip(_SETTINGS.names, _SETTINGS.types, strict=True)):
-        if name in NEUTRAL and name not in known:
-            column = pc.if_else(pc.is_valid(texts), pa.scalar(NEUTRAL[name], kind), pa.scalar(None, kind))
-            settings = settings.set_column(place, name, column)
+    """Returns settings as columns; one that a row leaves out has its neutral value there."""
+    settings = _read_json(texts, _SETTINGS)
+    for name, neutral in NEUTRAL.items():
+        place = settings.column_names.index(name)
+        is_left_out = pc.and_(pc.is_valid(texts), pc.is_null(settings[name]))
+        filled = pc.if_else(is_left_out, pa.scalar(neutral, _SETTINGS.field(name).type), settings[name])
+        settings = settings.set_column(place, name, filled)
     return settings
 
 

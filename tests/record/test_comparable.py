@@ -1,5 +1,6 @@
 """Which jobs compare, and by what they are split."""
 
+import pytest
 from fixtures.records import table_of
 
 from stylize_core.record.comparable import comparable_sets, parts, scales, splits
@@ -54,3 +55,11 @@ def test_numbers_are_in_their_order(builder, run):
     """The parts of a swept number rise."""
     jobs = _jobs_of(builder, run, *({"style_weight": weight} for weight in (1e6, 10.0, 1e6, 200.0)))
     assert [name for name, _ in parts(jobs, "style_weight")] == ["10", "200", "1e6"]
+
+
+@pytest.mark.parametrize("losses", [("gram", "nn"), ("nn", "gram")])
+def test_neutral_values_are_left_out_row_by_row(losses, builder, run):
+    """Jobs with another style loss do not compare, whichever comes first: the neutral value is recorded for none."""
+    jobs = _jobs_of(builder, run, *({"preset": "default", "style_loss": loss} for loss in losses))
+    assert list(jobs["style_loss"].astype(str)) == list(losses)
+    assert len(comparable_sets(jobs)) == 2
