@@ -15,6 +15,7 @@ from stylize_core.record import table as record_table
 from stylize_core.record.rows import RunRows
 from stylize_core.report import packing
 from stylize_core.report.packed_rows import table
+from stylize_core.settings import with_neutral
 from stylize_core.store.records import ROWS
 
 
@@ -46,7 +47,7 @@ def test_settings_are_those_of_the_plan(stores, run, rows):
     """Every setting of every row, as planned; of a rejected row none."""
     planned = [line for part in RunRows(stores(12), run).tables("settings") for line in part.to_pylist()]
     for place, line in enumerate(planned):
-        settings = json.loads(line["settings"] or "{}")
+        settings = with_neutral(json.loads(line["settings"])) if line["settings"] else {}
         for name in resolve("default-1", {}).to_dict():
             cell = rows[name][place]
             assert (None if pd.isna(cell) else cell) == settings.get(name), name
