@@ -66,7 +66,7 @@ def test_a_proxy_that_prefect_cannot_speak_to(variable: str, environment: pytest
 
 
 def test_a_server_that_does_not_answer(environment: pytest.MonkeyPatch, dead_url: str) -> None:
-    """The cause, the setting, where it comes from, and how to do without."""
+    """The cause, the setting, where it comes from, and how to do without; whatever server this process knew before."""
     environment.setenv("PREFECT_API_URL", dead_url)
     with pytest.raises(UsageError, match=r"does not answer: .*refused") as raised:
         check_server(dead_url, may_start=True)
