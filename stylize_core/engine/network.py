@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from stylize_core.engine.winograd.convolution import WinogradConv2d, Workspace, pays
+from stylize_core.engine import fused
+from stylize_core.engine.winograd import convolution as winograd
 from stylize_core.layers import LAYERS
 
 Shapes = dict[str, dict[str, torch.Size]]
@@ -64,7 +65,12 @@ class Vgg19(nn.Module):
         self._dtype = dtype
         self.features = _with_pooling(features[: max(self._outputs) + 1], pooling)
         chosen = {key: tensors[key].to(device, dtype) for key in self.state_dict()}
-        self.load_state_dict(chosen, assign=True)
+        filters = {
+            key: tensor.contiguous(memory_format=torch.channels_last)
+            for key, tensor in chosen.items()
+            if tensor.ndim == 4
+        }
+        self.load_state_dict(chosen | filters, assign=True)
         # In bfloat16, subtracting the mean would cost an image most of its digits.
         exact = torch.promote_types(dtype, torch.float32)
         for name, values in (("mean", self.MEAN), ("std", self.STD)):
@@ -73,17 +79,22 @@ class Vgg19(nn.Module):
         pools = [i for i, module in enumerate(self.features) if isinstance(module, nn.MaxPool2d | nn.AvgPool2d)]
         ends = [0, *(i + 1 for i in pools), len(self.features)]
         self._blocks = [range(*pair) for pair in pairwise(ends)]  # each ends in its pooling
-        self.to(memory_format=torch.channels_last)
         self.requires_grad_(False).eval()
         if not lean:
             self._speed_up(device)
 
     def _speed_up(self, device: torch.device) -> None:
-        workspace = Workspace()
+        workspace, is_fused = winograd.Workspace(), fused.pays(device, self._dtype)
         for index, module in enumerate(self.features):
-            if isinstance(module, nn.Conv2d) and pays(module, device, self._dtype):
-                self.features[index] = WinogradConv2d(module, workspace)
-                self.features[index + 1] = nn.Identity()  # its ReLU
+            if not isinstance(module, nn.Conv2d):
+                continue
+            if is_fused:
+                self.features[index] = fused.FusedConv2d(module)
+            elif winograd.pays(module, device, self._dtype):
+                self.features[index] = winograd.WinogradConv2d(module, workspace)
+            else:
+                continue
+            self.features[index + 1] = nn.Identity()  # its ReLU
 
     def forward(
         self,
