@@ -18,6 +18,9 @@ test: install  ## the tests that take minutes at most; JOBS=8 runs so many at a 
 test-slow: install  ## the others: real servers, browsers and kills
 	$(PYTEST) -m slow
 
+test-gpu: install  ## those that need a GPU; skipped without one
+	$(BIN)/python -m pytest tests/gpu
+
 test-all: test test-slow  ## every test
 
 lint: install  ## format, lint and types
@@ -38,5 +41,5 @@ pins:  ## resolve the pins anew (with uv)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes --no-emit-index-url \
 		--no-annotate --upgrade pyproject.toml --output-file requirements.txt
 
-.PHONY: help demo test test-slow test-all lint install pins
+.PHONY: help demo test test-slow test-gpu test-all lint install pins
 .DEFAULT_GOAL := help

@@ -45,7 +45,7 @@ def memory_by_job(options: Options) -> pd.Series:
     with open_run(options, on_progress=look) as run:
         run.prepare()
         for chunk in run.chunks:
-            run_chunk(chunk, run.bench)
+            run_chunk(chunk, run.context)
         run.finish()
     return pd.Series(found)
 

@@ -62,7 +62,7 @@ def run(manifest: Manifest = None, /, *, request: RunOptions) -> int:
         from stylize_flows.runners import loop, watcher
 
         look = ConsoleWatcher()
-        watcher.set(look)
+        looking = watcher.set(look)
         try:
             if options.runner == "loop":
                 loop(options)
@@ -79,6 +79,8 @@ def run(manifest: Manifest = None, /, *, request: RunOptions) -> int:
             assert look.run is not None, "a run that ends without an error was prepared"
             show_outcome(look.run)
             code = EXIT_FAILED_ROWS if look.run.too_many_failed else 0
+        finally:
+            watcher.reset(looking)
     if look.is_prefect_lost:
         end(code)  # Prefect would wait, at Python's end, for a server that is gone
     return code

@@ -5,7 +5,7 @@ from contextvars import ContextVar
 
 from stylize_core.chunk.chunk import run_chunk
 from stylize_core.chunk.context import Progress, RunContext
-from stylize_core.errors import DeviceLost, EngineError, Stopped, StylizeError
+from stylize_core.errors import DeviceLost, EngineError, OutputRefused, Stopped, StylizeError
 from stylize_core.job import Chunk
 from stylize_core.options import Options
 from stylize_core.run.run import Run, open_run
@@ -82,8 +82,11 @@ def loop(options: Options) -> Run:
 
 
 def may_pass_here(error: object) -> bool:
-    """Returns whether trying again in this process may help; after a lost device only another process can go on."""
-    return isinstance(error, StylizeError) and error.retryable and not isinstance(error, DeviceLost)
+    """Returns whether trying again soon, in this process, may help.
+
+    After a lost device only another process can go on; what stands in an output's way does not go by itself.
+    """
+    return isinstance(error, StylizeError) and error.retryable and not isinstance(error, DeviceLost | OutputRefused)
 
 
 def _compute_in_loop(run: Run, stop: StopFlag) -> None:

@@ -192,12 +192,16 @@ class Run:
         self.context.files.publish(layout.run(self.name, "environment.json"), _json(record))
 
 
+def _nobody(progress: Progress) -> None:
+    """Looks on where nobody else does."""
+
+
 @contextmanager
 def open_run(
     options: Options,
     *,
     should_stop: Callable[[], bool] = lambda: False,
-    on_progress: Callable[[Progress], None] = lambda progress: None,
+    on_progress: Callable[[Progress], None] = _nobody,
 ) -> Iterator[Run]:
     """Opens a run: engine, manifest, store and lease, which is given back at the end.
 
@@ -219,14 +223,17 @@ def open_run(
                 on_progress=on_progress,
                 job_timeout=options.job_timeout,
             )
-            yield Run(
-                options=options,
-                manifest=manifest,
-                context=context,
-                lease=lease,
-                started=started.isoformat(timespec="seconds"),
-                log=log,
-            )
+            try:
+                yield Run(
+                    options=options,
+                    manifest=manifest,
+                    context=context,
+                    lease=lease,
+                    started=started.isoformat(timespec="seconds"),
+                    log=log,
+                )
+            finally:
+                context.on_progress = _nobody  # who looks on may hold the run: no cycle keeps its engine alive
 
 
 def _json(value: Mapping[str, object]) -> bytes:

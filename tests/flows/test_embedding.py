@@ -1,8 +1,11 @@
 """A program of somebody else that runs a manifest: it lives on after a stop that it caught, as if nothing had been."""
 
+import gc
 import os
 import signal
 import threading
+import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ from stylize_flows.runners import Watcher, loop, watcher
 from stylize_flows.stop import StopFlag
 
 from stylize_core.chunk.context import Progress
+from stylize_core.engine.engine import Engine
 from stylize_core.errors import Stopped
 from stylize_core.options import Options
 
@@ -88,3 +92,24 @@ def test_a_command_still_ends_while_prefect_reports(hard_ends: list[str]) -> Non
     for timer in _timers():
         timer.join()
     assert hard_ends == ["ended"]
+
+
+def test_a_run_that_is_over_is_let_go(
+    manifests: Any, run_loop: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its network, hundreds of megabytes, is free at once: no cycle keeps it until Python looks for cycles."""
+    engines: list[weakref.ref[Engine]] = []
+    load = Engine.load
+
+    def loaded(*given: str) -> Engine:
+        engine = load(*given)
+        engines.append(weakref.ref(engine))
+        return engine
+
+    monkeypatch.setattr(Engine, "load", loaded)
+    gc.disable()
+    try:
+        assert run_loop(manifests.write(manifests.rows(1)), "--no-report").code == 0
+        assert [engine() for engine in engines] == [None]
+    finally:
+        gc.enable()
