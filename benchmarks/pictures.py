@@ -70,13 +70,24 @@ def cell(name: str, found: Optimised, seconds: float) -> Image.Image:
     """Returns an image with its name and figures below it."""
     image = Image.fromarray(found.image.permute(1, 2, 0).numpy())
     image.thumbnail((CELL, CELL), Image.Resampling.LANCZOS)
-    drawn = Image.new("RGB", (CELL, CELL + 2 * LINE), "white")
-    drawn.paste(image, (0, CELL - image.height))
-    quality, font = found.quality, ImageFont.load_default(12)
+    drawn = Image.new("RGB", (CELL, image.height + 2 * LINE), "white")
+    drawn.paste(image)
+    quality, font = found.quality, ImageFont.load_default(11)
     figures = f"ssim {quality.ssim:.2f}  gram {quality.gram:.3f}  colour {quality.colour:.2f}  {seconds:.0f} s"
     for line, text in enumerate((name.rpartition("--")[2], figures)):
-        ImageDraw.Draw(drawn).text((0, CELL + line * LINE), text, "black", font)
+        ImageDraw.Draw(drawn).text((0, image.height + line * LINE), text, "black", font)
     return drawn
+
+
+def sheet_of(cells: Sequence[Image.Image], columns: int) -> Image.Image:
+    """Returns cells side by side, each row as high as its highest."""
+    rows = [cells[start : start + columns] for start in range(0, len(cells), columns)]
+    heights = [max(one.height for one in row) + GAP for row in rows]
+    sheet = Image.new("RGB", (columns * (CELL + GAP), sum(heights)), "white")
+    for number, row in enumerate(rows):
+        for place, one in enumerate(row):
+            sheet.paste(one, (place * (CELL + GAP), sum(heights[:number])))
+    return sheet
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -96,13 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         quality = found.quality
         print(f"{name:44} {seconds:6.1f} s  {quality.ssim:.3f}  {quality.gram:.3f}  {quality.colour:.3f}", flush=True)
         cells.append(cell(name, found, seconds))
-        across = min(given.columns, len(rows))
-        down = -(-len(rows) // across)
-        width, height = CELL + GAP, CELL + 2 * LINE + GAP
-        sheet = Image.new("RGB", (across * width, down * height), "white")
-        for place, one in enumerate(cells):
-            sheet.paste(one, (place % across * width, place // across * height))
-        sheet.save(given.output, quality=88)
+        sheet_of(cells, min(given.columns, len(rows))).save(given.output, quality=88)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
 """What a run costs beside its optimisation, by number of rows: the orchestration, the client's memory, the store.
 
-    python -m benchmarks.scale [--rows 10 1000 10000 100000] [--runner loop local] [--store URI] [--output DIR]
+    python -m benchmarks.scale [--rows 10 1000 10000 100000] [--runner loop local] [--size 16] [--store URI]
 
 The whole command runs, each time in a fresh process and into a new store; a stub stands in for `Engine.optimise` and
-`Engine.fit` alone: images of 16 px, made at once, in batches of 64, a batch a chunk as long as that makes no more than
-2,000 chunks. The orchestration is the time of all chunks, less what the commits spend on encoding and on writing (with
-fsync). Memory is the resident set of the command's own process, half is at half of the rows; anonymous is what of it
-no file backs: a CUDA build of torch maps hundreds of MB of libraries. Writes scale.csv and
-scale.png.
+`Engine.fit` alone: images of --size px, made at once, in batches of 64, a batch a chunk as long as that makes no more
+than 2,000 chunks. The orchestration is the time of all chunks, less what the commits spend on encoding and on writing
+(with fsync). Memory is the resident set of the command's own process, half is at half of the rows; anonymous is what of
+it no file backs: a CUDA build of torch maps hundreds of MB of libraries. `--rows 512 --size 224 --runner loop` tells
+how many jobs a second this machine can feed to a GPU and take from it. Writes scale.csv and scale.png to --output.
 """
 
 import argparse
@@ -45,19 +45,19 @@ from stylize_core.store.status import summary
 from stylize_core.store.store import open_store
 
 BATCH = 64
-SIZE_PX, STEPS = 16, 20
+STEPS = 20
 CONTENTS, STYLES = 100, 10
 
 Line = dict[str, int | float | str]
 
 
-def write_manifest(folder: Path, rows: int) -> Path:
-    """Writes pictures, and a manifest that crosses them again and again, each time with another seed."""
+def write_manifest(folder: Path, rows: int, size: int) -> Path:
+    """Writes soft pictures of twice the size, and a manifest that crosses them, each time with another seed."""
     generator = np.random.default_rng(0)
     for name, count in (("content", CONTENTS), ("style", STYLES)):
         for number in range(count):
-            pixels = generator.integers(0, 256, (2 * SIZE_PX, 2 * SIZE_PX, 3), dtype=np.uint8)
-            Image.fromarray(pixels).save(folder / f"{name}-{number}.png")
+            coarse = Image.fromarray(generator.integers(0, 256, (32, 32, 3), dtype=np.uint8))
+            coarse.resize((2 * size, 2 * size), Image.Resampling.BICUBIC).save(folder / f"{name}-{number}.png")
     manifest = folder / "manifest.csv"
     with manifest.open("w", newline="") as file:
         writer = csv.writer(file)
@@ -65,7 +65,7 @@ def write_manifest(folder: Path, rows: int) -> Path:
         for row in range(rows):
             seed, pair = divmod(row, CONTENTS * STYLES)
             content, style = divmod(pair, STYLES)
-            writer.writerow((f"content-{content}.png", f"style-{style}.png", SIZE_PX, STEPS, seed))
+            writer.writerow((f"content-{content}.png", f"style-{style}.png", size, STEPS, seed))
     return manifest
 
 
@@ -82,7 +82,7 @@ def stub_optimise(_: Engine, pairs: Sequence[Pair], *, on_step: OnStep, **__: An
             best_step=settings.steps,
             columns=columns_of(settings),
             losses=losses,
-            sizes=torch.full((settings.steps + 1,), SIZE_PX, dtype=torch.int32),
+            sizes=torch.full((settings.steps + 1,), settings.size, dtype=torch.int32),
             seconds=torch.linspace(0, 1, settings.steps + 1),
             batch=len(pairs),
             final=losses[-1],
@@ -97,25 +97,28 @@ def _losses(steps: int, columns: int) -> torch.Tensor:
     return torch.rand(steps + 1, columns, generator=torch.Generator().manual_seed(0)).sort(dim=0, descending=True)[0]
 
 
-def measure(rows: int, runner: str, store: str) -> Line:
+def measure(rows: int, runner: str, size: int, store: str) -> Line:
     """Runs the command once and returns its figures; to be called in a fresh process.
 
     Args:
         rows: of the manifest.
         runner: loop or local.
+        size: of the images, pixels.
         store: a new one.
     """
     with tempfile.TemporaryDirectory(prefix="stylize-scale-", ignore_cleanup_errors=True) as folder:
         os.environ["PREFECT_HOME"] = folder  # no server, profile or database of the user
         os.environ.pop("PREFECT_API_URL", None)
-        manifest = write_manifest(Path(folder), rows)
+        manifest = write_manifest(Path(folder), rows, size)
         Engine.optimise = stub_optimise  # type: ignore[method-assign,assignment]
         Engine.fit = lambda *_: Fit(jobs=BATCH, recompute=False, bytes=0)  # type: ignore[method-assign]
         meter = Meter(rows)
         command = ["run", str(manifest), "--store", store, "--weights", "builtin", "--runner", runner]
         command += ["--rows-per-task", str(max(BATCH, math.ceil(rows / MAX_CHUNKS)))]
         _run(command)
-        return {"rows": rows, "runner": runner, **meter.figures(), **_prefect(Path(folder)), **_store(store)}
+        figures = meter.figures()
+        rate = {"jobs_a_second": rows / figures["run_seconds"]}
+        return {"rows": rows, "runner": runner, **rate, **figures, **_prefect(Path(folder)), **_store(store)}
 
 
 def _run(command: list[str]) -> None:
@@ -165,6 +168,7 @@ def shown(frame: pd.DataFrame) -> pd.DataFrame:
             "plan s": frame.plan_seconds,
             "run s": frame.run_seconds,
             "finish s": frame.finish_seconds,
+            "jobs/s": frame.jobs_a_second,
             "ms a row": frame.row_ms,
             "orchestration": frame.orchestration_ms,
             "encoding": frame.encode_ms,
@@ -184,6 +188,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, nargs="+", default=[10, 1_000, 10_000, 100_000])
     parser.add_argument("--runner", nargs="+", choices=("loop", "local"), default=["loop", "local"])
+    parser.add_argument("--size", type=int, default=16, help="of the images, pixels")
     parser.add_argument("--store", help="folder or URL below which a store is made for each run, and kept")
     parser.add_argument("--output", type=Path, default=Path(), help="folder of the files")
     arguments = parser.parse_args(argv)
@@ -193,7 +198,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     for rows in arguments.rows:
         for runner in arguments.runner:
             base = arguments.store or tempfile.mkdtemp(prefix="stylize-scale-")
-            lines.append(in_fresh_process(measure, rows, runner, f"{base}/{rows}-{runner}"))
+            lines.append(in_fresh_process(measure, rows, runner, arguments.size, f"{base}/{rows}-{runner}"))
             if not arguments.store:
                 shutil.rmtree(base)
             frame = pd.DataFrame(lines)

@@ -15,7 +15,7 @@ from stylize_core.store.store import open_store
 @pytest.mark.parametrize(("runner", "task_runs"), [("loop", 0), ("local", 4)])
 def test_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str], runner: str, task_runs: int) -> None:
     """The command makes every row and leaves a sound store; figures belong together; a CSV and a chart."""
-    options = ["--rows", "70", "--runner", runner, "--store", str(tmp_path / "stores")]
+    options = ["--rows", "70", "--size", "24", "--runner", runner, "--store", str(tmp_path / "stores")]
     scale.main([*options, "--output", str(tmp_path)])
     frame = pd.read_csv(tmp_path / "scale.csv")
     assert frame[["rows", "runner"]].to_numpy().tolist() == [[70, runner]]
@@ -31,7 +31,7 @@ def test_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str], runner: str
     store = open_store(str(tmp_path / "stores" / f"70-{runner}"), create=False)
     lines = live_results(store)
     assert lines["status"].to_pylist() == ["done"] * 70
-    assert set(lines["width"].to_pylist()) == {scale.SIZE_PX}
+    assert set(lines["width"].to_pylist()) == {24}
     assert (line.store_objects, line.store_bytes) == (
         len(store.list("")),
         sum(entry.size for entry in store.list("")),
