@@ -124,7 +124,7 @@ def test_each_part_needs_no_more_than_it_says(part: str, allowed: set[str]) -> N
 
 
 NOT_FOR_THE_ENGINE = """
-    pydantic pandas pyarrow fsspec safetensors prefect rich jinja2 altair vl_convert cyclopts fastapi sqlalchemy
+    pydantic pandas pyarrow fsspec safetensors prefect rich jinja2 cyclopts fastapi sqlalchemy
 """
 
 WITHOUT = """
