@@ -30,11 +30,11 @@ lint: install  ## format, lint and types
 
 install: .venv/installed  ## the pinned packages and this one, in .venv
 
-.venv/installed: requirements.txt pyproject.toml
+.venv/installed: requirements.txt pyproject.toml setup.py
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	test -x $(BIN)/uv || $(BIN)/pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements.txt
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --build-constraints requirements.txt --editable .
 	touch $@
 
 pins:  ## resolve the pins anew (with uv)

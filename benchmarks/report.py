@@ -34,16 +34,12 @@ def measure(store: str) -> Line:
     from stylize_core.record.thumbnails import Thumbnails
     from stylize_core.report import page
     from stylize_core.report.findings import read_findings
-    from stylize_core.report.template import vega
     from stylize_core.sheets.sheets import write_sheets
 
     files = Files(store)
     reset_peak()
     before = resident_bytes("VmRSS")
     times = [time.perf_counter()]
-    vega()
-    bundled = resident_bytes("VmHWM") - before
-    times.append(time.perf_counter())
     findings = read_findings(files, RUN)
     times.append(time.perf_counter())
     pictures = Thumbnails(files)
@@ -52,10 +48,10 @@ def measure(store: str) -> Line:
     html = page.render_page(findings, sheets, pictures)
     times.append(time.perf_counter())
     files.publish(f"runs/{RUN}/{page.NAME}", html.encode())
-    names = ("bundle_seconds", "read_seconds", "sheets_seconds", "page_seconds")
+    names = ("read_seconds", "sheets_seconds", "page_seconds")
     seconds = {name: end - begin for name, begin, end in zip(names, times[:-1], times[1:], strict=True)}
     peak = resident_bytes("VmHWM") - before
-    return {**seconds, "bundle_peak_bytes": bundled, "peak_bytes": peak, "page_bytes": len(html.encode())}
+    return {**seconds, "peak_bytes": peak, "page_bytes": len(html.encode())}
 
 
 def look(page: Path) -> Line:
@@ -82,11 +78,9 @@ def shown(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "rows": frame.rows,
-            "bundle s": frame.bundle_seconds,
             "read s": frame.read_seconds,
             "sheets s": frame.sheets_seconds,
             "page s": frame.page_seconds,
-            "MB bundle": frame.bundle_peak_bytes / 1e6,
             "MB peak": frame.peak_bytes / 1e6,
             "page MB": frame.page_bytes / 1e6,
             "paint ms": frame.paint_ms,

@@ -17,5 +17,5 @@ def versions() -> dict[str, str]:
     """Returns the versions of what decides the numbers."""
     from importlib.metadata import version
 
-    names = ("torch", "torchvision", "pillow", "numpy")
+    names = ("torch", "pillow", "numpy")
     return {"python": platform.python_version(), "stylize": release(), **{name: version(name) for name in names}}

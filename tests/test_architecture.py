@@ -124,7 +124,7 @@ def test_each_part_needs_no_more_than_it_says(part: str, allowed: set[str]) -> N
 
 
 NOT_FOR_THE_ENGINE = """
-    pydantic pandas pyarrow fsspec safetensors prefect rich jinja2 altair vl_convert cyclopts fastapi sqlalchemy
+    torchvision pydantic pandas pyarrow fsspec safetensors prefect rich jinja2 cyclopts fastapi sqlalchemy
 """
 
 WITHOUT = """
@@ -137,7 +137,7 @@ for module in {modules}:
 
 @pytest.mark.parametrize(("part", "missing"), [("engine", NOT_FOR_THE_ENGINE), ("stylize_flows.cli", "prefect torch")])
 def test_imports_without(part: str, missing: str) -> None:
-    """The engine needs torch, torchvision, numpy and Pillow alone; the help of the command line needs no Prefect."""
+    """The engine needs torch, numpy and Pillow alone; the help of the command line needs no Prefect."""
     modules = [module_of(path) for path in SOURCES if part_of(module_of(path)) == part] or [part]
     program = WITHOUT.format(missing=missing.split(), modules=modules)
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)

@@ -1,1 +1,1 @@
-"""The engine: images in and out, VGG-19, losses, objective, optimisers. Needs torch, torchvision, numpy and Pillow."""
+"""The engine: images in and out, VGG-19, losses, objective, optimisers. Needs torch, numpy and Pillow."""

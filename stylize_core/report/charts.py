@@ -4,10 +4,9 @@ Data sets by name: `curves` (job, label, note, colour, dashed, step, value), `ba
 value, colour and shade), `bins` (low, high, jobs) and `ranges` (value, jobs, p10 ... p90).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
-
-import altair as alt
 
 from stylize_core.terms import LOSSES
 
@@ -45,52 +44,47 @@ def charts() -> dict[str, Spec]:
 
 def lines_chart() -> Spec:
     """Returns a chart with a line per job."""
-    hover = alt.selection_point(name="hover", fields=["job"], on="pointerover", clear="pointerout", empty=False)
-    chart = (
-        alt.Chart(alt.NamedData("curves"))
-        .mark_line(cursor="pointer", clip=True)
-        .encode(
-            x=_step(),
-            y=_loss("value"),
-            detail="job:N",
-            color=_own_colour(),
-            strokeDash=alt.condition("datum.dashed", alt.value([5, 3]), alt.value([])),
-            strokeWidth=alt.condition(hover, alt.value(3.5), alt.value(1.4)),
-            opacity=alt.condition(hover, alt.value(1), alt.value(0.75)),
-            tooltip=[alt.Tooltip("label:N", title="job"), alt.Tooltip("note:N", title="settings")],
-        )
-        .add_params(hover)
-    )
-    return _spec(chart)
+    pointed = {"type": "point", "fields": ["job"], "on": "pointerover", "clear": "pointerout"}
+    encoding = {
+        "x": _step(),
+        "y": _loss("value"),
+        "detail": _nominal("job"),
+        "color": _own_colour(),
+        "strokeDash": {"condition": {"test": "datum.dashed", "value": [5, 3]}, "value": []},
+        "strokeWidth": {"condition": {"param": "hover", "empty": False, "value": 3.5}, "value": 1.4},
+        "opacity": {"condition": {"param": "hover", "empty": False, "value": 1}, "value": 0.75},
+        "tooltip": [_nominal("label", title="job"), _nominal("note", title="settings")],
+    }
+    line = _layer("line", encoding, cursor="pointer", clip=True)
+    return _chart("curves", line, params=[{"name": "hover", "select": pointed}])
 
 
 def bands_chart() -> Spec:
     """Returns a chart with quantile bands over jobs: 10 to 90 %, 25 to 75 %, median."""
-    base = alt.Chart(alt.NamedData("bands")).encode(x=_step())
-    outer = base.mark_area(color=BAND, opacity=0.16).encode(y=_loss("p10"), y2="p90:Q")
-    inner = base.mark_area(color=BAND, opacity=0.26).encode(y=_loss("p25"), y2="p75:Q")
-    median = base.mark_line(color=BAND, strokeWidth=2.5).encode(y=_loss("p50"))
     names = {"p10": "10 %", "p25": "25 %", "p50": "median", "p75": "75 %", "p90": "90 %"}
-    told = [alt.Tooltip("step:Q", format=",d"), *(_figure(name, title) for name, title in names.items())]
-    points = base.mark_point(size=200, opacity=0).encode(y=_loss("p50"), tooltip=told)
-    return _spec(alt.layer(outer, inner, median, points))
+    told = [_count("step"), *(_figure(name, title) for name, title in names.items())]
+    return _layered(
+        "bands",
+        {"x": _step()},
+        _layer("area", _between(_loss, "y", "p10", "p90"), color=BAND, opacity=0.16),
+        _layer("area", _between(_loss, "y", "p25", "p75"), color=BAND, opacity=0.26),
+        _layer("line", {"y": _loss("p50")}, color=BAND, strokeWidth=2.5),
+        _layer("point", {"y": _loss("p50"), "tooltip": told}, size=200, opacity=0),
+    )
 
 
 def split_chart() -> Spec:
     """Returns a chart with a median and its 25 to 75 % for each part of the jobs."""
-    base = alt.Chart(alt.NamedData("bands")).encode(x=_step(), color=_own_colour(), detail="value:N")
-    shade = alt.Opacity("shade:Q", scale=None, legend=None)
-    inner = base.mark_area().encode(y=_loss("p25"), y2="p75:Q", opacity=shade)
-    told = [
-        alt.Tooltip("value:N", title="jobs with"),
-        alt.Tooltip("step:Q", format=",d"),
-        _figure("p50", "median"),
-        _figure("p25", "25 %"),
-        _figure("p75", "75 %"),
-    ]
-    median = base.mark_line(strokeWidth=2).encode(y=_loss("p50"))
-    points = base.mark_point(size=120, opacity=0).encode(y=_loss("p50"), tooltip=told)
-    return _spec(alt.layer(inner, median, points))
+    quartiles = (_figure("p50", "median"), _figure("p25", "25 %"), _figure("p75", "75 %"))
+    told = [_nominal("value", title="jobs with"), _count("step"), *quartiles]
+    shade = _quantitative("shade", scale=None, legend=None)
+    return _layered(
+        "bands",
+        {"x": _step(), "color": _own_colour(), "detail": _nominal("value")},
+        _layer("area", {**_between(_loss, "y", "p25", "p75"), "opacity": shade}),
+        _layer("line", {"y": _loss("p50")}, strokeWidth=2),
+        _layer("point", {"y": _loss("p50"), "tooltip": told}, size=120, opacity=0),
+    )
 
 
 def histogram_chart(*, log: bool) -> Spec:
@@ -99,13 +93,14 @@ def histogram_chart(*, log: bool) -> Spec:
     Args:
         log: whether the figures are losses, on a logarithmic scale.
     """
-    told = [_figure("low", "from"), _figure("high", "to"), alt.Tooltip("jobs:Q", format=",d")]
-    chart = (
-        alt.Chart(alt.NamedData("bins"))
-        .mark_bar(color=BAND, opacity=0.75, binSpacing=1)
-        .encode(x=_figures("low", log=log), x2="high:Q", y=_jobs(), y2=alt.Y2Datum(0), tooltip=told)
-    )
-    return _spec(chart, height=150)
+    axis = {"format": ",d", "tickCount": 4, "tickMinStep": 1}
+    encoding = {
+        **_between(partial(_figures, log=log), "x", "low", "high"),
+        "y": _quantitative("jobs", title=None, axis=axis, scale={"zero": True}),
+        "y2": {"datum": 0},
+        "tooltip": [_figure("low", "from"), _figure("high", "to"), _count("jobs")],
+    }
+    return _chart("bins", _layer("bar", encoding, color=BAND, opacity=0.75, binSpacing=1), height=150)
 
 
 def ranges_chart(*, log: bool) -> Spec:
@@ -116,19 +111,18 @@ def ranges_chart(*, log: bool) -> Spec:
     Args:
         log: whether the figures are losses, on a logarithmic scale.
     """
-    told = [
-        alt.Tooltip("value:N", title="jobs with"),
-        alt.Tooltip("jobs:Q", format=",d"),
-        _figure("p50", "median"),
-        _figure("p10", "10 %"),
-        _figure("p90", "90 %"),
-    ]
-    axis = alt.Axis(title=None, labelLimit=140, domain=False, ticks=False, grid=False)
-    base = alt.Chart(alt.NamedData("ranges")).encode(y=alt.Y("value:N", sort=None, axis=axis), tooltip=told)
-    outer = base.mark_rule(color=BAND, strokeWidth=2, opacity=0.5).encode(x=_figures("p10", log=log), x2="p90:Q")
-    inner = base.mark_bar(color=BAND, opacity=0.5, height=9).encode(x=_figures("p25", log=log), x2="p75:Q")
-    median = base.mark_tick(color="currentColor", thickness=2.5, size=13).encode(x=_figures("p50", log=log))
-    return _spec(alt.layer(outer, inner, median)) | {"padding": {"left": 14, "right": 8, "top": 5, "bottom": 5}}
+    axis = {"title": None, "labelLimit": 140, "domain": False, "ticks": False, "grid": False}
+    figures = (_figure("p50", "median"), _figure("p10", "10 %"), _figure("p90", "90 %"))
+    told = [_nominal("value", title="jobs with"), _count("jobs"), *figures]
+    x = partial(_figures, log=log)
+    chart = _layered(
+        "ranges",
+        {"y": _nominal("value", sort=None, axis=axis), "tooltip": told},
+        _layer("rule", _between(x, "x", "p10", "p90"), color=BAND, strokeWidth=2, opacity=0.5),
+        _layer("bar", _between(x, "x", "p25", "p75"), color=BAND, opacity=0.5, height=9),
+        _layer("tick", {"x": x("p50")}, color="currentColor", thickness=2.5, size=13),
+    )
+    return chart | {"padding": {"left": 14, "right": 8, "top": 5, "bottom": 5}}
 
 
 def terms_chart() -> Spec:
@@ -143,61 +137,82 @@ def layers_chart(layers: Sequence[str]) -> Spec:
 
 def _series_chart(colours: Mapping[str, str]) -> Spec:
     """A chart of one job with a line per series, to be picked in the legend."""
-    picked = alt.selection_point(name="picked", fields=["series"], bind="legend")
-    legend = alt.Legend(
-        orient="bottom", title=None, columns=4 if len(colours) <= 4 else 3, symbolType="stroke", symbolStrokeWidth=3
-    )
-    scale = alt.Scale(domain=list(colours), range=list(colours.values()))
-    chart = (
-        alt.Chart(alt.NamedData("curves"))
-        .mark_line(strokeWidth=1.8)
-        .encode(
-            x=_step(),
-            y=_loss("value"),
-            color=alt.Color("series:N", scale=scale, legend=legend),
-            opacity=alt.condition(picked, alt.value(1), alt.value(0.12)),
-            tooltip=[alt.Tooltip("series:N", title="loss")],
-        )
-        .add_params(picked)
-    )
-    return _spec(chart)
+    columns = 4 if len(colours) <= 4 else 3
+    legend = {"orient": "bottom", "title": None, "columns": columns, "symbolType": "stroke", "symbolStrokeWidth": 3}
+    scale = {"domain": list(colours), "range": list(colours.values())}
+    encoding = {
+        "x": _step(),
+        "y": _loss("value"),
+        "color": _nominal("series", scale=scale, legend=legend),
+        "opacity": {"condition": {"param": "picked", "value": 1}, "value": 0.12},
+        "tooltip": [_nominal("series", title="loss")],
+    }
+    picked = {"name": "picked", "select": {"type": "point", "fields": ["series"]}, "bind": "legend"}
+    return _chart("curves", _layer("line", encoding, strokeWidth=1.8), params=[picked])
 
 
-def _own_colour() -> alt.Color:
-    return alt.Color("colour:N", scale=None, legend=None)
+def _nominal(field: str, **more: Any) -> Spec:
+    return {"field": field, "type": "nominal", **more}
 
 
-def _step() -> alt.X:
-    return alt.X("step:Q", title="step", axis=_axis(",d", grid=False), scale=alt.Scale(nice=False))
+def _quantitative(field: str, **more: Any) -> Spec:
+    return {"field": field, "type": "quantitative", **more}
 
 
-def _loss(field: str) -> alt.Y:
-    return alt.Y(f"{field}:Q", title=None, axis=_axis("~e"), scale=alt.Scale(type="log", nice=False, padding=4))
+def _own_colour() -> Spec:
+    return _nominal("colour", scale=None, legend=None)
 
 
-def _figures(field: str, *, log: bool) -> alt.X:
-    scale = alt.Scale(type="log", nice=False) if log else alt.Scale(zero=False)
-    return alt.X(f"{field}:Q", title=None, axis=_axis("~e" if log else "~g", grid=not log), scale=scale)
+def _step() -> Spec:
+    return _quantitative("step", title="step", axis=_axis(",d", grid=False), scale={"nice": False})
 
 
-def _jobs() -> alt.Y:
-    axis = alt.Axis(format=",d", tickCount=4, tickMinStep=1)
-    return alt.Y("jobs:Q", title=None, axis=axis, scale=alt.Scale(zero=True))
+def _loss(field: str) -> Spec:
+    return _quantitative(field, title=None, axis=_axis("~e"), scale={"type": "log", "nice": False, "padding": 4})
 
 
-def _figure(name: str, title: str) -> alt.Tooltip:
-    return alt.Tooltip(f"{name}:Q", title=title, format=".4~g")
+def _figures(field: str, *, log: bool) -> Spec:
+    scale = {"type": "log", "nice": False} if log else {"zero": False}
+    return _quantitative(field, title=None, axis=_axis("~e" if log else "~g", grid=not log), scale=scale)
 
 
-def _axis(format: str, *, grid: bool = True) -> alt.Axis:
-    return alt.Axis(format=format, tickCount=5, grid=grid)
+def _between(channel: Callable[[str], Spec], axis: str, low: str, high: str) -> Spec:
+    """The two channels of a mark that reaches from one field to another along an axis, `x` or `y`."""
+    return {axis: channel(low), f"{axis}2": {"field": high}}
 
 
-def _spec(chart: alt.Chart | alt.LayerChart, height: int = HEIGHT) -> Spec:
-    """Returns the chart without colours of its own: the page's ink, on light and dark and on paper."""
+def _count(name: str) -> Spec:
+    return _quantitative(name, format=",d")
+
+
+def _figure(name: str, title: str) -> Spec:
+    return _quantitative(name, title=title, format=".4~g")
+
+
+def _axis(format: str, *, grid: bool = True) -> Spec:
+    return {"format": format, "tickCount": 5, "grid": grid}
+
+
+def _layer(mark: str, encoding: Spec, **look: Any) -> Spec:
+    return {"mark": {"type": mark, **look}, "encoding": encoding}
+
+
+def _layered(data: str, shared: Spec, *layers: Spec) -> Spec:
+    """A chart of layers; each has the shared encoding and its own."""
+    return _chart(data, {"layer": [{**layer, "encoding": shared | layer["encoding"]} for layer in layers]})
+
+
+def _chart(data: str, content: Spec, height: int = HEIGHT, **more: Any) -> Spec:
+    """A chart without colours of its own: the page's ink, on light and dark and on paper."""
     quiet = {"labelColor": "currentColor", "titleColor": "currentColor", "labelFontSize": 11, "titleFontSize": 11}
     axis = {**quiet, "titleFontWeight": "normal", "domainColor": "currentColor", "tickColor": "currentColor"}
     grid = {"gridColor": "currentColor", "gridOpacity": 0.1, "domainOpacity": 0.4, "tickOpacity": 0.4}
-    spec: Spec = chart.properties(width="container", height=height, background="transparent").to_dict()
-    spec["config"] = {"axis": {**axis, **grid}, "legend": quiet, "view": {"stroke": None}, "font": "inherit"}
-    return spec
+    return {
+        **content,
+        **more,
+        "data": {"name": data},
+        "width": "container",
+        "height": height,
+        "background": "transparent",
+        "config": {"axis": axis | grid, "legend": quiet, "view": {"stroke": None}, "font": "inherit"},
+    }

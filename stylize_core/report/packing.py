@@ -20,4 +20,9 @@ def pack(data: Any) -> str:
 
 def pack_text(text: str) -> str:
     """Returns a text compressed, in base64; the same bytes each time."""
-    return base64.b64encode(gzip.compress(text.encode(), compresslevel=6, mtime=0)).decode("ascii")
+    return as_text(gzip.compress(text.encode(), compresslevel=6, mtime=0))
+
+
+def as_text(compressed: bytes) -> str:
+    """Returns what gzip made, in base64."""
+    return base64.b64encode(compressed).decode("ascii")

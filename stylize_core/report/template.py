@@ -1,12 +1,11 @@
 """The templates of the report's pages, and the scripts that go into them."""
 
-import functools
 from importlib import resources
 
 import jinja2
-import vl_convert
 
 from stylize_core import wording
+from stylize_core.errors import UsageError
 from stylize_core.report import packing
 from stylize_core.report.album import Album
 from stylize_core.settings import SETTING_FIELDS
@@ -28,13 +27,21 @@ FIGURES = {
 }
 """What the pages call each figure."""
 
-_READY = 'window.vegaEmbed = vegaEmbed; window.dispatchEvent(new Event("vega"));'
+VEGA = "vega.js.gz"
+"""Vega, Vega-Lite and Vega-Embed as one script, compressed; setup.py makes it when the package is built."""
 
 
-@functools.cache
 def vega() -> str:
-    """Returns Vega, Vega-Lite and Vega-Embed as one packed script; bundling takes some seconds."""
-    return packing.pack_text(vl_convert.javascript_bundle(_READY))
+    """Returns the script that draws charts; packed.
+
+    Raises:
+        UsageError: there is none: this is a checkout that was never installed.
+    """
+    try:
+        return packing.as_text(resources.files(__package__).joinpath(VEGA).read_bytes())
+    except FileNotFoundError as error:
+        what = "the script that draws charts is missing; it is made when the package is installed"
+        raise UsageError(what, where=VEGA, todo="install the checkout: make install") from error
 
 
 def template(name: str, album: Album) -> jinja2.Template:

@@ -15,7 +15,7 @@ import yaml  # type: ignore[import-untyped]
 pytestmark = pytest.mark.slow
 
 REPOSITORY = Path(__file__).parents[2]
-PARTS = ("pyproject.toml", "README.md", "LICENSE", "flows", "stylize_core")
+PARTS = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "flows", "stylize_core")
 """What the wheel is made of."""
 
 FOREIGN = {

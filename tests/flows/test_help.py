@@ -95,7 +95,7 @@ for command in {commands!r}:
         main(command)
     except SystemExit as ended:
         print("code", command[0], ended.code)
-print("imported:", *sys.modules.keys() & {{"torch", "prefect", "pandas", "altair", "vl_convert"}})
+print("imported:", *sys.modules.keys() & {{"torch", "prefect", "pandas"}})
 """
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     lines = ended.stdout.splitlines()

@@ -1,5 +1,6 @@
 """Loss curves: thinned, of many jobs and of one, drawn on a logarithmic scale."""
 
+import altair
 import numpy as np
 import pytest
 from fixtures.records import record_of
@@ -90,6 +91,17 @@ def test_a_job_is_drawn_in_the_same_way(spec):
     """The chart of one job: y logarithmic, a line per series."""
     assert spec["encoding"]["y"]["scale"]["type"] == "log"
     assert spec["mark"]["type"] == "line"
+
+
+@pytest.mark.parametrize("name", [*charts.charts(), "terms", "layers"])
+def test_charts_are_vega_lite(name):
+    """Every chart follows the schema of Vega-Lite: no mark, channel or property that it does not know."""
+    spec = {
+        **charts.charts(),
+        "terms": charts.terms_chart(),
+        "layers": charts.layers_chart(["conv1_1", "conv5_1"]),
+    }[name]
+    altair.Chart.from_dict(spec)
 
 
 def test_quality_is_not_logarithmic():
