@@ -27,7 +27,7 @@ _PLANNED = ("row", "id", "job_id", "preset", "content", "style", "init", "settin
 _ENDED = ("status", "image", "seconds", *FIGURES, "error_code", "error")
 _NAMED = {"steps": "updates"}  # beside the setting of that name
 _ARROW = {int: pa.int64(), float: pa.float64()}
-_WHOLE = {pa.int64(): pd.Int64Dtype()}  # large seeds stay exact beside empty cells
+WHOLE = {pa.int64(): pd.Int64Dtype()}  # large seeds stay exact beside empty cells
 _SETTINGS = pa.schema([(spec.name, _ARROW.get(spec.type, pa.string())) for spec in SETTING_FIELDS])
 _DIGESTS = pa.schema([("content", pa.string()), ("weights", pa.string())])
 
@@ -66,7 +66,7 @@ def run_table(rows: RunRows) -> RunTable:
         StoreError: a file of the store is damaged.
     """
     listed = pa.concat_tables(list(_listed(rows))).unify_dictionaries()
-    return RunTable(listed.to_pandas(types_mapper=_WHOLE.get), len(rows))
+    return RunTable(listed.to_pandas(types_mapper=WHOLE.get), len(rows))
 
 
 def _listed(rows: RunRows) -> Iterator[pa.Table]:
@@ -80,9 +80,9 @@ def _listed(rows: RunRows) -> Iterator[pa.Table]:
 
 
 def _parsed(rows: pa.Table) -> pa.Table:
-    digests, settings = _read_json(rows["digests"], _DIGESTS), _settings(rows["settings"])
+    digests, settings = _read_json(rows["digests"], _DIGESTS), setting_columns(rows["settings"])
     columns = {name: rows[name] for name in ("row", "id", "job_id", "preset", "init")}
-    columns |= {name: _input(rows, name) for name in ("content", "style")}
+    columns |= {name: input_column(rows, name) for name in ("content", "style")}
     columns |= {name: settings[name] for name in settings.column_names}
     columns |= {"network": digests["weights"], "content_sha256": digests["content"]}
     columns |= {name: rows[name] for name in _ENDED}
@@ -90,16 +90,25 @@ def _parsed(rows: pa.Table) -> pa.Table:
     return pa.table({name: _encoded(column) if name != "job_id" else column for name, column in columns.items()})
 
 
-def _input(rows: pa.Table, name: str) -> pa.ChunkedArray:
-    """Returns an input's URI, of a rejected row what its cell says."""
+def input_column(rows: pa.Table, name: str) -> pa.ChunkedArray:
+    """Returns an input's URI, of a rejected row what its cell says.
+
+    Args:
+        rows: with that column and `cells`.
+        name: content or style.
+    """
     uris = rows[name].combine_chunks()
     cells = rows["cells"].filter(pc.is_null(uris)).to_pylist()
     said = [public_uri(json.loads(cell or "{}").get(name) or "") or None for cell in cells]
     return pa.chunked_array([pc.replace_with_mask(uris, pc.is_null(uris), pa.array(said, pa.string()))])
 
 
-def _settings(texts: pa.ChunkedArray) -> pa.Table:
-    """Returns settings as columns; one that a row leaves out has its neutral value there."""
+def setting_columns(texts: pa.ChunkedArray) -> pa.Table:
+    """Returns settings as columns; one that a row leaves out has its neutral value there.
+
+    Args:
+        texts: `Settings.to_json()`, null where rejected.
+    """
     settings = _read_json(texts, _SETTINGS)
     for name, neutral in NEUTRAL.items():
         place = settings.column_names.index(name)
