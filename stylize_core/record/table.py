@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.json
 
 from stylize_core.job import public_uri
+from stylize_core.manifest.header import EXTRA_PREFIX
 from stylize_core.record.rows import FINISHED, RunRows
 from stylize_core.record.variation import NAMES
 from stylize_core.settings import NEUTRAL, SETTING_FIELDS
@@ -30,6 +31,7 @@ _ARROW = {int: pa.int64(), float: pa.float64()}
 WHOLE = {pa.int64(): pd.Int64Dtype()}  # large seeds stay exact beside empty cells
 _SETTINGS = pa.schema([(spec.name, _ARROW.get(spec.type, pa.string())) for spec in SETTING_FIELDS])
 _DIGESTS = pa.schema([("content", pa.string()), ("weights", pa.string())])
+_STYLE = r'"styles": ?\[\[ ?"(?P<sha256>[0-9a-f]+)"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class RunTable:
     Attributes:
         rows: a line per listed row in the manifest's order: columns of `records.ROWS`, of the plan (`preset`,
             `content`, `style` and `init` as URIs, every setting) and of the live line (`LINE`, `steps` as `updates`),
-            `network` and `content_sha256`; texts as categories.
+            `network`, `content_sha256` and `style_sha256`, the manifest's own columns `x_…`; texts as categories.
         total: rows of the run; more than are listed beyond `LISTED`.
     """
 
@@ -65,7 +67,7 @@ def run_table(rows: RunRows) -> RunTable:
     Raises:
         StoreError: a file of the store is damaged.
     """
-    listed = pa.concat_tables(list(_listed(rows))).unify_dictionaries()
+    listed = pa.concat_tables(list(_listed(rows)), promote_options="default").unify_dictionaries()
     return RunTable(listed.to_pandas(types_mapper=WHOLE.get), len(rows))
 
 
@@ -85,8 +87,10 @@ def _parsed(rows: pa.Table) -> pa.Table:
     columns |= {name: input_column(rows, name) for name in ("content", "style")}
     columns |= {name: settings[name] for name in settings.column_names}
     columns |= {"network": digests["weights"], "content_sha256": digests["content"]}
+    columns |= {"style_sha256": pc.struct_field(pc.extract_regex(rows["digests"], _STYLE), "sha256")}
     columns |= {name: rows[name] for name in _ENDED}
     columns |= {_NAMED.get(name, name): rows[name] for name in LINE}
+    columns |= extra_columns(rows["cells"])
     return pa.table({name: _encoded(column) if name != "job_id" else column for name, column in columns.items()})
 
 
@@ -101,6 +105,17 @@ def input_column(rows: pa.Table, name: str) -> pa.ChunkedArray:
     cells = rows["cells"].filter(pc.is_null(uris)).to_pylist()
     said = [public_uri(json.loads(cell or "{}").get(name) or "") or None for cell in cells]
     return pa.chunked_array([pc.replace_with_mask(uris, pc.is_null(uris), pa.array(said, pa.string()))])
+
+
+def extra_columns(cells: pa.ChunkedArray) -> dict[str, pa.ChunkedArray]:
+    """Returns the columns that a manifest carries through, by name; a short row lacks the last ones.
+
+    Args:
+        cells: of the rows, as of `records.PLAN`.
+    """
+    parsed = [json.loads(text or "{}") for text in cells.to_pylist()]
+    names = dict.fromkeys(name for row in parsed for name in row if name.startswith(EXTRA_PREFIX))
+    return {name: pa.chunked_array([[row.get(name) for row in parsed]], pa.string()) for name in names}
 
 
 def setting_columns(texts: pa.ChunkedArray) -> pa.Table:
