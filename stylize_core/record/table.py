@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.json
 
 from stylize_core.job import public_uri
+from stylize_core.manifest.header import EXTRA_PREFIX
 from stylize_core.record.rows import FINISHED, RunRows
 from stylize_core.record.variation import NAMES
 from stylize_core.settings import NEUTRAL, SETTING_FIELDS
@@ -27,9 +28,10 @@ _PLANNED = ("row", "id", "job_id", "preset", "content", "style", "init", "settin
 _ENDED = ("status", "image", "seconds", *FIGURES, "error_code", "error")
 _NAMED = {"steps": "updates"}  # beside the setting of that name
 _ARROW = {int: pa.int64(), float: pa.float64()}
-_WHOLE = {pa.int64(): pd.Int64Dtype()}  # large seeds stay exact beside empty cells
+WHOLE = {pa.int64(): pd.Int64Dtype()}  # large seeds stay exact beside empty cells
 _SETTINGS = pa.schema([(spec.name, _ARROW.get(spec.type, pa.string())) for spec in SETTING_FIELDS])
 _DIGESTS = pa.schema([("content", pa.string()), ("weights", pa.string())])
+_STYLE = r'"styles": ?\[\[ ?"(?P<sha256>[0-9a-f]+)"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class RunTable:
     Attributes:
         rows: a line per listed row in the manifest's order: columns of `records.ROWS`, of the plan (`preset`,
             `content`, `style` and `init` as URIs, every setting) and of the live line (`LINE`, `steps` as `updates`),
-            `network` and `content_sha256`; texts as categories.
+            `network`, `content_sha256` and `style_sha256`, the manifest's own columns `x_…`; texts as categories.
         total: rows of the run; more than are listed beyond `LISTED`.
     """
 
@@ -65,8 +67,8 @@ def run_table(rows: RunRows) -> RunTable:
     Raises:
         StoreError: a file of the store is damaged.
     """
-    listed = pa.concat_tables(list(_listed(rows))).unify_dictionaries()
-    return RunTable(listed.to_pandas(types_mapper=_WHOLE.get), len(rows))
+    listed = pa.concat_tables(list(_listed(rows)), promote_options="default").unify_dictionaries()
+    return RunTable(listed.to_pandas(types_mapper=WHOLE.get), len(rows))
 
 
 def _listed(rows: RunRows) -> Iterator[pa.Table]:
@@ -80,26 +82,48 @@ def _listed(rows: RunRows) -> Iterator[pa.Table]:
 
 
 def _parsed(rows: pa.Table) -> pa.Table:
-    digests, settings = _read_json(rows["digests"], _DIGESTS), _settings(rows["settings"])
+    digests, settings = _read_json(rows["digests"], _DIGESTS), setting_columns(rows["settings"])
     columns = {name: rows[name] for name in ("row", "id", "job_id", "preset", "init")}
-    columns |= {name: _input(rows, name) for name in ("content", "style")}
+    columns |= {name: input_column(rows, name) for name in ("content", "style")}
     columns |= {name: settings[name] for name in settings.column_names}
     columns |= {"network": digests["weights"], "content_sha256": digests["content"]}
+    columns |= {"style_sha256": pc.struct_field(pc.extract_regex(rows["digests"], _STYLE), "sha256")}
     columns |= {name: rows[name] for name in _ENDED}
     columns |= {_NAMED.get(name, name): rows[name] for name in LINE}
+    columns |= extra_columns(rows["cells"])
     return pa.table({name: _encoded(column) if name != "job_id" else column for name, column in columns.items()})
 
 
-def _input(rows: pa.Table, name: str) -> pa.ChunkedArray:
-    """Returns an input's URI, of a rejected row what its cell says."""
+def input_column(rows: pa.Table, name: str) -> pa.ChunkedArray:
+    """Returns an input's URI, of a rejected row what its cell says.
+
+    Args:
+        rows: with that column and `cells`.
+        name: content or style.
+    """
     uris = rows[name].combine_chunks()
     cells = rows["cells"].filter(pc.is_null(uris)).to_pylist()
     said = [public_uri(json.loads(cell or "{}").get(name) or "") or None for cell in cells]
     return pa.chunked_array([pc.replace_with_mask(uris, pc.is_null(uris), pa.array(said, pa.string()))])
 
 
-def _settings(texts: pa.ChunkedArray) -> pa.Table:
-    """Returns settings as columns; one that a row leaves out has its neutral value there."""
+def extra_columns(cells: pa.ChunkedArray) -> dict[str, pa.ChunkedArray]:
+    """Returns the columns that a manifest carries through, by name; a short row lacks the last ones.
+
+    Args:
+        cells: of the rows, as of `records.PLAN`.
+    """
+    parsed = [json.loads(text or "{}") for text in cells.to_pylist()]
+    names = dict.fromkeys(name for row in parsed for name in row if name.startswith(EXTRA_PREFIX))
+    return {name: pa.chunked_array([[row.get(name) for row in parsed]], pa.string()) for name in names}
+
+
+def setting_columns(texts: pa.ChunkedArray) -> pa.Table:
+    """Returns settings as columns; one that a row leaves out has its neutral value there.
+
+    Args:
+        texts: `Settings.to_json()`, null where rejected.
+    """
     settings = _read_json(texts, _SETTINGS)
     for name, neutral in NEUTRAL.items():
         place = settings.column_names.index(name)

@@ -57,7 +57,8 @@ function Losses({ sets, charts }, jobs) {
     show();
   }
 
-  function usual({ lines }) {
+  function usual({ lines, splits }) {
+    if (splits.run) return "run"; // two runs compared
     return lines && lines.lines.length <= LINES_AT_FIRST ? "each" : "";
   }
 
@@ -166,23 +167,25 @@ function Losses({ sets, charts }, jobs) {
   return { start };
 }
 
-// The charts of one job: its terms, and the layers of each.
-function curveCharts(id, { jobs, charts }) {
-  const { curve, label } = jobs[id] ?? {};
+// The charts of one job: its terms as they weigh in the total, which shows what leads, and the layers of each.
+function curveCharts(rows, place) {
+  const { jobs, charts } = rows.jobs;
+  const { curve, label } = jobs[rows.data.job_id[place]] ?? {};
   if (!curve) return [];
+  const weight = (name) => (name === "total" ? 1 : Number(rows.settings[`${name}_weight`].word(place)));
   return Object.entries(charts).flatMap(([part, spec]) => {
-    const prefix = part === "terms" ? "" : `${part}_`;
+    const [prefix, factor] = part === "terms" ? ["", weight] : [`${part}_`, () => 1];
     const names = Object.keys(curve.values).filter((name) => (prefix ? name.startsWith(prefix) : !name.includes("_")));
-    const rows = names.flatMap((name) =>
-      points(curve.step, curve.values[name]).map((point) => ({ series: name.slice(prefix.length), ...point })),
+    const lines = names.filter(factor).flatMap((name) =>
+      points(curve.step, curve.values[name]).map(({ step, value }) => ({ series: name.slice(prefix.length), step, value: value * factor(name) })),
     );
-    const title = part === "terms" ? "terms, unweighted, and their weighted total" : `${part} by layer`;
-    return rows.length ? [chartOf(title, "", `${title} of ${label} by step, logarithmic`, spec, { curves: rows })] : [];
+    const title = part === "terms" ? "weighted terms and their total" : `${part} by layer, unweighted`;
+    return lines.length ? [chartOf(title, "", `${title}, of ${label} by step`, spec, { curves: lines })] : [];
   });
 }
 
-function showCurves(place, id, data) {
-  const charts = curveCharts(id, data);
-  place.replaceChildren(...charts.map((chart) => chart.node));
+function showCurves(element, rows, place) {
+  const charts = curveCharts(rows, place);
+  element.replaceChildren(...charts.map((chart) => chart.node));
   for (const chart of charts) chart.draw();
 }

@@ -11,11 +11,12 @@ from stylize_core.files.files import Files
 from stylize_core.record.rows import RunRows
 from stylize_core.record.table import LINE, run_table
 from stylize_core.record.thumbnails import Thumbnails
-from stylize_core.report import packing
+from stylize_core.report import charts, packing
 from stylize_core.report.album import Album, Thumb
 from stylize_core.report.comparison import COMPARED, Comparison, compare
-from stylize_core.report.packed_rows import columns_of, endings, table
-from stylize_core.report.template import HELP, template
+from stylize_core.report.packed_rows import columns_of, endings, review_key, table
+from stylize_core.report.sets import compared_sets
+from stylize_core.report.template import HELP, template, vega
 from stylize_core.store import layout
 
 LENGTH = 8
@@ -83,20 +84,24 @@ def write_comparison(files: Files, run: str, other: str) -> str:
         UsageError: there is no such run.
         StoreError: the store cannot be read or written.
     """
-    comparison = compare(*(run_table(RunRows(files, name, LINE)).jobs() for name in (run, other)))
+    ours, others = (run_table(RunRows(files, name, LINE)) for name in (run, other))
+    comparison = compare(ours.jobs(), others.jobs())
+    found = {"run": run, "other": other, "key": review_key(run, ours.rows)}
+    found["sets"] = compared_sets(files, comparison, run, other)
     path = layout.run(run, f"compare-{other}.html")
-    files.publish(path, render_comparison(comparison, run, other, Thumbnails(files)).encode("utf-8"))
+    files.publish(path, _render(comparison, Thumbnails(files), found).encode("utf-8"))
     return path
 
 
-def render_comparison(comparison: Comparison, run: str, other: str, pictures: Thumbnails) -> str:
+def _render(comparison: Comparison, pictures: Thumbnails, found: dict[str, Any]) -> str:
     """Returns the page as HTML."""
     album = Album(pictures)
     rows = comparison.rows
     ranked_by = next((name for name in RANKED_BY if rows[f"change_{name}"].notna().any()), "")
     return template("compare.html.j2", album).render(
-        run=run,
-        other=other,
+        **found,
+        charts=charts.charts(),
+        vega=vega(),
         comparison=comparison,
         summaries=[one for name in COMPARED if (one := _summary(name, rows[f"change_{name}"])).pairs],
         ranked_by=ranked_by,

@@ -27,6 +27,7 @@ class Comparison:
         rows: a line per matched pair of jobs: the columns of the first run, of the other `other_job_id`,
             `other_image`, `other_status`, `before_<figure>`, and `change_<figure>`: by which share of the figure
             before it rose; NaN where the two do not compare.
+        others: the matched jobs of the other run, in the same order.
         alone: jobs that only the first run has.
         missing: jobs that only the other run has.
         same: pairs that are one and the same job.
@@ -34,6 +35,7 @@ class Comparison:
     """
 
     rows: pd.DataFrame
+    others: pd.DataFrame
     alone: int
     missing: int
     same: int
@@ -59,6 +61,7 @@ def compare(ours: pd.DataFrame, others: pd.DataFrame) -> Comparison:
         columns |= {f"before_{name}": before, f"change_{name}": _change(before, after, _scale(name), matched, partner)}
     return Comparison(
         rows=pd.concat([matched, pd.DataFrame(columns)], axis=1),
+        others=partner,
         alone=int((places < 0).sum()),
         missing=len(others) - len(matched),
         same=int((matched["job_id"] == partner["job_id"]).sum()),

@@ -1,8 +1,12 @@
-// A row opened: its pictures, curves, figures, settings as a manifest line, and its error.
+// A row opened: its pictures, curves, figures, settings as a manifest line, and its error; marked by key.
 
-function Details(rows, data) {
+function Details(rows, marks) {
   const dialog = $("details");
+  const { jobs } = rows;
+  let shown = {};
   dialog.addEventListener("click", ({ target }) => target === dialog && dialog.close()); // beside it
+  dialog.addEventListener("keydown", pressed);
+  marks.hear(() => dialog.open && showMark());
 
   function open(place, order) {
     show(place, order);
@@ -12,11 +16,13 @@ function Details(rows, data) {
 
   function show(place, order) {
     const id = rows.data.job_id[place];
+    shown = { place, order };
     const charts = h("div", { class: "charts" });
     dialog.replaceChildren(
-      h("div", { class: "dialog" }, heading(place, order), error(place), strip(place, id), charts, facts(place, id), line(place)),
+      h("div", { class: "dialog" }, heading(place, order), error(place), pictures(place, id), charts, facts(place, id), line(place)),
     );
-    showCurves(charts, id, data);
+    showMark();
+    showCurves(charts, rows, place);
   }
 
   function heading(place, order) {
@@ -24,12 +30,19 @@ function Details(rows, data) {
     const at = order.indexOf(place);
     const step = (name, to) =>
       h("button", { type: "button", "data-step": name, "aria-disabled": order[to] === undefined ? "true" : null, onclick: () => order[to] === undefined || turn(name, order[to], order) }, name);
+    const mark = (name, key) => h("button", { type: "button", "data-mark": name, title: `key ${key}`, onclick: () => marks.set(place, marks.of(place) === name ? "" : name) }, capital(name));
     return h(
       "div",
       { class: "dialog-head" },
       h("div", {}, h("h2", { id: "details-title" }, rows.label(place)), h("p", { class: "tags" }, h("span", { class: `status ${status}` }, status), h("span", { class: "quiet" }, `row ${rows.number("row", place)}`))),
-      h("div", { class: "pager" }, ...(order.length > 1 ? [step("Previous", at - 1), step("Next", at + 1)] : []), h("button", { type: "button", autofocus: true, onclick: () => dialog.close() }, "Close")),
+      h("div", { class: "pager" }, mark("good", "G"), mark("bad", "B"), ...(order.length > 1 ? [step("Previous", at - 1), step("Next", at + 1)] : []), h("button", { type: "button", autofocus: true, onclick: () => dialog.close() }, "Close")),
     );
+  }
+
+  function showMark() {
+    for (const button of dialog.querySelectorAll("button[data-mark]")) {
+      button.setAttribute("aria-pressed", marks.of(shown.place) === button.dataset.mark);
+    }
   }
 
   function turn(name, place, order) {
@@ -37,31 +50,52 @@ function Details(rows, data) {
     dialog.querySelector(`[data-step="${name}"]`).focus();
   }
 
+  // A mark goes on to the next row.
+  function pressed(event) {
+    const { place, order } = shown;
+    const mark = markOf(event);
+    if (mark !== undefined) marks.set(place, mark);
+    const way = isTyping(event) ? 0 : { arrowright: 1, j: 1, arrowleft: -1, k: -1 }[event.key.toLowerCase()];
+    const next = order[order.indexOf(place) + (mark === undefined ? way : 1)];
+    if (next !== undefined) turn(way < 0 ? "Previous" : "Next", next, order);
+    if (mark !== undefined || way) event.preventDefault();
+  }
+
   function error(place) {
     const code = rows.text.error_code.word(place);
     return code ? h("p", { class: "error" }, h("code", {}, code), ` ${rows.text.error.word(place)}`) : null;
   }
 
-  function strip(place, id) {
-    const job = data.jobs[id];
-    const link = rows.image(place) && `../../${rows.image(place)}`;
-    if (job) return h("div", { class: "strip" }, ...job.strip.map((tile, at) => tileOf(tile, at === job.strip.length - 1 ? link : "")));
+  // The result, large; in a comparison both; and small what it was made from.
+  function pictures(place, id) {
     const sides = rows.data.other ? [["B", rows.otherImage(place)], ["A", rows.image(place)]] : [["result", rows.image(place)]];
-    const found = sides.filter(([, path]) => path);
-    return found.length ? h("div", { class: "strip" }, ...found.map(([name, path]) => lazy(place, name, path))) : null;
+    const results = sides.filter(([, path]) => path).map(([name, path]) => result(place, name, path));
+    const small = jobs.jobs[id] ? jobs.jobs[id].strip.slice(0, -1).map(tileOf) : inputs(place);
+    if (!results.length && !small.length) return null;
+    return h("div", { class: "strip" }, h("div", { class: "results" }, ...results), h("div", { class: "origins" }, ...small));
   }
 
-  function tileOf([key, caption, width, height], link) {
-    const uri = data.pictures[key] ?? document.querySelector(`[data-key="${key}"]`)?.src;
+  // The page may have the picture small; the whole one comes out of the store, where the page lies beside it.
+  function result(place, name, path) {
+    const alt = `${name} of ${rows.label(place)}`;
+    const small = name === "B" ? "" : rows.thumbnail(place);
+    const picture = small ? h("img", { src: small, alt }) : stored(path, alt);
+    if (small) h("img", { src: inStore(path), onload: ({ target }) => (picture.src = target.src) });
+    return h("figure", {}, h("a", { href: inStore(path), "aria-label": `${alt}, full size` }, picture), h("figcaption", {}, name));
+  }
+
+  function inputs(place) {
+    const kinds = ["content", "style"].filter((kind) => rows.input(kind, place));
+    return kinds.map((kind) => {
+      const caption = `${kind}: ${rows.text[kind].name(place)}`;
+      return h("figure", {}, stored(rows.input(kind, place), caption), h("figcaption", {}, caption));
+    });
+  }
+
+  function tileOf([key, caption, width, height]) {
+    const uri = rows.embedded(key);
     const picture = uri ? h("img", { src: uri, width, height, alt: caption }) : h("span", { class: "blank", role: "img", "aria-label": `no picture: ${caption}` }, "no picture");
-    return h("figure", {}, link && uri ? h("a", { href: link, "aria-label": `${caption}, full size` }, picture) : picture, h("figcaption", {}, caption));
-  }
-
-  // The picture itself is not on the page: it comes out of the store, where the page lies beside it.
-  function lazy(place, name, path) {
-    const [link, caption] = [`../../${path}`, `${name}: ${path}`];
-    const picture = h("img", { src: link, alt: `${name} of ${rows.label(place)}`, onerror: (event) => event.target.replaceWith(h("span", { class: "blank" }, "not reachable from here")) });
-    return h("figure", {}, h("a", { href: link }, picture), h("figcaption", {}, caption));
+    return h("figure", {}, picture, h("figcaption", {}, caption));
   }
 
   function facts(place, id) {
@@ -73,37 +107,21 @@ function Details(rows, data) {
       ["job id", id],
       ["size", width ? `${width} x ${rows.number("height", place)} px${bytes ? `, ${Math.round(bytes / 1000).toLocaleString("en")} kB` : ""}` : ""],
       ["steps", updates == null ? "" : `${updates.toLocaleString("en")}${best == null ? "" : `, lowest total at ${best.toLocaleString("en")}`}`],
+      ...Object.entries(rows.extras).map(([name, { word }]) => [name, word(place)]),
     ];
     const pair = ([name, value, help]) => h("div", { title: help }, h("dt", {}, name), h("dd", {}, value));
     return h("dl", { class: "pairs wide" }, ...[...figures, ...others].filter(([, value]) => value).map(pair));
   }
 
-  // The row as a manifest of its own: inputs, preset, and what differs from it.
   function line(place) {
-    const inputs = ["id", "content", "style", "init"].map((name) => [name, rows.text[name].word(place)]);
-    const preset = rows.settings.preset.word(place);
-    if (!preset) return null;
-    const usual = rows.data.presets[preset] ?? {};
-    const own = Object.entries(rows.settings).map(([name, { word }]) => [name, word(place)]);
-    const size = rows.settings.size.word(place);
-    const follows = (name, value) => value === usual[name] || (name === "style_size" && value === size); // as it does unless given
-    const changed = own.filter(([name, value]) => name !== "preset" && value !== "" && !follows(name, value));
-    const cells = [...inputs.filter(([, value]) => value), ["preset", preset], ...changed];
-    const manifest = [0, 1].map((part) => cells.map((cell) => quoted(cell[part])).join(",")).join("\n");
+    const manifest = manifestOf(rows, [place]);
+    if (!manifest) return null;
     const area = h("textarea", { readonly: true, rows: 3, id: "manifest-line", spellcheck: "false" });
-    area.value = manifest;
+    area.value = manifest.trimEnd();
     const said = h("span", { role: "status", class: "quiet" });
-    const copy = h("button", { type: "button", onclick: () => copied(area, said) }, "Copy");
-    return h("div", { class: "line" }, h("label", { for: "manifest-line" }, "As a manifest"), area, h("p", {}, copy, " ", said));
-  }
-
-  async function copied(area, said) {
-    area.select();
-    const done = await navigator.clipboard.writeText(area.value).then(() => true, () => document.execCommand("copy"));
-    said.textContent = done ? "copied" : "select it and copy";
+    const onclick = async () => (said.textContent = (await copy(manifest)) ? "copied" : "select it and copy");
+    return h("div", { class: "line" }, h("label", { for: "manifest-line" }, "As a manifest"), area, h("p", {}, h("button", { type: "button", onclick }, "Copy"), " ", said));
   }
 
   return { open };
 }
-
-const quoted = (cell) => (/[",\n\r]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell);

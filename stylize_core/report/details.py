@@ -15,16 +15,28 @@ from stylize_core.report.job_lines import curve_data
 Curves = Mapping[str, pd.DataFrame]
 
 
-def details(cards: Mapping[str, Card], curves: Curves, album: Album) -> dict[str, Any]:
-    """Returns `jobs` by id, the `charts` of a single job, and the `pictures` by key that the page has nowhere else.
+EDGE = 64
+"""Of the table's pictures, pixels."""
+
+EDGE_BYTES = 1900
+"""One of them in base64, about; measured on noisy ones."""
+
+
+def details(
+    cards: Mapping[str, Card], curves: Curves, album: Album, images: Mapping[str, str | None]
+) -> dict[str, Any]:
+    """Returns `jobs` by id, `thumbs` by job id, the `charts` of one job, and `pictures` that the page has nowhere else.
 
     Args:
         cards: the shown jobs.
         curves: of them, by job id; see `job_curves.read_curves`.
         album: of the page, once it is written that far.
+        images: by job id, the results whose small pictures the table has beside those of the cards.
     """
-    thumbs = [thumb for card in cards.values() for thumb in (card.result, *card.steps)]
+    small = {job_id: album.thumb("", path, EDGE) for job_id, path in images.items() if job_id not in cards}
+    thumbs = [*(thumb for card in cards.values() for thumb in (card.result, *card.steps)), *small.values()]
     return {
+        "thumbs": {job_id: thumb.key for job_id, thumb in small.items() if thumb.key},
         "jobs": {job_id: _job(card, curves) for job_id, card in cards.items()},
         "charts": {"terms": charts.terms_chart(), **_layer_charts(curves)},
         "pictures": album.unplaced(thumbs),

@@ -7,12 +7,14 @@ import pandas as pd
 
 from stylize_core import wording
 from stylize_core.presets import PRESETS, resolve
+from stylize_core.manifest.header import EXTRA_PREFIX
 from stylize_core.record.table import RunTable
 from stylize_core.record.term_curves import TermCurves
 from stylize_core.record.variation import NAMES, axes_of_rows
 from stylize_core.report import packing
 from stylize_core.report.packing import digits
 from stylize_core.store import layout
+from stylize_core.settings import SETTING_FIELDS
 from stylize_core.store.records import FIGURES
 
 BYTES = 6_000_000
@@ -24,15 +26,21 @@ SHOWN = 3
 MESSAGE = 400
 """Characters of an error kept."""
 
+PICTURED = 5000
+"""Contents, or styles, whose small pictures in the store are named, at most."""
+
 _TEXTS = ("status", "id", "content", "style", "init", "error_code")
 _WHOLE = ("row", "bytes", "width", "height", "updates", "best_step")
 _FIGURES = (*FIGURES, "seconds", "falling")
+_FIELDS = {field.name: field for field in SETTING_FIELDS}
 
 Column = dict[str, Any]
 
 
 def pack_rows(listed: RunTable, jobs: pd.DataFrame, curves: TermCurves) -> tuple[str, int]:
     """Returns the packed table, and how many rows it holds: as many as `BYTES` allow.
+
+    The manifest's own columns go first where there is too much.
 
     Args:
         listed: the rows.
@@ -42,6 +50,9 @@ def pack_rows(listed: RunTable, jobs: pd.DataFrame, curves: TermCurves) -> tuple
     falling = pd.Series(curves.falling, jobs["job_id"]).reindex(listed.rows["job_id"]).to_numpy()
     rows = listed.rows.assign(falling=np.where(listed.rows["status"] == "failed", np.nan, falling))
     packed = packing.pack(table(rows))
+    if len(packed) > BYTES:
+        rows = rows[[name for name in rows if not name.startswith(EXTRA_PREFIX)]]
+        packed = packing.pack(table(rows))
     while len(packed) > BYTES:
         rows = rows[: min(len(rows) - 1, int(0.95 * len(rows) * BYTES / len(packed)))]
         packed = packing.pack(table(rows))
@@ -52,7 +63,7 @@ def table(rows: pd.DataFrame) -> dict[str, Any]:
     """Returns rows as columns.
 
     `texts` and `settings` are `words` with `codes` into them, -1 for none, a single code where all rows have the same;
-    inputs have `names` beside their `words`.
+    inputs have `names` beside their `words`, and `sha256` where they are few. `extras` are texts as well.
     `numbers` are lists with null for none, those that no row has left out. Of images only the `ending` is kept, for
     the path of all others follows from the job id.
 
@@ -62,6 +73,7 @@ def table(rows: pd.DataFrame) -> dict[str, Any]:
     texts = {name: columns_of(rows[name]) for name in _TEXTS}
     for name in ("content", "style"):
         texts[name]["names"] = [wording.file_name(uri) for uri in texts[name]["words"]]
+        texts[name]["sha256"] = _digests(rows, name) if len(texts[name]["words"]) <= PICTURED else []
     texts["error"] = columns_of(rows["error"].astype("str").where(rows["error"].notna()).str.slice(0, MESSAGE))
     texts["ending"] = columns_of(endings(rows))
     figures = [*_FIGURES, *(name for name in map(str, rows) if name.startswith(("before_", "change_")))]
@@ -73,17 +85,23 @@ def table(rows: pd.DataFrame) -> dict[str, Any]:
         "job_id": ["" if pd.isna(job) else job for job in rows["job_id"]],
         "texts": texts,
         "numbers": {name: column for name, column in numbers.items() if any(value is not None for value in column)},
-        "settings": {name: columns_of(rows[name]) for name in NAMES},
+        "settings": {name: columns_of(rows[name], name) for name in NAMES},
+        "extras": {name: columns_of(rows[name]) for name in map(str, rows) if name.startswith(EXTRA_PREFIX)},
         "shown": [name for name in axes_of_rows(rows[rows["job_id"].notna()]) if name != "seed"][:SHOWN],
         "presets": {name: _preset(name) for name in rows["preset"].dropna().unique() if name in PRESETS},
     }
 
 
-def columns_of(column: "pd.Series[Any]") -> Column:
-    """Returns texts or settings as `words` and `codes`, see `table`."""
+def columns_of(column: "pd.Series[Any]", setting: str = "") -> Column:
+    """Returns texts, or the values of a setting, as `words` and `codes`, see `table`."""
     codes, values = pd.factorize(column)
     is_one = len(codes) > 0 and bool((codes == codes[0]).all())
-    return {"words": [_cell(value) for value in values], "codes": int(codes[0]) if is_one else codes.tolist()}
+    return {"words": [_cell(setting, value) for value in values], "codes": int(codes[0]) if is_one else codes.tolist()}
+
+
+def review_key(run: str, rows: pd.DataFrame) -> str:
+    """Returns what a browser keeps marks under: the run, and its first job, for two stores may name runs alike."""
+    return f"{run} {next(iter(rows['job_id'].dropna()), '')}"
 
 
 def endings(rows: pd.DataFrame) -> "pd.Series[str]":
@@ -95,20 +113,25 @@ def endings(rows: pd.DataFrame) -> "pd.Series[str]":
     return pd.Series(found, rows.index, "str")
 
 
-def _cell(value: object) -> str:
+def _digests(rows: pd.DataFrame, name: str) -> list[str | None]:
+    """Returns the digest of each input, in the order of `columns_of`; None of one that was never read."""
+    inputs = pd.DataFrame({"uri": rows[name], "sha256": rows[f"{name}_sha256"]}).dropna(subset="uri").astype("object")
+    first = inputs.groupby("uri", sort=False)["sha256"].first()
+    return [None if pd.isna(sha256) else str(sha256) for sha256 in first]
+
+
+def _cell(setting: str, value: Any) -> str:
     """Writes a value as a manifest's cell, exactly."""
+    if setting in _FIELDS and value in _FIELDS[setting].words.values():
+        return _FIELDS[setting].text(value)
     short = wording.setting(value)
     return short if not isinstance(value, float) or float(short) == value else repr(value)
 
 
 def _preset(name: str) -> dict[str, str]:
     values = resolve(name, {}).to_dict()
-    return {setting: _cell(value) for setting, value in values.items() if value is not None}
+    return {setting: _cell(setting, value) for setting, value in values.items() if value is not None}
 
 
 def _whole(column: "pd.Series[Any]") -> list[int | None]:
     return [None if pd.isna(value) else int(value) for value in column]
-
-
-def _figure(column: "pd.Series[Any]") -> list[float | None]:
-    return digits(column.to_numpy("float64", na_value=float("nan")).tolist())

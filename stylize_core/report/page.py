@@ -1,6 +1,6 @@
 """The report of a run: one HTML file with everything in it, made from the store alone."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,11 +17,11 @@ from stylize_core.record.thumbnails import Thumbnails
 from stylize_core.record.variation import NAMES, axes_of_jobs
 from stylize_core.report import charts, headline
 from stylize_core.report.album import Album, Thumb
-from stylize_core.report.details import details
+from stylize_core.report.details import EDGE_BYTES, details
 from stylize_core.report.findings import Findings, read_findings
 from stylize_core.report.gallery import BYTES, make_cards
 from stylize_core.report.job_lines import job_lines
-from stylize_core.report.packed_rows import pack_rows
+from stylize_core.report.packed_rows import pack_rows, review_key
 from stylize_core.report.sets import set_data
 from stylize_core.report.template import HELP, template, vega
 from stylize_core.settings import TERM_SCALE
@@ -36,6 +36,9 @@ PREVIEW_EDGE = 420
 
 ROOM = 7_500_000
 """Bytes of table and pictures together, about: with scripts and previews the page stays under 10 MB."""
+
+THUMBNAILS = 1000
+"""Jobs, at most, of which the table has its own small pictures; of a larger run they come from the store."""
 
 PROBLEMS = 12
 """Failed and rejected rows listed above the table, which has all."""
@@ -73,15 +76,18 @@ def render_page(findings: Findings, sheets: Sheets, pictures: Thumbnails) -> str
     """Returns the page as HTML."""
     album = Album(pictures)
     packed, listed = pack_rows(findings.table, findings.jobs, findings.curves)
+    images = _images(findings.jobs)
+    room = ROOM - len(packed) - EDGE_BYTES * len(images)
     return template("report.html.j2", album).render(
         **_head(findings.record),
-        **_jobs(findings, album, max(BYTES // 3, min(BYTES, ROOM - len(packed)))),
+        **_jobs(findings, album, max(BYTES // 3, min(BYTES, room)), images),
         **_sheets(findings, sheets, album),
         lacking=_lacking(findings.jobs, findings.curves),
         ranked=findings.ranked,
         settings=_settings(findings.table.rows),
         help=HELP,
         rows=packed,
+        key=review_key(findings.record.run, findings.table.rows),
         listed=listed,
         total=findings.table.total,
         charts=charts.charts(),
@@ -102,13 +108,20 @@ def _head(record: RunRecord) -> dict[str, Any]:
     }
 
 
-def _jobs(findings: Findings, album: Album, room: int) -> dict[str, Any]:
+def _images(jobs: pd.DataFrame) -> dict[str, str | None]:
+    """Returns the results by job id of which the table has pictures of its own."""
+    made = jobs[jobs["image"].notna()]
+    return dict(zip(made["job_id"], made["image"], strict=True)) if len(made) <= THUMBNAILS else {}
+
+
+def _jobs(findings: Findings, album: Album, room: int, images: Mapping[str, str | None]) -> dict[str, Any]:
     """The jobs that are shown one by one, and the sets in which they are compared.
 
     Args:
         findings: of the run.
         album: of the page.
-        room: bytes of all pictures, about.
+        room: bytes of the pictures of jobs that are shown one by one, about.
+        images: of the table's own small pictures, see `details`.
     """
     finished = findings.record.finished
     gallery, shown = select(finished, findings.record.run, findings.remarkable)
@@ -122,7 +135,7 @@ def _jobs(findings: Findings, album: Album, room: int) -> dict[str, Any]:
         "single": len(findings.table.rows) == len(gallery) == 1,
         "edge": max((max(card.result.width, card.result.height) for card in cards.values()), default=0),
         "sets": _sets(findings, jobs),
-        "details": lambda: details(cards, curves, album),  # once the page is written that far
+        "details": lambda: details(cards, curves, album, images),  # once the page is written that far
     }
 
 

@@ -87,8 +87,18 @@ def _falling(sound: pd.DataFrame, curves: TermCurves) -> Ranked:
 
 
 def _slowest(jobs: pd.DataFrame) -> Ranked:
+    """The jobs of a batch share its time evenly, to the last digit: the first one stands for all."""
     seconds = jobs["seconds"].astype(float).dropna()
-    return Ranked(title="Slowest", note="device time of the job", jobs=_top(jobs, seconds, wording.duration))
+    sizes = seconds.value_counts()
+    return Ranked(
+        title="Slowest",
+        note="device time of a job; one job of each batch",
+        jobs=_top(jobs, seconds.drop_duplicates(), lambda value: _each(wording.duration(value), sizes[value])),
+    )
+
+
+def _each(time: str, jobs: int) -> str:
+    return time if jobs == 1 else f"{time} each of {jobs:,}"
 
 
 def _top(jobs: pd.DataFrame, measure: "pd.Series[float]", words: Callable[[float], str]) -> dict[str, str]:

@@ -1,15 +1,18 @@
 """What the page draws of a set of comparable jobs: bands by step and final figures, of all of them and by part."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from stylize_core.files.files import Files
 from stylize_core.record.bands import BANDS, band
-from stylize_core.record.comparable import ComparableSet, Places, parts, splits
-from stylize_core.record.term_curves import TermCurves
+from stylize_core.record.comparable import ComparableSet, Places, comparable_sets, parts, splits
+from stylize_core.record.term_curves import TermCurves, read_term_curves
+from stylize_core.report.comparison import Comparison
 from stylize_core.report.packing import digits
 from stylize_core.store.records import QUALITIES
 
@@ -22,6 +25,9 @@ LINES = 8
 RANGES = 40
 """Parts in one chart of final figures."""
 
+COMPARED = 6
+"""Sets drawn of two runs, the largest first."""
+
 BINS = 32
 """Of a histogram."""
 
@@ -29,13 +35,39 @@ Values = npt.NDArray[np.float64]
 Bands = dict[str, list[float | None]]
 
 
-def set_data(one: ComparableSet, jobs: pd.DataFrame, curves: TermCurves) -> dict[str, Any]:
+def compared_sets(files: Files, comparison: Comparison, run: str, other: str) -> list[dict[str, Any]]:
+    """Returns what the page draws of two runs: sets whose jobs compare, split by run.
+
+    Args:
+        files: the store.
+        comparison: of the runs.
+        run: name of the first one.
+        other: name of the one it is compared with.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    sides = [comparison.rows.assign(run=f"A: {run}"), comparison.others.assign(run=f"B: {other}")]
+    is_sound = np.logical_and.reduce([side["status"] != "failed" for side in sides])
+    both = pd.concat([side[is_sound] for side in sides], ignore_index=True, join="inner")
+    distinct = both.drop_duplicates("job_id").reset_index(drop=True)
+    found = read_term_curves(files, distinct)
+    places = pd.Index(distinct["job_id"]).get_indexer(both["job_id"])
+    curves = replace(found, values=found.values[places], falling=found.falling[places])
+    sets = [one for one in comparable_sets(both) if both["run"].iloc[one.places].nunique() == len(sides)]
+    return [{**set_data(one, both, curves, ["run"]), "lines": None} for one in sets[:COMPARED]]
+
+
+def set_data(
+    one: ComparableSet, jobs: pd.DataFrame, curves: TermCurves, by: Sequence[str] | None = None
+) -> dict[str, Any]:
     """Returns what the page draws of a set of comparable jobs.
 
     Args:
         one: the set.
         jobs: all finished jobs.
         curves: of them.
+        by: columns by which the set is split; see `splits` for the usual ones.
 
     Returns:
         `bands` by term; `histograms` by figure; `splits` by column, with its parts: of each the number of jobs,
@@ -49,7 +81,7 @@ def set_data(one: ComparableSet, jobs: pd.DataFrame, curves: TermCurves) -> dict
         "jobs": len(ours),
         "bands": bands,
         "histograms": {name: histogram(column, log=name not in QUALITIES) for name, column in figures.items()},
-        "splits": {name: _split(list(parts(ours, name)), one.places, bands, curves, figures) for name in splits(ours)},
+        "splits": {name: _split(list(parts(ours, name)), one.places, bands, curves, figures) for name in by or splits(ours)},
     }
 
 

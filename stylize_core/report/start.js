@@ -3,21 +3,26 @@
 let openJob = () => {};
 
 async function start() {
-  const none = { jobs: {}, pictures: {}, charts: {} };
-  const [table, jobs] = await Promise.all(["table", "jobs"].map((id) => ($(id) ? unpack(id).then(JSON.parse) : none)));
+  const none = { jobs: {}, thumbs: {}, pictures: {}, charts: {} };
+  const [data, jobs] = await Promise.all(["table", "jobs"].map((id) => ($(id) ? unpack(id).then(JSON.parse) : none)));
   for (const image of document.querySelectorAll("[data-same]")) {
     image.src = document.querySelector(`[data-key="${image.dataset.same}"]`).src;
   }
-  const rows = Rows(table);
-  const details = Details(rows, jobs);
-  openJob = (id) => rows.place(id) !== undefined && details.open(rows.place(id), [rows.place(id)]);
+  const rows = Rows(data, jobs);
+  const marks = Marks(rows);
+  const details = Details(rows, marks);
+  const table = $("filters") && Table(rows, marks, details.open);
+  openJob = (id) => {
+    const [place, order] = [rows.place(id), table?.order() ?? []];
+    if (place !== undefined) details.open(place, order.includes(place) ? order : [place]);
+  };
   document.addEventListener("click", ({ target }) => {
     const id = target.closest("[data-open]")?.dataset.open;
     if (id) openJob(id);
   });
-  if ($("filters")) Table(rows, details.open).start();
+  table?.start();
   document.body.dataset.ready = "table";
-  for (const place of document.querySelectorAll("[data-curves]")) showCurves(place, place.dataset.curves, jobs);
+  for (const place of document.querySelectorAll("[data-curves]")) showCurves(place, rows, rows.place(place.dataset.curves));
   if ($("by-step")) Losses(JSON.parse(await unpack("sets")), jobs.jobs).start();
   document.body.dataset.ready = "all";
 }

@@ -27,6 +27,12 @@ FIGURES = {
 }
 """What the pages call each figure."""
 
+SCRIPTS = tuple(
+    f"{name}.js"
+    for name in ("page", "rows", "manifest", "marks", "charts", "filters", "selection", "table", "details", "start")
+)
+"""The scripts of the pages, each after those it needs."""
+
 VEGA = "vega.js.gz"
 """Vega, Vega-Lite and Vega-Embed as one script, compressed; setup.py makes it when the package is built."""
 
@@ -60,6 +66,7 @@ def template(name: str, album: Album) -> jinja2.Template:
     )
     environment.policies["json.dumps_kwargs"] = {"sort_keys": False}
     environment.globals |= {"asset": _asset, "first": album.place, "plural": wording.plural, "figures": FIGURES}
+    environment.globals |= {"scripts": SCRIPTS}
     environment.filters |= {name: getattr(wording, name) for name in ("duration", "setting", "size")}
     environment.filters["pack"] = packing.pack
     return environment.get_template(name)

@@ -101,6 +101,23 @@ def test_published_rows_are_those_collected(stores, run):
     assert [float(line["final_style"]) for line in lines[:5]] == pytest.approx(rows["final_style"][:5].tolist())
 
 
+def test_results_csv_says_what_was_asked_for(builder, run):
+    """Inputs as URIs, the preset, each setting that the manifest has a column for as resolved, and its own columns."""
+    content, style = builder.source("content", 1), builder.source("style", 1)
+    for given, cells in (({"style_weight": 1e5}, {"style_weight": "1e5", "x_who": "ann"}), ({}, {"x_who": "=1+1"})):
+        builder.row(content, style, **given)
+        builder.plan[-1]["cells"] = json.dumps({"content": "c.jpg", "style": "s.jpg", **cells})
+    builder.rejected("input_missing", "there is no file")
+    files = builder.publish()
+    publish_rows(files, run)
+    lines = _read_csv(files, layout.run(run, "results.csv"))
+    assert list(lines[0]) == [*ROWS.names, "content", "style", "preset", "style_weight", "x_who", "x_note"]
+    asked = [[line[name] for name in ("content", "style", "preset", "x_who")] for line in lines]
+    uris = ["/pictures/content 1.jpg", "/pictures/style 1.jpg", "default-1"]
+    assert asked == [[*uris, "ann"], [*uris, "'=1+1"], ["missing.jpg", "style.jpg", "", ""]]
+    assert [line["style_weight"] for line in lines] == ["100000.0", "20000000.0", ""]
+
+
 def test_each_file_is_downloaded_once(stores, run, uploaded, downloads):
     """Of an object store: the plan and the results files, for the rows in all their forms and those to mend."""
     files = uploaded(stores(12))

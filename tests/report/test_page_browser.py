@@ -72,7 +72,7 @@ def opened(browser):
 
 def _shown(page, column):
     """The cells of a column of the table, from its first row."""
-    heads = page.locator("#rows-head th").evaluate_all("cells => cells.map((cell) => cell.dataset.key)")
+    heads = page.locator("#rows-head tr > *").evaluate_all("cells => cells.map((cell) => cell.dataset.key)")
     return page.locator(f"#rows-body tr > :nth-child({heads.index(column) + 1})").all_inner_texts()
 
 
@@ -180,7 +180,7 @@ def test_a_row_without_pictures_on_the_page_shows_the_stores(opened, published):
     """Of a large run most images are not embedded: they come from the store beside the page."""
     page = opened(published(210))
     page.locator("#rows-body button").nth(30).click()
-    image = page.locator("dialog .strip img").last
+    image = page.locator("dialog .results img")
     image.wait_for()
     assert image.evaluate("image => image.decode().then(() => image.naturalWidth)") == 96
 
@@ -197,6 +197,85 @@ def test_a_row_is_a_manifest(opened, published, stores, run):
     assert isinstance(row, Row)
     page.get_by_role("button", name="Copy").click()
     page.get_by_text("copied").wait_for()
+
+
+def test_rows_are_filtered_by_figures(opened, published):
+    """At least and at most, both included; a row without the figure is out."""
+    page = opened(published(12))
+    losses = pd.read_csv(published(12).with_name("results.csv"))["final_style"]
+    low, high = losses.quantile([0.3, 0.8], interpolation="nearest")
+    page.get_by_text("Losses, quality, seconds").click()
+    page.get_by_label("style loss, at least").fill(f"{low:.4g}")
+    page.get_by_label("style loss, at most").fill(f"{high:.4g}")
+    kept = (losses >= low * 0.9999) & (losses <= high * 1.0001)
+    assert _shown(page, "row") == [str(row + 1) for row in losses.index[kept]]
+    page.get_by_role("button", name="Clear").click()
+    assert page.locator("#found").inner_text() == "12 rows"
+
+
+def test_rows_have_pictures(opened, published):
+    """Each row whose job has an image: embedded, so that the page alone shows them."""
+    page = opened(published(210))
+    pictures = page.locator("#rows-body .thumb img")
+    assert pictures.count() == 50
+    assert pictures.evaluate_all("all => all.every((one) => one.src.startsWith('data:') && one.naturalWidth >= 64)")
+
+
+def _downloaded(page, button):
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name=button).click()
+    return waiting.value.suggested_filename, waiting.value.path().read_text(encoding="utf-8")
+
+
+def test_rows_are_marked_by_key(opened, published, run):
+    """A key marks a row and goes on; marks are filtered, outlive the page, and are taken along as CSV."""
+    page = opened(published(12))
+    page.get_by_role("button", name="open row 7:").focus()
+    for key in ("g", "b", "ArrowDown", "g", "k", "k", "u", "j", "b"):
+        page.keyboard.press(key)
+    assert [mark for mark in _shown(page, "mark") if mark] == ["good", "bad", "good"]
+    page.reload()
+    page.locator("[data-ready=all]").wait_for()
+    page.get_by_label("Mark", exact=True).select_option("good")
+    assert _shown(page, "row") == ["7", "10"]
+    name, text = _downloaded(page, "Download marks")
+    assert name == f"{run}-marks.csv"
+    assert text == "row,id,mark\n7,,good\n8,faint,bad\n10,,good\n"
+
+
+def test_an_opened_row_is_marked_by_key(opened, published):
+    """G and the next row is there; the button of a mark takes it back; a rejected row has none."""
+    page = opened(published(12))
+    page.get_by_role("button", name="open row 8:").click()
+    page.keyboard.press("g")
+    assert "row 9" in page.locator("dialog .tags").inner_text()
+    page.keyboard.press("ArrowLeft")
+    good = page.get_by_role("button", name="Good", exact=True)
+    assert good.get_attribute("aria-pressed") == "true"
+    good.click()
+    assert good.get_attribute("aria-pressed") == "false"
+    page.keyboard.press("Escape")
+    assert set(_shown(page, "mark")) == {""}
+
+
+def test_selected_rows_are_a_manifest(opened, published):
+    """What is downloaded loads as rows that ask for the same jobs; a rejected row is left out, and the page says so."""
+    page = opened(published(12))
+    page.get_by_label("select row 2", exact=True).click()
+    page.get_by_label("select row 8", exact=True).click(modifiers=["Shift"])
+    page.get_by_label("Search").fill("HYPERLINK")
+    page.get_by_label("select all rows found").click()
+    name, text = _downloaded(page, "Download CSV")
+    assert name.endswith("-selection.csv")
+    assert "8 selected: 1 rejected row left out, see failed.csv" in page.locator("#review").inner_text()
+    rows = list(Manifest(io.BytesIO(text.encode()), "/elsewhere/selection.csv"))
+    assert all(isinstance(row, Row) for row in rows)
+    results = pd.read_csv(published(12).with_name("results.csv"))[1:8]
+    assert [row.content for row in rows] == results["content"].tolist()
+    assert [row.settings.style_weight for row in rows] == [2e7] * 6 + [1e5]
+    assert [line["x_note"] for line in csv.DictReader(io.StringIO(text))] == ["'=1+1"] * 7
+    page.get_by_role("button", name="Select none").click()
+    assert "0 selected" in page.locator("#review").inner_text()
 
 
 def test_losses_are_split(opened, published):
@@ -228,5 +307,8 @@ def test_two_runs_compared(opened, published, stores, run, scheme):
     _assert_no_barriers(axe, page)
     assert _shown(page, "change_final_style")[0] == "0.0 %"
     page.locator("#rows-body button").first.click()
-    assert page.locator("dialog .strip img").count() == 2
+    assert page.locator("dialog .results img").count() == 2
+    assert page.locator("dialog .origins img").evaluate_all("all => all.map((image) => image.naturalWidth)") == [96, 72]
+    page.locator("#by-step .chart svg").nth(2).wait_for()
+    assert page.locator("#losses-legend").inner_text().startswith("run")
     _assert_no_barriers(axe, page)

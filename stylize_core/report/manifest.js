@@ -1,0 +1,66 @@
+// Rows as a manifest that asks for the same again: inputs, preset, what differs from it, and columns of one's own.
+
+const INPUTS = ["id", "content", "style", "init"];
+
+// What a spreadsheet would take for a formula gets an apostrophe, as in failed.csv.
+function quoted(cell) {
+  const text = /^[=+@\t\r]/.test(cell) ? `'${cell}` : cell;
+  return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+const csv = (lines) => lines.map((cells) => cells.map((cell) => quoted(String(cell))).join(",") + "\n").join("");
+
+// The cells of a row by column; null of a rejected one, which has no settings. An empty cell takes the preset's value.
+function cellsOf(rows, place) {
+  const preset = rows.settings.preset.word(place);
+  if (!preset) return null;
+  const usual = rows.data.presets[preset];
+  const cells = { preset: usual ? preset : "" }; // one that this release does not know is spelt out
+  for (const name of INPUTS) cells[name] = rows.text[name].word(place);
+  for (const [name, { word }] of Object.entries(rows.settings)) {
+    if (name !== "preset" && word(place) !== usual?.[name] && !followsSize(rows, place, name, usual)) cells[name] = word(place);
+  }
+  for (const [name, { word }] of Object.entries(rows.extras)) cells[name] = word(place);
+  return cells;
+}
+
+// The style is seen at the output's size unless it is said otherwise.
+function followsSize(rows, place, name, usual = {}) {
+  return name === "style_size" && usual.style_size === undefined && rows.settings.style_size.word(place) === rows.settings.size.word(place);
+}
+
+// Several rows: a column for each cell that any of them has.
+function manifestOf(rows, places) {
+  const lines = places.map((place) => cellsOf(rows, place)).filter((cells) => cells);
+  const known = [...INPUTS, "preset", ...Object.keys(rows.settings).filter((name) => name !== "preset"), ...Object.keys(rows.extras)];
+  const names = known.filter((name) => lines.some((cells) => cells[name]));
+  return lines.length ? csv([names, ...lines.map((cells) => names.map((name) => cells[name] ?? ""))]) : "";
+}
+
+// A query may hold a secret and is kept nowhere: whoever runs such a row writes it in again.
+function lackQuery(rows, places) {
+  return places.filter((place) => INPUTS.some((name) => rows.text[name].word(place).endsWith("?…"))).length;
+}
+
+function download(name, text) {
+  const link = h("a", { href: URL.createObjectURL(new Blob([text], { type: "text/csv" })), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
+async function copy(text) {
+  return navigator.clipboard.writeText(text).then(
+    () => true,
+    () => copyBySelection(text),
+  );
+}
+
+function copyBySelection(text) {
+  const area = h("textarea", { class: "hidden" });
+  area.value = text;
+  (document.querySelector("dialog[open]") ?? document.body).append(area);
+  area.select();
+  const done = document.execCommand("copy");
+  area.remove();
+  return done;
+}

@@ -1,0 +1,62 @@
+// Good and bad rows: marked by key, kept by this browser for the run, taken along as CSV.
+
+const MARKS = { g: "good", b: "bad", u: "" };
+
+const isTyping = ({ target }) => target.matches("input:not([type=checkbox]), select, textarea");
+
+// The mark that a key gives; undefined where it gives none.
+function markOf(event) {
+  if (isTyping(event) || event.ctrlKey || event.metaKey || event.altKey) return undefined;
+  return MARKS[event.key.toLowerCase()];
+}
+
+function Marks(rows) {
+  const key = `stylize marks ${document.body.dataset.review}`;
+  const heard = [];
+  let [marks, isKept] = [read(), true];
+
+  function read() {
+    try {
+      return JSON.parse(localStorage.getItem(key)) ?? {};
+    } catch {
+      return {}; // this browser keeps nothing for this page
+    }
+  }
+
+  const of = (place) => marks[rows.number("row", place)] ?? "";
+
+  // A row that was rejected has nothing to be judged.
+  function set(place, mark) {
+    if (!rows.data.job_id[place]) return;
+    const row = rows.number("row", place);
+    if (mark) marks[row] = mark;
+    else delete marks[row];
+    try {
+      localStorage.setItem(key, JSON.stringify(marks));
+    } catch {
+      isKept = false;
+    }
+    tell();
+  }
+
+  const tell = () => heard.forEach((hear) => hear());
+
+  // The same page in another tab.
+  addEventListener("storage", (event) => {
+    if (event.key !== key) return;
+    marks = read();
+    tell();
+  });
+
+  function count(mark) {
+    return Object.values(marks).filter((one) => one === mark).length;
+  }
+
+  function asCsv() {
+    const ids = new Map(rows.data.job_id.map((_, place) => [String(rows.number("row", place)), rows.text.id.word(place)]));
+    const lines = Object.entries(marks).map(([row, mark]) => [row, ids.get(row) ?? "", mark]);
+    return csv([["row", "id", "mark"], ...lines.sort((a, b) => a[0] - b[0])]);
+  }
+
+  return { of, set, count, asCsv, hear: (hear) => heard.push(hear), isKept: () => isKept };
+}
