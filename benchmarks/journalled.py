@@ -1,10 +1,14 @@
-"""The command in a process group of its own, with a journal of what it is at: for `kills`.
+"""The command in a process group of its own, with a journal of what it is at: for `kills` and `soak`.
+
+    python -m benchmarks.journalled JOURNAL OUTPUT ARGUMENT ...
 
 A line of the journal is a phase, written when it begins; that of a batch also names the seeds of its jobs. Publishing
-overlaps with computing and counts as publishing.
+overlaps with computing and counts as publishing. Each job is a batch of its own: only then are images the same bytes
+whatever was left to do.
 """
 
 import os
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,6 +18,7 @@ from stylize_flows.cli import main
 
 import stylize_core.chunk.committing
 from stylize_core.engine.engine import Engine
+from stylize_core.engine.memory import Fit
 from stylize_core.engine.pair import Pair
 from stylize_core.run.run import Run
 
@@ -53,6 +58,7 @@ def _watch(journal: int) -> None:
         return optimise(engine, pairs, **others)
 
     for owner, name, stand_in in (
+        (Engine, "fit", lambda *_: Fit(jobs=1, recompute=False, bytes=0)),
         (Engine, "optimise", optimise_and_tell),
         (Run, "prepare", telling(Run.prepare, "planning", "computing")),
         (Run, "finish", telling(Run.finish, "report")),
@@ -64,3 +70,7 @@ def _watch(journal: int) -> None:
     ):
         setattr(owner, name, stand_in)
     tell("starting")
+
+
+if __name__ == "__main__":
+    run(sys.argv[3:], *sys.argv[1:3])

@@ -1,13 +1,18 @@
-"""A command that is run to its end or killed on the way: for `kills`."""
+"""A command that is run to its end or killed on the way: for `kills` and `soak`."""
 
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from subprocess import DEVNULL
 
 import numpy as np
 from PIL import Image
@@ -16,6 +21,9 @@ from benchmarks import journalled
 
 LONGEST = 300.0
 """Seconds after which a command counts as hung."""
+
+MARK = "STYLIZE_COMMAND"
+"""Variable by which the processes that a command starts are known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +45,104 @@ class Ended:
     output: str
 
 
+class Command:
+    """A command with a journal, in a process group of its own; it starts at once.
+
+    Args:
+        arguments: of the command.
+        folder: for its files; made here.
+        fresh: whether it gets an interpreter of its own, as Prefect wants it, in place of a forked one.
+    """
+
+    def __init__(self, arguments: Sequence[str], folder: Path, *, fresh: bool = False) -> None:
+        folder.mkdir()
+        self.folder, self._began = folder, time.monotonic()
+        files = [str(folder / name) for name in ("journal", "output")]
+        if fresh:
+            program = [sys.executable, "-m", journalled.__name__, *files, *arguments]
+            environment = os.environ | {MARK: str(folder)}
+            self._popen = subprocess.Popen(program, env=environment, stdout=DEVNULL, stderr=DEVNULL)
+            self.pid, self._join = self._popen.pid, self._wait
+            return
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(journalled.PRELOADED)
+        process = context.Process(target=journalled.run, args=(list(arguments), *files))
+        process.start()
+        assert process.pid
+        self.pid, self._join = process.pid, partial(_join, process)
+
+    def _wait(self, seconds: float | None) -> int | None:
+        with suppress(subprocess.TimeoutExpired):
+            return self._popen.wait(seconds)
+        return None
+
+    def wait(self, seconds: float | None = None) -> int | None:
+        """Waits for its end, so many seconds at most; returns its exit code, negative for a signal, None before."""
+        return self._join(seconds)
+
+    def children(self) -> list[int]:
+        """Returns the processes that it has started and that still run, as Linux tells them."""
+        found = []
+        for path in Path(f"/proc/{self.pid}/task").glob("*/children"):
+            with suppress(OSError):  # a thread that has just ended
+                found += [int(pid) for pid in path.read_text().split()]
+        return found
+
+    def signal(self, number: int, *, group: bool) -> None:
+        """Sends it a signal, to it alone or to its group, as a terminal and `kill` do."""
+        with suppress(ProcessLookupError):
+            try:
+                (os.killpg if group else os.kill)(self.pid, number)
+            except ProcessLookupError:  # it has no group of its own yet
+                os.kill(self.pid, number)
+
+    def wait_for(self, phase: str, seconds: float) -> None:
+        """Waits until it is at a phase, or has ended, or for so many seconds."""
+        deadline = time.monotonic() + seconds
+        while phase not in self._journal and time.monotonic() < deadline and self.wait(0) is None:
+            time.sleep(0.005)
+
+    @property
+    def _journal(self) -> str:
+        path = self.folder / "journal"
+        return path.read_text() if path.exists() else ""
+
+    def left_over(self) -> list[int]:
+        """Returns the processes that it started in an interpreter of its own, and that still run."""
+        mark = f"{MARK}={self.folder}\0".encode()
+        found = []
+        for path in Path("/proc").glob("[0-9]*/environ"):
+            with suppress(OSError):
+                found += [int(path.parent.name)] * (mark in path.read_bytes())
+        return found
+
+    def lasting(self, seconds: float) -> list[int]:
+        """Returns those of them that still run after so many seconds."""
+        deadline = time.monotonic() + seconds
+        while (left := self.left_over()) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        return left
+
+    def ended(self) -> "Ended":
+        """Returns how it ended; kills it, and all that it started, where they have not."""
+        seconds = time.monotonic() - self._began
+        if self.wait(0) is None:
+            self.signal(signal.SIGKILL, group=True)
+        code = self.wait()
+        assert code is not None
+        for pid in self.left_over():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        lines, output = [line.split() for line in self._journal.splitlines()], self.folder / "output"
+        return Ended(
+            code=code,
+            seconds=seconds,
+            phase=lines[-1][0] if lines else "starting",
+            computed=tuple(int(seed) for _, *seeds in lines for seed in seeds),
+            output=output.read_text() if output.exists() else "",
+        )
+
+
 class Killer:
     """Runs the command on one manifest, whose jobs take about as long as planning and report do.
 
@@ -48,29 +154,14 @@ class Killer:
     def __init__(self, folder: Path, rows: int) -> None:
         self._folder, self._count = folder, 0
         self._manifest = _write_manifest(folder, rows)
-        self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(journalled.PRELOADED)
 
     def run(self, store: str, kill_after: float | None = None) -> Ended:
         """Runs the command to its end, or kills it after some seconds."""
         self._count += 1
-        journal, output = (self._folder / f"{name}-{self._count}" for name in ("journal", "output"))
         options = ["--store", store, "--weights", "builtin", "--runner", "loop", "--rows-per-task", "1"]
-        arguments = (["run", str(self._manifest), *options], str(journal), str(output))
-        process = self._context.Process(target=journalled.run, args=arguments)
-        process.start()
-        began = time.monotonic()
-        process.join(LONGEST if kill_after is None else kill_after)
-        if process.exitcode is None:
-            _kill(process)
-        lines = [line.split() for line in journal.read_text().splitlines()] if journal.exists() else []
-        return Ended(
-            code=process.exitcode or 0,
-            seconds=time.monotonic() - began,
-            phase=lines[-1][0] if lines else "starting",
-            computed=tuple(int(seed) for _, *seeds in lines for seed in seeds),
-            output=output.read_text() if output.exists() else "",
-        )
+        command = Command(["run", str(self._manifest), *options], self._folder / f"run-{self._count}")
+        command.wait(LONGEST if kill_after is None else kill_after)
+        return command.ended()
 
 
 def _write_manifest(folder: Path, rows: int) -> Path:
@@ -88,11 +179,6 @@ def _write_manifest(folder: Path, rows: int) -> Path:
     return manifest
 
 
-def _kill(process: ForkServerProcess) -> None:
-    assert process.pid
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:  # it has no group of its own yet
-        with suppress(ProcessLookupError):
-            os.kill(process.pid, signal.SIGKILL)
-    process.join()
+def _join(process: ForkServerProcess, seconds: float | None) -> int | None:
+    process.join(seconds)
+    return process.exitcode

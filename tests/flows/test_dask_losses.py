@@ -1,7 +1,11 @@
-"""What becomes of a chunk whose worker is gone, and what a worker on this machine gets; without any worker."""
+"""What becomes of a chunk whose worker is gone, and what a worker gets and tells; without a process of a worker."""
 
+import logging
+import platform
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +13,19 @@ import pytest
 
 pytest.importorskip("prefect_dask")
 
-from stylize_flows.dask_runner.cluster import _specifications
+from distributed import Client, LocalCluster
+from stylize_flows.dask_runner import absent_workers, worker
+from stylize_flows.dask_runner.absent_workers import AbsentWorkers
+from stylize_flows.dask_runner.cluster import _specifications, count_workers
 from stylize_flows.dask_runner.lost_workers import ChunkPart, committed
 from stylize_flows.stylize_manifest import _fan_out
 
-from stylize_core.errors import UsageError
+from stylize_core.chunk.context import RunContext
+from stylize_core.errors import StoreError, UsageError, WorkerLost
 from stylize_core.files.files import Files
 from stylize_core.options import Options
+from stylize_core.run.ticket import RunTicket
+from stylize_core.store.lease import Lease
 
 
 @pytest.fixture
@@ -99,3 +109,101 @@ def test_what_is_still_written_is_not_committed(tmp_path: Path) -> None:
     (tmp_path / "results").mkdir()
     (tmp_path / "results" / "run-1.parquet.tmp-abc").write_bytes(b"half")
     assert committed(Files(str(tmp_path)), "run") == set()
+
+
+def test_a_run_without_workers_says_so() -> None:
+    """After some seconds, then rarely; when one is there again; and it gives up in the end."""
+    clock, said = [0.0], list[tuple[float, str]]()
+    absent = AbsentWorkers("tcp://a:1", lambda text: said.append((clock[0], text)), lambda: clock[0])
+
+    def look(seconds: float, workers: int) -> None:
+        clock[0] = seconds
+        absent.look(workers)
+
+    for second in range(300):
+        look(second, 0)
+    assert said == [(at, "waiting for workers at tcp://a:1: 0 there") for at in (10, 130, 250)]
+    look(300, 2)
+    look(301, 2)
+    assert said[3:] == [(300, "workers are there again at tcp://a:1: 2")]
+    look(302, 0)
+    look(311, 0)
+    look(311.5, 1)
+    assert len(said) == 4  # one that was gone for some seconds alone
+    look(400, 0)
+    with pytest.raises(WorkerLost, match="no worker was there for 30 min") as caught:
+        look(400 + absent_workers.GIVE_UP_SECONDS, 0)
+    assert caught.value.where == "tcp://a:1"
+    assert "finished jobs are kept" in caught.value.todo
+
+
+@pytest.fixture
+def cluster_here() -> Iterator[LocalCluster]:
+    """A cluster of one worker, in threads of this process."""
+    options: dict[str, Any] = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
+    with LocalCluster(processes=False, silence_logs=logging.CRITICAL, **options) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def worker_here(cluster_here: LocalCluster) -> Iterator[Client]:
+    """The client of its worker."""
+    with Client(cluster_here.scheduler_address, timeout=0.5, set_as_default=False) as client:
+        yield client
+
+
+def test_a_scheduler_that_is_gone(cluster_here: LocalCluster, worker_here: Client) -> None:
+    """No worker is there while the client tries to reach it again; then its end is an error that says what to do."""
+    options = Options(manifest="m", store="s", runner="dask", dask_address="tcp://a:1")
+    assert count_workers(worker_here, options) == 1
+    cluster_here.close()
+
+    def look_for(seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            assert count_workers(worker_here, options) == 0
+
+    with pytest.raises(WorkerLost, match="the Dask scheduler does not answer any more") as caught:
+        look_for(60)
+    assert caught.value.where == "tcp://a:1"
+
+
+@pytest.fixture
+def send(engine: Any, files: Any, worker_here: Client) -> Iterator[Callable[..., int]]:
+    """Has a worker that knows nothing of the run compute a chunk."""
+    options = Options(manifest="m.csv", store=files.uri, weights="builtin", device="cpu")
+    with Lease.acquire(files) as lease:
+        ticket = RunTicket.of(RunContext(engine=engine, files=files, run="run", before_commit=lease.check))
+        share = worker.MachineShare(workers=1, threads=None)
+
+        def compute(chunk: Any) -> int:
+            worker._context.cache_clear()
+            work = partial(worker.compute, ticket=ticket, options=options, share=share, flight="1")
+            future = worker_here.submit(work, chunk, pure=False)
+            count: int = future.result()
+            return count
+
+        yield compute
+
+
+def test_what_another_worker_has_committed_is_not_computed_again(
+    send: Callable[..., int], plan: Callable[..., Any], manifests: Any, view: Callable[[Path], Any], tmp_path: Path
+) -> None:
+    """A chunk that Dask sends to a second worker goes on where the first one ended: that one's results are kept."""
+    few, more = plan(manifests.rows(2)).chunks[0], plan(manifests.rows(3)).chunks[0]
+    assert send(few) == 2
+    assert send(more) == 1
+    assert sorted(view(tmp_path / "store").seeds()) == ["0", "1", "2"]
+
+
+def test_an_error_names_its_worker(
+    send: Callable[..., int], plan: Callable[..., Any], manifests: Any, files: Any, worker_here: Client, tmp_path: Path
+) -> None:
+    """A store that one worker cannot use: the error has that worker's address and its machine, and is of its kind."""
+    (chunk,) = plan(manifests.rows(1)).chunks
+    (tmp_path / "store" / "store.json").write_text("{")
+    with pytest.raises(StoreError) as caught:
+        send(chunk)
+    (address,) = worker_here.nthreads()
+    assert f", worker {address} on {platform.node()}" in caught.value.where
+    assert files.uri in caught.value.where

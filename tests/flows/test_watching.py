@@ -3,6 +3,7 @@
 import io
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from rich.console import Console
@@ -55,6 +56,17 @@ def test_a_look_on_a_terminal() -> None:
         assert words in text
     assert f"process {Holder.here(1).pid} on " in text
     assert "report drawn" in _text(_view(has_begun=False))
+
+
+def test_names_in_the_store_steer_nothing() -> None:
+    """A line feed or an escape in the name of a host, a run or an error neither moves the cursor nor adds a line."""
+    odd = "a\n100 % done\r\x1b[2Jb"
+    shown = r"a\n100 % done\r\x1b[2Jb"
+    view = _view(run=odd, errors={odd: 1}, medians={odd: 1.0}, holder=replace(Holder.here(1), host=odd, since="now"))
+    text = _text(view)
+    assert text.count(shown) == 4
+    assert text.count("\n") == _text(_view()).count("\n")
+    assert shown in _text(replace(view, has_begun=False))
 
 
 def test_watching_a_run_to_its_end(

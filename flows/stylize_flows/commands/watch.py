@@ -10,6 +10,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from stylize_core.control_codes import escape_controls
 from stylize_core.files.files import Files
 from stylize_core.store.following import RunFollower, View
 from stylize_core.store.lease import PATIENCE_S
@@ -91,24 +92,29 @@ def line(view: View, now: float) -> str:
 def picture(view: View, now: float) -> RenderableType:
     """Returns a look as some lines with a bar."""
     if not view.has_begun:
-        return Text(line(view, now))
+        return _text(line(view, now))
     bar = Table.grid(padding=(0, 1))
     share = f"{100 * view.committed / max(view.jobs, 1):.0f} %"
     progress = f"{view.committed:,} of {plural(view.jobs, 'job')}"
     bar.add_row(ProgressBar(total=max(view.jobs, 1), completed=view.committed, width=40), share, progress)
     actions = ((view.planned.get(action, 0), word) for action, word in ACTIONS.items())
     planned = ", ".join(f"{count:,} {word}" for count, word in actions if count)
-    parts: list[RenderableType] = [Text(f"run {view.run}", "bold"), bar, Text(" · ".join(_pace(view, now)))]
+    parts: list[RenderableType] = [_text(f"run {view.run}", "bold"), bar, _text(" · ".join(_pace(view, now)))]
     if view.medians:
         finals = ", ".join(f"{term} {value:.4g}" for term, value in view.medians.items())
-        parts.append(Text(f"last commit, medians: {finals}"))
+        parts.append(_text(f"last commit, medians: {finals}"))
     if view.failed:
         codes = ", ".join(f"{code} {count:,}" for code, count in list(view.errors.items())[:ERRORS])
-        parts.append(Text(f"{view.failed:,} failed: {codes}", "red"))
-    parts.append(Text(f"{plural(sum(view.planned.values()), 'row')}: {planned}", "dim"))
+        parts.append(_text(f"{view.failed:,} failed: {codes}", "red"))
+    parts.append(_text(f"{plural(sum(view.planned.values()), 'row')}: {planned}", "dim"))
     if view.holder:
-        parts.append(Text(" · ".join([*_holder(view), *_silence(view)]), "dim"))
+        parts.append(_text(" · ".join([*_holder(view), *_silence(view)]), "dim"))
     return Group(*parts)
+
+
+def _text(text: str, style: str = "") -> Text:
+    """A line: names of machines, runs and errors are written by whoever can write to the store."""
+    return Text(escape_controls(text), style)
 
 
 def _pace(view: View, now: float) -> list[str]:

@@ -16,7 +16,7 @@ from distributed.utils import get_ip
 from prefect.settings import PREFECT_API_URL
 from prefect_dask.task_runners import DaskTaskRunner
 
-from stylize_core.errors import UsageError
+from stylize_core.errors import UsageError, WorkerLost
 from stylize_core.options import Options
 from stylize_flows.stop import sigint_blocked
 
@@ -71,6 +71,27 @@ def task_runner(options: Options) -> Iterator[DaskTaskRunner]:
 def most_workers_of_a_machine(client: Client) -> int:
     """Returns how many workers share the machine that has most of them."""
     return max(Counter(str(worker["host"]) for worker in _workers(client).values()).values(), default=1)
+
+
+def place(options: Options) -> str:
+    """Returns where the workers are, in words."""
+    return options.dask_address or "this machine"
+
+
+def count_workers(client: Client, options: Options) -> int:
+    """Returns how many workers are there; none while the client tries to reach the scheduler again.
+
+    Raises:
+        WorkerLost: the scheduler is gone for longer than `CONNECT_SECONDS`, and what was sent there with it.
+    """
+    try:
+        return len(client.nthreads())
+    except (OSError, RuntimeError) as error:
+        if client.status in ("running", "connecting"):
+            return 0
+        what = "the Dask scheduler does not answer any more"
+        todo = "start it and its workers again, then run the same command again: finished jobs are kept"
+        raise WorkerLost(what, where=place(options), todo=todo) from error
 
 
 def _workers(client: Client) -> dict[str, dict[str, Any]]:

@@ -26,7 +26,9 @@ from stylize_core.run.ticket import RunTicket
 from stylize_core.run.work import Work
 from stylize_flows import tasks
 from stylize_flows.artifact import ProgressArtifact
-from stylize_flows.dask_runner.cluster import DEVICE, most_workers_of_a_machine, task_runner
+from stylize_flows.console import show_note
+from stylize_flows.dask_runner.absent_workers import AbsentWorkers
+from stylize_flows.dask_runner.cluster import DEVICE, count_workers, most_workers_of_a_machine, place, task_runner
 from stylize_flows.dask_runner.lost_workers import ChunkPart, committed
 from stylize_flows.dask_runner.submission import Submission
 from stylize_flows.dask_runner.worker import MachineShare, compute, kill, topic
@@ -51,6 +53,7 @@ def fan_out(work: Work, stop: StopFlag) -> None:
         UsageError: there is no such cluster, or its workers cannot be used.
         Stopped: by a signal; what was finished is committed.
         StoreError: the store cannot be written, or the lease is lost.
+        WorkerLost: no worker was there for a long time, or the scheduler is gone.
     """
     if not work.chunks:
         return
@@ -79,6 +82,11 @@ class _FanOut:
         self.told: SimpleQueue[dict[str, Any]] = SimpleQueue()
         self.client.subscribe_topic(topic(self.ticket.run), self._hear)  # type: ignore[no-untyped-call]
         self.progress = ProgressArtifact(work)
+        self.absent = AbsentWorkers(place(work.options), self._say)
+
+    def _say(self, text: str) -> None:
+        show_note(text)
+        self.work.log.append(text)
 
     def _hear(self, event: tuple[float, dict[str, Any]]) -> None:
         self.told.put(event[1])
@@ -97,7 +105,9 @@ class _FanOut:
 
     def _send(self) -> bool:
         """Sends pieces as long as there is room; returns whether any are on their way."""
-        room = IN_FLIGHT * max(1, len(self.client.nthreads())) - len(self.flights)
+        workers = count_workers(self.client, self.work.options)
+        self.absent.look(workers)
+        room = IN_FLIGHT * max(1, workers) - len(self.flights)
         for _ in range(room):
             piece = self.returned.popleft() if self.returned else next(self.pieces, None)
             if piece is None:
@@ -141,6 +151,7 @@ class _FanOut:
 
     def _lost(self, flight: Submission) -> None:
         """Sends what is left of a piece whose worker is gone, or gives up the job that is to blame."""
+        count_workers(self.client, self.work.options)  # where all are lost with the scheduler, none is to blame
         flight.mark_crashed()
         done = committed(self.work.context.files, self.ticket.run)
         self.work.context.committed |= done
@@ -174,7 +185,8 @@ class _FanOut:
             if not flight.worker:
                 flight.future.wrapped_future.cancel()
         if self.flights:
-            self.client.run(stop_worker, self.ticket.run, on_error="ignore")
+            with suppress(OSError):  # a scheduler that is gone; its workers end without it
+                self.client.run(stop_worker, self.ticket.run, on_error="ignore")
         deadline = time.monotonic() + RECALL_SECONDS
         while time.monotonic() < deadline and not all(flight.is_back for flight in self.flights.values()):
             time.sleep(LOOK_SECONDS)

@@ -64,7 +64,10 @@ class Submission:
         """Returns the state in which its task has ended; None where its worker is gone."""
         try:
             state: State[Any] = self.future.wrapped_future.result()
-        except (KilledWorker, CancelledError):
+        except KilledWorker:
+            return None
+        except CancelledError:  # the connection to the scheduler was lost for a moment: no worker is to blame
+            self.worker = ""
             return None
         return state
 

@@ -5,8 +5,10 @@ have, each step (as a sign of life), the jobs that are finished, and what it log
 """
 
 import os
+import platform
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
@@ -17,11 +19,13 @@ from distributed import Nanny, get_client, get_worker
 from stylize_core.chunk.chunk import run_chunk
 from stylize_core.chunk.context import Progress, RunContext
 from stylize_core.engine.engine import Engine
-from stylize_core.errors import DeviceLost
+from stylize_core.errors import DeviceLost, Stopped, StylizeError
 from stylize_core.job import Chunk
 from stylize_core.options import Options
 from stylize_core.run.environment import logged
 from stylize_core.run.ticket import RunTicket
+from stylize_core.store import layout
+from stylize_flows.dask_runner.lost_workers import committed
 
 SIGN_SECONDS = 1.0
 """Pause between two signs of life."""
@@ -60,6 +64,7 @@ def compute(chunk: Chunk, *, ticket: RunTicket, options: Options, share: Machine
         The number of jobs committed now.
 
     Raises:
+        StylizeError: any of the following, with the address of this worker and the name of its machine.
         UsageError: this worker has another release, or not the device.
         WeightsError: it has other weights.
         Stopped: the run is to stop.
@@ -68,8 +73,20 @@ def compute(chunk: Chunk, *, ticket: RunTicket, options: Options, share: Machine
     worker, tell = get_worker(), partial(_tell, topic(ticket.run), flight)
     # This one is told through a call that waits for the answer: should the chunk kill the worker, it is known to blame.
     get_client().log_event(topic(ticket.run), {"flight": flight, "worker": worker.address})
-    context = _context(ticket, options, share)
+    try:
+        return _compute(chunk, _context(ticket, options, share), tell)
+    except Stopped:
+        raise
+    except StylizeError as error:
+        place = ", ".join(part for part in (error.where, f"worker {worker.address} on {platform.node()}") if part)
+        raise type(error)(error.what, where=place, todo=error.todo) from error
+
+
+def _compute(chunk: Chunk, context: RunContext, tell: Callable[..., None]) -> int:
     job = chunk.jobs[0]
+    if context.files.exists(layout.image(job.job_id, job.settings.format)):
+        # Another worker may have begun this chunk: one that is gone, or cut off from the scheduler.
+        context.committed |= committed(context.files, context.run)
     tell(jobs=min(len(chunk.jobs), context.engine.fit(job.settings, job.height, job.width).jobs))
     with logged() as log:
         try:
