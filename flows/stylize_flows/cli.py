@@ -14,7 +14,7 @@ from stylize_core.errors import EngineError, Stopped, StoreError, StylizeError, 
 from stylize_core.job import public_uri
 from stylize_core.release import release
 from stylize_flows.arrow import load_without_pandas
-from stylize_flows.commands import cross, export, presets, report, status, weights
+from stylize_flows.commands import cross, export, presets, prune, report, status, weights
 from stylize_flows.commands.config import from_environment, from_file
 from stylize_flows.commands.run_options import RunOptions
 from stylize_flows.console import LogLines, out, show_beginning, show_error, show_outcome, show_plan, show_rejected
@@ -48,6 +48,7 @@ app = App(
 )
 app.command(status.status)
 app.command(report.report)
+app.command(prune.prune)
 app.command(weights.app, name="weights")
 app.command(export.export)
 app.command(cross.cross)
