@@ -74,7 +74,7 @@ def show_outcome(run: Run) -> None:
     table = [{"status": status, "rows": count} for status, count in run.outcome.items()]
     create_table_artifact(key="stylize-rows", table=table, description=description)
     create_markdown_artifact(key="stylize-report", markdown=_where_to_look(run), description=description)
-    if count := run.outcome["failed"] + run.outcome["rejected"]:
+    if count := run.failed:
         failures = fitting(first_failures(run.context.files, run.name, FAILURES, LETTERS))
         shown = f"the first {len(failures)} of " if len(failures) < count else ""
         description = f"Run {run.name}: {shown}{count:,} failed or rejected rows; failed.csv has all of them"
@@ -100,7 +100,7 @@ def _where_to_look(run: Run) -> str:
         if sheet := first_sheet(run.context.files, run.name):
             lines.append(f"Newest contact sheet: {_link(f'{folder}/{sheet}')}")
             lines.append(f"All contact sheets: {_link(f'{folder}/{INDEX}')}")
-    if run.outcome["failed"] + run.outcome["rejected"]:
+    if run.failed:
         lines.append(f"Rows to mend and run again: `{folder}/failed.csv`")
     return "\n\n".join(lines)
 

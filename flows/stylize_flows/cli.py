@@ -5,7 +5,8 @@ import os
 import sys
 import warnings
 from collections.abc import Callable
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 
@@ -13,16 +14,19 @@ from stylize_core.errors import EngineError, Stopped, StoreError, StylizeError, 
 from stylize_core.job import public_uri
 from stylize_core.release import release
 from stylize_flows.arrow import load_without_pandas
-from stylize_flows.commands import cross, export, presets, report, status, weights
+from stylize_flows.commands import cross, export, presets, prune, report, status, weights
+from stylize_flows.commands.config import from_environment, from_file
 from stylize_flows.commands.run_options import RunOptions
-from stylize_flows.console import WarningLines, show_beginning, show_error, show_outcome, show_plan, show_rejected
+from stylize_flows.console import LogLines, out, show_beginning, show_error, show_outcome, show_plan, show_rejected
+from stylize_flows.documents import plan_document, run_document
 from stylize_flows.output import lasting_output
 from stylize_flows.stop import end, end_stopped
 from stylize_flows.surroundings import check_current_folder, limited_memory, provide_home
+from stylize_flows.voice import PLAIN, Voice, error_fields, own_voice, speak, write_document
 
 EXIT_UNEXPECTED, EXIT_NOT_STARTED, EXIT_FAILED_ROWS = 1, 2, 3
 
-_WARNING_LINES = WarningLines(logging.WARNING)
+_LOG_LINES = LogLines()
 
 app = App(
     name="stylize",
@@ -33,13 +37,18 @@ app = App(
         stylize run --content photo.jpg --style painting.jpg --store out --weights builtin
 
     Exit codes: 0 done · 1 unexpected · 2 nothing could be started · 3 more failed or rejected rows than --max-failed
-    · 130 stopped.""",
+    · 130 stopped.
+
+    Options that are left out come from variables such as STYLIZE_RUN_WEIGHTS, then from the TOML file that
+    STYLIZE_CONFIG names, with a table for each command.""",
     version=release,
     version_flags=["--version"],
     help_format="plaintext",
+    config=(from_environment, from_file),
 )
 app.command(status.status)
 app.command(report.report)
+app.command(prune.prune)
 app.command(weights.app, name="weights")
 app.command(export.export)
 app.command(cross.cross)
@@ -51,11 +60,12 @@ Manifest = Annotated[
 
 
 @app.command
-def run(manifest: Manifest = None, /, *, request: RunOptions) -> int:
+def run(manifest: Manifest = None, /, *, request: RunOptions, voice: Voice = PLAIN) -> int:
     """Stylise every row of a manifest, or one pair of pictures, into a store.
 
     Run the same command again to go on after a stop: jobs that are done are skipped.
     """
+    speak(voice)
     with request.options(manifest) as options:
         show_beginning(request.subject(manifest), public_uri(options.store))
         from stylize_flows.commands.progress import ConsoleWatcher
@@ -74,10 +84,12 @@ def run(manifest: Manifest = None, /, *, request: RunOptions) -> int:
             if look.run is None:
                 raise
             show_error(error)  # the store or the device failed in mid-run
+            write_document(run_document(look.run, error))
             code = EXIT_UNEXPECTED
         else:
             assert look.run is not None, "a run that ends without an error was prepared"
             show_outcome(look.run)
+            write_document(run_document(look.run))
             code = EXIT_FAILED_ROWS if look.run.too_many_failed else 0
         finally:
             watcher.reset(looking)
@@ -87,8 +99,9 @@ def run(manifest: Manifest = None, /, *, request: RunOptions) -> int:
 
 
 @app.command
-def plan(manifest: Manifest = None, /, *, request: RunOptions) -> int:
+def plan(manifest: Manifest = None, /, *, request: RunOptions, voice: Voice = PLAIN) -> int:
     """Show what `run` would do with the same arguments, and what it would cost; write nothing."""
+    speak(voice)
     with request.options(manifest) as options:
         show_beginning(request.subject(manifest), public_uri(options.store))
         load_without_pandas()
@@ -97,10 +110,32 @@ def plan(manifest: Manifest = None, /, *, request: RunOptions) -> int:
         made = look_ahead(options)
     show_plan(made)
     show_rejected(made)
+    write_document(plan_document(made))
     rejected = made.counts["reject"]
     if rejected == len(made.rows) or (rejected and options.strict):
         return EXIT_NOT_STARTED
     return EXIT_FAILED_ROWS if rejected > options.allowed(len(made.rows)) else 0
+
+
+@app.command(name="--install-completion")
+def install_completion(
+    *,
+    shell: Annotated[
+        Literal["bash", "zsh", "fish"] | None, Parameter(help="Of this process unless given.", show_default=False)
+    ] = None,
+    output: Annotated[
+        Path | None, Parameter(help="File to write in place of the shell's own folder.", show_default=False)
+    ] = None,
+) -> int:
+    """Install completion of commands and options for a shell."""
+    from cyclopts.completion.detect import ShellDetectionError
+
+    try:
+        path = app.install_completion(shell=shell, output=output, add_to_startup=output is None)
+    except ShellDetectionError as error:
+        raise UsageError("the shell is not known", where="--shell", todo="use bash, zsh or fish") from error
+    out.print(f"completion: {path}; it works in the next shell that you start", soft_wrap=True)
+    return 0
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -108,17 +143,17 @@ def main(arguments: list[str] | None = None) -> None:
     # Before torch is loaded: on busy cores its threads would spin for each other, at two to four times the wall time.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     warnings.filterwarnings("ignore", module="PIL")
-    logging.getLogger("stylize_core").addHandler(_WARNING_LINES)
+    logging.getLogger("stylize_core").addHandler(_LOG_LINES)
     provide_home()
     words = sys.argv[1:] if arguments is None else arguments
-    with lasting_output() as (out, _):
+    with lasting_output() as (stdout, _), own_voice():
         code = _exit_code(lambda: app(words, exit_on_error=False, print_error=False, result_action="return_value"))
-        out.flush()
-        if out.error and not isinstance(out.error, BrokenPipeError):  # that one: whoever read it has seen enough
-            what = f"standard output cannot be written: {out.error.strerror}"
+        stdout.flush()
+        if stdout.error and not isinstance(stdout.error, BrokenPipeError):  # that one: whoever read it has seen enough
+            what = f"standard output cannot be written: {stdout.error.strerror}"
             show_error(UsageError(what, where="standard output", todo="write to a disk with room"))
     is_run = words[:1] == ["run"]  # its rows are the outcome, and what it says of them is in the store too
-    sys.exit(EXIT_UNEXPECTED if out.error and not (code or is_run) else code)
+    sys.exit(EXIT_UNEXPECTED if stdout.error and not (code or is_run) else code)
 
 
 def _exit_code(command: Callable[[], object]) -> int:
@@ -130,9 +165,11 @@ def _exit_code(command: Callable[[], object]) -> int:
         where = " ".join(("stylize", *(error.command_chain or ())))
         show_error(UsageError(str(error).removesuffix("."), where=where, todo=f"see {where} --help"))
         return EXIT_NOT_STARTED
-    except (Stopped, KeyboardInterrupt):
+    except (Stopped, KeyboardInterrupt) as stop:
+        write_document({"error": error_fields(stop if isinstance(stop, Stopped) else Stopped("stopped"))})
         end_stopped()
     except StylizeError as error:
         show_error(error)
+        write_document({"error": error_fields(error)})
         return EXIT_NOT_STARTED
     return code if isinstance(code, int) else 0

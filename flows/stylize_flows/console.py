@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+import sys
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -13,6 +14,7 @@ from rich.text import Text
 
 from stylize_core.control_codes import escape_controls
 from stylize_core.wording import duration, plural, size
+from stylize_flows.voice import error_fields, json_line, voice
 
 if TYPE_CHECKING:
     from stylize_core.errors import StylizeError
@@ -39,28 +41,64 @@ class _Console(Console):
             yield segment if segment.control else Segment(text, segment.style)
 
 
-out = _Console()
-wide = _Console(width=1000)
+class _Words(_Console):
+    """Standard output, where it gets words."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Prints, unless the command says nothing or a JSON document there."""
+        if voice().has_words:
+            super().print(*objects, **options)
+
+
+PLACES = {
+    "contact_sheets": "contact sheets",
+    "report": "report",
+    "failed_rows": "failed and rejected rows, to be mended and run again",
+    "image": "image",
+}
+"""What there is to look at after a run, in words."""
+
+out = _Words()
+wide = _Words(width=1000)
 """For tables where there is no terminal: other programs get whole lines."""
 
 err = _Console(stderr=True)
 
 
-class WarningLines(logging.Handler):
-    """Writes what the package warns of to standard error."""
+def tell(message: str, level: str = "info", **fields: object) -> None:
+    """Writes a message to standard error: a line of words, or of JSON with its figures."""
+    if not voice().tells(level):
+        return
+    if voice().log_json:
+        print(json_line(level, message, fields), file=sys.stderr, flush=True)  # noqa: T201
+    else:
+        err.print(f"warning: {message}" if level == "warning" else message, soft_wrap=True)
+
+
+def has_bar() -> bool:
+    """Returns whether standard error shows progress as a bar."""
+    return err.is_terminal and not voice().log_json and voice().tells("info")
+
+
+class LogLines(logging.Handler):
+    """Writes what the package logs to standard error."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Writes a line."""
-        err.print(f"warning: {record.getMessage()}", soft_wrap=True)
+        is_warning = record.levelno >= logging.WARNING
+        tell(record.getMessage(), "warning" if is_warning else "debug")
 
 
 def show_beginning(subject: str, store: str) -> None:
     """Writes what a command begins with, before all that takes seconds, to standard error."""
-    err.print(f"planning {subject} for the store {store} …", soft_wrap=True)
+    tell(f"planning {subject} for the store {store} …", subject=subject, store=store)
 
 
 def show_error(error: StylizeError) -> None:
     """Writes an error in its three parts to standard error."""
+    if voice().log_json:
+        tell(str(error), "error", **error_fields(error))
+        return
     err.print(Text.assemble(("error: ", "bold red"), error.what), soft_wrap=True)
     for name, text in (("where", error.where), ("to do", error.todo)):
         if text:
@@ -69,7 +107,7 @@ def show_error(error: StylizeError) -> None:
 
 def show_note(text: str) -> None:
     """Writes to standard error what somebody may want to know who reads what comes out."""
-    err.print(text, soft_wrap=True)
+    tell(text)
 
 
 def show_plan(plan: Plan) -> None:
@@ -86,9 +124,10 @@ def show_plan(plan: Plan) -> None:
 def show_rejected(plan: Plan) -> None:
     """Writes the first rejected rows to standard error, each with its reason, and the number of the others."""
     for one in plan.rows.rejected:
-        err.print(f"line {one.row.line} rejected: {one.error}", soft_wrap=True)
+        code = one.error.code if one.error else None
+        tell(f"line {one.row.line} rejected: {one.error}", line=one.row.line, code=code)
     if others := plan.counts["reject"] - len(plan.rows.rejected):
-        err.print(f"… and {others} more rejected rows")
+        tell(f"… and {others} more rejected rows")
 
 
 def forecast_line(forecast: Forecast) -> str:
@@ -103,23 +142,25 @@ def forecast_line(forecast: Forecast) -> str:
 def show_outcome(run: Run) -> None:
     """Writes what became of a run and where to look; of a single row the image comes last."""
     out.print(f"run {run.name}: {run.summary}", soft_wrap=True)
-    for name, place in _places(run):
-        out.print(f"{name}: {place}", soft_wrap=True)
+    found = places(run)
+    if not run.report_uri:
+        out.print(f"report: not drawn; to draw it: stylize report {run.context.files.public_uri}", soft_wrap=True)
+    for name, word in PLACES.items():
+        if name in found:
+            out.print(f"{word}: {found[name]}", soft_wrap=True)
 
 
-def _places(run: Run) -> Iterator[tuple[str, str]]:
-    """Yields what there is to look at after a run, and where it lies."""
-    if run.report_uri:
-        from stylize_core.sheets.sheets import INDEX
+def places(run: Run) -> dict[str, str]:
+    """Returns what there is to look at after a run, and where it lies, without credentials."""
+    from stylize_core.sheets.sheets import INDEX
 
-        yield "contact sheets", f"{run.folder_uri}/{INDEX}"
-        yield "report", run.report_uri
-    else:
-        yield "report", f"not drawn; to draw it: stylize report {run.context.files.public_uri}"
-    if run.outcome["failed"] + run.outcome["rejected"]:
-        yield "failed and rejected rows, to be mended and run again", f"{run.folder_uri}/failed.csv"
-    if run.image_uri:
-        yield "image", run.image_uri
+    found = {
+        "contact_sheets": f"{run.folder_uri}/{INDEX}" if run.report_uri else "",
+        "report": run.report_uri,
+        "failed_rows": f"{run.folder_uri}/failed.csv" if run.failed else "",
+        "image": run.image_uri,
+    }
+    return {name: place for name, place in found.items() if place}
 
 
 def show_status(summary: StoreSummary) -> None:

@@ -21,7 +21,7 @@ from prefect.settings import PREFECT_HOME, PREFECT_SERVER_EPHEMERAL_STARTUP_TIME
 
 from stylize_core.errors import UsageError
 from stylize_core.spool import temp_write_errors
-from stylize_flows.console import show_note
+from stylize_flows.console import tell
 from stylize_flows.prefect_settings import WITHOUT, named
 from stylize_flows.stop import children, sigint_blocked
 
@@ -86,7 +86,7 @@ class TemporaryServer(SubprocessASGIServer):
         """Says, once, that the server is lost."""
         if not self._is_told:
             self._is_told = True
-            show_note("warning: Prefect's temporary server has ended; the run goes on without Prefect")
+            tell("Prefect's temporary server has ended; the run goes on without Prefect", "warning")
 
     def _answers(self) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)  # past any proxy

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from stylize_core.errors import Stopped
 from stylize_core.options import Options
 from stylize_flows.commands.progress import ConsoleWatcher
-from stylize_flows.console import show_note
+from stylize_flows.console import tell
 from stylize_flows.output import quiet_errors
 from stylize_flows.prefect_settings import (
     check_certificates,
@@ -63,7 +63,7 @@ def flow(options: Options, look: ConsoleWatcher) -> None:
                 raise
         look.is_prefect_lost = True
         if not has_lost_server():  # of that one it is said already
-            show_note(f"warning: Prefect does not know how the run ended: {type(problem).__name__}: {problem}")
+            tell(f"Prefect does not know how the run ended: {type(problem).__name__}: {problem}", "warning")
         if look.error:
             raise look.error from None
         return

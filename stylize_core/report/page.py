@@ -28,7 +28,7 @@ from stylize_core.settings import TERM_SCALE
 from stylize_core.sheets.sheets import FOLDER, NIGHTLY, Limits, SheetFile, Sheets, write_sheets
 from stylize_core.store import layout
 
-NAME = "report.html"
+NAME = layout.REPORT
 
 PREVIEWS = 12
 PREVIEW_EDGE = 420

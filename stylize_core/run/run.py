@@ -114,9 +114,14 @@ class Run:
         return f"{rows} {'row' if rows == 1 else 'rows'}: {counts}"
 
     @property
+    def failed(self) -> int:
+        """Number of rows that failed or were rejected, once the run is finished."""
+        return self.outcome["failed"] + self.outcome["rejected"]
+
+    @property
     def too_many_failed(self) -> bool:
         """Whether more rows failed or were rejected than `max_failed` allows."""
-        return self.outcome["failed"] + self.outcome["rejected"] > self.options.allowed(sum(self.outcome.values()))
+        return self.failed > self.options.allowed(sum(self.outcome.values()))
 
     def prepare(self) -> None:
         """Plans, sweeps what a killed run left, and publishes the plan.

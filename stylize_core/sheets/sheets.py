@@ -17,7 +17,7 @@ from stylize_core.store import layout
 JOBS = 50_000
 """Distinct jobs that sheets are about, at most: the first ones. Each takes up to 2 kB of memory."""
 
-FOLDER = "contact-sheets"
+FOLDER = layout.SHEETS
 INDEX = f"{FOLDER}/index.html"
 SMALL = "small"
 

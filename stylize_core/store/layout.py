@@ -14,6 +14,9 @@ RESULTS = "results"
 RUNS = "runs"
 LEASE = "lease"
 
+SHEETS = "contact-sheets"
+REPORT = "report.html"
+
 SUFFIX = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}
 """File name endings by setting `format`."""
 
@@ -26,6 +29,15 @@ _MARKED = [
         rf"{METRICS}/[^./][^/]*-\d{{19}}-[0-9a-f]{{8}}(_\d{{4}})?\.parquet",
     )
 ]
+
+
+_DRAWN = re.compile(rf"{RUNS}/([^/]+)/({SHEETS}/.*[^/.]\.(jpg|html)|{re.escape(REPORT)}|compare-[^/]+\.html)")
+
+
+def run_of_drawing(path: str) -> str | None:
+    """Returns the run of a sheet or a page, which `stylize report` draws again; None of any other file."""
+    found = _DRAWN.fullmatch(path)
+    return found[1] if found else None
 
 
 def is_ours(path: str) -> bool:

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 import stylize_flows.commands.progress
+import stylize_flows.console
 from rich.console import Console
 from rich.text import Text
-from stylize_flows.console import WarningLines, err, forecast_line, out, show_table, words
+from stylize_flows.console import LogLines, err, forecast_line, out, show_table, words
 
 from stylize_core.chunk.context import Progress
 from stylize_core.plan.forecast import NOTHING, Forecast
@@ -39,7 +40,8 @@ def watch(plan: Callable[..., Any], manifests: Any, monkeypatch: pytest.MonkeyPa
     def tell(is_terminal: bool) -> str:
         written = io.StringIO()
         console = Console(file=written, force_terminal=is_terminal, width=100, highlight=False)
-        monkeypatch.setattr(stylize_flows.commands.progress, "err", console)
+        for module in (stylize_flows.console, stylize_flows.commands.progress):
+            monkeypatch.setattr(module, "err", console)
         monkeypatch.setattr("sys.stderr", written)
         watcher = stylize_flows.commands.progress.ConsoleWatcher()
         run: Any = SimpleNamespace(plan=plan(manifests.rows(4)))
@@ -95,7 +97,7 @@ def test_colours_stay(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_warnings_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
     """What the package warns of is a line on standard error; what it only tells is not."""
-    handler = WarningLines(logging.WARNING)
+    handler = LogLines()
     logger = logging.Logger("test")
     logger.addHandler(handler)
     logger.info("told")

@@ -1,5 +1,6 @@
 """`stylize status` and `stylize report`: what a store holds, and a run's page drawn again."""
 
+import json
 import shutil
 import sys
 from collections.abc import Callable
@@ -116,3 +117,21 @@ def test_a_missing_extra_is_named(
     said = refused(stylize("report", str(filled), "--wandb", "project"))
     assert "Weights & Biases is not installed" in said
     assert "pip install 'stylize[wandb]'" in said
+
+
+def test_prune(filled: Path, stylize: Callable[..., Any], store: Any) -> None:
+    """`prune` tells what goes, and what would go; `report` draws it again. The newest run keeps its own."""
+    old = "20200101T000000.000-aaaa"
+    shutil.copytree(filled / "runs" / store.runs[0], filled / "runs" / old)
+    page = filled / "runs" / old / "report.html"
+    ended = stylize("prune", str(filled), "--older-than", "30d", "--dry-run")
+    assert ended.out.splitlines()[-1].startswith("would be pruned: 1 run, ")
+    assert page.exists()
+
+    (pruned,) = json.loads(stylize("prune", str(filled), "--older-than", "30d", "--json").out)["runs"]
+    assert pruned["run"] == old
+    assert not page.exists()
+    assert not list((page.parent / "contact-sheets").rglob("*.*"))
+    assert (page.parent.with_name(store.runs[-1]) / "report.html").exists()
+    assert stylize("report", str(filled), "--run", old).code == 0
+    assert page.exists()

@@ -1,7 +1,6 @@
 """How a run goes, for the command line: a progress bar on a terminal, plain lines now and then elsewhere."""
 
 import math
-import sys
 import threading
 import time
 from dataclasses import replace
@@ -13,9 +12,10 @@ from stylize_core.chunk.context import Progress
 from stylize_core.errors import Stopped
 from stylize_core.run.run import Run
 from stylize_core.wording import duration
-from stylize_flows.console import err, show_plan, show_rejected
+from stylize_flows.console import err, has_bar, show_plan, show_rejected, tell
 from stylize_flows.runners import Watcher
 from stylize_flows.stop import end_soon
+from stylize_flows.voice import voice
 
 LINE_SECONDS = 10.0
 """Pause between two lines where there is no terminal."""
@@ -42,7 +42,7 @@ class ConsoleWatcher(Watcher):
             TextColumn("{task.fields[detail]}"),
             TimeElapsedColumn(),
             console=err,
-            disable=not err.is_terminal,
+            disable=not has_bar(),
         )
         self._task: TaskID | None = None
         self._lock = threading.Lock()
@@ -55,6 +55,10 @@ class ConsoleWatcher(Watcher):
     def prepared(self, run: Run) -> None:
         """Shows the plan and starts the bar."""
         assert run.plan is not None, "a prepared run has a plan"
+        if voice().verbose:
+            engine = run.context.engine
+            how = {"device": str(engine.device), "precision": engine.precision, "weights": engine.weights.name}
+            tell(f"run {run.name}: {', '.join(how.values())}", "debug", run=run.name, **how)
         show_plan(run.plan)
         show_rejected(run.plan)
         self.run, self._jobs, self._began = run, run.plan.forecast.jobs, time.monotonic()
@@ -69,10 +73,10 @@ class ConsoleWatcher(Watcher):
             self._batch = progress if progress.steps else replace(self._batch, jobs=0)
             if self._task is not None:
                 self._bar.update(self._task, completed=self._done, detail=self._detail())
-            if not err.is_terminal and time.monotonic() - self._told > LINE_SECONDS:
-                self._told = time.monotonic()
-                line = f"{len(self._finished)}/{self._jobs} jobs · {self._detail()}"
-                print(line, file=sys.stderr, flush=True)  # noqa: T201
+            if progress.finished and voice().verbose:
+                self._tell("debug")
+            elif not has_bar() and time.monotonic() - self._told > LINE_SECONDS:
+                self._tell("info")
 
     def ended(self, run: Run, error: Exception | None) -> None:
         """Stops the bar."""
@@ -80,6 +84,13 @@ class ConsoleWatcher(Watcher):
         self.is_over, self.error = True, error
         if isinstance(error, Stopped):
             end_soon()  # Prefect may wait for a server that is gone
+
+    def _tell(self, level: str) -> None:
+        """Writes how far the run is."""
+        self._told = time.monotonic()
+        finished, failed = len(self._finished), len(self._failed)
+        line = f"{finished}/{self._jobs} jobs · {self._detail()}"
+        tell(line, level, finished=finished, failed=failed, jobs=self._jobs)
 
     @property
     def _done(self) -> float:

@@ -1,0 +1,110 @@
+"""Options that the command line leaves out, from variables and from a TOML file."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from stylize_flows.commands import run_options
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """Writes the file of options."""
+
+    def write(text: str) -> Path:
+        path = tmp_path / "options.toml"
+        path.write_text(text)
+        monkeypatch.setenv("STYLIZE_CONFIG", str(path))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch, stylize: Callable[..., Any]) -> Callable[..., Any]:
+    """Returns the options that `run` or `plan` gets of its arguments; nothing is carried out."""
+    seen: list[Any] = []
+
+    def look(self: Any, manifest: str | None) -> None:
+        seen.append((self, manifest))
+        raise KeyError("seen enough")
+
+    monkeypatch.setattr(run_options.RunOptions, "options", look)
+
+    def ask(*arguments: str) -> Any:
+        with pytest.raises(KeyError, match="seen enough"):
+            stylize(*arguments)
+        return seen.pop()
+
+    return ask
+
+
+def test_a_file_fills_in(config: Callable[[str], Path], asked: Callable[..., Any]) -> None:
+    """What the command line leaves out, the table [run] says, for `plan` as well: text, numbers, lists and switches."""
+    config('[run]\nstore = "out"\nmax-failed = "5%"\nset = ["size=64", "steps=9"]\nstrict = true\njob-timeout = 60\n')
+    for command in ("run", "plan"):
+        options, manifest = asked(command, "m.csv", "--max-failed", "7")
+        assert (options.store, options.max_failed, options.set) == ("out", "7", ["size=64", "steps=9"])
+        assert (options.strict, options.wait, options.job_timeout, manifest) == (True, False, 60.0, "m.csv")
+
+
+def test_variables_come_before_the_file(
+    config: Callable[[str], Path], asked: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A variable of the command's and the option's name; of `plan` it is that of `run`."""
+    config('[run]\nstore = "out"\nweights = "imagenet"\n')
+    monkeypatch.setenv("STYLIZE_RUN_WEIGHTS", "builtin")
+    monkeypatch.setenv("STYLIZE_RUN_STRICT", "true")
+    monkeypatch.setenv("STYLIZE_RUN_RETRY_FAILED", "all")
+    monkeypatch.setenv("STYLIZE_RUN_SET", "size=64 steps=9")
+    for command in ("run", "plan"):
+        options, _ = asked(command, "m.csv", "--retry-failed", "none")
+        assert (options.store, options.weights, options.strict) == ("out", "builtin", True)
+        assert (options.retry_failed, options.set) == ("none", ["size=64", "steps=9"])
+
+
+def test_variables_of_a_deployment_are_no_options(
+    stylize: Callable[..., Any], refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever has a site's `stylize.env` in the environment does not write into its store without naming it."""
+    for name in ("HOME", "MANIFEST", "STORE"):
+        monkeypatch.setenv(f"STYLIZE_{name}", "site")
+    assert "--store" in refused(stylize("run", "m.csv"))
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ('[run]\nstore = "out"\nstroe = 1\n', '"[stroe]"'),
+        ("[rnu]\nwait = true\n", "'rnu' is no table of a command"),
+        ("[plan]\nwait = true\n", "'plan' is no table of a command"),
+        ("wait = true\n", "'wait' is no table of a command"),
+        ('[run]\nstore = "out"\nrunner = "foo"\n', '"foo"'),
+        ("[run\n", "the file of options is no TOML"),
+    ],
+)
+def test_a_file_that_is_wrong(
+    text: str, what: str, config: Callable[[str], Path], stylize: Callable[..., Any], refused: Callable[..., str]
+) -> None:
+    """A key, a table or a value that means nothing is refused, with its name and that of the file."""
+    path = config(text)
+    error = refused(stylize("run", "m.csv"))
+    assert what in error
+    assert str(path) in error
+
+
+def test_a_file_that_is_not_there(
+    stylize: Callable[..., Any], refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that is named and cannot be read is an error."""
+    monkeypatch.setenv("STYLIZE_CONFIG", "/nowhere.toml")
+    assert "where: /nowhere.toml (STYLIZE_CONFIG)" in refused(stylize("status", "out"))
+
+
+def test_completion(stylize: Callable[..., Any], tmp_path: Path) -> None:
+    """The script for a shell knows commands and their options, and lands where it is asked for."""
+    script = tmp_path / "stylize.bash"
+    assert stylize("--install-completion", "--shell", "bash", "--output", str(script)).code == 0
+    text = script.read_text()
+    assert all(word in text for word in ("export", "--max-failed", "--retry-failed"))
