@@ -1,1 +1,28 @@
-"""Bulk neural style transfer without an orchestrator; `stylize_flows` puts Prefect on top."""
+"""Bulk neural style transfer without an orchestrator; `stylize_flows` puts Prefect on top.
+
+What a program calls is `stylize`, `stylize_pairs` and `run_manifest`. They are loaded when they are asked for: torch
+and pyarrow take seconds.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from stylize_core.api.manifest import RunOutcome, run_manifest
+    from stylize_core.api.pairs import Stylised, stylize, stylize_pairs
+    from stylize_core.errors import StylizeError
+
+__all__ = ("RunOutcome", "Stylised", "StylizeError", "run_manifest", "stylize", "stylize_pairs")
+
+_HOMES = {
+    **dict.fromkeys(("RunOutcome", "run_manifest"), "stylize_core.api.manifest"),
+    **dict.fromkeys(("Stylised", "stylize", "stylize_pairs"), "stylize_core.api.pairs"),
+    "StylizeError": "stylize_core.errors",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Returns what a program calls."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

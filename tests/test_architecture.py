@@ -30,6 +30,7 @@ FLOORS = (
     {"sheets", "export", "trackers"},
     {"report"},
     {"run"},
+    {"api"},
     {"flows"},
 )
 """Parts of the house, lowest first; a part uses only those on floors below."""

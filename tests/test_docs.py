@@ -48,19 +48,19 @@ def test_what_is_drawn_is_new(name: str) -> None:
 def test_python_in_the_documents_runs(
     draw: Callable[..., Path], manifests: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What docs/architecture.md shows from Python: a pair, a manifest, a store's tables, one after the other."""
+    """What docs/python.md shows: a pair, a list, a manifest, a store's tables, one after the other."""
     monkeypatch.chdir(tmp_path)
     for seed, name in enumerate(("photo.png", "painting.png")):
         draw(tmp_path / name, seed)
     Path(manifests.write(manifests.rows(2))).rename(manifests.folder / "pairs.csv")
-    programs = re.findall(r"```python\n(.*?)```", (ROOT / "docs/architecture.md").read_text(), re.S)
-    assert len(programs) == 3
+    programs = re.findall(r"```python\n(.*?)```", (ROOT / "docs/python.md").read_text(), re.S)
+    assert len(programs) == 4
     names: dict[str, Any] = {}
     for program in programs:
         exec(program.replace('"pairs.csv"', repr(f"{manifests.folder}/pairs.csv")), names)
     with Image.open(tmp_path / "stylised.png") as image:
         assert max(image.size) == 64
-    assert (names["run"].outcome["done"], len(names["results"])) == (2, 2)
+    assert (names["outcome"].counts["done"], len(names["results"])) == (2, 2)
     assert set(names["losses"]["step"]) == {0, 1, 2}
 
 

@@ -11,10 +11,10 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from stylize_core.chunk.chunk import run_chunk
 from stylize_core.errors import Stopped
 from stylize_core.job import Chunk
+from stylize_core.run.loop import compute_chunk
 from stylize_core.run.work import Work
 from stylize_flows import tasks
 from stylize_flows.artifact import PROGRESS_SECONDS, ProgressArtifact
-from stylize_flows.runners import compute_chunk
 from stylize_flows.server import has_lost_server
 from stylize_flows.stop import StopFlag
 from stylize_flows.tasks import Sealed
@@ -46,7 +46,7 @@ def fan_out(work: Work, stop: StopFlag) -> None:
         while len(in_flight) >= (1 if is_alone else IN_FLIGHT):
             _settle(in_flight.popleft(), progress)
         if is_alone:
-            compute_chunk(chunk, work.context, stop)
+            compute_chunk(chunk, work.context)
     while in_flight:
         _settle(in_flight.popleft(), progress)
     if stop():

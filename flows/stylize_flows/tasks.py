@@ -16,9 +16,9 @@ from prefect.states import Cancelled, Completed, Failed
 
 from stylize_core.errors import Stopped, StylizeError
 from stylize_core.job import Chunk
+from stylize_core.run.loop import RETRY_SECONDS, may_pass_here
 from stylize_core.run.run import Run
 from stylize_flows.artifact import show_outcome
-from stylize_flows.runners import RETRY_SECONDS, may_pass_here
 
 PLAIN: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False}
 

@@ -14,7 +14,7 @@ from functools import partial
 import torch
 
 from stylize_core.chunk.committing import Committer
-from stylize_core.chunk.context import Progress, RunContext
+from stylize_core.chunk.context import DeviceContext, Progress, RunContext
 from stylize_core.chunk.loading import Loaded, Loader
 from stylize_core.chunk.outcomes import Finished, as_expected
 from stylize_core.chunk.overlap import WriteBehind, prefetch
@@ -41,11 +41,11 @@ def run_chunk(chunk: Chunk, context: RunContext) -> int:
     jobs = [job for job in chunk.jobs if job.job_id not in context.committed]
     committer = Committer.of(chunk, context, seconds=COMMIT_SECONDS)
     load = partial(_load, Loader(context.files))
-    with WriteBehind() as behind, closing(prefetch(load, _batches(jobs, context))) as batches:
+    with WriteBehind() as behind, closing(prefetch(load, batches(jobs, context))) as loaded:
         # What cannot be committed need not be computed: a failure behind stops the batch in front.
         front = replace(context, should_stop=lambda: context.should_stop() or behind.has_failed())
         try:
-            for batch in batches:
+            for batch in loaded:
                 finished = _compute(batch, front)
                 context.on_progress(_told(finished))
                 behind.submit(committer.add, finished)
@@ -63,7 +63,8 @@ def _told(finished: list[Finished]) -> Progress:
     return Progress(finished=tuple(one.job.job_id for one in finished), failed=failed)
 
 
-def _batches(jobs: Sequence[Job], context: RunContext) -> Iterator[Sequence[Job]]:
+def batches(jobs: Sequence[Job], context: DeviceContext) -> Iterator[Sequence[Job]]:
+    """Yields jobs of one group in batches that fit into the device's memory."""
     position = 0
     while position < len(jobs):
         job, engine = jobs[position], context.engine
@@ -87,11 +88,11 @@ def _compute(batch: list[Loaded | Finished], context: RunContext) -> list[Finish
     """Optimises what could be loaded of a batch; what could not comes first."""
     failed = [one for one in batch if isinstance(one, Finished)]
     loaded = [one for one in batch if isinstance(one, Loaded)]
-    return failed + list(_optimise(loaded, context))
+    return failed + list(optimise(loaded, context))
 
 
-def _optimise(loaded: list[Loaded], context: RunContext) -> Iterator[Finished]:
-    """Optimises a batch; one that fails is halved, down to the job that is to blame."""
+def optimise(loaded: list[Loaded], context: DeviceContext) -> Iterator[Finished]:
+    """Yields what came of the jobs of a batch, in order; one that fails is halved, down to the job that is to blame."""
     waiting = [loaded] if loaded else []
     while waiting:
         batch = waiting.pop()
@@ -104,7 +105,7 @@ def _optimise(loaded: list[Loaded], context: RunContext) -> Iterator[Finished]:
             yield Finished(job=one.job, result=result, alpha=one.alpha)
 
 
-def _attempt(batch: list[Loaded], context: RunContext) -> Sequence[Optimised | StylizeError] | None:
+def _attempt(batch: list[Loaded], context: DeviceContext) -> Sequence[Optimised | StylizeError] | None:
     """Returns what came of each job; None where a batch of several failed, whose halves are to be tried.
 
     The error is gone when this returns, and with it whatever its traceback held in memory.
@@ -117,7 +118,7 @@ def _attempt(batch: list[Loaded], context: RunContext) -> Sequence[Optimised | S
         return None if len(batch) > 1 else [as_expected(batch[0].job, problem)]
 
 
-def _optimise_batch(pairs: list[Pair], context: RunContext) -> list[Optimised]:
+def _optimise_batch(pairs: list[Pair], context: DeviceContext) -> list[Optimised]:
     steps, shown, began = pairs[0].settings.steps, 0.0, time.monotonic()
     limit = context.job_timeout * len(pairs) if context.job_timeout else math.inf
 

@@ -29,29 +29,38 @@ class Progress:
 
 
 @dataclass(slots=True, kw_only=True)
-class RunContext:
-    """Where chunks of one run are computed, and what they need beside their jobs.
+class DeviceContext:
+    """Where jobs are computed, with or without a store.
 
     Attributes:
         engine: the device with its network.
-        files: the store.
-        run: name of the run.
-        before_commit: raises where the run may no longer write (its lease is lost); called on the committing thread,
-            before a commit and right before its mark.
         should_stop: asked between evaluations.
         on_progress: told of steps (at most twice a second) and finished batches.
-        committed: ids of jobs this run has committed; a chunk tried again leaves them out.
         max_batch: upper bound of a batch, None for what the device's memory allows.
         job_timeout: seconds that a job may be computed, a batch as many times that as it has jobs; None for no limit.
             Polled between evaluations, as `should_stop` is: what hangs inside one of them is not ended by it.
     """
 
     engine: Engine
+    should_stop: Callable[[], bool] = lambda: False
+    on_progress: Callable[[Progress], None] = lambda progress: None
+    max_batch: int | None = None
+    job_timeout: float | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class RunContext(DeviceContext):
+    """Where chunks of one run are computed, and what they need beside their jobs.
+
+    Attributes:
+        files: the store.
+        run: name of the run.
+        before_commit: raises where the run may no longer write (its lease is lost); called on the committing thread,
+            before a commit and right before its mark.
+        committed: ids of jobs this run has committed; a chunk tried again leaves them out.
+    """
+
     files: Files
     run: str
     before_commit: Callable[[], None] = lambda: None
-    should_stop: Callable[[], bool] = lambda: False
-    on_progress: Callable[[Progress], None] = lambda progress: None
     committed: set[str] = field(default_factory=set)
-    max_batch: int | None = None
-    job_timeout: float | None = None

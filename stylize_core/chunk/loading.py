@@ -1,6 +1,7 @@
 """From a job's files to its tensors."""
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass
@@ -66,15 +67,10 @@ class PictureCache:
                 self._bytes -= self._pictures.popitem(last=False)[1].bytes
 
 
-class Loader:
-    """Reads inputs, checks that they are still the planned ones, and makes tensors of them; for any number of threads.
+class PairLoader(ABC):
+    """Makes tensors of a job's pictures, wherever these come from; for any number of threads."""
 
-    Args:
-        files: the store; gets a small picture of each input that it does not have yet.
-    """
-
-    def __init__(self, files: Files) -> None:
-        self.files = files
+    def __init__(self) -> None:
         self._kept = PictureCache(KEPT_BYTES)
         self._locks: dict[str, Lock] = {}
 
@@ -92,7 +88,7 @@ class Loader:
         with self._locks.setdefault(source.sha256, Lock()):
             picture = self._kept.get(source.sha256)
             if picture is None:
-                picture = self._decode(source)
+                picture = self._read(source)
                 self._kept.put(source.sha256, picture)
             return picture
 
@@ -117,7 +113,23 @@ class Loader:
         """Returns the content's transparency at the size of the target, (1, H, W), None where it is opaque."""
         return alpha_plane(self.picture(job.content), job.height, job.width, job.settings.fit)
 
-    def _decode(self, source: Source) -> Picture:
+    @abstractmethod
+    def _read(self, source: Source) -> Picture:
+        """Returns a picture that is not kept."""
+
+
+class Loader(PairLoader):
+    """Reads inputs from their files, and checks that they are still the planned ones.
+
+    Args:
+        files: the store; gets a small picture of each input that it does not have yet.
+    """
+
+    def __init__(self, files: Files) -> None:
+        super().__init__()
+        self.files = files
+
+    def _read(self, source: Source) -> Picture:
         with open_input(source.uri) as data:
             if hashlib.sha256(data).hexdigest() != source.sha256:
                 self._forget(source)

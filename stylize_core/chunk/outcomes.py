@@ -97,7 +97,7 @@ def outcome(finished: Finished, origin: Origin) -> Outcome:
             step: encode(image, format="png", quality=100, alpha=None, metadata={})
             for step, image in optimised.snapshots.items()
         },
-        metrics=_metrics(job, optimised),
+        metrics=metrics(job, optimised),
     )
 
 
@@ -141,7 +141,8 @@ def _result(job: Job, origin: Origin, error: StylizeError | None) -> Result:
     )
 
 
-def _metrics(job: Job, optimised: Optimised) -> pa.Table:
+def metrics(job: Job, optimised: Optimised) -> pa.Table:
+    """Returns the losses of a job, a line a step, with schema `METRICS`."""
     rows = len(optimised.losses)
     known: dict[str, object] = dict(zip(optimised.columns, optimised.losses.T.numpy(), strict=True))
     known |= {

@@ -49,7 +49,7 @@ def encode(image: Tensor, *, format: str, quality: int, alpha: Tensor | None, me
     """
     options = {"png": _png_options, "jpeg": _jpeg_options, "webp": _webp_options}[format]
     file = io.BytesIO()
-    _pillow_image(image, alpha).save(file, format, **options(quality, metadata))
+    to_pillow(image, alpha).save(file, format, **options(quality, metadata))
     return file.getvalue()
 
 
@@ -80,7 +80,8 @@ def thumbnail(picture: Picture, edge: int = 256) -> bytes:
     return file.getvalue()
 
 
-def _pillow_image(image: Tensor, alpha: Tensor | None) -> Image.Image:
+def to_pillow(image: Tensor, alpha: Tensor | None) -> Image.Image:
+    """Returns pixels as Pillow's image, RGB or RGBA; arguments as of `encode`."""
     rgb = Image.fromarray(to_8bit(image).permute(1, 2, 0).cpu().numpy())  # (H, W, 3)
     if alpha is not None:
         rgb.putalpha(Image.fromarray(to_8bit(alpha)[0].cpu().numpy()))  # (H, W)

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("prefect_server")
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing pauses before it is tried again."""
-    monkeypatch.setattr("stylize_flows.runners.RETRY_SECONDS", (0.0, 0.0, 0.0))
+    monkeypatch.setattr("stylize_core.run.loop.RETRY_SECONDS", (0.0, 0.0, 0.0))
     monkeypatch.setattr("stylize_flows.tasks.stylise_chunk.retry_delay_seconds", [0.0])
 
 
