@@ -109,7 +109,8 @@ def peak_bytes(
     """Returns the forecast peak of a batch; see `fit`."""
     live = _live_bytes(settings, precision)
     pixel = _features(settings, precision, recompute, live) + IMAGES[settings.optimiser] * 3 * 4
-    fixed = sum(one.fixed for ones in live.values() for one in ones)
+    terms = [one for ones in live.values() for one in ones]
+    fixed = sum(one.fixed for one in terms) + max((one.passing for one in terms), default=0.0)
     return FIXED_BYTES + jobs * (round(SLACK[device.type] * height * width * pixel) + int(fixed))
 
 

@@ -52,6 +52,6 @@ NN = Comparison(
     size=lambda target: torch.ones_like(target[0][:, 0, 0]),  # a cosine is relative as it is
     flops=lambda channels, positions: 2 * channels * min(positions, PLACES) * PLACES,
     live_bytes=lambda channels, value: LiveBytes(
-        kept=3 * channels * _FLOAT, target=channels * _FLOAT, fixed=PLACES**2 * _FLOAT
+        kept=3 * channels * _FLOAT, target=channels * _FLOAT, passing=PLACES**2 * _FLOAT
     ),
 )

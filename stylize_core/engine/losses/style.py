@@ -1,6 +1,8 @@
 """The style term: statistics of the target's features are those of the style's; setting `style_loss` says which."""
 
 from collections.abc import Mapping
+from dataclasses import astuple
+from operator import add
 
 from torch import Tensor
 
@@ -34,9 +36,7 @@ def _both(first: Comparison, second: Comparison) -> Comparison:
 
     def live_bytes(channels: int, value: int) -> LiveBytes:
         one, other = first.live_bytes(channels, value), second.live_bytes(channels, value)
-        return LiveBytes(
-            one.kept + other.kept, one.transient + other.transient, one.target + other.target, one.fixed + other.fixed
-        )
+        return LiveBytes(*map(add, astuple(one), astuple(other)))
 
     return Comparison(
         statistic=statistic,

@@ -21,12 +21,14 @@ class LiveBytes:
         transient: for each position, while the gradient goes through the layer.
         target: for each position, for as long as the batch lasts.
         fixed: whatever the number of positions.
+        passing: the same, while the loss of this layer is computed and no longer.
     """
 
     kept: float = 0.0
     transient: float = 0.0
     target: float = 0.0
     fixed: float = 0.0
+    passing: float = 0.0
 
 
 def _nothing(features: Tensor, settings: Settings) -> Target:
