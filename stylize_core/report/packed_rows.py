@@ -6,15 +6,15 @@ import numpy as np
 import pandas as pd
 
 from stylize_core import wording
-from stylize_core.presets import PRESETS, resolve
 from stylize_core.manifest.header import EXTRA_PREFIX
+from stylize_core.presets import PRESETS, resolve
 from stylize_core.record.table import RunTable
 from stylize_core.record.term_curves import TermCurves
 from stylize_core.record.variation import NAMES, axes_of_rows
 from stylize_core.report import packing
 from stylize_core.report.packing import digits
-from stylize_core.store import layout
 from stylize_core.settings import SETTING_FIELDS
+from stylize_core.store import layout
 from stylize_core.store.records import FIGURES
 
 BYTES = 6_000_000
