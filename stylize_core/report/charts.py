@@ -22,13 +22,11 @@ SEQUENTIAL = ("#4f64c4", "#3d7fc0", "#2f97ab", "#35a583", "#6aad58", "#a3a53c", 
 
 BAND = "#3b7dd8"
 
-_SHORT = "replace(format(datum.value, '~e'), 'e+', 'e')"
 LOG_AXIS: Mapping[str, Any] = {
     "format": "~e",
-    "labelExpr": f"!datum.label ? '' : datum.value >= 1e-3 && datum.value < 1e5 ? format(datum.value, '~f') : {_SHORT}",
+    "labelExpr": "datum.label && inrange(datum.value, [1e-3, 1e4]) ? format(datum.value, '~f') : datum.label",
     "tickCount": 5,
     "labelOverlap": "greedy",
-    "labelSeparation": 4,
     "grid": True,
 }
 """Of losses: 0.02, but 2e-5."""

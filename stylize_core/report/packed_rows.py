@@ -51,7 +51,7 @@ def pack_rows(listed: RunTable, jobs: pd.DataFrame, curves: TermCurves) -> tuple
     rows = listed.rows.assign(falling=np.where(listed.rows["status"] == "failed", np.nan, falling))
     packed = packing.pack(table(rows))
     if len(packed) > BYTES:
-        rows = rows[[name for name in rows if not name.startswith(EXTRA_PREFIX)]]
+        rows = rows[[name for name in map(str, rows) if not name.startswith(EXTRA_PREFIX)]]
         packed = packing.pack(table(rows))
     while len(packed) > BYTES:
         rows = rows[: min(len(rows) - 1, int(0.95 * len(rows) * BYTES / len(packed)))]

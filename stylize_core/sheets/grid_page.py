@@ -179,8 +179,8 @@ def draw_tile(
             canvas.flag(place, tile.mark)
     middle, foot = box.x + box.width // 2, box.y + box.height + 8
     room = 1 if tile.note else lines
-    for place, line in enumerate(lettering.wrap(tile.caption, SMALL, box.width) if room == 2 else [tile.caption]):
-        canvas.text(middle, foot + place * (SMALL + 2), line, box.width, size=SMALL, colour=colour, anchor="ma")
+    for number, line in enumerate(lettering.wrap(tile.caption, SMALL, box.width) if room == 2 else [tile.caption]):
+        canvas.text(middle, foot + number * (SMALL + 2), line, box.width, size=SMALL, colour=colour, anchor="ma")
     if tile.note:
         canvas.text(middle, foot + SMALL + 4, tile.note, box.width, size=NOTE, colour=QUIET, anchor="ma")
 

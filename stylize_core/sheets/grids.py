@@ -133,21 +133,21 @@ def input_tile(source: InputRecord) -> Tile:
 
 
 def _is_cross(jobs: Sequence[JobRecord]) -> bool:
-    made = {(_content(job), _style(job)) for job in jobs}
+    made = {(job.content, job.style) for job in jobs}
     sides = [len(set(side)) for side in zip(*made, strict=True)]
     return min(sides) > 1 and max(sides) < len(made) and sides[0] * sides[1] <= 2 * len(made)
 
 
 def _matrix(jobs: Sequence[JobRecord], names: Sequence[str]) -> Grid:
-    contents = _places(_content(job) for job in jobs)
-    styles = _places(_style(job) for job in jobs)
+    contents = _places(job.content for job in jobs)
+    styles = _places(job.style for job in jobs)
     return Grid(
         title=f"{wording.plural(len(contents), 'content')} × {wording.plural(len(styles), 'style')}",
         name=brief.spell(jobs[0], names),
         note="contents down, styles across",
         columns=tuple(map(input_tile, styles)),
         rows=tuple((input_tile(content),) for content in contents),
-        cells={(contents[_content(job)], styles[_style(job)]): job_tile(job) for job in jobs},
+        cells={(contents[job.content], styles[job.style]): job_tile(job) for job in jobs},
     )
 
 
@@ -216,11 +216,3 @@ def _places(values: Iterable[T]) -> dict[T, int]:
 
 def _value_tiles(name: str, values: Iterable[object]) -> tuple[Tile, ...]:
     return tuple(Tile(caption=brief.value(value), note=name) for value in values)
-
-
-def _content(job: JobRecord) -> InputRecord:
-    return job.content
-
-
-def _style(job: JobRecord) -> InputRecord:
-    return job.style

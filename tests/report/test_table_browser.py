@@ -151,7 +151,7 @@ def test_selected_rows_are_a_manifest(opened, published):
 def test_a_selection_runs_again(opened, manifests, run_loop, store, tmp_path):
     """No row of the downloaded file is rejected, and each asks for the same job as before: all are skipped."""
     given = {"preset": "fast-1", "style_weight": "123456.789", "scales": "auto", "id": "a/1", "x_note": 'say "a, b"'}
-    rows = [*manifests.rows(1, **given), *manifests.rows(1, style_size="48", optimiser="adam", learning_rate="0.02")]
+    rows = [*manifests.rows(1, **given), *manifests.rows(1, style_size="512", optimiser="adam", learning_rate="0.02")]
     assert run_loop(manifests.write([*rows, *manifests.rows(2)])).code == 0
     page = opened(store.folder / "runs" / store.runs[0] / "report.html")
     page.get_by_label("select all rows found").click()
