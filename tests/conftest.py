@@ -8,6 +8,7 @@ from hypothesis import settings
 pytest.register_assert_rewrite("fixtures")  # in whatever order they import each other
 
 pytest_plugins = [
+    "fixtures.browser",
     "fixtures.command",
     "fixtures.engine",
     "fixtures.images",

@@ -22,6 +22,15 @@ SEQUENTIAL = ("#4f64c4", "#3d7fc0", "#2f97ab", "#35a583", "#6aad58", "#a3a53c", 
 
 BAND = "#3b7dd8"
 
+LOG_AXIS: Mapping[str, Any] = {
+    "format": "~e",
+    "labelExpr": "datum.label && inrange(datum.value, [1e-3, 1e4]) ? format(datum.value, '~f') : datum.label",
+    "tickCount": 5,
+    "labelOverlap": "greedy",
+    "grid": True,
+}
+"""Of losses: 0.02, but 2e-5."""
+
 
 def sample_colours(count: int) -> list[str]:
     """Returns `count` colours spread over the sequential scale, from its first to its last."""
@@ -44,46 +53,39 @@ def charts() -> dict[str, Spec]:
 
 def lines_chart() -> Spec:
     """Returns a chart with a line per job."""
-    pointed = {"type": "point", "fields": ["job"], "on": "pointerover", "clear": "pointerout"}
+    pointed = "datum.job === hovered"
     encoding = {
         "x": _step(),
         "y": _loss("value"),
         "detail": _nominal("job"),
         "color": _own_colour(),
         "strokeDash": {"condition": {"test": "datum.dashed", "value": [5, 3]}, "value": []},
-        "strokeWidth": {"condition": {"param": "hover", "empty": False, "value": 3.5}, "value": 1.4},
-        "opacity": {"condition": {"param": "hover", "empty": False, "value": 1}, "value": 0.75},
-        "tooltip": [_nominal("label", title="job"), _nominal("note", title="settings")],
+        "strokeWidth": {"condition": {"test": pointed, "value": 3.5}, "value": 1.4},
+        "opacity": {"condition": {"test": pointed, "value": 1}, "value": 0.75},
     }
     line = _layer("line", encoding, cursor="pointer", clip=True)
-    return _chart("curves", line, params=[{"name": "hover", "select": pointed}])
+    return _chart("curves", line, params=[{"name": "hovered", "value": ""}])
 
 
 def bands_chart() -> Spec:
     """Returns a chart with quantile bands over jobs: 10 to 90 %, 25 to 75 %, median."""
-    names = {"p10": "10 %", "p25": "25 %", "p50": "median", "p75": "75 %", "p90": "90 %"}
-    told = [_count("step"), *(_figure(name, title) for name, title in names.items())]
     return _layered(
         "bands",
         {"x": _step()},
         _layer("area", _between(_loss, "y", "p10", "p90"), color=BAND, opacity=0.16),
         _layer("area", _between(_loss, "y", "p25", "p75"), color=BAND, opacity=0.26),
         _layer("line", {"y": _loss("p50")}, color=BAND, strokeWidth=2.5),
-        _layer("point", {"y": _loss("p50"), "tooltip": told}, size=200, opacity=0),
     )
 
 
 def split_chart() -> Spec:
     """Returns a chart with a median and its 25 to 75 % for each part of the jobs."""
-    quartiles = (_figure("p50", "median"), _figure("p25", "25 %"), _figure("p75", "75 %"))
-    told = [_nominal("value", title="jobs with"), _count("step"), *quartiles]
     shade = _quantitative("shade", scale=None, legend=None)
     return _layered(
         "bands",
         {"x": _step(), "color": _own_colour(), "detail": _nominal("value")},
         _layer("area", {**_between(_loss, "y", "p25", "p75"), "opacity": shade}),
         _layer("line", {"y": _loss("p50")}, strokeWidth=2),
-        _layer("point", {"y": _loss("p50"), "tooltip": told}, size=120, opacity=0),
     )
 
 
@@ -145,7 +147,6 @@ def _series_chart(colours: Mapping[str, str]) -> Spec:
         "y": _loss("value"),
         "color": _nominal("series", scale=scale, legend=legend),
         "opacity": {"condition": {"param": "picked", "value": 1}, "value": 0.12},
-        "tooltip": [_nominal("series", title="loss")],
     }
     picked = {"name": "picked", "select": {"type": "point", "fields": ["series"]}, "bind": "legend"}
     return _chart("curves", _layer("line", encoding, strokeWidth=1.8), params=[picked])
@@ -168,12 +169,13 @@ def _step() -> Spec:
 
 
 def _loss(field: str) -> Spec:
-    return _quantitative(field, title=None, axis=_axis("~e"), scale={"type": "log", "nice": False, "padding": 4})
+    return _quantitative(field, title=None, axis=LOG_AXIS, scale={"type": "log", "nice": False, "padding": 4})
 
 
 def _figures(field: str, *, log: bool) -> Spec:
     scale = {"type": "log", "nice": False} if log else {"zero": False}
-    return _quantitative(field, title=None, axis=_axis("~e" if log else "~g", grid=not log), scale=scale)
+    axis = {**LOG_AXIS, "grid": False} if log else _axis("~g")
+    return _quantitative(field, title=None, axis=axis, scale=scale)
 
 
 def _between(channel: Callable[[str], Spec], axis: str, low: str, high: str) -> Spec:

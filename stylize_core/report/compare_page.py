@@ -86,8 +86,8 @@ def write_comparison(files: Files, run: str, other: str) -> str:
     """
     ours, others = (run_table(RunRows(files, name, LINE)) for name in (run, other))
     comparison = compare(ours.jobs(), others.jobs())
-    found = {"run": run, "other": other, "key": review_key(run, ours.rows)}
-    found["sets"] = compared_sets(files, comparison, run, other)
+    sets = compared_sets(files, comparison, run, other)
+    found = {"run": run, "other": other, "key": review_key(run, ours.rows), "sets": sets}
     path = layout.run(run, f"compare-{other}.html")
     files.publish(path, _render(comparison, Thumbnails(files), found).encode("utf-8"))
     return path

@@ -10,23 +10,20 @@ function quoted(cell) {
 
 const csv = (lines) => lines.map((cells) => cells.map((cell) => quoted(String(cell))).join(",") + "\n").join("");
 
-// The cells of a row by column; null of a rejected one, which has no settings. An empty cell takes the preset's value.
+// The cells of a row by column; null of a rejected one, which has no settings. An empty cell takes the preset's value,
+// that of style_size the output's size.
 function cellsOf(rows, place) {
   const preset = rows.settings.preset.word(place);
   if (!preset) return null;
   const usual = rows.data.presets[preset];
   const cells = { preset: usual ? preset : "" }; // one that this release does not know is spelt out
   for (const name of INPUTS) cells[name] = rows.text[name].word(place);
+  const left = { ...usual, preset, style_size: rows.settings.size.word(place) }; // what a cell that is left out stands for
   for (const [name, { word }] of Object.entries(rows.settings)) {
-    if (name !== "preset" && word(place) !== usual?.[name] && !followsSize(rows, place, name, usual)) cells[name] = word(place);
+    if (word(place) !== left[name]) cells[name] = word(place);
   }
   for (const [name, { word }] of Object.entries(rows.extras)) cells[name] = word(place);
   return cells;
-}
-
-// The style is seen at the output's size unless it is said otherwise.
-function followsSize(rows, place, name, usual = {}) {
-  return name === "style_size" && usual.style_size === undefined && rows.settings.style_size.word(place) === rows.settings.size.word(place);
 }
 
 // Several rows: a column for each cell that any of them has.

@@ -6,15 +6,15 @@ import numpy as np
 import pandas as pd
 
 from stylize_core import wording
-from stylize_core.presets import PRESETS, resolve
 from stylize_core.manifest.header import EXTRA_PREFIX
+from stylize_core.presets import PRESETS, resolve
 from stylize_core.record.table import RunTable
 from stylize_core.record.term_curves import TermCurves
 from stylize_core.record.variation import NAMES, axes_of_rows
 from stylize_core.report import packing
 from stylize_core.report.packing import digits
-from stylize_core.store import layout
 from stylize_core.settings import SETTING_FIELDS
+from stylize_core.store import layout
 from stylize_core.store.records import FIGURES
 
 BYTES = 6_000_000
@@ -51,7 +51,7 @@ def pack_rows(listed: RunTable, jobs: pd.DataFrame, curves: TermCurves) -> tuple
     rows = listed.rows.assign(falling=np.where(listed.rows["status"] == "failed", np.nan, falling))
     packed = packing.pack(table(rows))
     if len(packed) > BYTES:
-        rows = rows[[name for name in rows if not name.startswith(EXTRA_PREFIX)]]
+        rows = rows[[name for name in map(str, rows) if not name.startswith(EXTRA_PREFIX)]]
         packed = packing.pack(table(rows))
     while len(packed) > BYTES:
         rows = rows[: min(len(rows) - 1, int(0.95 * len(rows) * BYTES / len(packed)))]

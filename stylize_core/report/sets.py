@@ -81,7 +81,9 @@ def set_data(
         "jobs": len(ours),
         "bands": bands,
         "histograms": {name: histogram(column, log=name not in QUALITIES) for name, column in figures.items()},
-        "splits": {name: _split(list(parts(ours, name)), one.places, bands, curves, figures) for name in by or splits(ours)},
+        "splits": {
+            name: _split(list(parts(ours, name)), one.places, bands, curves, figures) for name in by or splits(ours)
+        },
     }
 
 

@@ -27,10 +27,8 @@ FIGURES = {
 }
 """What the pages call each figure."""
 
-SCRIPTS = tuple(
-    f"{name}.js"
-    for name in ("page", "rows", "manifest", "marks", "charts", "filters", "selection", "table", "details", "start")
-)
+_SCRIPTS = "page rows manifest marks hover chart losses filters selection table details start"
+SCRIPTS = tuple(f"{name}.js" for name in _SCRIPTS.split())
 """The scripts of the pages, each after those it needs."""
 
 VEGA = "vega.js.gz"

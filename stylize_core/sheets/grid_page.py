@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from PIL import Image
 
 from stylize_core.record.thumbnails import Thumbnails
+from stylize_core.sheets import lettering
 from stylize_core.sheets.canvas import GAP, INK, MARGIN, NOTE, PAGE_LIMIT, QUIET, SMALL, TEXT, TITLE, Box, Canvas
 from stylize_core.sheets.grids import Grid, Tile
 
@@ -153,8 +154,19 @@ def _row_header(canvas: Canvas, frame: Frame, row: int, tiles: Sequence[Tile], p
             canvas.text(MARGIN, middle + 12, tile.caption, WORDS_WIDTH, anchor="lm")
 
 
-def draw_tile(canvas: Canvas, box: Box, tile: Tile | None, pictures: Thumbnails, *, colour: str = QUIET) -> None:
-    """Draws a tile: its picture, or why there is none, with its caption beneath."""
+def draw_tile(
+    canvas: Canvas, box: Box, tile: Tile | None, pictures: Thumbnails, *, colour: str = QUIET, lines: int = 2
+) -> None:
+    """Draws a tile: its picture, or why there is none, with its caption beneath.
+
+    Args:
+        canvas: the page.
+        box: where the picture stands.
+        tile: to be drawn; None leaves an empty box.
+        pictures: of the store.
+        colour: of the caption.
+        lines: for which there is room; a caption without a note takes two rather than lose its middle.
+    """
     if tile is None:
         canvas.well(box, "")
         return
@@ -166,7 +178,9 @@ def draw_tile(canvas: Canvas, box: Box, tile: Tile | None, pictures: Thumbnails,
         if tile.mark:
             canvas.flag(place, tile.mark)
     middle, foot = box.x + box.width // 2, box.y + box.height + 8
-    canvas.text(middle, foot, tile.caption, box.width, size=SMALL, colour=colour, anchor="ma")
+    room = 1 if tile.note else lines
+    for number, line in enumerate(lettering.wrap(tile.caption, SMALL, box.width) if room == 2 else [tile.caption]):
+        canvas.text(middle, foot + number * (SMALL + 2), line, box.width, size=SMALL, colour=colour, anchor="ma")
     if tile.note:
         canvas.text(middle, foot + SMALL + 4, tile.note, box.width, size=NOTE, colour=QUIET, anchor="ma")
 

@@ -66,7 +66,8 @@ class Grid:
 def matrices(jobs: Sequence[JobRecord]) -> list[Grid]:
     """Returns contents x styles, one grid for each combination of settings.
 
-    Only for a real cross: two contents and two styles or more, that fill at least half of the cells.
+    Only for a real cross: two contents and two styles or more, that fill at least half of the cells, and in which not
+    every content has a style of its own.
     """
     names = axes_of_jobs(jobs) if jobs else ()
     found = [_matrix(group, names) for group in _alike(jobs, names) if _is_cross(group)]
@@ -132,20 +133,21 @@ def input_tile(source: InputRecord) -> Tile:
 
 
 def _is_cross(jobs: Sequence[JobRecord]) -> bool:
-    contents, styles = ({source(job) for job in jobs} for source in (_content, _style))
-    return min(len(contents), len(styles)) > 1 and len(contents) * len(styles) <= 2 * len(jobs)
+    made = {(job.content, job.style) for job in jobs}
+    sides = [len(set(side)) for side in zip(*made, strict=True)]
+    return min(sides) > 1 and max(sides) < len(made) and sides[0] * sides[1] <= 2 * len(made)
 
 
 def _matrix(jobs: Sequence[JobRecord], names: Sequence[str]) -> Grid:
-    contents = _places(_content(job) for job in jobs)
-    styles = _places(_style(job) for job in jobs)
+    contents = _places(job.content for job in jobs)
+    styles = _places(job.style for job in jobs)
     return Grid(
         title=f"{wording.plural(len(contents), 'content')} × {wording.plural(len(styles), 'style')}",
         name=brief.spell(jobs[0], names),
         note="contents down, styles across",
         columns=tuple(map(input_tile, styles)),
         rows=tuple((input_tile(content),) for content in contents),
-        cells={(contents[_content(job)], styles[_style(job)]): job_tile(job) for job in jobs},
+        cells={(contents[job.content], styles[job.style]): job_tile(job) for job in jobs},
     )
 
 
@@ -167,7 +169,7 @@ def _stack(lines: Sequence[Sequence[JobRecord]], name: str) -> Grid:
         note=f"{name} across, a row for each content and style",
         columns=_value_tiles(name, values),
         rows=tuple((input_tile(line[0].content), input_tile(line[0].style)) for line in lines),
-        cells={(i, values[job.settings[name]]): job_tile(job) for i, line in enumerate(lines) for job in line},
+        cells={(i, values[job.settings[name]]): _swept(job, name) for i, line in enumerate(lines) for job in line},
     )
 
 
@@ -181,9 +183,14 @@ def _plane(pair: Sequence[JobRecord], across: str, down: str, others: str = "") 
         note=f"{across} across, {down} down",
         columns=_value_tiles(across, columns),
         rows=tuple((tile,) for tile in _value_tiles(down, rows)),
-        cells={(rows[job.settings[down]], columns[job.settings[across]]): job_tile(job) for job in pair},
+        cells={(rows[job.settings[down]], columns[job.settings[across]]): _swept(job, across, down) for job in pair},
         inputs=(input_tile(pair[0].content), input_tile(pair[0].style)),
     )
+
+
+def _swept(job: JobRecord, *names: str) -> Tile:
+    """Returns a job's result, named by the values that are swept: an id may be too long to be read in full."""
+    return job_tile(job, brief.describe(job, names), job.short_id)
 
 
 def _spans(jobs: Sequence[JobRecord], *names: str) -> bool:
@@ -209,11 +216,3 @@ def _places(values: Iterable[T]) -> dict[T, int]:
 
 def _value_tiles(name: str, values: Iterable[object]) -> tuple[Tile, ...]:
     return tuple(Tile(caption=brief.value(value), note=name) for value in values)
-
-
-def _content(job: JobRecord) -> InputRecord:
-    return job.content
-
-
-def _style(job: JobRecord) -> InputRecord:
-    return job.style

@@ -12,6 +12,9 @@ PLAIN = MappingProxyType(
 )
 """Plain forms that Unicode does not know by itself."""
 
+BREAKS = " _-/"
+"""Letters behind which a line may end."""
+
 _MISSING = "\uffff"  # a noncharacter: drawn as the font's box for letters it lacks
 
 
@@ -63,8 +66,8 @@ def shorten(text: str, size: int, limit: int) -> str:
 
 
 def wrap(text: str, size: int, limit: int) -> list[str]:
-    """Returns text as one line, or as two where it is wider than `limit` pixels and has a space or an underscore."""
-    breaks = [place + 1 for place, letter in enumerate(text) if letter in " _"]
+    """Returns text as one line, or as two where it is wider than `limit` pixels and has a place to break it."""
+    breaks = [place + 1 for place, letter in enumerate(text[:-1]) if letter in BREAKS]
     if not breaks or width(drawable(text), size) <= limit:
         return [text]
     middle = min(breaks, key=lambda place: abs(2 * place - len(text)))

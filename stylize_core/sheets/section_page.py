@@ -183,7 +183,7 @@ def _draw_stretch(
         y += LABEL
         draw_tile(canvas, Box(x, y, frame.width, frame.height), replace(stretch.section.lead, caption=kind), pictures)
     for place, tile in enumerate(stretch.section.tiles, 1):
-        draw_tile(canvas, Box(x + place * pitch, y, frame.width, frame.height), tile, pictures)
+        draw_tile(canvas, Box(x + place * pitch, y, frame.width, frame.height), tile, pictures, lines=1)
 
 
 def _draw_label(canvas: Canvas, stretch: Stretch, x: int, y: int, width: int) -> None:

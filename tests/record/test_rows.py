@@ -104,8 +104,9 @@ def test_published_rows_are_those_collected(stores, run):
 def test_results_csv_says_what_was_asked_for(builder, run):
     """Inputs as URIs, the preset, each setting that the manifest has a column for as resolved, and its own columns."""
     content, style = builder.source("content", 1), builder.source("style", 1)
-    for given, cells in (({"style_weight": 1e5}, {"style_weight": "1e5", "x_who": "ann"}), ({}, {"x_who": "=1+1"})):
-        builder.row(content, style, **given)
+    rows = (({"style_weight": 1e5}, {"style_weight": "1e5", "x_who": "ann"}), ({}, {"x_who": "=1+1"}))
+    for settings, cells in rows:
+        builder.row(content, style, **settings)
         builder.plan[-1]["cells"] = json.dumps({"content": "c.jpg", "style": "s.jpg", **cells})
     builder.rejected("input_missing", "there is no file")
     files = builder.publish()

@@ -29,6 +29,29 @@ def test_random_pairs_are_no_matrix(builder):
     assert matrices(_jobs_of(builder)) == []
 
 
+def test_pairs_without_a_partner_in_common_are_no_matrix(builder):
+    """Two pairs of two contents and two styles would leave two empty boxes of four; a third pair makes a cross."""
+    contents, styles = ([builder.source(kind, number) for number in range(2)] for kind in ("content", "style"))
+    for content, style in zip(contents, styles, strict=True):
+        builder.row(content, style)
+    assert matrices(_jobs_of(builder)) == []
+    builder.row(contents[0], styles[1])
+    assert [len(grid.cells) for grid in matrices(_jobs_of(builder))] == [3]
+
+
+def test_a_cell_of_a_sweep_says_its_values(builder):
+    """Beneath each picture, whatever the job is called; the id comes after it."""
+    for weight in (1e5, 2e6):
+        for start in ("noise", "content"):
+            name = f"a-very-long-name-that-is-cut-{weight:g}-{start}"
+            builder.row(
+                builder.source("content", 0), builder.source("style", 0), style_weight=weight, start=start, id=name
+            )
+    (grid,) = sweeps(_jobs_of(builder))["style_weight-start"]
+    assert grid.cells[1, 1].caption == "sw 2e6 · start content"
+    assert grid.cells[1, 1].note == "a-very-long-name-that-is-cut-2e+06-content"
+
+
 def test_one_setting_is_laid_out_in_a_row(builder):
     """A row for each pair; numbers in their order; a value that a pair lacks leaves an empty cell."""
     styles = [builder.source("style", number) for number in range(2)]

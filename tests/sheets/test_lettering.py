@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stylize_core.sheets.lettering import drawable, shorten, width
+from stylize_core.sheets.lettering import drawable, shorten, width, wrap
 
 
 @given(st.text(max_size=80), st.integers(40, 300), st.sampled_from([17, 20, 34]))
@@ -23,6 +23,13 @@ def test_both_ends_stay():
     assert short.startswith("photo")
     assert short.endswith("42")
     assert "…" in short
+
+
+def test_a_long_name_takes_two_lines():
+    """Broken near its middle, behind a space, a dash, an underscore or a slash; without one it stays whole."""
+    assert wrap("content-0017--style-255", 17, 150) == ["content-0017-", "-style-255"]
+    assert wrap("short-name", 17, 150) == ["short-name"]
+    assert wrap("n" * 40, 17, 150) == ["n" * 40]
 
 
 def test_letters_that_the_font_lacks_get_their_plain_form():

@@ -6,37 +6,6 @@ const BANDS = 3; // parts: more bands than that hide each other
 const BAR = 20; // pixels
 const FEW = 20; // jobs: fewer make no histogram
 
-let vega;
-
-// The library is unpacked when the first chart is drawn.
-function loadVega() {
-  vega ??= new Promise((resolve) => {
-    addEventListener("vega", resolve, { once: true });
-    unpack("vega").then((text) => {
-      const script = h("script", { type: "module" });
-      script.textContent = text;
-      document.body.append(script);
-    });
-  });
-  return vega;
-}
-
-async function draw(element, spec, datasets) {
-  await loadVega();
-  if (!element.isConnected) return;
-  const dark = matchMedia("(prefers-color-scheme: dark)").matches;
-  const options = { actions: false, renderer: "svg", tooltip: { theme: dark ? "dark" : "light" } };
-  const { view } = await window.vegaEmbed(element, { ...spec, datasets }, options);
-  view.addEventListener("click", (_, item) => item?.datum?.job && openJob(item.datum.job));
-}
-
-function chartOf(title, note, label, spec, datasets) {
-  const drawing = h("div"); // the library gives it a role and a label of its own
-  const chart = h("div", { class: "chart", role: "img", "aria-label": label }, drawing);
-  const caption = h("figcaption", {}, title, note ? h("small", {}, note) : "");
-  return { node: h("figure", {}, caption, chart), draw: () => draw(drawing, spec, datasets) };
-}
-
 // A logarithm has no place for what is missing or was not positive: the line passes over it.
 function points(steps, losses = []) {
   return steps.flatMap((step, place) => (losses[place] == null ? [] : [{ step, value: losses[place] }]));
@@ -127,7 +96,7 @@ function Losses({ sets, charts }, jobs) {
   function byStep(set, term) {
     const { step, p50 } = set.bands[term];
     const last = p50.at(-1);
-    const said = `${term} loss by step, logarithmic, ${plural(set.jobs, "job")}: the median goes from ${figure(p50[0])} to ${figure(last)} in ${step.at(-1)} steps`;
+    const said = `${term} loss by step, ${plural(set.jobs, "job")}: the median goes from ${figure(p50[0])} to ${figure(last)} in ${step.at(-1)} steps`;
     const note = `median ${figure(last)} at the end`;
     if (state.split === "each") return chartOf(term, "", said, charts.lines, { curves: lineRows(set, term) });
     if (state.split === "") return chartOf(term, note, said, charts.bands, { bands: bandRows(set.bands[term]) });
