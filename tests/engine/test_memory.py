@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from benchmarks.memory import anonymous_bytes
 from stylize_core.engine.engine import Engine
 from stylize_core.engine.losses.style import STYLE_LOSSES
 from stylize_core.engine.memory import (
@@ -222,3 +223,17 @@ def test_memory_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in sizes.items():
         monkeypatch.setattr(torch.cuda, name, lambda device, value=value: value)
     assert available_memory(GPU) == 5 + 30 - 10
+
+
+def test_new_sizes_take_no_more_memory(engine: Engine) -> None:
+    """After a batch the system has its memory back: sizes that are not seen before do not add up."""
+
+    def optimise(edge: int) -> int:
+        settings = settings_of(size=edge, steps=1, content_layers="conv2_1", style_layers="conv1_1")
+        image = torch.rand(3, edge, edge)
+        engine.optimise([Pair(settings=settings, content=image, style=image, style_key=str(edge))])
+        engine.forget_styles()
+        return anonymous_bytes()
+
+    first = optimise(224)
+    assert max(optimise(edge) for edge in (176, 192, 208)) < first + 10e6

@@ -196,6 +196,15 @@ def test_what_another_worker_has_committed_is_not_computed_again(
     assert sorted(view(tmp_path / "store").seeds()) == ["0", "1", "2"]
 
 
+def test_a_scheduler_keeps_no_topic_for_each_run(
+    send: Callable[..., int], plan: Callable[..., Any], manifests: Any, cluster_here: LocalCluster
+) -> None:
+    """It never forgets one: whatever run a worker computes for, what it tells has the same topic."""
+    send(plan(manifests.rows(1)).chunks[0])
+    topics = [name for name in cluster_here.scheduler._broker._topics if "stylize" in name]
+    assert topics == [worker.TOPIC]
+
+
 def test_an_error_names_its_worker(
     send: Callable[..., int], plan: Callable[..., Any], manifests: Any, files: Any, worker_here: Client, tmp_path: Path
 ) -> None:

@@ -31,7 +31,7 @@ from stylize_flows.dask_runner.absent_workers import AbsentWorkers
 from stylize_flows.dask_runner.cluster import DEVICE, count_workers, most_workers_of_a_machine, place, task_runner
 from stylize_flows.dask_runner.lost_workers import ChunkPart, committed
 from stylize_flows.dask_runner.submission import Submission
-from stylize_flows.dask_runner.worker import MachineShare, compute, kill, topic
+from stylize_flows.dask_runner.worker import TOPIC, MachineShare, compute, kill
 from stylize_flows.dask_runner.worker import stop as stop_worker
 from stylize_flows.stop import StopFlag
 from stylize_flows.tasks import Sealed
@@ -80,7 +80,7 @@ class _FanOut:
         self.flights: dict[str, Submission] = {}
         self.numbers = count(1)
         self.told: SimpleQueue[dict[str, Any]] = SimpleQueue()
-        self.client.subscribe_topic(topic(self.ticket.run), self._hear)  # type: ignore[no-untyped-call]
+        self.client.subscribe_topic(TOPIC, self._hear)  # type: ignore[no-untyped-call]
         self.progress = ProgressArtifact(work)
         self.absent = AbsentWorkers(place(work.options), self._say)
 
@@ -112,7 +112,7 @@ class _FanOut:
             piece = self.returned.popleft() if self.returned else next(self.pieces, None)
             if piece is None:
                 break
-            name = str(next(self.numbers))
+            name = f"{self.ticket.run} {next(self.numbers)}"
             work = partial(compute, ticket=self.ticket, options=self.work.options, share=self.share, flight=name)
             with annotate(resources={DEVICE: 1}):
                 future = self.runner.submit(

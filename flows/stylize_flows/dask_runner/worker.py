@@ -30,6 +30,9 @@ from stylize_flows.dask_runner.lost_workers import committed
 SIGN_SECONDS = 1.0
 """Pause between two signs of life."""
 
+TOPIC = "stylize"
+"""Of the events by which workers tell what they do; one for all runs, since a scheduler never forgets a topic."""
+
 _stopped: set[str] = set()  # runs that are to stop
 
 
@@ -45,11 +48,6 @@ class MachineShare(NamedTuple):
     threads: int | None
 
 
-def topic(run: str) -> str:
-    """Returns the topic of the events by which the workers of a run tell what they do."""
-    return f"stylize {run}"
-
-
 def compute(chunk: Chunk, *, ticket: RunTicket, options: Options, share: MachineShare, flight: str) -> int:
     """Computes and commits a chunk on this worker.
 
@@ -58,7 +56,7 @@ def compute(chunk: Chunk, *, ticket: RunTicket, options: Options, share: Machine
         ticket: of the run.
         options: of the run.
         share: of this worker.
-        flight: names this attempt in what the worker tells.
+        flight: names this attempt in what the worker tells; unique among all runs.
 
     Returns:
         The number of jobs committed now.
@@ -70,9 +68,9 @@ def compute(chunk: Chunk, *, ticket: RunTicket, options: Options, share: Machine
         Stopped: the run is to stop.
         StoreError: the store cannot be written, or the run has lost its lease.
     """
-    worker, tell = get_worker(), partial(_tell, topic(ticket.run), flight)
+    worker, tell = get_worker(), partial(_tell, flight)
     # This one is told through a call that waits for the answer: should the chunk kill the worker, it is known to blame.
-    get_client().log_event(topic(ticket.run), {"flight": flight, "worker": worker.address})
+    get_client().log_event(TOPIC, {"flight": flight, "worker": worker.address})
     try:
         return _compute(chunk, _context(ticket, options, share), tell)
     except Stopped:
@@ -109,8 +107,8 @@ def kill(dask_worker: Nanny) -> None:
         os.kill(dask_worker.pid, signal.SIGKILL)
 
 
-def _tell(topic: str, flight: str, **message: Any) -> None:
-    get_worker().log_event(topic, {"flight": flight, **message})
+def _tell(flight: str, **message: Any) -> None:
+    get_worker().log_event(TOPIC, {"flight": flight, **message})
 
 
 class _ProgressReporter:
