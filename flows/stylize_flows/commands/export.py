@@ -48,7 +48,8 @@ def export(
     where: Annotated[
         str | None,
         Parameter(
-            help="A condition on columns: \"quality_ssim > 0.4 and preset in ('fast', 'tv')\".", show_default=False
+            help='A condition on columns, such as: --where "quality_ssim > 0.4 and style_weight < 1e7".',
+            show_default=False,
         ),
     ] = None,
     ids: Annotated[
