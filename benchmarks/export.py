@@ -27,6 +27,7 @@ from benchmarks.command import machine, make_console, table_of
 from benchmarks.memory import in_fresh_process, reset_peak, resident_bytes
 from stylize_core.export.export import export
 from stylize_core.export.formats import FormatName
+from stylize_core.export.selection import Selection
 from stylize_core.export.shards import ShardSize
 from stylize_core.files.files import Files
 from stylize_core.presets import resolve
@@ -120,7 +121,7 @@ def measure(store: str, format: FormatName, output: str, size: ShardSize) -> Lin
     seconds = []
     for _ in range(2):
         began = time.perf_counter()
-        exported = export(files, RUN, Files(output), format, size)
+        exported = export(files, Selection(runs=(RUN,)), Files(output), format, size)
         seconds.append(time.perf_counter() - began)
     return {
         "format": format,

@@ -51,13 +51,19 @@ def columns_of(line: Mapping[str, Any], label: int, schema: pa.Schema) -> dict[s
         label: number of its class.
         schema: from `columns_schema`.
     """
-    digests, extra = _parse(line["digests"]), json.loads(line["extra"])
-    known = _settings(line["settings"]) | {name: _finite(line[name]) for name in RECORDED}
-    known |= {name: line[name] for name in ("path", "class", "split", "row", "job_id", "content", "style", "preset")}
-    known |= {"label": label, "id": line["id"] or "", "init": line["init"] or ""}
+    known = {**own_columns(line), "path": line["path"], "label": label}
+    return {name: known.get(name, "" if name.startswith("x_") else None) for name in schema.names}
+
+
+def own_columns(line: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the columns that a line with schema `gathering.GATHERED` has by itself, without `path` and `label`."""
+    digests, extra = _parse(line["digests"]), _parse(line["extra"])
+    known = {**extra, **_settings(line["settings"]), **{name: _finite(line[name]) for name in RECORDED}}
+    known |= {name: line[name] for name in ("class", "split", "row", "job_id", "content", "style", "preset")}
+    known |= {"id": line["id"] or "", "init": line["init"] or ""}
     known["content_sha256"], known["style_sha256"] = digests["content"], digests["styles"][0][0]
     known["weights_sha256"] = digests["weights"]
-    return {name: extra.get(name, "") if name.startswith("x_") else known.get(name) for name in schema.names}
+    return known
 
 
 def _type(spec: SettingField) -> pa.DataType:

@@ -1,4 +1,4 @@
-"""An export from the outside: a run's images and all that made them, from a store into a folder."""
+"""An export from the outside: images of a store and all that made them, into a folder."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -12,6 +12,7 @@ from stylize_core.export.formats import Format, FormatName, make_format
 from stylize_core.export.gathering import gather
 from stylize_core.export.image_reader import ImageReader
 from stylize_core.export.index import ExportIndex
+from stylize_core.export.selection import Selection
 from stylize_core.export.shards import ShardSize, cut
 from stylize_core.export.tally import Tally
 from stylize_core.files.files import Files
@@ -54,30 +55,35 @@ class ExportWatch:
 
 
 def export(
-    files: Files, run: str, output: Files, format: FormatName, size: ShardSize, watch: ExportWatch | None = None
+    files: Files,
+    selection: Selection,
+    output: Files,
+    format: FormatName,
+    size: ShardSize,
+    watch: ExportWatch | None = None,
 ) -> Exported:
-    """Exports the rows of a run that have an image; what an earlier try has finished is kept.
+    """Exports the selected rows that have an image; what an earlier try has finished is kept.
 
     The same samples give the same bytes, however often the export was stopped: nothing in it depends on times, on
     names of runs or on the folder.
 
     Args:
         files: the store.
-        run: the run's name.
+        selection: of which runs and rows.
         output: the folder; new, empty, or with the same export in it.
         format: of the export.
         size: of the shards; a class tree has none.
         watch: sees how it goes, and may stop it.
 
     Raises:
-        UsageError: there is no such run, it has no image, or the folder holds other things.
+        UsageError: there is no such run, no image, or the folder holds other things.
         StoreError: the store or the folder cannot be used, or an image is damaged.
         Stopped: the watch asked for it; the same call goes on from there.
     """
     watch, tally = watch or ExportWatch(), Tally()
-    catalogue = Catalogue(gather(files, run, tally.left_out, dots=format != "webdataset"), tally)
+    catalogue = Catalogue(gather(files, selection, tally.left_out, dots=format != "webdataset"), tally)
     if not tally.images:
-        what = f"run {run} has no image to export"
+        what = "no image of the store is selected" if selection.is_narrow else "the store has no image to export"
         raise UsageError(what, where=files.public_uri, todo="`stylize status STORE` tells what became of its rows")
     writing = make_format(format, output, catalogue, size)
     index = ExportIndex(output, {"format": format, "shard_size": asdict(writing.size), "samples": catalogue.digest()})

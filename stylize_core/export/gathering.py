@@ -1,4 +1,4 @@
-"""The rows of a run that have an image, as they stand now."""
+"""The selected rows of a store that have an image, as they stand now."""
 
 import json
 from collections import Counter
@@ -8,15 +8,18 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stylize_core.export.columns import RECORDED
+from stylize_core.export.columns import RECORDED, own_columns
 from stylize_core.export.naming import place_of, wished_name
+from stylize_core.export.newest import NewestFirst
+from stylize_core.export.selection import Selection
 from stylize_core.files.files import Files
 from stylize_core.record.rows import RunRows
+from stylize_core.record.run_files import latest_run, open_plan
 from stylize_core.store.records import PLAN, RESULTS
+from stylize_core.store.runs import planned_runs
 
 _PLANNED = ("row", "id", "job_id", "preset", "content", "style", "settings", "digests", "cells")
 _MADE = ("image", "versions", *RECORDED)
-_WITH_IMAGE = ("done", "skipped")
 _TEXT = pa.string()
 
 GATHERED = pa.schema(
@@ -35,25 +38,48 @@ _AT_ONCE = 1000
 Line = dict[str, Any]
 
 
-def gather(files: Files, run: str, left_out: Counter[str], *, dots: bool) -> Iterator[list[Line]]:
-    """Yields the rows of a run that have an image, in the manifest's order: lines with schema `GATHERED`.
+def gather(files: Files, selection: Selection, left_out: Counter[str], *, dots: bool) -> Iterator[list[Line]]:
+    """Yields the selected rows that have an image: lines with schema `GATHERED`.
+
+    The newest run comes first, each in its manifest's order; of an older run, those rows whose id no newer one has
+    with an image. A row without an id is known by its job.
 
     Args:
         files: the store.
-        run: the run's name.
-        left_out: counts the others by status: failed, rejected or stopped.
+        selection: of which runs and rows.
+        left_out: counts the others of the selected ids by status: failed, rejected or stopped.
         dots: whether names may hold dots.
 
     Raises:
-        UsageError: there is no such run.
+        UsageError: there is no such run, or the condition names a column that no row has.
         StoreError: a file of the store is damaged.
     """
-    rows = RunRows(files, run, ("versions", *RECORDED), published=False)
-    for table in rows.tables("status", *_PLANNED, *_MADE):
-        for part in (table.slice(first, _AT_ONCE) for first in range(0, len(table), _AT_ONCE)):
-            has_image = pc.is_in(part["status"], value_set=pa.array(_WITH_IMAGE))
-            left_out.update(part["status"].filter(pc.invert(has_image)).to_pylist())
-            yield [_line(row, dots=dots) for row in part.filter(has_image).to_pylist()]
+    newest, extra = NewestFirst(), set[str]()
+    for number, run in enumerate(_runs(files, selection)):
+        if number and not newest.may_add(open_plan(files, run)):
+            continue
+        rows = RunRows(files, run, ("versions", *RECORDED), published=False)
+        for table in rows.tables("status", *_PLANNED, *_MADE):
+            for part in (table.slice(first, _AT_ONCE) for first in range(0, len(table), _AT_ONCE)):
+                if selection.ids is not None:
+                    part = part.filter(pc.is_in(part["id"], value_set=pa.array(selection.ids, pa.string())))
+                lines = [_line(row, dots=dots) for row in newest.added(part)]
+                extra |= {name for line in lines for name in json.loads(line["extra"])}
+                yield [line for line in lines if not selection.where or selection.where(own_columns(line))]
+        newest.end_run()
+    if selection.where:
+        selection.where.check_extra(extra)
+    left_out.update(newest.without_image())
+
+
+def _runs(files: Files, selection: Selection) -> list[str]:
+    """Returns the names of the selected runs, newest first."""
+    latest = latest_run(files)  # by the lease, which needs no clock
+    known = [latest, *(run for run in reversed(planned_runs(files)) if run != latest)]
+    for run in selection.runs:
+        if run not in known:
+            open_plan(files, run)  # tells that there is no such run, and which there are
+    return [run for run in known if not selection.runs or run in selection.runs]
 
 
 def suffix_of(image: str) -> str:

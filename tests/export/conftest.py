@@ -20,9 +20,9 @@ from stylize_flows.cli import main
 from stylize_core.export.export import Exported, ExportWatch
 from stylize_core.export.export import export as make_export
 from stylize_core.export.formats import FormatName
+from stylize_core.export.selection import Selection
 from stylize_core.export.shards import ShardSize
 from stylize_core.files.files import Files
-from stylize_core.record.run_files import latest_run
 from stylize_core.store.store import open_store
 
 _cache = tempfile.mkdtemp(prefix="stylize-libraries-")
@@ -181,9 +181,9 @@ def exported(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[
 def to_folder(
     store: Path, folder: Path, format: FormatName, *, images: int = 3, run: str = "", watch: ExportWatch | None = None
 ) -> Exported:
-    """Exports a run, the newest unless given."""
+    """Exports the store, or a run of it."""
     files, output = open_store(str(store), create=False), Files(str(folder))
-    return make_export(files, run or latest_run(files), output, format, ShardSize(images=images), watch)
+    return make_export(files, Selection(runs=(run,) if run else ()), output, format, ShardSize(images=images), watch)
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ import pytest
 from stylize_core.errors import Stopped, StoreError, UsageError
 from stylize_core.export.export import ExportWatch
 from stylize_core.export.gathering import gather
+from stylize_core.export.selection import Selection
 from stylize_core.record.run_files import latest_run
 from stylize_core.store import layout
 from stylize_core.store.compact import compact
@@ -44,13 +45,14 @@ def test_a_compacted_store_gives_the_same_bytes(
 
 
 def test_each_file_is_downloaded_once(made: Path, uploaded: Any, downloads: Counter[str]) -> None:
-    """Of an object store: the plan and the results files."""
+    """Of an object store: the plan and the results files, and the lease, which says which run is the newest."""
     files = uploaded(open_store(str(made), create=False))
     run = latest_run(files)
     downloads.clear()
-    assert [len(lines) for lines in gather(files, run, Counter(), dots=True)] == [9]
+    assert [len(lines) for lines in gather(files, Selection(), Counter(), dots=True)] == [9]
     results = [entry.path for entry in files.list(layout.RESULTS)]
-    assert downloads == dict.fromkeys([layout.run(run, "plan.parquet"), *results], 1)
+    lease = [entry.path for entry in files.list(layout.LEASE)]
+    assert downloads == dict.fromkeys([layout.run(run, "plan.parquet"), *results, *lease], 1)
 
 
 @pytest.mark.parametrize("format", FORMATS)

@@ -1,4 +1,4 @@
-"""`stylize export`: a run's images as a data set."""
+"""`stylize export`: a store's images as a data set."""
 
 from __future__ import annotations
 
@@ -36,7 +36,29 @@ def export(
     output: Annotated[
         str, Parameter(name=["--output", "-o"], help="Folder or fsspec URL: new, empty, or with the same export in it.")
     ],
-    run: Annotated[str | None, Parameter(help="Name of the run; the newest unless given.", show_default=False)] = None,
+    run: Annotated[
+        list[str] | None,
+        Parameter(
+            help="Names of runs, such as --run A B; all unless given. Of each id, the newest image is exported.",
+            consume_multiple=True,
+            negative="",
+            show_default=False,
+        ),
+    ] = None,
+    where: Annotated[
+        str | None,
+        Parameter(
+            help='A condition on columns, such as: --where "quality_ssim > 0.4 and style_weight < 1e7".',
+            show_default=False,
+        ),
+    ] = None,
+    ids: Annotated[
+        str | None,
+        Parameter(
+            help="File with the ids to export: one a line, or a CSV with a column id; lines marked bad are left out.",
+            show_default=False,
+        ),
+    ] = None,
     shard_size: Annotated[
         str | None,
         Parameter(
@@ -45,21 +67,25 @@ def export(
         ),
     ] = None,
 ) -> int:
-    """Write a run's images as a data set, with what made each: classes, splits, style, settings, your own columns.
+    """Write a store's images as a data set, with what made each: classes, splits, style, settings, your own columns.
 
     Run the same command again to go on after a stop: the data set's bytes are the same.
     """
     from stylize_core.export.export import ExportWatch
     from stylize_core.export.export import export as write_export
+    from stylize_core.export.selection import Selection, read_ids
+    from stylize_core.export.where import Where
     from stylize_core.files.files import Files
-    from stylize_core.record.run_files import latest_run
     from stylize_core.store.store import open_store
 
+    selection = Selection(
+        runs=tuple(run or ()), where=Where(where) if where else None, ids=read_ids(ids) if ids else None
+    )
     shards, files, target = _shards(shard_size, format), open_store(store, create=False), Files(output)
     with StopFlag() as stop, _Progress() as look:
         try:
             watch = ExportWatch(begun=look.begun, progressed=look.progressed, should_stop=stop)
-            exported = write_export(files, run or latest_run(files), target, format, shards, watch)
+            exported = write_export(files, selection, target, format, shards, watch)
         except StoreError as error:
             if not look.images:
                 raise
