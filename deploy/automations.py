@@ -2,6 +2,7 @@
 
 python deploy/automations.py                        # dead runs are marked Crashed
 python deploy/automations.py https://chat/hook      # and bad nights are told to a webhook (JSON with a `text`)
+python deploy/automations.py https://chat/hook 5    # and runs in which 5 % of the rows or more failed; else 1 %
 """
 
 import asyncio
@@ -19,9 +20,12 @@ from prefect.types import SecretDict
 from pydantic import SecretStr
 
 RUNS = ResourceSpecification({"prefect.resource.id": "prefect.flow-run.*"})
-OF_OUR_FLOW = ResourceSpecification({"prefect.resource.role": "flow", "prefect.resource.name": "stylize manifest"})
+FLOWS = ["stylize manifest", "stylize verify", "stylize prune", "stylize incoming"]
+OF_OUR_FLOWS = ResourceSpecification({"prefect.resource.role": "flow", "prefect.resource.name": FLOWS})
 HEARTBEAT = "prefect.flow-run.heartbeat"
-ENDS = {f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Cancelled", "Crashed")}
+ENDS = {
+    f"prefect.flow-run.{state}" for state in ("Completed", "CompletedWithFailures", "Failed", "Cancelled", "Crashed")
+}
 
 NO_SIGN_OF_LIFE = Automation(
     name="stylize: a run without a sign of life has crashed",
@@ -29,7 +33,7 @@ NO_SIGN_OF_LIFE = Automation(
     trigger=EventTrigger(
         posture=Posture.Proactive,
         match=RUNS,
-        match_related=OF_OUR_FLOW,
+        match_related=OF_OUR_FLOWS,
         for_each={"prefect.resource.id"},
         after={HEARTBEAT},
         expect={HEARTBEAT, *ENDS},
@@ -48,25 +52,55 @@ NO_SIGN_OF_LIFE = Automation(
 
 
 TOLD = """
-{"text": {{ ("stylize: " ~ flow_run.name ~ " is " ~ flow_run.state.name ~ ". " ~ (flow_run.state.message or ""))
+{"text": {{ ("stylize: " ~ (deployment.name or "a run by hand") ~ ": " ~ flow_run.name ~ " is " ~ flow_run.state.name
+             ~ ". " ~ (flow_run.state.message or "") ~ " · " ~ (flow_run | ui_url or ""))
             | tojson }}}
 """
-"""What a webhook gets, for Prefect to fill in."""
+"""What a webhook gets of a bad night, for Prefect to fill in. The message tells where report and failed.csv are."""
+
+TOLD_OF_ROWS = """
+{"text": {{ ("stylize: " ~ (deployment.name or "a run by hand") ~ ": " ~ event.payload.summary
+             ~ " · " ~ event.payload.failed_percent ~ " % of the rows failed or were rejected"
+             ~ " · to mend and run again: " ~ event.payload.places.failed_rows
+             ~ " · report: " ~ (event.payload.places.report or "not drawn") ~ " · " ~ (flow_run | ui_url or ""))
+            | tojson }}}
+"""
+"""The same of a run with many failed rows."""
+
+
+async def call(webhook: str, payload: str) -> CallWebhook:
+    """Returns the action that sends a text to a webhook."""
+    block = Webhook(url=SecretStr(webhook), headers=SecretDict({"Content-Type": "application/json"}))
+    return CallWebhook(block_document_id=await block.asave("stylize-alert", overwrite=True), payload=payload)
 
 
 async def bad_night(webhook: str) -> Automation:
     """Returns the automation that tells a webhook of runs that failed, crashed or did not start in time."""
-    block = Webhook(url=SecretStr(webhook), headers=SecretDict({"Content-Type": "application/json"}))
     return Automation(
         name="stylize: a bad night is told",
         trigger=EventTrigger(
             posture=Posture.Reactive,
             match=RUNS,
-            match_related=OF_OUR_FLOW,
+            match_related=OF_OUR_FLOWS,
             expect={f"prefect.flow-run.{state}" for state in ("Failed", "Crashed", "Late")},
             threshold=1,
         ),
-        actions=[CallWebhook(block_document_id=await block.asave("stylize-alert", overwrite=True), payload=TOLD)],
+        actions=[await call(webhook, TOLD)],
+    )
+
+
+async def failed_rows(webhook: str, percent: int) -> Automation:
+    """Returns the automation that tells a webhook of runs in which so large a share of the rows failed, or a larger."""
+    shares = [str(share) for share in range(percent, 101)]
+    return Automation(
+        name="stylize: failed rows are told",
+        trigger=EventTrigger(
+            posture=Posture.Reactive,
+            match=ResourceSpecification({"prefect.resource.id": "stylize.run.*", "stylize.failed-percent": shares}),
+            expect={"stylize.run.finished"},
+            threshold=1,
+        ),
+        actions=[await call(webhook, TOLD_OF_ROWS)],
     )
 
 
@@ -77,12 +111,13 @@ async def register(automation: Automation) -> None:
     await automation.acreate()
 
 
-async def main(webhooks: list[str]) -> None:
+async def main(webhook: str | None = None, percent: str = "1") -> None:
     """Registers what needs no address, then what does."""
     await register(NO_SIGN_OF_LIFE)
-    for webhook in webhooks:
+    if webhook:
         await register(await bad_night(webhook))
+        await register(await failed_rows(webhook, int(percent)))
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1:]))
+    asyncio.run(main(*sys.argv[1:]))

@@ -2,11 +2,16 @@
 
 import math
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from stylize_core.errors import UsageError
 
+Precision = Literal["auto", "float32", "bfloat16"]
+RetryFailed = Literal["none", "transient", "all"]
+
 RUNNERS = ("local", "dask", "loop")
-RETRY_FAILED = ("none", "transient", "all")
+PRECISIONS: tuple[str, ...] = get_args(Precision)
+RETRY_FAILED: tuple[str, ...] = get_args(RetryFailed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +66,9 @@ class Options:
         """
         self.allowed(100)
         self._check_runner()
+        if self.precision not in PRECISIONS:
+            what = f"unknown precision {self.precision!r}"
+            raise UsageError(what, where="--precision", todo=f"use {' or '.join(PRECISIONS)}")
         if self.retry_failed not in RETRY_FAILED:
             what = f"unknown choice {self.retry_failed!r}"
             raise UsageError(what, where="--retry-failed", todo=f"use {', '.join(RETRY_FAILED)}")

@@ -1,18 +1,19 @@
 """The flow: plan -> fan out -> collect."""
 
-from typing import Any
+from typing import Any, Literal
 
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
-from prefect.states import Cancelled, Completed, Failed
+from prefect.states import Cancelled, Failed
 
 from stylize_core.errors import Stopped, StylizeError, UsageError
 from stylize_core.job import public_uri
-from stylize_core.options import Options
+from stylize_core.options import Options, Precision, RetryFailed
 from stylize_core.run.run import Run
 from stylize_core.run.ticket import RunTicket
 from stylize_flows import local_runner, tasks
+from stylize_flows.outcome import final_state, tell_finished
 from stylize_flows.partition_flow import carry_out_partition
 from stylize_flows.partition_runs import in_partitions
 from stylize_flows.runners import FanOut, carry_out
@@ -24,8 +25,9 @@ def _flow_run_name() -> str:
     parameters = flow_run.parameters
     public = (public_uri(str(parameters[name])) for name in ("manifest", "store"))
     manifest, store = (uri.rstrip("/").rsplit("/", 1)[-1] for uri in public)
+    name = f"{manifest} to {store}, {flow_run.scheduled_start_time:%Y-%m-%d}"
     partition = parameters.get("partition")
-    return f"partition {partition['number']} of {manifest} to {store}" if partition else f"{manifest} to {store}"
+    return f"partition {partition['number']} of {name}" if partition else name
 
 
 @flow(
@@ -39,15 +41,15 @@ def stylize_manifest(
     store: str,
     weights: str = "imagenet",
     device: str = "auto",
-    precision: str = "auto",
-    runner: str = "local",
+    precision: Precision = "auto",
+    runner: Literal["local", "dask"] = "local",
     workers: int | None = None,
     dask_address: str | None = None,
     rows_per_task: int | None = None,
     chunks_per_flow_run: int = 2000,
     partitions_at_once: int = 1,
     max_failed: str = "0",
-    retry_failed: str = "transient",
+    retry_failed: RetryFailed = "transient",
     strict: bool = False,
     wait: bool = False,
     verify: bool = False,
@@ -57,10 +59,29 @@ def stylize_manifest(
 ) -> State[Any]:
     """Stylises every row of a manifest into a store.
 
-    The parameters are those of `stylize_core.options.Options`; `partition` is for the flow runs that a run makes of
-    its own deployment (see `partition_runs.py`), and nobody else sets it. The flow's final state says what became of
-    the rows: Completed, Failed (more failed or rejected rows than `max_failed`, or nothing could be started) or
-    Cancelled.
+    The final state says what became of the rows: Completed; CompletedWithFailures (some failed or were rejected);
+    Failed (more of them than `max_failed`, or nothing could be started); or Cancelled.
+
+    Args:
+        manifest: Path or URL of a CSV or Parquet manifest.
+        store: Folder or URL of the store; made where it is missing.
+        weights: The network: imagenet, builtin, or a .safetensors or .pth file.
+        device: auto, cpu, cuda or cuda:N.
+        precision: Of the network's arithmetic; auto takes what suits the device.
+        runner: Where chunks run: local, in the run's own process; dask, on several devices or machines.
+        workers: Of runner dask on this machine; one per GPU unless given.
+        dask_address: Scheduler of a Dask cluster that is there already: tcp://HOST:PORT.
+        rows_per_task: Jobs of one task; chosen by their cost unless given.
+        chunks_per_flow_run: Tasks of one flow run at most; more are shared out to flow runs of their own.
+        partitions_at_once: How many of those flow runs may go at the same time.
+        max_failed: Failed and rejected rows with which the run is still Completed: a number, or a share such as 1%.
+        retry_failed: Jobs that failed before and run again.
+        strict: Start nothing where any row is rejected.
+        wait: Wait for another run that is writing to the store.
+        verify: Read all that the store has, and compute again what is damaged or missing.
+        job_timeout: Seconds that a job may be computed before it fails; no limit unless given.
+        no_report: Draw neither contact sheets nor report.
+        partition: Internal, to be left empty: set where a run makes flow runs of its own deployment.
     """
     parameters = dict(locals())
     return _carry_out(parameters.pop("partition"), parameters)
@@ -82,7 +103,8 @@ def _carry_out(partition: dict[str, Any] | None, parameters: dict[str, Any]) -> 
     finally:
         if has_lost_server():
             hang_up()
-    return Failed(message=run.summary) if run.too_many_failed else Completed(message=run.summary)
+    tell_finished(run)
+    return final_state(run)
 
 
 def _prepare(run: Run) -> None:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -84,10 +85,15 @@ class StandingPrefect:
         deployment: dict[str, Any] = self.call("/deployments/name/stylize%20manifest/nightly")
         return deployment
 
+    def run(self, deployment: str, **parameters: Any) -> str:
+        """Asks for a run of a deployment, FLOW/NAME, and returns its id."""
+        found = self.call(f"/deployments/name/{quote(deployment)}")
+        body = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
+        return str(self.call(f"/deployments/{found['id']}/create_flow_run", body)["id"])
+
     def run_nightly(self, **parameters: Any) -> str:
         """Asks for a run with the small network and returns its id."""
-        body = {"parameters": {"weights": "builtin", **parameters}, "state": {"type": "SCHEDULED"}}
-        return str(self.call(f"/deployments/{self.nightly['id']}/create_flow_run", body)["id"])
+        return self.run("stylize manifest/nightly", weights="builtin", **parameters)
 
     def ended(self, run: str, seconds: float = 90) -> dict[str, Any]:
         """Waits for the end of a run and returns it."""
@@ -164,6 +170,7 @@ def standing(tmp_path_factory: pytest.TempPathFactory, nights: Any) -> Iterator[
         "STYLIZE_HOME": str(REPOSITORY),
         "STYLIZE_MANIFEST": str(nights.folder / "nightly.csv"),
         "STYLIZE_STORE": str(folder / "store"),
+        "STYLIZE_INCOMING": str(folder / "incoming"),
     }
     prefect = StandingPrefect(port, environment, folder / "log")
     try:

@@ -4,10 +4,15 @@ import json
 import re
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import pandas as pd
 import pytest
@@ -25,7 +30,7 @@ def first_night(standing: Any) -> Any:
 
 def test_first_night_says_what_it_did(standing: Any, first_night: Any) -> None:
     """A run of the deployment does its rows; names and states tell so in Prefect."""
-    assert first_night["name"] == "nightly.csv to store"
+    assert re.fullmatch(r"nightly\.csv to store, \d{4}-\d\d-\d\d", first_night["name"])
     assert first_night["state"]["type"] == "COMPLETED", first_night["state"]["message"]
     assert first_night["state"]["message"].startswith("2 rows: 2 done, 0 skipped, 0 failed")
     assert list(standing.tasks(first_night["id"])) == ["plan", "chunk 1: 2 jobs, 32 px, plbfgs", "collect"]
@@ -67,16 +72,124 @@ def test_scheduler_makes_the_runs_of_the_cron_schedule(standing: Any) -> None:
     assert all(night["auto_scheduled"] for night in nights)
 
 
-def test_automations_are_registered(standing: Any) -> None:
-    """The program of the run-book leaves both automations switched on."""
-    program = [sys.executable, "deploy/automations.py", "http://127.0.0.1:9/hook"]
-    subprocess.run(program, cwd=REPOSITORY, env=standing.environment, check=True)
+def test_a_parameter_that_cannot_be_used(standing: Any) -> None:
+    """A choice that there is not is refused when the run is asked for, not when it begins."""
+    with pytest.raises(AssertionError, match="runner"):
+        standing.run_nightly(runner="foo")
 
-    automations = standing.call("/automations/filter", {})
-    assert {automation["actions"][0]["type"]: automation["enabled"] for automation in automations} == {
-        "change-flow-run-state": True,
-        "call-webhook": True,
+
+@pytest.fixture(scope="module")
+def told() -> Iterator[tuple[str, list[str]]]:
+    """The address of a webhook, and the texts that it gets."""
+    texts: list[str] = []
+
+    class Hook(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            texts.append(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["text"])
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Says nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Hook) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/hook", texts
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def automations(standing: Any, told: tuple[str, list[str]]) -> list[dict[str, Any]]:
+    """What the program of the run-book leaves on the server."""
+    program = [sys.executable, "deploy/automations.py", told[0], "10"]
+    subprocess.run(program, cwd=REPOSITORY, env=standing.environment, check=True)
+    found: list[dict[str, Any]] = standing.call("/automations/filter", {})
+    return [one for one in found if one["name"].startswith("stylize: ")]
+
+
+def test_automations_are_registered(automations: list[dict[str, Any]]) -> None:
+    """All three are switched on."""
+    actions = sorted((one["actions"][0]["type"], one["enabled"]) for one in automations)
+    assert actions == [("call-webhook", True), ("call-webhook", True), ("change-flow-run-state", True)]
+
+
+@pytest.mark.usefixtures("automations")
+def test_failed_rows_are_told(standing: Any, nights: Any, told: tuple[str, list[str]]) -> None:
+    """A completed run with many failed rows has a state of its own, and a webhook hears where to look."""
+    rows = [*nights.rows(1), *nights.rows(1, content="nowhere.png")]
+    store = Path(standing.environment["STYLIZE_STORE"]).with_name("told")
+    run = standing.ended(
+        standing.run_nightly(manifest=nights.write(rows, "told.csv"), store=str(store), max_failed="50%")
+    )
+    assert (run["state"]["type"], run["state"]["name"]) == ("COMPLETED", "CompletedWithFailures")
+
+    standing.wait_for(lambda: told[1])
+    (text,) = told[1]
+    assert text.startswith(
+        "stylize: nightly: 2 rows: 1 done, 0 skipped, 0 failed, 1 rejected, 0 stopped · 50 % of the rows"
+    )
+    for place in (f"{store}/runs/", "/failed.csv", "/report.html", f"/runs/flow-run/{run['id']}"):
+        assert place in text
+
+
+@pytest.mark.usefixtures("automations")
+def test_a_failed_night_is_told(standing: Any, told: tuple[str, list[str]]) -> None:
+    """A run that cannot start is told with its deployment, its reason and its page."""
+    told[1].clear()
+    run = standing.ended(standing.run_nightly(manifest="/nowhere.csv"))
+    assert run["state"]["type"] == "FAILED"
+    (text,) = standing.wait_for(lambda: list(told[1]))
+    assert text.startswith(f"stylize: nightly: {run['name']} is Failed. ")
+    assert "/nowhere.csv" in text
+    assert text.endswith(f"/runs/flow-run/{run['id']}")
+
+
+def _runs_of(standing: Any, manifest: str) -> list[dict[str, Any]]:
+    query = {"deployments": {"id": {"any_": [standing.nightly["id"]]}}, "sort": "EXPECTED_START_TIME_DESC"}
+    return [run for run in standing.call("/flow_runs/filter", query) if run["parameters"]["manifest"] == manifest]
+
+
+def test_a_manifest_that_arrives(standing: Any, nights: Any) -> None:
+    """The look into the folder starts a run of `nightly` for a manifest, and no second one at the next look."""
+    folder = Path(standing.environment["STYLIZE_INCOMING"])
+    folder.mkdir()
+    Path(nights.write(nights.rows(1), "arrived.csv")).rename(folder / "arrived.csv")
+    for _ in range(2):
+        looked = standing.ended(standing.run("stylize incoming/incoming", settle_seconds=0))
+        assert looked["state"]["message"].startswith("1 manifest, "), looked["state"]
+    (run,) = _runs_of(standing, f"{folder}/arrived.csv")
+    standing.call(f"/flow_runs/{run['id']}/set_state", {"state": {"type": "CANCELLED"}, "force": True})
+
+
+def test_an_event_starts_a_run(standing: Any) -> None:
+    """Whoever tells the server of a new manifest has `nightly` run with it."""
+    manifest = "/arrived/elsewhere.csv"
+    event = {
+        "occurred": datetime.now(UTC).isoformat(),
+        "event": "stylize.manifest.arrived",
+        "resource": {"prefect.resource.id": "stylize.manifest.elsewhere"},
+        "payload": {"manifest": manifest},
+        "id": str(uuid4()),
     }
+    standing.call("/events", [event])
+    (run,) = standing.wait_for(lambda: _runs_of(standing, manifest))
+    standing.ended(run["id"])
+
+
+@pytest.mark.usefixtures("first_night")
+def test_upkeep(standing: Any) -> None:
+    """The weekly look finds the store sound, and not so after a byte was changed; pruning spares the newest run."""
+    assert standing.ended(standing.run("stylize verify/weekly"))["state"]["message"] == "verified: 0 faults"
+    assert standing.ended(standing.run("stylize prune/prune"))["state"]["message"].startswith("pruned: 0 runs")
+    image = next(Path(standing.environment["STYLIZE_STORE"], "images").rglob("*.png"))
+    data = image.read_bytes()
+    image.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    try:
+        state = standing.ended(standing.run("stylize verify/weekly"))["state"]
+    finally:
+        image.write_bytes(data)
+    assert state["type"] == "FAILED"
+    assert "verified: 1 fault, the first images/" in state["message"]
 
 
 def test_cancelled_run_keeps_its_commits_and_gives_the_store_free(standing: Any, nights: Any, view: Any) -> None:

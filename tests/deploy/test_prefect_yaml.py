@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,6 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 from prefect import Flow
 from prefect.client.schemas.schedules import CronSchedule
-from stylize_flows import stylize_manifest as module
 
 REPOSITORY = Path(__file__).parents[2]
 DEPLOY = REPOSITORY / "deploy"
@@ -23,32 +23,48 @@ def text() -> str:
 
 @pytest.fixture(scope="module")
 def nightly(text: str) -> Any:
-    """Its one deployment."""
-    (deployment,) = yaml.safe_load(text)["deployments"]
+    """The first of its deployments."""
+    deployment = yaml.safe_load(text)["deployments"][0]
+    assert deployment["name"] == "nightly"
     return deployment
 
 
-def test_entrypoint_is_the_flow(nightly: Any) -> None:
+@pytest.fixture(params=["nightly", "incoming", "weekly", "prune"])
+def deployment(request: pytest.FixtureRequest, text: str) -> Any:
+    """Each of them."""
+    return {one["name"]: one for one in yaml.safe_load(text)["deployments"]}[request.param]
+
+
+def test_entrypoint_is_a_flow(deployment: Any) -> None:
     """The entrypoint names a module of the installed package, whatever folder the worker is in, and a flow in it."""
-    path, _, name = nightly["entrypoint"].rpartition(".")
+    path, _, name = deployment["entrypoint"].rpartition(".")
+    flow = getattr(import_module(path), name)
 
-    assert path == module.__name__
-    assert isinstance(getattr(module, name), Flow)
+    assert path.startswith("stylize_flows.")
+    assert isinstance(flow, Flow)
 
 
-def test_parameters_are_those_of_the_flow(nightly: Any) -> None:
+def test_parameters_are_those_of_the_flow(deployment: Any) -> None:
     """Every parameter is one of the flow's, and none that the flow needs is missing."""
-    parameters = inspect.signature(module.stylize_manifest.fn).parameters
+    path, _, name = deployment["entrypoint"].rpartition(".")
+    parameters = inspect.signature(getattr(import_module(path), name).fn).parameters
     needed = {name for name, parameter in parameters.items() if parameter.default is inspect.Parameter.empty}
 
-    assert needed <= set(nightly["parameters"]) <= set(parameters)
+    assert needed <= set(deployment["parameters"]) <= set(parameters)
 
 
-def test_schedule_is_a_cron_one_in_a_time_zone(nightly: Any) -> None:
+def test_schedule_is_a_cron_one_in_a_time_zone(deployment: Any) -> None:
     """Prefect accepts the expression and the zone."""
-    (schedule,) = nightly["schedules"]
+    (schedule,) = deployment["schedules"]
 
     assert CronSchedule(cron=schedule["cron"], timezone=schedule["timezone"]).timezone == schedule["timezone"]
+
+
+def test_what_waits_for_manifests_is_off(text: str) -> None:
+    """Only who has manifests arrive switches the look for them on; the nightly run and the upkeep are on."""
+    deployments = yaml.safe_load(text)["deployments"]
+    active = {one["name"]: one["schedules"][0]["active"] for one in deployments}
+    assert active == {"nightly": True, "incoming": False, "weekly": True, "prune": True}
 
 
 def test_nights_do_not_overlap(nightly: Any) -> None:
@@ -57,9 +73,9 @@ def test_nights_do_not_overlap(nightly: Any) -> None:
     assert nightly["concurrency_limit"] == {"limit": 2, "collision_strategy": "ENQUEUE"}
 
 
-def test_runs_send_no_telemetry(nightly: Any) -> None:
+def test_runs_send_no_telemetry(deployment: Any) -> None:
     """Prefect's telemetry is off in the process of a run."""
-    environment = nightly["work_pool"]["job_variables"]["env"]
+    environment = deployment["work_pool"]["job_variables"]["env"]
 
     assert (environment["DO_NOT_TRACK"], environment["PREFECT_SERVER_ANALYTICS_ENABLED"]) == ("1", "false")
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,8 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import State
+from prefect.exceptions import ParameterTypeError
+from prefect.utilities.callables import parameter_schema
 from stylize_flows.artifact import LETTERS, fitting
 from stylize_flows.cli import main
 from stylize_flows.stylize_manifest import stylize_manifest
@@ -117,25 +120,66 @@ def test_failures_fit_an_artifact(letter: str) -> None:
 
 
 def test_the_name_of_a_flow_run(flow: Callable[..., State[Any]], manifests: Any) -> None:
-    """A flow run is named after its manifest and its store."""
+    """A flow run is named after its manifest, its store and the day."""
 
     async def read(flow_run: UUID) -> str:
         async with get_client() as client:
             return (await client.read_flow_run(flow_run)).name
 
-    assert asyncio.run(read(_flow_run_id(flow(manifests.rows(1))))) == "manifest.csv to store"
+    name = asyncio.run(read(_flow_run_id(flow(manifests.rows(1)))))
+    assert re.fullmatch(r"manifest\.csv to store, \d{4}-\d\d-\d\d", name)
 
 
-def test_too_many_failed_rows(flow: Callable[..., State[Any]], manifests: Any) -> None:
-    """More failed or rejected rows than `max_failed` make the flow Failed, with the counts; else it is Completed."""
+def test_failed_rows(flow: Callable[..., State[Any]], manifests: Any, store: Any) -> None:
+    """More failed or rejected rows than `max_failed` make the flow Failed; fewer have a name beside Completed.
+
+    Both say where these rows and the report are.
+    """
     rows = [*manifests.rows(1), *manifests.rows(1, content="nowhere.png")]
     state = flow(rows)
     assert state.is_failed()
-    assert state.message == "2 rows: 1 done, 0 skipped, 0 failed, 1 rejected, 0 stopped"
+    counts, failed, report = str(state.message).split(" · ")
+    assert counts == "2 rows: 1 done, 0 skipped, 0 failed, 1 rejected, 0 stopped"
+    assert failed == f"to mend and run again: {store.folder}/runs/{store.runs[0]}/failed.csv"
+    assert report == f"report: {store.folder}/runs/{store.runs[0]}/report.html"
 
-    state = flow(rows, max_failed="50%")
-    assert state.is_completed()
-    assert state.message == "2 rows: 0 done, 1 skipped, 0 failed, 1 rejected, 0 stopped"
+    state = flow(rows, max_failed="50%", no_report=True)
+    assert (state.is_completed(), state.name) == (True, "CompletedWithFailures")
+    assert str(state.message).startswith("2 rows: 0 done, 1 skipped, 0 failed, 1 rejected, 0 stopped · to mend")
+    assert "report:" not in str(state.message)
+
+
+def test_an_event_tells_that_a_run_has_finished(
+    flow: Callable[..., State[Any]], manifests: Any, store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has the counts and, for automations, the share of failed rows as a label: whole percents, rounded down."""
+    sent: list[Any] = []
+    monkeypatch.setattr("stylize_flows.outcome.emit_event", lambda event, **rest: sent.append((event, rest)))
+    flow([*manifests.rows(2), *manifests.rows(1, content="nowhere.png")], max_failed="50%", no_report=True)
+    ((event, rest),) = sent
+    assert event == "stylize.run.finished"
+    assert rest["resource"]["stylize.failed-percent"] == "33"
+    assert rest["payload"]["rows"] == {"done": 2, "skipped": 0, "failed": 0, "rejected": 1, "stopped": 0}
+    assert rest["payload"]["places"]["failed_rows"] == f"{store.folder}/runs/{store.runs[0]}/failed.csv"
+
+
+def test_parameters_in_prefect() -> None:
+    """Every parameter is described where somebody starts a run by hand, and what has few values is a choice."""
+    properties = parameter_schema(stylize_manifest.fn).model_dump()["properties"]
+    assert all(len(one["description"]) > 10 for one in properties.values())
+    choices = {name: one["enum"] for name, one in properties.items() if "enum" in one}
+    assert choices == {
+        "precision": ["auto", "float32", "bfloat16"],
+        "runner": ["local", "dask"],
+        "retry_failed": ["none", "transient", "all"],
+    }
+    assert properties["partition"]["description"].startswith("Internal")
+
+
+def test_a_choice_that_there_is_not() -> None:
+    """It is refused before anything is begun."""
+    with pytest.raises(ParameterTypeError, match="runner"):
+        stylize_manifest("m.csv", "s", runner="foo")  # type: ignore[arg-type]
 
 
 def test_nothing_to_start(flow: Callable[..., State[Any]], manifests: Any) -> None:
