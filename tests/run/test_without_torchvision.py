@@ -29,7 +29,7 @@ def _version(name: str) -> str:
 
 @pytest.fixture
 def without_torchvision(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """torchvision cannot be imported, and nobody knows its version."""
+    """Torchvision cannot be imported, and nobody knows its version."""
     for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(sys, "meta_path", [_Broken(), *sys.meta_path])
