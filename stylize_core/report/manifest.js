@@ -13,8 +13,8 @@ const csv = (lines) => lines.map((cells) => cells.map((cell) => quoted(String(ce
 // The cells of a row by column; null of a rejected one, which has no settings. An empty cell takes the preset's value,
 // that of style_size the output's size.
 function cellsOf(rows, place) {
+  if (!rows.data.job_id[place]) return null;
   const preset = rows.settings.preset.word(place);
-  if (!preset) return null;
   const usual = rows.data.presets[preset];
   const cells = { preset: usual ? preset : "" }; // one that this release does not know is spelt out
   for (const name of INPUTS) cells[name] = rows.text[name].word(place);

@@ -115,7 +115,7 @@ def test_results_csv_says_what_was_asked_for(builder, run):
     assert list(lines[0]) == [*ROWS.names, "content", "style", "preset", "style_weight", "x_who", "x_note"]
     asked = [[line[name] for name in ("content", "style", "preset", "x_who")] for line in lines]
     uris = ["/pictures/content 1.jpg", "/pictures/style 1.jpg", "default-1"]
-    assert asked == [[*uris, "ann"], [*uris, "'=1+1"], ["missing.jpg", "style.jpg", "", ""]]
+    assert asked == [[*uris, "ann"], [*uris, "'=1+1"], ["missing.jpg", "style.jpg", "default-1", ""]]
     assert [line["style_weight"] for line in lines] == ["100000.0", "20000000.0", ""]
 
 
