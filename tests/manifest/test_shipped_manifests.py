@@ -14,6 +14,7 @@ STYLES = {"brick", "gravel", "grass", "ihc", "retina", "colorwheel", "waves", "m
 CONTROLS = {
     "style-losses": "style_loss",
     "forms": "form",
+    "sizes": "size",
     "scales": "scales",
     "colours": "colour",
     "exact-sizes": "fit",

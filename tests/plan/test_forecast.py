@@ -64,7 +64,7 @@ def test_operations_by_hand() -> None:
 @pytest.mark.parametrize("preset", ["default", "adam2000", "avgpool", "noise-start"])
 def test_operations_as_torch_counts_them(preset: str, recompute: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """PyTorch counts the same number over one real evaluation by plain convolutions."""
-    monkeypatch.setattr(stylize_core.engine.network, "pays", lambda *_: False)
+    monkeypatch.setattr(stylize_core.engine.network.winograd, "pays", lambda *_: False)
     engine = Engine(load_weights("builtin"), device=CPU, precision="float32")
     settings, image = resolve(preset, {"size": 32}), torch.full((3, 32, 32), 0.5)
     pair = Pair(settings=settings, content=image, style=image, style_key="grey")
