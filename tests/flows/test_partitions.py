@@ -24,7 +24,7 @@ def _arguments(manifest: str, store: Any, *options: str) -> tuple[str, ...]:
 
 
 async def _parts(state: State[Any], tasks: int) -> dict[str, list[str]]:
-    """Waits until the server knows so many tasks of a flow run and its parts; returns their names by flow run."""
+    """Waits until the server knows so many tasks of a flow run and its parts; returns their names by flow run, without its date."""
     own = state.state_details.flow_run_id
     assert own
     async with get_client() as client:
@@ -35,7 +35,7 @@ async def _parts(state: State[Any], tasks: int) -> dict[str, list[str]]:
             for one in flow_runs:
                 of_it = FlowRunFilter(id=FlowRunFilterId(any_=[one.id]))
                 runs = await client.read_task_runs(flow_run_filter=of_it)
-                found[one.name] = sorted(run.name.partition(":")[0] for run in runs)
+                found[one.name.partition(",")[0]] = sorted(run.name.partition(":")[0] for run in runs)
             if sum(map(len, found.values())) == tasks:
                 return found
             await asyncio.sleep(0.2)
