@@ -24,7 +24,7 @@ def _arguments(manifest: str, store: Any, *options: str) -> tuple[str, ...]:
 
 
 async def _parts(state: State[Any], tasks: int) -> dict[str, list[str]]:
-    """Waits until the server knows so many tasks of a flow run and its parts; returns their names by flow run, without its date."""
+    """Waits until the server has so many tasks of a flow run and its parts; returns them by undated flow run."""
     own = state.state_details.flow_run_id
     assert own
     async with get_client() as client:
