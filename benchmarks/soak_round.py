@@ -140,7 +140,7 @@ class Round:
         self.step = f"step {number}: {' '.join(arguments)}, {disturbance}"
         command = Command(arguments, self.folder / f"step-{number}", fresh=runner == "local")
         try:
-            self._wait(command, disturbance, self.tally.seconds.get(runner, 2.0))
+            is_struck = self._wait(command, disturbance, self.tally.seconds.get(runner, 2.0))
             if disturbance != "kill" and (left := command.lasting(STOP_SECONDS)):
                 self.left_over.append(f"{self.step}: processes that it started still run: {left}")
         finally:
@@ -148,27 +148,28 @@ class Round:
         self.tally.ended[arguments[0], ended.code] += 1
         if disturbance == "nothing":
             self.tally.seconds[runner] = ended.seconds
-        else:
+        elif is_struck:
             self.tally.disturbed[disturbance, f"{arguments[0]} ({runner})", ended.phase] += 1
         return ended
 
-    def _wait(self, command: Command, disturbance: str, seconds: float) -> None:
-        """Lets a command go on to its end, or disturbs it at any moment of its time, or of that after its first job."""
+    def _wait(self, command: Command, disturbance: str, seconds: float) -> bool:
+        """Lets a command end, or disturbs it at any moment, or soon after its first job; returns whether it did."""
         if disturbance == "nothing":
-            command.wait(LONGEST)
-            return
+            return command.wait(LONGEST) is None
         if self.random.random() < 0.5:
             command.wait_for("computing", 2 * seconds)
             seconds /= 4
-        if command.wait(self.random.uniform(0, 1.1 * seconds)) is not None or disturbance == "kill":
-            return
-        if disturbance == "interrupt":
-            command.signal(signal.SIGINT, group=True)
-        elif disturbance == "terminate":
-            command.signal(signal.SIGTERM, group=False)
+        if command.wait(self.random.uniform(0, 1.1 * seconds)) is not None:
+            return False
+        if disturbance == "kill":
+            return True
+        if disturbance in ("interrupt", "terminate"):
+            is_typed = disturbance == "interrupt"
+            command.signal(signal.SIGINT if is_typed else signal.SIGTERM, group=is_typed)
         elif children := command.children():
             os.kill(self.random.choice(children), signal.SIGKILL)
         command.wait(LONGEST if disturbance == "kill a child" else STOP_SECONDS)
+        return True
 
     def _report(self, store: Path) -> Iterator[str]:
         state, (run, status) = State.read(store), self._newest(store)
