@@ -40,12 +40,12 @@ def judge(files: Files, engine: Engine) -> pd.DataFrame:
         image = content_tensor(content, line["height"], line["width"], settings.fit)
         objective = engine.objective([Pair(settings=settings, content=image, style=image, style_key=line["job_id"])])
         with torch.no_grad():
-            noise = objective(torch.rand(image.shape, generator=torch.Generator().manual_seed(0))[None])
+            noise = objective(torch.rand(image.shape, generator=torch.Generator().manual_seed(0))[None]).stacked()[0]
         lines.append(
             {
                 "id": plan.id[line["job_id"]],
                 "style / start": line["final_style"] / first["style"][line["job_id"]],
-                "content / noise": line["final_content"] / float(noise.content[0]),
+                "content / noise": line["final_content"] / float(noise[objective.columns.index("content")]),
                 "seconds": line["seconds"],
             }
         )

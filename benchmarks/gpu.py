@@ -155,7 +155,7 @@ class Bench:
         def timed(*arguments: object, **others: object) -> object:
             began = time.perf_counter()
             try:
-                return optimise(*arguments, **others)  # type: ignore[arg-type]
+                return optimise(*arguments, **others)
             finally:
                 device_seconds[0] += time.perf_counter() - began
 

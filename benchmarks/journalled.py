@@ -21,6 +21,7 @@ from stylize_core.engine.engine import Engine
 from stylize_core.engine.memory import Fit
 from stylize_core.engine.pair import Pair
 from stylize_core.run.run import Run
+from stylize_core.store.commits import publish_commit
 
 PRELOADED = [__name__, stylize_flows.commands.progress.__name__, stylize_flows.runners.__name__]
 """What a fork server imports once, so that a command starts in no time."""
@@ -65,7 +66,7 @@ def _watch(journal: int) -> None:
         (
             stylize_core.chunk.committing,
             "publish_commit",
-            telling(stylize_core.chunk.committing.publish_commit, "publishing", "computing"),
+            telling(publish_commit, "publishing", "computing"),
         ),
     ):
         setattr(owner, name, stand_in)

@@ -138,7 +138,7 @@ def optimise(
 @contextmanager
 def float32_as(arithmetic: str) -> Iterator[None]:
     """Lets a GPU compute float32 as `ieee` or `tf32`: for convolutions, torch's own default is `tf32`."""
-    kinds = (torch.backends.cudnn.conv, torch.backends.cuda.matmul)
+    kinds = (torch.backends.cudnn.conv, torch.backends.cuda.matmul)  # type: ignore[attr-defined]
     before = [kind.fp32_precision for kind in kinds]
     try:
         for kind in kinds:

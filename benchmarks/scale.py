@@ -110,8 +110,8 @@ def measure(rows: int, runner: str, size: int, store: str) -> Line:
         os.environ["PREFECT_HOME"] = folder  # no server, profile or database of the user
         os.environ.pop("PREFECT_API_URL", None)
         manifest = write_manifest(Path(folder), rows, size)
-        Engine.optimise = stub_optimise  # type: ignore[method-assign,assignment]
-        Engine.fit = lambda *_: Fit(jobs=BATCH, recompute=False, bytes=0)  # type: ignore[method-assign]
+        Engine.optimise = stub_optimise
+        Engine.fit = lambda *_: Fit(jobs=BATCH, recompute=False, bytes=0)
         meter = Meter(rows)
         command = ["run", str(manifest), "--store", store, "--weights", "builtin", "--runner", runner]
         command += ["--rows-per-task", str(max(BATCH, math.ceil(rows / MAX_CHUNKS)))]
