@@ -45,7 +45,7 @@ class Limits:
         age = _parsed(older_than, "--older-than", tuple(_UNITS), "12h, 30d or 8w")
         size = _parsed(max_size, "--max-size", tuple(_BYTES), "500MB or 5GB")
         if age is None and size is None:
-            age = (0, "d")
+            age = (0, "d")  # the newest runs are all that is kept
         return cls(
             keep=keep or 1,
             older_than=timedelta(**{_UNITS[age[1]]: age[0]}) if age else None,

@@ -9,8 +9,6 @@ import os
 import pytest
 import torch
 
-from stylize_core.engine.weights import Weights, load_weights
-
 NAME = os.environ.get("STYLIZE_GPU_TESTS", "cuda")
 
 
@@ -35,9 +33,3 @@ def gpu(device: torch.device) -> torch.device:
     if device.type != "cuda":
         pytest.skip("a rehearsal has no GPU")
     return device
-
-
-@pytest.fixture(scope="session")
-def builtin() -> Weights:
-    """The built-in weights."""
-    return load_weights("builtin")

@@ -11,7 +11,7 @@ from stylize_core.chunk.chunk import run_chunk
 from stylize_core.chunk.context import Progress
 from stylize_core.engine.engine import Engine
 from stylize_core.engine.pair import Pair
-from stylize_core.engine.weights import load_weights
+from stylize_core.engine.weights import Weights
 from stylize_core.options import Options
 from stylize_core.presets import resolve
 from stylize_core.run.run import open_run
@@ -68,9 +68,9 @@ def test_a_sticky_error_ends_as_device_lost(tmp_path: Path, gpu: torch.device) -
     assert done.stdout.split() == ["device_lost"], done.stderr
 
 
-def test_memory_stays_flat(gpu: torch.device) -> None:
+def test_memory_stays_flat(builtin: Weights, gpu: torch.device) -> None:
     """Three hundred jobs of three sizes: after the first of each, nothing more is held."""
-    engine = Engine(load_weights("builtin"), device=gpu, precision="bfloat16")
+    engine = Engine(builtin, device=gpu, precision="bfloat16")
     held = []
     for number in range(300):
         edge = (64, 96, 128)[number % 3]
