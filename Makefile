@@ -2,6 +2,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?= 2
+# uv itself reads neither pip's configuration nor, unless told, the certificates of the system.
+CERTIFICATES := $(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem)
+export UV_SYSTEM_CERTS ?= $(if $(CERTIFICATES),true,false)
+OF_PIP = $$($(BIN)/pip config get global.$(1) 2>/dev/null)
+UV = UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$(call OF_PIP,index-url)}}" \
+	SSL_CERT_FILE="$${SSL_CERT_FILE:-$${PIP_CERT:-$(call OF_PIP,cert)}}" $(BIN)/uv
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
 
 help:  ## show this list
@@ -33,12 +39,13 @@ install: .venv/installed  ## the pinned packages and this one, in .venv
 .venv/installed: requirements.txt pyproject.toml setup.py
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	test -x $(BIN)/uv || $(BIN)/pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements.txt
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --build-constraints requirements.txt --editable .
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements.txt
+	$(UV) pip uninstall --quiet --python $(BIN)/python stylize  # what this package was called before release 0.2
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --build-constraints requirements.txt --editable .
 	touch $@
 
 pins:  ## resolve the pins anew (with uv)
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes --no-emit-index-url \
+	$(UV) pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes --no-emit-index-url \
 		--no-annotate --upgrade pyproject.toml --output-file requirements.txt
 
 .PHONY: help demo test test-slow test-gpu test-all lint install pins

@@ -1,7 +1,7 @@
 """Puts the pictures of these manifests into `images/`: photographs that scikit-image ships, and two drawn styles.
 
 The photographs are in the public domain or CC0; scikit-image's `data/README.txt` and its documentation name their
-sources. Run with scikit-image installed: `pip install 'stylize[demo]'`.
+sources. Run with scikit-image installed: `pip install '.[demo]'` in the checkout.
 """
 
 import shutil

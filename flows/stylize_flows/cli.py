@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,16 @@ from stylize_flows.arrow import load_without_pandas
 from stylize_flows.commands import cross, export, presets, prune, report, status, weights
 from stylize_flows.commands.config import from_environment, from_file
 from stylize_flows.commands.run_options import RunOptions
-from stylize_flows.console import LogLines, out, show_beginning, show_error, show_outcome, show_plan, show_rejected
+from stylize_flows.console import (
+    LogLines,
+    began,
+    out,
+    show_beginning,
+    show_error,
+    show_outcome,
+    show_plan,
+    show_rejected,
+)
 from stylize_flows.documents import plan_document, run_document
 from stylize_flows.output import lasting_output
 from stylize_flows.stop import end, end_stopped
@@ -140,6 +150,7 @@ def install_completion(
 
 def main(arguments: list[str] | None = None) -> None:
     """Runs the command and ends the process with its exit code."""
+    began.set(time.monotonic())
     # Before torch is loaded: on busy cores its threads would spin for each other, at two to four times the wall time.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     warnings.filterwarnings("ignore", module="PIL")

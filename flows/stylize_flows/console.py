@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
     from stylize_core.plan.plan import Plan
     from stylize_core.run.run import Run
     from stylize_core.store.status import RunSummary, StoreSummary
+
+
+began: ContextVar[float] = ContextVar("began")
+"""When the command began, by `time.monotonic`; without it, starting counts as nothing."""
 
 
 class _Console(Console):
@@ -118,7 +124,8 @@ def show_plan(plan: Plan) -> None:
     if plan.chunks:
         parts = ((plan.forecast.jobs, "job"), (plan.groups, "group"), (len(plan.chunks), "chunk"))
         out.print("{} in {}, {}".format(*(plural(number, noun) for number, noun in parts)))
-        out.print(forecast_line(plan.forecast), soft_wrap=True)
+        now = time.monotonic()
+        out.print(forecast_line(plan.forecast, now - began.get(now)), soft_wrap=True)
 
 
 def show_rejected(plan: Plan) -> None:
@@ -130,11 +137,17 @@ def show_rejected(plan: Plan) -> None:
         tell(f"… and {others} more rejected rows")
 
 
-def forecast_line(forecast: Forecast) -> str:
-    """Returns a forecast in words."""
+def forecast_line(forecast: Forecast, start_seconds: float) -> str:
+    """Returns a forecast in words.
+
+    Args:
+        forecast: of a plan.
+        start_seconds: from the command's beginning until the plan was made; a run takes them as well.
+    """
     basis = "measured on this device" if forecast.probed else "not measured, a guess"
     return (
-        f"forecast: {duration(forecast.seconds)} on one device ({basis}), "
+        f"forecast: {duration(start_seconds + forecast.seconds)} on one device: {duration(start_seconds)} to start, "
+        f"{duration(forecast.seconds)} to compute ({basis}); "
         f"{size(forecast.peak_memory_bytes)} of memory for the largest batch, {size(forecast.store_bytes)} in the store"
     )
 

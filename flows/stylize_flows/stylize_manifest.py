@@ -10,6 +10,7 @@ from prefect.states import Cancelled, Failed
 from stylize_core.errors import Stopped, StylizeError, UsageError
 from stylize_core.job import public_uri
 from stylize_core.options import Options, Precision, RetryFailed
+from stylize_core.release import install_extra
 from stylize_core.run.run import Run
 from stylize_core.run.ticket import RunTicket
 from stylize_flows import local_runner, tasks
@@ -127,6 +128,6 @@ def _fan_out(options: Options) -> FanOut:
         from stylize_flows.dask_runner.fan_out import fan_out
     except ModuleNotFoundError as error:
         what = f"runner dask needs a package that is not installed: {error.name}"
-        raise UsageError(what, where="--runner", todo="install the extra: pip install 'stylize[dask]'") from error
+        raise UsageError(what, where="--runner", todo=install_extra("dask")) from error
     check(options)
     return fan_out

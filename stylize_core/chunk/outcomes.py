@@ -4,7 +4,6 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 
 import pyarrow as pa
 from torch import Tensor
@@ -15,7 +14,7 @@ from stylize_core.engine.optimise import Optimised
 from stylize_core.errors import Diverged, OutOfMemory, StylizeError
 from stylize_core.images.encode import encode
 from stylize_core.job import NUMERICS_VERSION, Job, public_uri
-from stylize_core.release import versions
+from stylize_core.release import release, versions
 from stylize_core.store.records import METRICS, QUALITY, Outcome, Result
 from stylize_core.terms import LOSSES
 
@@ -113,7 +112,7 @@ def metadata(job: Job, engine: Engine) -> dict[str, str]:
         "precision": engine.precision,
         "numerics_version": NUMERICS_VERSION,
     }
-    return {"Software": f"stylize {version('stylize')}", "stylize": json.dumps(record, sort_keys=True)}
+    return {"Software": f"stylize {release()}", "stylize": json.dumps(record, sort_keys=True)}
 
 
 def _digests(job: Job, engine: Engine) -> dict[str, object]:

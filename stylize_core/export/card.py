@@ -4,7 +4,6 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from importlib.metadata import version
 from typing import Any
 
 from stylize_core.export.catalogue import Catalogue
@@ -12,6 +11,7 @@ from stylize_core.export.column_meanings import meaning
 from stylize_core.export.formats import FormatName
 from stylize_core.export.licences import hub_licence
 from stylize_core.export.tally import MANY, Tally
+from stylize_core.release import release
 from stylize_core.wording import size
 
 TITLE = "Stylised images"
@@ -132,7 +132,7 @@ def _counts(counts: Counter[str], what: str) -> str:
 
 
 def _made(tally: Tally) -> str:
-    facts = [("made with", f"stylize {version('stylize')}"), ("preset", _values(tally.presets))]
+    facts = [("made with", f"stylize {release()}"), ("preset", _values(tally.presets))]
     facts += [(name, _values(values)) for name, values in tally.settings.items()]
     facts += [("weights", _values(tally.weights))]
     facts += [("versions", ", ".join(f"{name} {number}" for name, number in _versions(tally)))]

@@ -5,13 +5,13 @@ Whoever writes a manifest may name any address, but the server that he names may
 """
 
 import socket
-from importlib.metadata import version
 from ipaddress import ip_address
 from typing import Any
 
 from stylize_core.files.error_kinds import LocalAddress
+from stylize_core.release import release
 
-USER_AGENT = f"Mozilla/5.0 (compatible; stylize/{version('stylize')})"
+USER_AGENT = f"Mozilla/5.0 (compatible; stylize/{release()})"
 """Says who asks. Many servers refuse what libraries say of themselves, and some whatever does not begin so."""
 
 CONNECT_S = 10.0

@@ -15,6 +15,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from stylize_core.files.error_kinds import ErrorKind, error_kind, is_silence
 from stylize_core.files.http_guard import CONNECT_S, SILENCE_S, guarded_client
+from stylize_core.release import install_extra
 
 PAUSES_S = (1.0, 3.0)
 """Pauses before something is asked again as a whole; botocore has then tried each of its requests four times."""
@@ -32,7 +33,8 @@ LONGEST_S = 300.0
 
 T = TypeVar("T")
 
-_NEEDED = {"s3": "the extra `s3` of this package (s3fs)", "http": "the extra `s3` of this package (it brings aiohttp)"}
+_OF_EXTRA_S3 = ("s3", "http")
+"""Kinds of URLs that need s3fs, or aiohttp, which it brings."""
 
 
 class UnknownPlace(Exception):
@@ -116,8 +118,8 @@ def locate(uri: str) -> tuple[Remote | None, str]:
         fs, remote, first_path = _connect(place, os.getpid())
         path = first_path if place == uri else str(fs._strip_protocol(uri))  # of a chain, in its first link
     except ImportError as error:
-        need = next((need for start, need in _NEEDED.items() if kind.startswith(start)), "its fsspec package")
-        raise UnknownPlace(f"{kind}:// needs a package that is missing", f"install {need}") from error
+        todo = install_extra("s3") if kind.startswith(_OF_EXTRA_S3) else "install its fsspec package"
+        raise UnknownPlace(f"{kind}:// needs a package that is missing", todo) from error
     except ValueError as error:
         reason = str(error) if str(error).startswith("Protocol not known") else "it cannot be read"
         raise UnknownPlace(reason, "name a path, or a URL that fsspec knows") from error

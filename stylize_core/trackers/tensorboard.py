@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from stylize_core.errors import UsageError
+from stylize_core.release import install_extra
 from stylize_core.trackers.figures import GroupFigures, RunFigures
 
 SUFFIX = ".stylize"
@@ -40,7 +41,7 @@ def _writer() -> Any:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
-        todo = "install the extra: pip install 'stylize[tensorboard]'"
+        todo = install_extra("tensorboard")
         raise UsageError("TensorBoard is not installed", where="--tensorboard", todo=todo) from error
     return SummaryWriter
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from stylize_core.errors import UsageError
+from stylize_core.release import install_extra
 from stylize_core.trackers.figures import RunFigures
 
 BINS = 64
@@ -37,8 +38,7 @@ def _package() -> Any:
     try:
         import wandb
     except ImportError as error:
-        todo = "install the extra: pip install 'stylize[wandb]'"
-        raise UsageError("Weights & Biases is not installed", where="--wandb", todo=todo) from error
+        raise UsageError("Weights & Biases is not installed", where="--wandb", todo=install_extra("wandb")) from error
     return wandb
 
 

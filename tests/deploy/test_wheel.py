@@ -5,18 +5,30 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import venv
-from importlib.metadata import version
+import zipfile
 from pathlib import Path
 
 import pytest
 import yaml  # type: ignore[import-untyped]
 
+from stylize_core.release import release
+
 pytestmark = pytest.mark.slow
 
 REPOSITORY = Path(__file__).parents[2]
-PARTS = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "flows", "stylize_core")
+PARTS = ("pyproject.toml", "MANIFEST.in", "setup.py", "README.md", "LICENSE", "flows", "stylize_core")
 """What the wheel is made of."""
+
+EXTRAS = {
+    "dask": "distributed, prefect_dask",
+    "s3": "s3fs",
+    "tensorboard": "tensorboard",
+    "wandb": "wandb",
+    "demo": "skimage",
+}
+"""And what each makes importable."""
 
 FOREIGN = {
     "__init__.py": "WHOSE = 'theirs'\n",
@@ -36,22 +48,50 @@ for entrypoint in sys.argv[1:]:
 """
 
 
+PIP = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check")
+OFFLINE = ("--no-deps", "--no-index")
+
+BUILD = """
+import sys
+from setuptools import build_meta
+build_meta.build_sdist(sys.argv[1])
+"""
+
+
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder `bin` of an environment that has this package from its wheel and all others from the tests' own."""
-    folder = tmp_path_factory.mktemp("wheel")
-    source = folder / "source"
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of what the wheel is made of: a build leaves folders behind."""
+    source = tmp_path_factory.mktemp("source") / "source"
     source.mkdir()
-    for name in PARTS:  # a copy: a build leaves folders behind
+    for name in PARTS:
         copy = shutil.copytree if (REPOSITORY / name).is_dir() else shutil.copy
         copy(REPOSITORY / name, source / name)
-    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    offline = ("--no-deps", "--no-index")
-    subprocess.run([*pip, "wheel", *offline, "--no-build-isolation", "-w", folder, source], check=True)
-    (wheel,) = folder.glob("stylize-*.whl")
+    (source / "stylize_core" / "report" / "vega.js.gz").unlink()  # the build makes it
+    (source / "tests").mkdir()
+    shutil.copy(Path(__file__), source / "tests")  # as a checkout has some
+    return source
+
+
+def _wheel(source: Path, folder: Path) -> Path:
+    """Returns the wheel of a source folder or archive, made with the packages of this environment."""
+    subprocess.run([*PIP, "wheel", *OFFLINE, "--no-build-isolation", "-w", folder, source], check=True)
+    (wheel,) = folder.glob("stylize_batch-*.whl")
+    return wheel
+
+
+@pytest.fixture(scope="module")
+def wheel(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel."""
+    return _wheel(source, tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder `bin` of an environment that has this package from its wheel and all others from the tests' own."""
+    folder = tmp_path_factory.mktemp("installed")
     venv.create(folder / "venv", with_pip=False)
     python = folder / "venv" / "bin" / "python"
-    subprocess.run([*pip, "--python", python, "install", *offline, wheel], check=True)
+    subprocess.run([*PIP, "--python", python, "install", *OFFLINE, wheel], check=True)
     (packages,) = (folder / "venv" / "lib").glob("python*/site-packages")
     (packages / "others.pth").write_text(sysconfig.get_path("purelib") + "\n")
     return python.parent
@@ -65,9 +105,45 @@ def _call(*command: str | Path, folder: Path, home: Path) -> list[str]:
     return done.stdout.splitlines()
 
 
+def _modules_and_data(wheel: Path) -> list[str]:
+    return sorted(name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name)
+
+
+def test_the_wheel_brings_what_a_report_and_a_type_checker_need(wheel: Path) -> None:
+    """The script that draws charts, and a `py.typed` in every package."""
+    names = _modules_and_data(wheel)
+    assert "stylize_core/report/vega.js.gz" in names
+    packages = {name.partition("/")[0] for name in names}
+    assert packages == {"stylize_core", "stylize_flows"}
+    assert {f"{package}/py.typed" for package in packages} <= {*names}
+
+
+def test_the_source_archive_makes_the_same_wheel(source: Path, wheel: Path, tmp_path: Path) -> None:
+    """It has no tests: the checkout has what they need."""
+    subprocess.run([sys.executable, "-c", BUILD, tmp_path], cwd=source, check=True, capture_output=True)
+    (archive,) = tmp_path.glob("stylize_batch-*.tar.gz")
+    with tarfile.open(archive) as tar:
+        assert not [name for name in tar.getnames() if "/tests" in name]
+    assert _modules_and_data(_wheel(archive, tmp_path)) == _modules_and_data(wheel)
+
+
+@pytest.mark.parametrize("extra", EXTRAS)
+def test_an_extra_of_the_wheel(extra: str, wheel: Path, tmp_path: Path) -> None:
+    """In an empty environment, what README and messages say brings the command and the extra's packages.
+
+    uv finds all packages in its cache, where `make install` put them; nothing is asked of an index.
+    """
+    uv, python = Path(sys.executable).parent / "uv", tmp_path / "venv" / "bin" / "python"
+    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, tmp_path / "venv"], check=True)
+    options = ("--quiet", "--offline", "--python", python, "--constraint", REPOSITORY / "requirements.txt")
+    subprocess.run([uv, "pip", "install", *options, f"{wheel}[{extra}]"], check=True)
+    _call(python, "-c", f"import {EXTRAS[extra]}", folder=tmp_path, home=tmp_path)
+    assert _call(python.parent / "stylize", "--version", folder=tmp_path, home=tmp_path) == [release()]
+
+
 def test_version(installed: Path, tmp_path: Path) -> None:
     """The command of a wheel tells its release."""
-    assert _call(installed / "stylize", "--version", folder=tmp_path, home=tmp_path) == [version("stylize")]
+    assert _call(installed / "stylize", "--version", folder=tmp_path, home=tmp_path) == [release()]
 
 
 @pytest.mark.parametrize("place", ["project", "site-packages"])
@@ -88,6 +164,6 @@ def test_beside_a_package_of_theirs(place: str, installed: Path, tmp_path: Path)
         module = "stylize_flows.stylize_manifest"
         assert [line.split()[-1] for line in flows[1:]] == ["flows.nightly", module]
         assert [line.rpartition(" ")[0] for line in flows] == ["theirs", "theirs", "stylize manifest"]
-        assert _call(installed / "stylize", "--version", folder=project, home=tmp_path) == [version("stylize")]
+        assert _call(installed / "stylize", "--version", folder=project, home=tmp_path) == [release()]
     finally:
         shutil.rmtree(theirs)

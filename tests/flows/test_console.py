@@ -24,13 +24,13 @@ def test_counts() -> None:
 
 
 def test_a_forecast_says_what_it_rests_on() -> None:
-    """A probed forecast and a guess cannot be taken for each other."""
+    """A probed forecast and a guess cannot be taken for each other; what starting took is counted and told."""
     guess = Forecast(jobs=1, seconds=125, peak_memory_bytes=10**9, store_bytes=10**6, probed=False)
-    assert forecast_line(guess) == (
-        "forecast: 2 min 5 s on one device (not measured, a guess), "
+    assert forecast_line(guess, 15) == (
+        "forecast: 2 min 20 s on one device: 15 s to start, 2 min 5 s to compute (not measured, a guess); "
         "1 GB of memory for the largest batch, 1 MB in the store"
     )
-    assert "(measured on this device)" in forecast_line(NOTHING)
+    assert "(measured on this device)" in forecast_line(NOTHING, 0)
 
 
 @pytest.fixture

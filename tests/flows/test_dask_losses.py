@@ -100,7 +100,7 @@ def test_without_dask(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in [name for name in sys.modules if name.startswith("stylize_flows.dask_runner")]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(UsageError, match=r"not installed: distributed .* pip install 'stylize\[dask\]'"):
+    with pytest.raises(UsageError, match=r"not installed: distributed .* pip install '\.\[dask\]'"):
         _fan_out(Options(manifest="m", store="s", runner="dask"))
 
 

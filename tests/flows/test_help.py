@@ -4,13 +4,14 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cyclopts import App
 from stylize_flows.cli import app
+
+from stylize_core.release import release
 
 
 def _commands(of: App, name: str = "") -> Iterator[str]:
@@ -61,7 +62,7 @@ def test_the_help_names_every_exit_code(stylize: Callable[..., Any]) -> None:
 def test_version(stylize: Callable[..., Any]) -> None:
     """The version is that of the distribution."""
     told = stylize("--version").out
-    assert told == f"{version('stylize')}\n"
+    assert told == f"{release()}\n"
     assert told != "0.0.0\n"
 
 

@@ -1,5 +1,6 @@
 """`stylize plan`: what a run would do, and nothing written."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,17 @@ def _snapshot(folder: Path) -> dict[str, tuple[int, int]]:
 
 
 def test_plan_writes_nothing(manifests: Any, plan: Callable[..., Any], tmp_path: Path) -> None:
-    """A plan of everything that is to be done makes no store, nor anything else."""
+    """A plan of everything makes no store, nor anything else; its forecast counts what starting takes."""
     manifest = manifests.write(manifests.rows(3))
     before = _snapshot(tmp_path)
     ended = plan(manifest)
     assert ended.code == 0
     assert ended.out.startswith("3 rows: 3 to compute\n3 jobs in 1 group, 1 chunk\nforecast: ")
+    said = re.search(r"^forecast: (\S+) s on one device: (\S+) s to start, (\S+) s to compute", ended.out, re.MULTILINE)
+    assert said
+    whole, start, compute = map(float, said.groups())
+    assert start > 0
+    assert whole == pytest.approx(start + compute, rel=0.02)
     assert _snapshot(tmp_path) == before
 
 

@@ -116,7 +116,7 @@ def test_a_missing_extra_is_named(
     monkeypatch.setitem(sys.modules, "wandb", None)
     said = refused(stylize("report", str(filled), "--wandb", "project"))
     assert "Weights & Biases is not installed" in said
-    assert "pip install 'stylize[wandb]'" in said
+    assert "pip install '.[wandb]'" in said
 
 
 def test_prune(filled: Path, stylize: Callable[..., Any], store: Any) -> None:

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from importlib.metadata import version
 from typing import Any
 
 import pandas as pd
@@ -21,6 +20,7 @@ from stylize_core.errors import InputMissing, InputTooLarge, InputUnreadable
 from stylize_core.files import bounded, http_guard, remote
 from stylize_core.files.inputs import read_input, stat_input
 from stylize_core.plan.input_scan import InputScan
+from stylize_core.release import release
 from stylize_core.store.fingerprints import Fingerprints
 
 
@@ -149,7 +149,7 @@ def test_the_user_agent_is_ours(
     """A server learns who asks; fsspec's configuration, thus its environment variable, names another one."""
     server = servers()
     look(f"{server.address}/a.png")
-    assert server.agents == {f"Mozilla/5.0 (compatible; stylize/{version('stylize')})"}
+    assert server.agents == {f"Mozilla/5.0 (compatible; stylize/{release()})"}
     configured: dict[str, Any] = {}
     set_conf_env(configured, {"FSSPEC_HTTP_CLIENT_KWARGS": '{"headers": {"User-Agent": "ours 1.0 (me@host)"}}'})
     monkeypatch.setitem(conf, "http", configured["http"])

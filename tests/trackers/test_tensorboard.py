@@ -89,7 +89,7 @@ def test_a_run_without_a_done_job_is_written(figures: RunFigures, tmp_path: Path
 def test_the_extra_is_named(figures: RunFigures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where TensorBoard is not installed, the error says how to install it, and nothing is written."""
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    with pytest.raises(UsageError, match=r"not installed .*--tensorboard.* pip install 'stylize\[tensorboard\]'"):
+    with pytest.raises(UsageError, match=r"not installed .*--tensorboard.* pip install '\.\[tensorboard\]'"):
         write_tensorboard(figures, tmp_path / "new")
     assert not (tmp_path / "new").exists()
 

@@ -129,5 +129,5 @@ def test_without_an_account(figures: RunFigures, tmp_path: Path, monkeypatch: py
 def test_the_extra_is_named(figures: RunFigures, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where Weights & Biases is not installed, the error says how to install it."""
     monkeypatch.setitem(sys.modules, "wandb", None)
-    with pytest.raises(UsageError, match=r"not installed .*--wandb.* pip install 'stylize\[wandb\]'"):
+    with pytest.raises(UsageError, match=r"not installed .*--wandb.* pip install '\.\[wandb\]'"):
         write_wandb(figures, "project")
