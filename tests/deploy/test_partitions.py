@@ -18,8 +18,8 @@ SECONDS = 400.0
 """For a run with its partitions: each is a process that begins with ten seconds of imports, or many more."""
 
 QUICK = {"size": "32", "steps": "2"}
-LONG = {"size": "128", "steps": "400"}
-"""Some ten seconds of computing."""
+LONG = {"size": "128", "steps": "200"}
+"""Some ten seconds of computing: time enough to be killed in."""
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_partitions(standing: Any, run_parts: Callable[..., tuple[str, Any]]) ->
 
 def test_a_killed_partition(standing: Any, run_parts: Callable[..., tuple[str, Any]]) -> None:
     """A partition whose process is killed is sent out again, without what it had committed; the run completes."""
-    run, store = run_parts([QUICK, LONG, LONG])
+    run, store = run_parts([QUICK, LONG, QUICK])
     standing.wait_for(lambda: _begun(standing, run, "chunk 2"), 180)
     standing.wait_for(lambda: _journal(store))
     (first,) = standing.parts(run).values()
@@ -83,7 +83,7 @@ def test_a_killed_partition(standing: Any, run_parts: Callable[..., tuple[str, A
 
 def test_a_killed_run(standing: Any, run_parts: Callable[..., tuple[str, Any]]) -> None:
     """Where the run is killed its partition ends in seconds and commits nothing more; the next run does the rest."""
-    run, store = run_parts([QUICK, LONG, LONG])
+    run, store = run_parts([QUICK, LONG, QUICK])
     standing.wait_for(lambda: _begun(standing, run, "chunk 2"), 180)
     standing.wait_for(lambda: _journal(store))
     (part,) = standing.parts(run).values()
@@ -94,7 +94,7 @@ def test_a_killed_run(standing: Any, run_parts: Callable[..., tuple[str, Any]]) 
     assert time.monotonic() - killed < 10
     assert _journal(store) == committed
 
-    again, _ = run_parts([QUICK, LONG, LONG])
+    again, _ = run_parts([QUICK, LONG, QUICK])
     assert standing.ended(again, SECONDS)["state"]["message"].startswith("3 rows: 2 done, 1 skipped")
     assert store.lines["job_id"].is_unique
 

@@ -1,4 +1,4 @@
-"""The README's recipe for a stylised data set, run as it is printed."""
+"""The README's recipe for a stylised data set, run as it is printed but for a smaller size."""
 
 import os
 import re
@@ -18,6 +18,8 @@ def test_recipe(draw: Callable[..., Path], tmp_path: Path) -> None:
     """A class tree of photographs in, a stylised one with train and val out, which three lines of PyTorch load."""
     text = (ROOT / "README.md").read_text().partition("## A stylised data set")[2].partition("\n## ")[0]
     commands = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)[0]
+    assert commands.count("size=128") == 1
+    commands = commands.replace("size=128", "size=32")
     program = re.findall(r"```python\n(.*?)```", text, re.DOTALL)[0]
     assert sum(bool(line) for line in program.splitlines()) == 3
     photographs = ("1", "été 003", "一", "cat (1)")
@@ -32,7 +34,7 @@ def test_recipe(draw: Callable[..., Path], tmp_path: Path) -> None:
     loaded = subprocess.run(
         [sys.executable, "-c", f"{program}\n{look}"], cwd=tmp_path, check=True, capture_output=True, text=True
     )
-    assert loaded.stdout == "6 2 True torch.Size([3, 128, 128])\n"
+    assert loaded.stdout == "6 2 True torch.Size([3, 32, 32])\n"
     columns = {split: pd.read_parquet(tmp_path / "stylised" / split / "metadata.parquet") for split in ("train", "val")}
     assert not set(columns["train"]["style"]) & set(columns["val"]["style"])
     names = sorted(path for frame in columns.values() for path in frame["file_name"])
