@@ -51,6 +51,12 @@ class Job:
     width: int
 
     @property
+    def enlargement(self) -> float:
+        """The largest factor by which a style is enlarged, below 1 where all are made smaller."""
+        edge = self.settings.style_edge(self.height, self.width)
+        return max(edge / max(style.width, style.height) for style, _ in self.styles)
+
+    @property
     def digests(self) -> dict[str, object]:
         """The sha256 of every input, as results record them."""
         return {

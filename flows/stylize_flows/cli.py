@@ -23,6 +23,7 @@ from stylize_flows.console import (
     began,
     out,
     show_beginning,
+    show_enlarged,
     show_error,
     show_outcome,
     show_plan,
@@ -120,6 +121,7 @@ def plan(manifest: Manifest = None, /, *, request: RunOptions, voice: Voice = PL
         made = look_ahead(options)
     show_plan(made)
     show_rejected(made)
+    show_enlarged(made)
     write_document(plan_document(made))
     rejected = made.counts["reject"]
     if rejected == len(made.rows) or (rejected and options.strict):

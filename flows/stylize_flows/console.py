@@ -137,6 +137,19 @@ def show_rejected(plan: Plan) -> None:
         tell(f"… and {others} more rejected rows")
 
 
+def show_enlarged(plan: Plan) -> None:
+    """Warns where styles are much smaller than they are seen."""
+    one = plan.rows.first_enlarged
+    if one and one.job:
+        factor, style = one.job.enlargement, one.job.styles[0][0]
+        own = max(style.width, style.height)
+        more = f" (of {plan.rows.enlarged:,} such rows the first)" if plan.rows.enlarged > 1 else ""
+        told = (
+            f"line {one.row.line}: its style of {own} px is enlarged {factor:.1f} times, which blurs its strokes{more}"
+        )
+        tell(f"{told}; style_size={own} sees it as it is", "warning", line=one.row.line, rows=plan.rows.enlarged)
+
+
 def forecast_line(forecast: Forecast, start_seconds: float) -> str:
     """Returns a forecast in words.
 

@@ -16,6 +16,7 @@ from stylize_flows.prefect_settings import (
     prefect_errors,
     prepare_environment,
 )
+from stylize_flows.runners import loop
 
 RETRIES = 2
 """Of what Prefect asks of a temporary server: it is on this machine, and where it does not answer it has ended."""
@@ -58,12 +59,16 @@ def flow(options: Options, look: ConsoleWatcher) -> None:
         with nullcontext() if url else temporary_settings({PREFECT_CLIENT_MAX_RETRIES: RETRIES}):
             state = stylize_manifest(**asdict(options), return_state=True)
     except Exception as problem:
+        look.is_prefect_lost = has_lost_server()
+        if look.is_prefect_lost and look.run is None:  # before the flow run began
+            loop(options)
+            return
         if not look.is_over:
             with prefect_errors():
                 raise
-        look.is_prefect_lost = True
-        if not has_lost_server():  # of that one it is said already
+        if not look.is_prefect_lost:  # of that one it is said already
             tell(f"Prefect does not know how the run ended: {type(problem).__name__}: {problem}", "warning")
+        look.is_prefect_lost = True
         if look.error:
             raise look.error from None
         return

@@ -25,6 +25,9 @@ ACTIONS = ("run", "skip", "keep_failed", "reject")
 LISTED = 20
 """Rejected rows that are kept to be told one by one."""
 
+ENLARGED = 4.0
+"""Factor beyond which an enlarged style is told: its strokes are a blur then."""
+
 _LINES = PLAN.remove(PLAN.get_field_index("chunk"))  # chunks are known when the last row is
 
 
@@ -91,6 +94,8 @@ class PlannedRows:
     Attributes:
         counts: number of rows by action.
         rejected: the first `LISTED` of the rejected rows.
+        enlarged: number of rows to run whose style is enlarged more than `ENLARGED` times.
+        first_enlarged: the first of these.
         jobs: of the rows to run.
         kinds: of these jobs, in order of appearance.
         has_secrets: whether the URI of one of their inputs holds credentials, or anything that is left out with them.
@@ -100,6 +105,8 @@ class PlannedRows:
         self.weights_sha256 = weights_sha256
         self.counts = dict.fromkeys(ACTIONS, 0)
         self.rejected: list[PlanRow] = []
+        self.enlarged = 0
+        self.first_enlarged: PlanRow | None = None
         self.jobs = JobTable()
         self.kinds: list[CostGroup] = []
         self.has_secrets = False
@@ -153,6 +160,9 @@ class PlannedRows:
             attempts=np.array([one.attempts for one, _ in jobs], np.int32),
         )
         self._to_run.append(to_run)
+        enlarged = [one for one, job in jobs if job.enlargement > ENLARGED]
+        self.enlarged += len(enlarged)
+        self.first_enlarged = self.first_enlarged or next(iter(enlarged), None)
         self.has_secrets = self.has_secrets or any(public_uri(uri) != uri for _, job in jobs for uri in _uris(job))
 
     def _kind(self, one: PlanRow, job: Job) -> int:

@@ -1,6 +1,8 @@
 """Prefect's temporary server ends in the middle of a run: the run goes on without it, to the end, and says so once."""
 
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -40,6 +42,30 @@ def test_a_server_that_is_killed(event: str, manifests: Any, drive: Callable[...
     assert store.statuses() == ["done", "done", "done", "rejected"]
     assert (store.folder / "runs" / store.runs[0] / "report.html").exists()
     run.wait_for_left_over()
+
+
+@pytest.mark.slow
+def test_a_server_that_is_killed_at_once(manifests: Any, store: Any) -> None:
+    """Before the flow run begins, the run goes on without Prefect as well."""
+    code = """
+import sys
+from stylize_flows import server
+from stylize_flows.cli import main
+start = server.start_server
+def start_and_kill():
+    start()
+    (started,) = server.SubprocessASGIServer._instances.values()
+    started.server_process.kill()
+    started.server_process.wait()
+server.start_server = start_and_kill
+main(sys.argv[1:])
+"""
+    command = [sys.executable, "-c", code, *_arguments(manifests.write(manifests.rows(2)), store.folder)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=250)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr.count(SAID) == 1
+    assert "Traceback" not in ended.stderr
+    assert store.statuses() == ["done", "done"]
 
 
 @pytest.mark.slow

@@ -51,6 +51,19 @@ def test_plan_knows_what_is_done(
     assert _snapshot(store.folder) == before
 
 
+def test_enlarged_styles(manifests: Any, plan: Callable[..., Any], draw: Callable[..., Path]) -> None:
+    """A style that is seen at more than four times its size is told, with the setting that sees it as it is."""
+    draw(manifests.folder / "tiny.png", 1, width=20, height=16)
+    rows = [*manifests.rows(1), *manifests.rows(3, style="tiny.png", size="16")]
+    for row, edge in zip(rows[1:], ("80", "82", "160"), strict=True):
+        row["style_size"] = edge
+    line = (
+        "warning: line 4: its style of 20 px is enlarged 4.1 times, which blurs its strokes (of 2 such rows the first)"
+    )
+    assert f"{line}; style_size=20 sees it as it is" in plan(manifests.write(rows)).err.splitlines()
+    assert "blurs" not in plan(manifests.write(rows[:2])).err
+
+
 @pytest.mark.parametrize(
     ("options", "code"), [((), 3), (("--max-failed", "1"), 0), (("--max-failed", "50%"), 0), (("--strict",), 2)]
 )
