@@ -31,6 +31,7 @@ SHARED = ("prefect_server", "standing", "swift", "stores")
 """Fixtures that take long to make: the tests that use one stay together, so that it is made once."""
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist itself reads the groups in this hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Says which tests run one after the other in one process: those of a shared fixture, and else those of a file."""
     for item in items:
