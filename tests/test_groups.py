@@ -7,5 +7,5 @@ import pytest
 
 @pytest.mark.skipif("PYTEST_XDIST_WORKER" not in os.environ, reason="one process has all tests")
 def test_a_group_stays_together(request: pytest.FixtureRequest) -> None:
-    """xdist knows the group of each test: a shared fixture is made once, and not once in each process."""
+    """Xdist knows the group of each test: a shared fixture is made once, and not once in each process."""
     assert request.node.nodeid.endswith("@tests/test_groups.py")

@@ -32,7 +32,7 @@ ASK_SECONDS = 0.1
 """Pause between two questions whether the server answers."""
 
 STARTS = 3
-"""Ports that are tried: between the choice of one and its use, another program may take it."""
+"""Starts that are tried: another program may take the port between its choice and its use, or kill the server."""
 
 _REASON = re.compile(r"[\w.]+(Error|Exception)\b.*:")
 """Of a traceback's last line."""
@@ -74,7 +74,8 @@ class TemporaryServer(SubprocessASGIServer):
                     self.stop()
                     raise _too_slow(limit)
                 time.sleep(ASK_SECONDS)
-            if "address already in use" not in (said := self._words()):
+            is_killed = self.server_process.returncode < 0
+            if "address already in use" not in (said := self._words()) and not is_killed:
                 break
         raise _ended(said)
 
