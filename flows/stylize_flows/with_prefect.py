@@ -1,7 +1,7 @@
 """A run as a Prefect flow, from the command line: whatever becomes of Prefect, the run and its outcome come through."""
 
 import logging
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 
 from stylize_core.errors import Stopped
@@ -35,28 +35,14 @@ def flow(options: Options, look: ConsoleWatcher) -> None:
     """
     prepare_environment()
     with prefect_errors():
-        check_certificates()
-        with quiet_errors():  # it writes there what it also raises
-            from prefect.settings import (
-                PREFECT_API_URL,
-                PREFECT_CLIENT_MAX_RETRIES,
-                PREFECT_SERVER_EPHEMERAL_ENABLED,
-                temporary_settings,
-            )
-        url = PREFECT_API_URL.value()
-        if not url:
-            drop_unusable_proxies()
-        check_server(url, may_start=PREFECT_SERVER_EPHEMERAL_ENABLED.value())
+        settings = _with_server()
         from prefect.exceptions import FailedRun
 
-        from stylize_flows.server import has_lost_server, start_server
+        from stylize_flows.server import has_lost_server
         from stylize_flows.stylize_manifest import stylize_manifest
-
-        if not url:
-            start_server()
     logging.raiseExceptions = False  # Prefect writes to standard error when its logs find no server
     try:
-        with nullcontext() if url else temporary_settings({PREFECT_CLIENT_MAX_RETRIES: RETRIES}):
+        with settings:
             state = stylize_manifest(**asdict(options), return_state=True)
     except Exception as problem:
         look.is_prefect_lost = has_lost_server()
@@ -78,3 +64,29 @@ def flow(options: Options, look: ConsoleWatcher) -> None:
         raise Stopped(state.message or "stopped")
     if isinstance(error, BaseException) and not isinstance(error, FailedRun):  # that one: too many rows failed
         raise error
+
+
+def _with_server() -> AbstractContextManager[object]:
+    """Sees to a server; returns the settings that a run with it takes, as a block.
+
+    Raises:
+        UsageError: the server that is named does not answer, or a temporary one cannot be started.
+    """
+    check_certificates()
+    with quiet_errors():  # it writes there what it also raises
+        from prefect.settings import (
+            PREFECT_API_URL,
+            PREFECT_CLIENT_MAX_RETRIES,
+            PREFECT_SERVER_EPHEMERAL_ENABLED,
+            temporary_settings,
+        )
+    url = PREFECT_API_URL.value()
+    if not url:
+        drop_unusable_proxies()
+    check_server(url, may_start=PREFECT_SERVER_EPHEMERAL_ENABLED.value())
+    if url:
+        return nullcontext()
+    from stylize_flows.server import start_server
+
+    start_server()
+    return temporary_settings({PREFECT_CLIENT_MAX_RETRIES: RETRIES})
