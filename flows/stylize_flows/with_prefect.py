@@ -1,4 +1,4 @@
-"""A run as a Prefect flow, from the command line: whatever becomes of Prefect, the run and its outcome come through."""
+"""A run as a Prefect flow, from the command line: the run and its outcome survive any failure of Prefect."""
 
 import logging
 from contextlib import nullcontext
@@ -18,15 +18,15 @@ from stylize_flows.prefect_settings import (
 )
 
 RETRIES = 2
-"""Of what Prefect asks of a temporary server: it is on this machine, and where it does not answer it has ended."""
+"""Retries of requests to a temporary server: it is on this machine, so if it does not answer it has ended."""
 
 
 def flow(options: Options, look: ConsoleWatcher) -> None:
-    """Carries out a run as a flow run, of a temporary server unless one is named.
+    """Carries out a run as a flow run, on a temporary server unless one is configured.
 
     Args:
         options: of the run.
-        look: who looks on; told where Prefect is lost in mid-run.
+        look: the watcher; informed if Prefect is lost during the run.
 
     Raises:
         UsageError: Prefect cannot be used.
@@ -35,7 +35,7 @@ def flow(options: Options, look: ConsoleWatcher) -> None:
     prepare_environment()
     with prefect_errors():
         check_certificates()
-        with quiet_errors():  # it writes there what it also raises
+        with quiet_errors():  # Prefect also writes the error that it raises
             from prefect.settings import (
                 PREFECT_API_URL,
                 PREFECT_CLIENT_MAX_RETRIES,
@@ -53,7 +53,7 @@ def flow(options: Options, look: ConsoleWatcher) -> None:
 
         if not url:
             start_server()
-    logging.raiseExceptions = False  # Prefect writes to standard error when its logs find no server
+    logging.raiseExceptions = False  # otherwise Prefect writes to standard error when its logs reach no server
     try:
         with nullcontext() if url else temporary_settings({PREFECT_CLIENT_MAX_RETRIES: RETRIES}):
             state = stylize_manifest(**asdict(options), return_state=True)
@@ -62,7 +62,7 @@ def flow(options: Options, look: ConsoleWatcher) -> None:
             with prefect_errors():
                 raise
         look.is_prefect_lost = True
-        if not has_lost_server():  # of that one it is said already
+        if not has_lost_server():  # a lost server is already reported
             tell(f"Prefect does not know how the run ended: {type(problem).__name__}: {problem}", "warning")
         if look.error:
             raise look.error from None
@@ -71,5 +71,5 @@ def flow(options: Options, look: ConsoleWatcher) -> None:
     error = state.result(raise_on_failure=False)
     if state.is_cancelled():
         raise Stopped(state.message or "stopped")
-    if isinstance(error, BaseException) and not isinstance(error, FailedRun):  # that one: too many rows failed
+    if isinstance(error, BaseException) and not isinstance(error, FailedRun):  # FailedRun: too many rows failed
         raise error
