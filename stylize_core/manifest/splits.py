@@ -25,7 +25,7 @@ def split_off(contents: Sequence[Content], share: float, seed: int) -> list[Cont
     """
     _check_share(share, "--split")
     if any(content.split for content in contents):
-        what = "the contents are already in folders of splits"
+        what = "the contents are in folders of splits already"
         raise UsageError(what, where="--split", todo="leave it out, or name the folder of one split with --content")
     classes: dict[str, list[str]] = defaultdict(list)
     for content in contents:
