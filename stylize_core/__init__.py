@@ -1,7 +1,7 @@
 """Bulk neural style transfer without an orchestrator; `stylize_flows` puts Prefect on top.
 
-What a program calls is `stylize`, `stylize_pairs` and `run_manifest`. They are loaded when they are asked for: torch
-and pyarrow take seconds.
+Programs call `stylize`, `stylize_pairs` and `run_manifest`. These are loaded on first use, because torch and pyarrow
+take seconds.
 """
 
 from importlib import import_module
@@ -22,7 +22,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Returns what a program calls."""
+    """Loads a public function on first use."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

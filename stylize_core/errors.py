@@ -1,4 +1,4 @@
-"""The tree of expected errors. A leaf: of the project it needs `control_codes` alone.
+"""The tree of expected errors. A leaf: from the project it imports only `control_codes`.
 
 StylizeError
 ├── UsageError            an option or an argument
@@ -23,12 +23,12 @@ from stylize_core.control_codes import escape_controls
 
 
 class StylizeError(Exception):
-    """An expected failure. Its texts end up on terminals, in logs and tables: characters that steer are escaped.
+    """An expected failure. Its texts are shown on terminals, in logs and tables, so control characters are escaped.
 
     Args:
         what: what went wrong, in one sentence without a full stop.
         where: the file, line, column, layer or URI it concerns.
-        todo: what the reader can do about it; the class's own advice where empty.
+        todo: what the reader can do about it; if empty, the class's own advice.
     """
 
     code: ClassVar[str] = "unexpected"
@@ -39,12 +39,12 @@ class StylizeError(Exception):
         super().__init__(what, where, todo)
         self.what = escape_controls(what)
         self.where = escape_controls(where)
-        self.todo = escape_controls(todo or self.advice, keep="\n")  # of many problems each has a line
+        self.todo = escape_controls(todo or self.advice, keep="\n")  # each of many problems has a line
 
     def __str__(self) -> str:
         return " · ".join(part for part in (self.what, self.where, self.todo) if part)
 
-    def __reduce__(self) -> tuple[object, ...]:  # keyword-only arguments survive a process border
+    def __reduce__(self) -> tuple[object, ...]:  # so that keyword-only arguments survive pickling
         return (_rebuild, (type(self), self.what, self.where, self.todo))
 
 
@@ -90,7 +90,7 @@ class WeightsUnavailable(WeightsError):
 
 
 class WeightsCorrupt(WeightsError):
-    """The weights file is damaged, or holds something else than tensors."""
+    """The weights file is damaged, or contains something other than tensors."""
 
     code = "weights_corrupt"
 
@@ -115,7 +115,7 @@ class InputMissing(InputError):
 
 
 class InputUnreadable(InputError):
-    """The file is there but cannot be read (permission, connection)."""
+    """The file exists but cannot be read (permission, connection)."""
 
     code = "input_unreadable"
     retryable = True
@@ -130,14 +130,14 @@ class InputIsFolder(InputError):
 
 
 class InputTooLarge(InputError):
-    """The file has more bytes than are ever read (1 GiB), or its server does not stop to send."""
+    """The file has more bytes than the program ever reads (1 GiB), or its server does not stop sending."""
 
     code = "input_too_large"
-    advice = "compress or shrink the image; no image that can be used needs so many bytes"
+    advice = "compress or shrink the image; no usable image needs so many bytes"
 
 
 class InputChanged(InputError):
-    """The file's bytes are no longer those that were planned."""
+    """The file has changed since the run was planned."""
 
     code = "input_changed"
     retryable = True
@@ -197,18 +197,18 @@ class StoreUnusable(StoreError):
 
     code = "store_unusable"
     retryable = True
-    advice = "check that the folder or bucket exists and that you may write there"
+    advice = "check that the folder or bucket exists and that you may write to it"
 
 
 class OutputRefused(StoreUnusable):
-    """The store takes other files, but not this one: something stands in its place, or its folder is not writable."""
+    """The store accepts other files, but not this one: something is in its place, or its folder is not writable."""
 
     code = "output_refused"
-    advice = "remove what stands there, or make its folder writable"
+    advice = "remove what is in its place, or make its folder writable"
 
 
 class StoreDenied(StoreUnusable):
-    """The store refuses this user, or lacks what is asked of it, and will do so again."""
+    """The store refuses this user, or lacks a required feature; trying again does not help."""
 
     code = "store_denied"
     retryable = False
@@ -224,14 +224,14 @@ class StoreFull(StoreError):
 
 
 class StoreDamaged(StoreError):
-    """A file of the store is not what was written."""
+    """A file of the store differs from what was written."""
 
     code = "store_damaged"
     advice = "restore it from a backup"
 
 
 class StoreSchema(StoreError):
-    """The folder is no store, or one of another schema version."""
+    """The folder is not a store, or is a store of another schema version."""
 
     code = "store_schema"
 
@@ -250,7 +250,7 @@ class EngineError(StylizeError):
 
 
 class Diverged(EngineError):
-    """The loss stayed non-finite or exploding after every fall-back; the best image was kept."""
+    """The loss was non-finite or kept exploding after every fallback; the best image was kept."""
 
     code = "diverged"
     advice = "lower learning_rate or the weights, or use the other optimiser"
@@ -264,7 +264,7 @@ class OutOfMemory(EngineError):
 
 
 class JobTimeout(EngineError):
-    """A job took longer than its limit; how long depends on the device and its load too, so it may pass."""
+    """A job took longer than its limit; because this also depends on the device's load, a retry may succeed."""
 
     code = "timed_out"
     retryable = True
@@ -272,11 +272,11 @@ class JobTimeout(EngineError):
 
 
 class DeviceLost(EngineError):
-    """The device stopped working in mid-run; no process that used it can use it again."""
+    """The device stopped working during the run; a process that used it cannot use it again."""
 
     code = "device_lost"
     retryable = True
-    advice = "look at the device with its own tools, then run the same command again: finished jobs are kept"
+    advice = "check the device with its own tools, then run the same command again: finished jobs are kept"
 
 
 class WorkerLost(EngineError):
@@ -284,14 +284,14 @@ class WorkerLost(EngineError):
 
     code = "worker_lost"
     retryable = True
-    advice = "look into the worker's and the machine's log, often for want of memory: lower size, or use another device"
+    advice = "check the logs of the worker and the machine; often memory ran out: lower size, or use another device"
 
 
 class PartitionLost(EngineError):
-    """Flow runs that a run sent out ended again and again before they were through."""
+    """Flow runs of a run's partitions ended repeatedly before they were finished."""
 
     code = "partition_lost"
-    advice = "look at these flow runs and the worker's log, then run the same command again: finished jobs are kept"
+    advice = "check these flow runs and the worker's log, then run the same command again: finished jobs are kept"
 
 
 class Stopped(StylizeError):

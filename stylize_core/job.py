@@ -1,4 +1,4 @@
-"""A job: one validated row with its inputs fingerprinted, and the id that names it for ever."""
+"""A job: one validated row with fingerprinted inputs and its permanent id."""
 
 import hashlib
 import re
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from stylize_core.settings import Settings
 
 NUMERICS_VERSION = 3
-"""Raised only when the same job would give other pixels; part of every job id."""
+"""Raised only when the same job would give different pixels; part of every job id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """An input file as it was when planned.
+    """An input file as it was at planning time.
 
     Attributes:
         uri: an absolute path or an fsspec URL.
@@ -30,13 +30,13 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What one optimisation needs to know.
+    """The inputs of one optimisation.
 
     Attributes:
         job_id: 24 hex digits; see `job_id`.
         content: the content image.
-        styles: style images with their weights; one for now.
-        init: the start image where `settings.start` is `image`.
+        styles: style images with their weights; currently one.
+        init: the start image if `settings.start` is `image`.
         settings: resolved: every value is set.
         height: of the target, pixels.
         width: of the target, pixels.
@@ -66,7 +66,7 @@ class Job:
         }
 
     def digests_json(self, weights_sha256: str) -> str:
-        """Returns the same and the network's as JSON."""
+        """Returns the digests, including the network's, as JSON."""
         content, styles, init = _quoted(self.content), _styles_json(self.styles), _quoted(self.init)
         return f'{{"content":{content},"styles":{styles},"init":{init},"weights":"{weights_sha256}"}}'
 
@@ -78,7 +78,7 @@ class Chunk:
     Attributes:
         number: of the chunk in its run, from 1.
         jobs: in the order of the manifest.
-        attempts: the attempt that this run makes, by job id.
+        attempts: number of this run's attempt, by job id.
     """
 
     number: int
@@ -97,7 +97,7 @@ def job_id(
 ) -> str:
     """Returns the id of a job: 24 hex digits (96 bits) of a sha256.
 
-    It depends on what decides the pixels and on nothing else: never on a position in a manifest, a path, a file
+    It depends only on what decides the pixels: never on a position in a manifest, a path, a file
     name, a device or a release number.
 
     Args:
@@ -108,7 +108,7 @@ def job_id(
         weights_sha256: of the network's weights.
         precision: resolved.
     """
-    # Written out, because this is done for each of millions of rows: JSON without spaces, with its keys in order.
+    # Written by hand because it runs for millions of rows: JSON without spaces, with sorted keys.
     text = (
         f'{{"content":"{content.sha256}","init":{_quoted(init)},"numerics_version":{NUMERICS_VERSION},'
         f'"precision":"{precision}","settings":{settings},"styles":{_styles_json(styles)},"weights":"{weights_sha256}"}}'
@@ -125,28 +125,28 @@ def _styles_json(styles: Sequence[tuple[Source, float]]) -> str:
 
 
 LOST_QUERY = "?…"
-"""Ends a URI whose query was left out, so that nobody takes it for the whole: no URI ends so by itself."""
+"""Ends a URI whose query was removed, to show that it is incomplete: no other URI ends like this."""
 
 _HIDDEN = "…"
-"""Stands in a URI for what may be credentials, or else a server's name and the beginning of a path."""
+"""Replaces a part of a URI that may contain credentials (or a server's name and the beginning of a path)."""
 
 _WRAPPERS = frozenset({"blockcache", "cached", "dir", "filecache", "reference", "simplecache", "tar", "zip"})
-"""What a link of a chain may be that is not the last."""
+"""Allowed schemes of all links of a chain except the last."""
 
-_PORTLESS = frozenset({"s3", "s3a", "gs", "gcs", "memory"})  # a colon behind their `://` is no port's
+_PORTLESS = frozenset({"s3", "s3a", "gs", "gcs", "memory"})  # a colon after their `://` does not start a port
 
 
 def public_uri(uri: str) -> str:
-    """Returns a URI without its credentials: no `user:password@`, no query, no fragment (tokens stand there).
+    """Returns a URI without its credentials: no `user:password@`, no query, no fragment (both may contain tokens).
 
-    A chain such as `zip://a.png::https://host/a.zip` is cleaned link by link. A password may hold slashes, as AWS
-    secrets do. Where it cannot be told whether something is a password, it is left out, too. A query becomes
-    `LOST_QUERY`. Text without `://` is a path and stays as it is.
+    A chain such as `zip://a.png::https://host/a.zip` is cleaned link by link. A password may contain slashes, as AWS
+    secrets do. A part that may be a password is removed too. A query becomes `LOST_QUERY`.
+    Text without `://` is a path and stays as it is.
     """
     if "://" not in uri:
         return uri
     links = re.split(r"::(?![^/\[]*\])", uri)  # not within the brackets of an IPv6 address
-    if "@" in uri and not {_scheme(link) for link in links[:-1]} <= _WRAPPERS:  # but the end of a password with colons
+    if "@" in uri and not {_scheme(link) for link in links[:-1]} <= _WRAPPERS:  # the end of a password with colons
         return f"{links[0].partition('://')[0]}://{_HIDDEN}"
     return "::".join(link if "://" not in link else _public_link(link) for link in links)
 
@@ -158,7 +158,7 @@ def _public_link(link: str) -> str:
     path = re.split("[?#]", tail, maxsplit=1)[0]
     lost = LOST_QUERY if re.match(r"\?[^#]", tail[len(path) :]) else ""
     user, at, host = authority.rpartition("@")
-    # Surely no credentials, or no more; surely some; some, but which; those with slashes; nobody knows.
+    # In order: no credentials (left); certainly credentials; some, but unclear which; with slashes; unknown.
     if user == _HIDDEN or (not at and _is_server(link, authority, tail)):
         return f"{scheme}://{authority}{path}{lost}"
     if at and not (":" in user and "@" in tail):
@@ -171,17 +171,17 @@ def _public_link(link: str) -> str:
 
 
 def _scheme(link: str) -> str:
-    """Returns what stands before `://`, without what is no part of it, such as an option's name."""
+    """Returns the scheme before `://`, without other text such as an option's name."""
     return re.split("[^a-z0-9]", link.partition("://")[0])[-1]
 
 
 def _authority(link: str) -> str:
-    """Returns what stands between `://` and the next slash, query or fragment."""
+    """Returns the part between `://` and the next slash, query or fragment."""
     return re.split("[/?#]", link.partition("://")[2], maxsplit=1)[0]
 
 
 def _is_server(link: str, authority: str, tail: str) -> bool:
-    """Returns whether an authority is surely a server or a bucket, and not the beginning of a user and a password."""
+    """Returns whether an authority is certainly a server or bucket, and not the beginning of a user and password."""
     if ":" not in authority or authority.startswith("arn:"):
         return True
     name = authority.rpartition(":")[0]
@@ -190,5 +190,5 @@ def _is_server(link: str, authority: str, tail: str) -> bool:
 
 
 def _is_port(link: str, authority: str) -> bool:
-    """Returns whether the only colon of an authority is followed by the number of a port."""
+    """Returns whether the only colon of an authority is followed by a port number."""
     return _scheme(link) not in _PORTLESS and bool(re.fullmatch(r"(\[.*\]|[^:]*):\d*", authority))

@@ -1,6 +1,6 @@
-"""The layers of VGG-19, and how a manifest writes a choice of them with weights.
+"""The layers of VGG-19, and the notation of weighted layers in a manifest.
 
-Layers bear the paper's names; `conv4_2` means that layer's activation after its ReLU.
+Layers have the paper's names; `conv4_2` means that layer's activation after its ReLU.
 """
 
 import math
@@ -28,7 +28,7 @@ def parse_layers(text: str) -> Layers:
         names.append(name)
         numbers += [_weight(word, number)] if equals else []
     if not names:
-        raise SettingError("no layer is named", todo="write for instance: conv4_2")
+        raise SettingError("no layer is named", todo="write, for example: conv4_2")
     if len(set(names)) < len(names):
         raise SettingError("a layer is named twice", todo="name each layer once")
     if numbers and len(numbers) < len(names):
@@ -51,5 +51,5 @@ def _weight(word: str, number: str) -> float:
     except ValueError:
         weight = math.nan
     if not (math.isfinite(weight) and weight >= 0):
-        raise SettingError(f"{word!r} has no usable weight", todo="write for instance: conv1_1=0.2")
+        raise SettingError(f"{word!r} has no usable weight", todo="write, for example: conv1_1=0.2")
     return weight

@@ -1,4 +1,4 @@
-"""What a run is asked to do."""
+"""The options of a run."""
 
 import math
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ RETRY_FAILED: tuple[str, ...] = get_args(RetryFailed)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What a run is asked to do; plain values, so that they travel as the parameters of a flow.
+    """The options of a run, as plain values so that they can be the parameters of a flow.
 
     Attributes:
         manifest: path or URL of a CSV manifest.
@@ -25,8 +25,8 @@ class Options:
         device: auto, cpu, cuda or cuda:N.
         precision: auto, float32 or bfloat16.
         runner: where chunks run: `local` (this process), `dask` (workers of a cluster) or `loop` (no Prefect).
-        workers: of a Dask cluster made for the run: one per GPU, or one on the CPU, where None.
-        dask_address: of the scheduler of a Dask cluster that is there already, such as `tcp://host:8786`.
+        workers: number for a Dask cluster made for the run; None for one per GPU, or one on the CPU.
+        dask_address: scheduler of an existing Dask cluster, such as `tcp://host:8786`.
         rows_per_task: jobs of a chunk, None to choose.
         chunks_per_flow_run: at most; more make partitions, each a flow run of its own.
         partitions_at_once: of a run that a deployment made, where its work pool has room for them.
@@ -35,8 +35,8 @@ class Options:
         strict: do nothing where any row is rejected.
         wait: for another run to give the store free.
         verify: read all that the store has, and compute again what is damaged or missing.
-        job_timeout: seconds that a job may be computed, None for no limit.
-        no_report: draw neither contact sheets nor the page at the end; `stylize report` draws them later.
+        job_timeout: most seconds to compute a job, None for no limit.
+        no_report: draw neither contact sheets nor report at the end; `stylize report` draws them later.
     """
 
     manifest: str
@@ -59,7 +59,7 @@ class Options:
     no_report: bool = False
 
     def __post_init__(self) -> None:
-        """Checks what can be checked without looking at anything.
+        """Checks what can be checked without accessing anything.
 
         Raises:
             UsageError: an option cannot be used.
@@ -88,7 +88,7 @@ class Options:
             )
 
     def allowed(self, rows: int) -> int:
-        """Returns how many of so many rows may fail."""
+        """Returns how many of the rows may fail."""
         number, percent, rest = self.max_failed.partition("%")
         try:
             value = float(number) if percent else int(number)
@@ -108,8 +108,8 @@ class Options:
             if value is not None and self.runner != "dask":
                 raise UsageError(f"runner {self.runner} has no workers", where=where, todo="add --runner dask")
         if self.workers and self.dask_address:
-            what = "a cluster that is there already has the workers that it has"
+            what = "the number of workers of an existing cluster cannot be set"
             raise UsageError(what, where="--workers, --dask-address", todo="give one of the two")
         if self.runner == "dask" and ":" in self.device:
-            what = f"each worker has a device of its own, and they cannot all be {self.device}"
+            what = f"each worker needs its own device, and they cannot all use {self.device}"
             raise UsageError(what, where="--device", todo="use --device cuda, and CUDA_VISIBLE_DEVICES to choose GPUs")

@@ -1,6 +1,6 @@
-"""Presets: named settings. Each value is marked as its source's (a readme or the paper) or as ours.
+"""Presets: named settings. Each value is marked as from its source (a readme or the paper) or as ours.
 
-`mean`-form weights suit features of a network fed with (x − mean)/std; see `engine/losses/` for the forms.
+Weights of form `mean` suit a network whose input is (x − mean)/std; see `engine/losses/` for the forms.
 """
 
 from collections.abc import Mapping
@@ -40,7 +40,7 @@ BASE: Mapping[str, object] = MappingProxyType(
         "alpha": "white",
     }
 )
-"""What a preset falls back to; ours. A setting of a later release falls back to its neutral value."""
+"""Defaults of every preset; ours. A setting of a later release defaults to its neutral value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +51,7 @@ class Preset:
         name: as written in column `preset`.
         summary: one line.
         source: values that the preset's source states.
-        ours: values that we chose where the source is silent.
+        ours: values that we chose because the source does not state them.
     """
 
     name: str
@@ -71,7 +71,7 @@ class Preset:
 
 _PAINTED: Mapping[str, object] = {
     "form": "relative",
-    # In this form the palette is in conv1_1, and each deeper layer weighs more than the one before.
+    # In this form conv1_1 carries the palette, and each deeper layer has a stronger effect than the one before.
     "style_layers": "conv1_1=0.8 conv2_1=0.1 conv3_1=0.04 conv4_1=0.03 conv5_1=0.03",
     "style_weight": 50.0,
     "tv_weight": 0.3,
@@ -79,15 +79,15 @@ _PAINTED: Mapping[str, object] = {
     "optimiser": "plbfgs",
 }
 """Chosen by eye, see docs/pictures.md. Terms relative to their targets do not depend on the scale of a network, so
-that what was chosen on the built-in one holds on others."""
+values chosen on the built-in network hold for others."""
 
 _HATCHED: Mapping[str, object] = {
     "style_weight": 2e7,
     "style_layers": "conv1_1=0.1 conv2_1=0.2 conv3_1=0.2 conv4_1=0.3 conv5_1=0.2",
     "optimiser": "plbfgs",
 }
-"""Chosen by eye on the built-in network. With ImageNet weights the balance is about that of the paper's author's own
-PyTorch program, 1 : 1e3/N² on 0-255 inputs, which is 1 : 1.6e7 in this form."""
+"""Chosen by eye on the built-in network. With ImageNet weights the balance is about that of the
+PyTorch program by the paper's author, 1 : 1e3/N² on 0-255 inputs, which is 1 : 1.6e7 in this form."""
 
 _ALL = (
     Preset(
@@ -152,12 +152,12 @@ _ALL = (
         name="tv",
         summary="origin 002: equal shapes, content + style + total variation, Adam",
         source={"fit": "stretch", "style_fit": "stretch", "optimiser": "adam"},
-        ours={"tv_weight": 1.0, "learning_rate": 0.02, "steps": 500},  # the source has the term, but no number for it
+        ours={"tv_weight": 1.0, "learning_rate": 0.02, "steps": 500},  # the source has the term but gives no number
     ),
     Preset(
         name="avgpool",
         summary="origin 003: MSE of features of several layers and of Grams, average pooling",
-        # "Multiple convolutional layers": these are those of the program that the source links to.
+        # "Multiple convolutional layers": those of the program that the source links to.
         source={"content_layers": STYLE_LAYERS, "form": "mean", "pooling": "average"},
         ours={"optimiser": "adam", "learning_rate": 0.02, "steps": 500},
     ),

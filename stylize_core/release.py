@@ -1,23 +1,23 @@
-"""The release of this program and of what decides its numbers. A leaf: nothing of the project is imported here."""
+"""The release of this program and of the packages that decide its numbers. A leaf: imports nothing of the project."""
 
 import platform
 from functools import cache
 
 DISTRIBUTION = "stylize-batch"
-"""What the package is installed as; on the index, `stylize` is another program."""
+"""The package's name when installed; on the package index, `stylize` is another program."""
 
 
 @cache
 def release() -> str:
     """Returns this program's release."""
-    from importlib.metadata import version  # here: the command line starts without it
+    from importlib.metadata import version  # imported here: the command line starts without it
 
     return version(DISTRIBUTION)
 
 
 @cache
 def versions() -> dict[str, str]:
-    """Returns the versions of what decides the numbers."""
+    """Returns the versions of the packages that decide the numbers."""
     from importlib.metadata import version
 
     names = ("torch", "pillow", "numpy")
@@ -25,5 +25,5 @@ def versions() -> dict[str, str]:
 
 
 def install_extra(name: str) -> str:
-    """Returns what to do where the packages of an extra are missing; no index knows this package."""
-    return f"install the extra: pip install '.[{name}]' in the checkout, or with a wheel's path in place of the dot"
+    """Returns the advice for missing packages of an extra; no index has this package."""
+    return f"install the extra: pip install '.[{name}]' in the checkout, or with a wheel's path instead of the dot"

@@ -1,4 +1,4 @@
-"""What is known of one setting: its type, meaning and range, and what its value decides."""
+"""The description of one setting: its type, meaning and range, and what its value affects."""
 
 import dataclasses
 import sys
@@ -11,7 +11,7 @@ from stylize_core.errors import SettingError
 from stylize_core.layers import LAYERS, Layers, format_layers
 
 ALWAYS = object()
-"""In place of a neutral value: the setting is of the first release and part of every job id."""
+"""Instead of a neutral value: the setting existed in the first release and is part of every job id."""
 
 
 def setting(
@@ -42,21 +42,21 @@ def setting(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettingField:
-    """What is known of one setting.
+    """The description of one setting.
 
     Attributes:
         name: the column's name.
         type: of the value: int, float, str or `Layers`.
         optional: whether None is a value.
         help: one sentence.
-        choices: allowed words; empty where it is no choice.
-        words: that a manifest may write in place of a number, with the number that stands for each.
+        choices: allowed words; empty if the setting is not a choice.
+        words: words that a manifest may use instead of a number, with their numbers.
         low: least allowed number.
         high: greatest allowed number.
-        neutral: the value that changes nothing, plain; a job id leaves it out. `ALWAYS` for the settings
+        neutral: the plain value that changes nothing; a job id leaves it out. `ALWAYS` for the settings
             of the first release.
-        fixes_graph: jobs of one batch share its value.
-        scale: `terms` where losses compare only between jobs of one value, `totals` where totals alone do.
+        fixes_graph: whether all jobs of a batch must share its value.
+        scale: `terms` if losses are comparable only at equal values, `totals` if this holds only for totals.
     """
 
     name: str

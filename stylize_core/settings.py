@@ -1,4 +1,4 @@
-"""All settings of a job, in one frozen dataclass: names, meaning and ranges stand here and nowhere else.
+"""All settings of a job, in one frozen dataclass: the only definition of names, meanings and ranges.
 
 The manifest's row model, the column dictionary, the help of the command line, the job id, groups, comparability and the
 record in results are derived from the fields below.
@@ -29,7 +29,7 @@ STYLE_LOSS_FORMS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "nn": ("mean", "relative"),
     }
 )
-"""How styles are compared, see `engine/losses/style.py`, with the forms in which each is defined."""
+"""The style losses, see `engine/losses/style.py`, with the forms in which each is defined."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,15 +126,15 @@ class Settings:
     )
 
     def __post_init__(self) -> None:
-        """Checks every value, so that no unusable settings can exist.
+        """Checks every value, so that invalid settings cannot exist.
 
         Raises:
-            SettingError: a value out of its range or choices, or two values that do not go together.
+            SettingError: a value is not allowed, or two values exclude each other.
         """
         for spec in SETTING_FIELDS:
             value = getattr(self, spec.name)
             spec.check(value)
-            if spec.type is float:  # 1 and 1.0 are one value, and so one job id
+            if spec.type is float:  # 1 and 1.0 are the same value, and give the same job id
                 object.__setattr__(self, spec.name, float(value))
         if self.alpha == "keep" and self.format == "jpeg":
             raise SettingError("does not go with format=jpeg", where="alpha", todo="use format png or webp")
@@ -147,7 +147,7 @@ class Settings:
             raise SettingError(f"is not defined in form={self.form}", where="style_loss", todo=f"use form {forms}")
 
     def style_edge(self, height: int, width: int) -> float:
-        """Returns the long edge at which the style is seen, pixels.
+        """Returns the long edge to which the style is resized, in pixels.
 
         Args:
             height: of the output, pixels.
@@ -157,12 +157,12 @@ class Settings:
 
     @property
     def terms(self) -> tuple[str, ...]:
-        """The terms in use: those of the first release always, later ones where they have a weight."""
+        """The terms in use: always those of the first release, later ones if they have a weight."""
         return tuple(term.name for term in TERM_NAMES if term.is_original or self.weight(term.name))
 
     @property
     def layered_terms(self) -> tuple[str, ...]:
-        """Those of them that sum over layers."""
+        """The terms in use that sum over layers."""
         return tuple(term.name for term in TERM_NAMES if term.is_layered and term.name in self.terms)
 
     def weight(self, term: str) -> float:
@@ -177,12 +177,12 @@ class Settings:
 
     @property
     def layers_in_use(self) -> tuple[str, ...]:
-        """The layers that the terms in use read, content's first, each once."""
+        """The layers that the terms in use read, those of content first, without repetition."""
         return tuple(dict.fromkeys(layer for term in self.layered_terms for layer, _ in self.layers(term)))
 
     @property
     def graph(self) -> tuple[object, ...]:
-        """What fixes the compute graph, but for the image's shape: jobs that share it may share a batch."""
+        """All that fixes the compute graph except the image's shape: jobs with equal graphs may share a batch."""
         fixed = (getattr(self, field.name) for field in SETTING_FIELDS if field.fixes_graph)
         layers = (tuple(layer for layer, _ in self.layers(term)) for term in self.layered_terms)
         return (*fixed, self.terms, *layers)
@@ -192,20 +192,20 @@ class Settings:
         return {field.name: field.plain(getattr(self, field.name)) for field in SETTING_FIELDS}
 
     def to_json(self) -> str:
-        """Returns the settings as results, plans and images record them, and as the job id sees them.
+        """Returns the settings as results, plans and images record them, and as the job id uses them.
 
-        JSON without spaces, the keys in order, so that equal settings are equal texts. Neutral values are left out:
-        a setting that a later release adds leaves the ids of earlier jobs alone.
+        This is JSON without spaces, with sorted keys, so that equal settings are equal texts. Neutral values are left
+        out, so that a setting that a later release adds does not change the ids of earlier jobs.
         """
         values = {name: value for name, value in self.to_dict().items() if value != NEUTRAL.get(name, ALWAYS)}
         return json.dumps(values, sort_keys=True, separators=(",", ":"))
 
     @classmethod
     def from_dict(cls, values: Mapping[str, object]) -> "Settings":
-        """Reads what `to_dict` or `to_json` gave, also of an earlier release: what is not there is neutral.
+        """Reads the output of `to_dict` or `to_json`, also from an earlier release: missing settings are neutral.
 
         Raises:
-            SettingError: a value that is not allowed, or a setting that this release does not know.
+            SettingError: a value is not allowed, or this release does not know a setting.
         """
         names = {field.name for field in SETTING_FIELDS}
         if unknown := sorted(values.keys() - names):
@@ -219,7 +219,7 @@ class Settings:
 
 
 def with_neutral(values: Mapping[str, object]) -> dict[str, object]:
-    """Returns recorded settings with the neutral value of each one that is not there."""
+    """Returns recorded settings, completed with neutral values."""
     return {**NEUTRAL, **values}
 
 
@@ -237,13 +237,13 @@ def _fields() -> tuple[SettingField, ...]:
 
 
 SETTING_FIELDS = _fields()
-"""One `SettingField` a setting, in the order of the columns."""
+"""One `SettingField` per setting, in the order of the columns."""
 
 NEUTRAL = {field.name: field.neutral for field in SETTING_FIELDS if field.neutral is not ALWAYS}
 """The neutral values, by setting."""
 
 TERM_SCALE = tuple(field.name for field in SETTING_FIELDS if field.scale == "terms")
-"""Settings within which a term is comparable; the network counts as well."""
+"""Settings (with the network) that must be equal for terms to be comparable."""
 
 TOTAL_SCALE = (*TERM_SCALE, *(field.name for field in SETTING_FIELDS if field.scale == "totals"))
-"""Settings within which a total is comparable; the network counts as well."""
+"""Settings (with the network) that must be equal for totals to be comparable."""

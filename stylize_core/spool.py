@@ -1,6 +1,6 @@
-"""What a plan of a million rows keeps out of memory: private files that have no name.
+"""Private files without a name, to which a plan of a million rows moves its data from memory.
 
-Nobody else can open them, and they are gone when the process is, whatever ends it.
+Nobody else can open them, and they vanish with the process, however it ends.
 """
 
 import tempfile
@@ -14,18 +14,18 @@ import pyarrow as pa
 from stylize_core.errors import UsageError
 
 MEMORY_BYTES = 2**24
-"""Of a private file that stay in memory: most runs need no disk for it, and so none with room."""
+"""Size up to which a private file stays in memory: most runs need no disk space for it."""
 
 
 def private_file(owner: object) -> IO[bytes]:
-    """Returns a new file that is closed, and thereby gone, as soon as its owner is; on a disk once it grows."""
+    """Returns a new file that is closed and deleted together with its owner; it moves to disk when it grows."""
     file = tempfile.SpooledTemporaryFile(MEMORY_BYTES)  # noqa: SIM115  # lives as long as its owner
     weakref.finalize(owner, _close, file)
     return file
 
 
 def _close(file: IO[bytes]) -> None:
-    with suppress(OSError):  # where there was no room, none is needed any more
+    with suppress(OSError):  # the disk may be full, but the data is no longer needed
         file.close()
 
 
@@ -45,7 +45,7 @@ class TableSpool:
         """Writes a batch.
 
         Raises:
-            UsageError: there is no room for it.
+            UsageError: there is no space for it.
         """
         with temp_write_errors():
             self._writer.write_batch(batch)
@@ -77,7 +77,7 @@ def temp_write_errors() -> Iterator[None]:
     """A block that writes to a temporary file.
 
     Raises:
-        UsageError: there is no room for it.
+        UsageError: there is no space for it.
     """
     try:
         yield

@@ -1,7 +1,7 @@
 """The terms of the objective by name: total = Σ weight · term.
 
-Whatever has a column, a chart or a weight for each term follows from this list. A new term is one file in
-`engine/losses/`, one line here, and its settings `<term>_weight` and `<term>_layers`.
+All columns, charts and weights per term follow from this list. A new term needs one file in
+`engine/losses/`, one line here, and the settings `<term>_weight` and `<term>_layers`.
 """
 
 from typing import NamedTuple
@@ -10,14 +10,14 @@ from stylize_core.layers import LAYERS
 
 
 class TermName(NamedTuple):
-    """A term as everybody but the engine knows it.
+    """A term as all rooms except the engine see it.
 
     Attributes:
-        name: also of its file in `engine/losses/`, and in the names of columns and settings.
-        meaning: what charts and exports call it.
-        is_layered: it sums over layers of the network, with weights; otherwise it is of the image alone.
-        is_original: computed and recorded in every job, as since the first release; a later term only in jobs that
-            give it a weight.
+        name: also the name of its file in `engine/losses/`, and part of the names of columns and settings.
+        meaning: its name in charts and exports.
+        is_layered: whether it sums over layers of the network, with weights; otherwise it uses only the image.
+        is_original: whether every job computes and records it, as since the first release; a later term only in jobs
+              that give it a weight.
     """
 
     name: str
@@ -35,11 +35,11 @@ TERM_NAMES = (
 
 TERMS = tuple(term.name for term in TERM_NAMES)
 LOSSES = ("total", *TERMS)
-"""The total and the terms: of results the columns `final_<loss>`, of metrics the columns of that name."""
+"""The total and the terms: columns `final_<loss>` in results, and columns of the same name in metrics."""
 
 
 def loss_columns(*, is_original: bool) -> list[str]:
-    """Returns the columns of metrics that terms have: the terms, then their layers without layer weights."""
+    """Returns the columns of metrics for terms: the terms, then their layers without layer weights."""
     terms = [term for term in TERM_NAMES if term.is_original == is_original]
     layers = [f"{term.name}_{layer}" for term in terms if term.is_layered for layer in LAYERS]
     return [*(term.name for term in terms), *layers]

@@ -1,4 +1,4 @@
-"""How numbers, times and names are written: on pages, in data sets and on the command line."""
+"""Formats numbers, times and names for pages, data sets and the command line."""
 
 import math
 import posixpath
@@ -38,7 +38,7 @@ def duration(seconds: float) -> str:
 def size(count: float) -> str:
     """Writes a number of bytes: `812 B`, `3.4 MB`."""
     for unit in ("B", "kB", "MB", "GB"):
-        if count < 999.5:  # what is rounded to a thousand is of the next unit
+        if count < 999.5:  # a value that rounds to a thousand goes to the next unit
             return f"{count:.3g} {unit}"
         count /= 1000
     return f"{count:.3g} TB" if count < 999.5 else f"{count:,.0f} TB"

@@ -1,6 +1,6 @@
-"""pyarrow without pandas, for commands that make no frames.
+"""pyarrow without pandas, for commands that need no data frames.
 
-At the first array that it makes, pyarrow imports pandas to know its types: half of what `stylize status` would take.
+With its first array, pyarrow imports pandas for its types: half of the time that `stylize status` would take.
 """
 
 import sys
@@ -8,7 +8,7 @@ from importlib.abc import MetaPathFinder
 
 
 class _NoPandas(MetaPathFinder):
-    """Has an import of pandas fail, as where it is not installed."""
+    """Makes an import of pandas fail, as if it were not installed."""
 
     def find_spec(self, name: str, path: object, target: object = None) -> None:
         if name == "pandas":
@@ -16,7 +16,7 @@ class _NoPandas(MetaPathFinder):
 
 
 def load_without_pandas() -> None:
-    """Imports pyarrow and, unless pandas is imported already, has it find none: for a process that makes no frames."""
+    """Imports pyarrow and hides pandas from it, unless it is imported already: for processes without data frames."""
     finder = _NoPandas()
     sys.meta_path.insert(0, finder)
     try:

@@ -1,6 +1,6 @@
-"""A run in Prefect's interface: the share of committed jobs while it goes; rows, failures and links at its end.
+"""A run in Prefect's interface: the share of committed jobs while it runs; rows, failures and links at its end.
 
-An artifact stays under 100 kB: it lies in Prefect's database, and every page that shows it loads the whole.
+An artifact stays under 100 kB: Prefect's database stores it, and every page that shows it loads all of it.
 """
 
 import json
@@ -28,10 +28,10 @@ PROGRESS_SECONDS = 5.0
 """Pause between two updates."""
 
 FAILURES, LETTERS = 50, 300
-"""Failed and rejected rows in the table, at most, and letters of an id or a message."""
+"""Most failed and rejected rows in the table, and most characters of an id or a message."""
 
 ARTIFACT_BYTES = 90_000
-"""Of the table as JSON, at most."""
+"""Most bytes of the table as JSON."""
 
 
 class ProgressArtifact:
@@ -48,15 +48,15 @@ class ProgressArtifact:
         if has_lost_server():
             return
         description = f"Run {work.context.run}"
-        with suppress(httpx.HTTPError):  # a server that is away for a while does not end the run
+        with suppress(httpx.HTTPError):  # a temporary outage of the server does not end the run
             artifact = create_progress_artifact(progress=0.0, key="stylize-progress", description=description)
             self._update = partial(update_progress_artifact, UUID(str(artifact)))
 
     def show(self, *, at_once: bool = False) -> None:
-        """Sends the share now and then, where it has changed.
+        """Sends the share now and then, if it has changed.
 
         Args:
-            at_once: however short a time ago it was sent.
+            at_once: send it even if the last time was a moment ago.
         """
         if not at_once and time.monotonic() - self._looked < PROGRESS_SECONDS:
             return
@@ -69,7 +69,7 @@ class ProgressArtifact:
 
 
 def show_outcome(run: Run) -> None:
-    """Shows what became of a finished run: rows by status, the first failures, where report and sheets are."""
+    """Shows the outcome of a finished run: rows by status, the first failures, where report and sheets are."""
     description = f"Run {run.name}: {run.summary}"
     table = [{"status": status, "rows": count} for status, count in run.outcome.items()]
     create_table_artifact(key="stylize-rows", table=table, description=description)
@@ -82,10 +82,10 @@ def show_outcome(run: Run) -> None:
 
 
 def fitting(lines: list[dict[str, int | str]]) -> list[dict[str, int | str]]:
-    """Returns as many of the first lines as together stay within `ARTIFACT_BYTES` of JSON."""
+    """Returns as many of the first lines as fit into `ARTIFACT_BYTES` of JSON."""
     size, kept = 0, []
     for line in lines:
-        size += len(json.dumps(line)) + 2  # as Prefect stores it: letters beyond ASCII take six bytes and more
+        size += len(json.dumps(line)) + 2  # as Prefect stores it: non-ASCII characters take six bytes or more
         if size > ARTIFACT_BYTES:
             break
         kept.append(line)
@@ -93,7 +93,7 @@ def fitting(lines: list[dict[str, int | str]]) -> list[dict[str, int | str]]:
 
 
 def _where_to_look(run: Run) -> str:
-    """Returns the outcome with places spelt out: browsers do not follow a web page's link to a file."""
+    """Returns the outcome with full paths: browsers do not follow links from a web page to files."""
     folder, lines = run.folder_uri, [f"**{run.summary}**"]
     if run.report_uri:
         lines.append(f"Report: {_link(run.report_uri)}")

@@ -1,4 +1,4 @@
-"""The `stylize` command. Prefect is imported by `run` alone, and not for every run."""
+"""The `stylize` command. Only `run` imports Prefect, and not for every run."""
 
 import logging
 import os
@@ -43,15 +43,15 @@ app = App(
     name="stylize",
     help="""Bulk neural style transfer: a CSV manifest in; images, loss curves, contact sheets and a report out.
 
-    A first run, on one pair of pictures and with the small network that comes along:
+    A first run, on one pair of pictures and with the small built-in network:
 
         stylize run --content photo.jpg --style painting.jpg --store out --weights builtin
 
     Exit codes: 0 done · 1 unexpected · 2 nothing could be started · 3 more failed or rejected rows than --max-failed
     · 130 stopped.
 
-    Options that are left out come from variables such as STYLIZE_RUN_WEIGHTS, then from the TOML file that
-    STYLIZE_CONFIG names, with a table for each command.""",
+    Options that are left out come from environment variables such as STYLIZE_RUN_WEIGHTS, then from the TOML file
+    that STYLIZE_CONFIG names, with a table for each command.""",
     version=release,
     version_flags=["--version"],
     help_format="plaintext",
@@ -74,7 +74,7 @@ Manifest = Annotated[
 def run(manifest: Manifest = None, /, *, request: RunOptions, voice: Voice = PLAIN) -> int:
     """Stylise every row of a manifest, or one pair of pictures, into a store.
 
-    Run the same command again to go on after a stop: jobs that are done are skipped.
+    After a stop, run the same command again to resume: jobs that are done are skipped.
     """
     speak(voice)
     with request.options(manifest) as options:
@@ -94,7 +94,7 @@ def run(manifest: Manifest = None, /, *, request: RunOptions, voice: Voice = PLA
         except (StoreError, EngineError) as error:
             if look.run is None:
                 raise
-            show_error(error)  # the store or the device failed in mid-run
+            show_error(error)  # the store or the device failed during the run
             write_document(run_document(look.run, error))
             code = EXIT_UNEXPECTED
         else:
@@ -105,7 +105,7 @@ def run(manifest: Manifest = None, /, *, request: RunOptions, voice: Voice = PLA
         finally:
             watcher.reset(looking)
     if look.is_prefect_lost:
-        end(code)  # Prefect would wait, at Python's end, for a server that is gone
+        end(code)  # at exit, Prefect would wait for a server that is gone
     return code
 
 
@@ -133,10 +133,10 @@ def plan(manifest: Manifest = None, /, *, request: RunOptions, voice: Voice = PL
 def install_completion(
     *,
     shell: Annotated[
-        Literal["bash", "zsh", "fish"] | None, Parameter(help="Of this process unless given.", show_default=False)
+        Literal["bash", "zsh", "fish"] | None, Parameter(help="The current shell unless given.", show_default=False)
     ] = None,
     output: Annotated[
-        Path | None, Parameter(help="File to write in place of the shell's own folder.", show_default=False)
+        Path | None, Parameter(help="File to write instead of the shell's own.", show_default=False)
     ] = None,
 ) -> int:
     """Install completion of commands and options for a shell."""
@@ -162,10 +162,10 @@ def main(arguments: list[str] | None = None) -> None:
     with lasting_output() as (stdout, _), own_voice():
         code = _exit_code(lambda: app(words, exit_on_error=False, print_error=False, result_action="return_value"))
         stdout.flush()
-        if stdout.error and not isinstance(stdout.error, BrokenPipeError):  # that one: whoever read it has seen enough
+        if stdout.error and not isinstance(stdout.error, BrokenPipeError):  # a broken pipe: the reader has seen enough
             what = f"standard output cannot be written: {stdout.error.strerror}"
-            show_error(UsageError(what, where="standard output", todo="write to a disk with room"))
-    is_run = words[:1] == ["run"]  # its rows are the outcome, and what it says of them is in the store too
+            show_error(UsageError(what, where="standard output", todo="write to a disk with free space"))
+    is_run = words[:1] == ["run"]  # the outcome is its rows, and the store has them too
     sys.exit(EXIT_UNEXPECTED if stdout.error and not (code or is_run) else code)
 
 

@@ -1,4 +1,4 @@
-"""What the command line says: errors, plans, outcomes, tables. Imports nothing that computes: it takes seconds."""
+"""What the command line prints: errors, plans, outcomes, tables. It avoids imports that take seconds."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 
 began: ContextVar[float] = ContextVar("began")
-"""When the command began, by `time.monotonic`; without it, starting counts as nothing."""
+"""When the command began, by `time.monotonic`; if unset, the start-up time counts as 0."""
 
 
 class _Console(Console):
-    """Writes text as it is: what is printed is never markup, and its characters never steer the terminal."""
+    """Prints plain text: never as markup, and without characters that control the terminal."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(highlight=False, markup=False, emoji=False, **options)
@@ -41,17 +41,17 @@ class _Console(Console):
         super().print(*(escape_controls(one) if isinstance(one, str) else one for one in objects), **options)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """Yields the segments of whatever is printed."""
+        """Yields the segments of what is printed."""
         for segment in super().render(renderable, options):
             text = escape_controls(segment.text, keep="\n")
             yield segment if segment.control else Segment(text, segment.style)
 
 
 class _Words(_Console):
-    """Standard output, where it gets words."""
+    """Standard output for text."""
 
     def print(self, *objects: Any, **options: Any) -> None:
-        """Prints, unless the command says nothing or a JSON document there."""
+        """Prints, unless the command is quiet or writes a JSON document."""
         if voice().has_words:
             super().print(*objects, **options)
 
@@ -62,17 +62,17 @@ PLACES = {
     "failed_rows": "failed and rejected rows, to be mended and run again",
     "image": "image",
 }
-"""What there is to look at after a run, in words."""
+"""Names of the outputs of a run."""
 
 out = _Words()
 wide = _Words(width=1000)
-"""For tables where there is no terminal: other programs get whole lines."""
+"""For tables without a terminal: other programs get whole lines."""
 
 err = _Console(stderr=True)
 
 
 def tell(message: str, level: str = "info", **fields: object) -> None:
-    """Writes a message to standard error: a line of words, or of JSON with its figures."""
+    """Writes a message to standard error: a line of text, or of JSON with its figures."""
     if not voice().tells(level):
         return
     if voice().log_json:
@@ -96,12 +96,12 @@ class LogLines(logging.Handler):
 
 
 def show_beginning(subject: str, store: str) -> None:
-    """Writes what a command begins with, before all that takes seconds, to standard error."""
+    """Writes a command's first message, before anything that takes seconds, to standard error."""
     tell(f"planning {subject} for the store {store} …", subject=subject, store=store)
 
 
 def show_error(error: StylizeError) -> None:
-    """Writes an error in its three parts to standard error."""
+    """Writes the three parts of an error to standard error."""
     if voice().log_json:
         tell(str(error), "error", **error_fields(error))
         return
@@ -112,7 +112,7 @@ def show_error(error: StylizeError) -> None:
 
 
 def show_note(text: str) -> None:
-    """Writes to standard error what somebody may want to know who reads what comes out."""
+    """Writes a note about the output to standard error."""
     tell(text)
 
 
@@ -155,7 +155,7 @@ def forecast_line(forecast: Forecast, start_seconds: float) -> str:
 
     Args:
         forecast: of a plan.
-        start_seconds: from the command's beginning until the plan was made; a run takes them as well.
+        start_seconds: from the start of the command until the plan was made; a run needs them too.
     """
     basis = "measured on this device" if forecast.probed else "not measured, a guess"
     return (
@@ -166,7 +166,7 @@ def forecast_line(forecast: Forecast, start_seconds: float) -> str:
 
 
 def show_outcome(run: Run) -> None:
-    """Writes what became of a run and where to look; of a single row the image comes last."""
+    """Writes the outcome of a run and where to look; for a single row the image comes last."""
     out.print(f"run {run.name}: {run.summary}", soft_wrap=True)
     found = places(run)
     if not run.report_uri:
@@ -177,7 +177,7 @@ def show_outcome(run: Run) -> None:
 
 
 def places(run: Run) -> dict[str, str]:
-    """Returns what there is to look at after a run, and where it lies, without credentials."""
+    """Returns the outputs of a run and their URIs, without credentials."""
     from stylize_core.sheets.sheets import INDEX
 
     found = {
@@ -209,7 +209,7 @@ def _rows(run: RunSummary) -> str:
 
 
 def show_table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
-    """Writes a plain table; cells are text, never markup. Where there is no terminal, a row is a line."""
+    """Writes a plain table; cells are text, never markup. Without a terminal, each row is one line."""
     table = Table(*columns, box=None, header_style="bold", pad_edge=False)
     for row in rows:
         table.add_row(*(Text(escape_controls(str(cell))) for cell in row))

@@ -1,4 +1,4 @@
-"""The deployment that made this flow run: more flow runs of it, and what becomes of them."""
+"""The deployment that made this flow run: starts, follows and cancels further flow runs of it."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -23,7 +23,7 @@ class Deployment:
 
     Attributes:
         id: Prefect's.
-        room: flow runs that may run at once, beside the one that asks; None where nothing limits them.
+        room: how many more flow runs may run at once besides the calling one; None without a limit.
     """
 
     id: UUID
@@ -31,7 +31,7 @@ class Deployment:
 
     @classmethod
     def of_this_flow_run(cls) -> "Deployment | None":
-        """Returns the deployment that made this flow run; None where it was called in another way."""
+        """Returns the deployment that made this flow run; None if it was called in another way."""
         if not current.id:
             return None
         identity = UUID(str(current.id))
@@ -39,29 +39,29 @@ class Deployment:
         return cls(identity, min(limits, default=None))
 
     def start(self, parameters: Mapping[str, Any]) -> UUID | None:
-        """Asks for a flow run, as a part of this one; returns its id, or None where the server does not answer."""
+        """Requests a subflow run; returns its id, or None if the server does not answer."""
         with suppress(*_AWAY):
-            flow_run: Any = run_deployment(self.id, parameters=dict(parameters), timeout=0)  # waits for nothing
+            flow_run: Any = run_deployment(self.id, parameters=dict(parameters), timeout=0)  # does not wait
             identity: UUID = flow_run.id
             return identity
         return None
 
 
 def state_of(flow_run: UUID) -> State[Any] | None:
-    """Returns the state of a flow run; None where the server does not tell."""
+    """Returns the state of a flow run; None if the server does not answer."""
     with suppress(*_AWAY), get_client(sync_client=True) as client:
         return client.read_flow_run(flow_run).state
     return None
 
 
 def cancel(flow_run: UUID) -> None:
-    """Asks a flow run to end; one that has not begun is cancelled at once."""
+    """Asks a flow run to end; a flow run that has not begun is cancelled at once."""
     with suppress(*_AWAY), get_client(sync_client=True) as client:
         client.set_flow_run_state(flow_run, Cancelling())
 
 
 def _limits(identity: UUID) -> list[int | None]:
-    """Returns how many flow runs the deployment, its pool and its queue allow at once; None for any number."""
+    """Returns how many flow runs the deployment, its pool and its queue each allow at once; None for no limit."""
     with get_client(sync_client=True) as client:
         deployment = client.read_deployment(identity)
         own = deployment.global_concurrency_limit

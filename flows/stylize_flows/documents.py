@@ -1,4 +1,4 @@
-"""What `--json` writes: plans, runs and stores as plain JSON values. Names are those of the store's own files."""
+"""What `--json` writes: plans, runs and stores as plain JSON values, with the names that the store's files use."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def plan_document(plan: Plan) -> dict[str, object]:
 
 
 def run_document(run: Run, error: StylizeError | None = None) -> dict[str, object]:
-    """Returns what became of a run and where to look.
+    """Returns the outcome of a run and where to look.
 
     Args:
-        run: prepared.
-        error: that ended it.
+        run: a prepared run.
+        error: the error that ended it.
     """
     assert run.plan, "a prepared run has a plan"
     return {
@@ -49,7 +49,7 @@ def store_document(store: str, summary: StoreSummary, faults: Iterable[Fault] | 
     Args:
         store: without credentials.
         summary: of it.
-        faults: that were found; None where nobody looked.
+        faults: found by verification; None without verification.
     """
     holder = summary.holder
     return {

@@ -19,14 +19,15 @@ ENDINGS = (".csv", ".parquet")
 def stylize_incoming(
     folder: str, deployment: str = "stylize manifest/nightly", settle_seconds: float = 60.0
 ) -> State[Any]:
-    """Starts a run for each manifest of a folder; one that was started already is known by its path, size and time.
+    """Starts a run for each new manifest of a folder; path, size and time identify a manifest.
 
-    What was started, Prefect knows: each flow run bears the manifest's mark, and a second of the same mark is not made.
+    Prefect keeps track: each flow run has the manifest's idempotency key, and a second one with the same key is not
+    made.
 
     Args:
-        folder: Folder or URL where manifests arrive; folders in it are not looked into.
+        folder: Folder or URL where manifests arrive; subfolders are ignored.
         deployment: FLOW/NAME of the deployment that gets the manifest as its parameter.
-        settle_seconds: A file that was written a shorter time ago may still grow and waits for the next look.
+        settle_seconds: A file that was written more recently may still grow and waits for the next check.
     """
     try:
         files = Files(folder)

@@ -1,4 +1,4 @@
-"""A partition as a flow run in this process, within the flow run of its run."""
+"""Runs a partition as a subflow in this process, within the flow run of its run."""
 
 from dataclasses import replace
 from typing import Any
@@ -18,25 +18,25 @@ from stylize_flows.stop import StopFlag
 
 
 def compute_partition(run: Run, chunks: Chunks, number: int, count: int, fan_out: FanOut, stop: StopFlag) -> None:
-    """Computes what is left of a partition.
+    """Computes the rest of a partition.
 
     Args:
-        run: whose committed jobs are completed.
+        run: the run; its committed jobs are updated.
         chunks: of the partition.
         number: of the partition, from 1.
-        count: of partitions.
+        count: number of partitions.
         fan_out: computes the chunks.
         stop: of the run.
 
     Raises:
         Stopped: by a signal; what was finished is committed.
-        StylizeError: what made a chunk fail for good.
+        StylizeError: a chunk failed for good.
     """
     if has_lost_server():
         fan_out(replace(run.work, chunks=chunks.without(run.context.committed)), stop)
         return
     context = replace(run.context, committed=set())
-    outcome: list[StylizeError | None] = []  # one, once it is known: a lost server does not tell it
+    outcome: list[StylizeError | None] = []  # at most one: a lost server does not return it
     work = replace(run.work, context=context, chunks=chunks.without(run.context.committed))
 
     @flow(
@@ -62,7 +62,7 @@ def compute_partition(run: Run, chunks: Chunks, number: int, count: int, fan_out
 
     try:
         state = stylize_partition(run.name, number, return_state=True)
-    except TerminationSignal as signal:  # it came while they were Prefect's
+    except TerminationSignal as signal:  # the signal came while Prefect handled signals
         stop.ask()
         raise Stopped("the run was stopped") from signal
     except RuntimeError:
@@ -70,7 +70,7 @@ def compute_partition(run: Run, chunks: Chunks, number: int, count: int, fan_out
             raise
     else:
         if not outcome:
-            state.result()  # raises what nobody foresaw
+            state.result()  # raises unexpected errors
     finally:
         run.context.committed |= context.committed
     if error := next(iter(outcome), None):

@@ -1,4 +1,4 @@
-"""Chunks on this process's device, as Prefect tasks."""
+"""Runs chunks on this process's device, as Prefect tasks."""
 
 from collections import deque
 from collections.abc import Callable
@@ -20,9 +20,9 @@ from stylize_flows.stop import StopFlag
 from stylize_flows.tasks import Sealed
 
 IN_FLIGHT = 2
-"""Chunks submitted at a time: one that runs and one that waits. A chunk in flight costs Prefect memory."""
+"""Chunks submitted at a time: one running and one waiting. A chunk in flight costs Prefect memory."""
 
-ONE_DEVICE: Any = ThreadPoolTaskRunner(max_workers=1)  # `Any`: by its types, a flow takes none of Prefect's runners
+ONE_DEVICE: Any = ThreadPoolTaskRunner(max_workers=1)  # `Any`: the types of a flow exclude Prefect's own runners
 
 
 def fan_out(work: Work, stop: StopFlag) -> None:
@@ -36,7 +36,7 @@ def fan_out(work: Work, stop: StopFlag) -> None:
         return  # an empty bar would stay at 0 % for ever
     progress = ProgressArtifact(work)
     compute: Sealed[Callable[[Chunk], int]] = Sealed(partial(run_chunk, context=work.context))
-    in_flight: deque[Any] = deque()  # of the futures that `ONE_DEVICE` makes
+    in_flight: deque[Any] = deque()  # futures from `ONE_DEVICE`
     for chunk in work.chunks:
         if stop():
             break
@@ -55,11 +55,11 @@ def fan_out(work: Work, stop: StopFlag) -> None:
 
 
 def _settle(future: PrefectConcurrentFuture[Any], progress: ProgressArtifact) -> None:
-    """Waits for a chunk; raises what made it fail for good."""
+    """Waits for a chunk; raises its error if it failed for good."""
     while not future.wrapped_future.done():
         future.wait(timeout=PROGRESS_SECONDS)
         progress.show()
-    future.wait()  # takes the state over from the thread: the server's copy of it would lack the result
+    future.wait()  # takes the state from the thread: the server's copy would lack the result
     if future.state.is_cancelled():
         raise Stopped("the run was stopped")
     future.state.result()

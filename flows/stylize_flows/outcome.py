@@ -1,4 +1,4 @@
-"""The end of a run for those who operate it: the final state of its flow run, and an event to which they can react."""
+"""The end of a run for its operators: the final state of its flow run, and an event for automations."""
 
 from typing import Any
 
@@ -11,14 +11,14 @@ from stylize_flows.console import places
 from stylize_flows.server import has_lost_server
 
 WITH_FAILURES = "CompletedWithFailures"
-"""Name of the state of a run in which rows failed or were rejected, but no more than `max_failed` allows."""
+"""Name of the state if rows failed or were rejected, but no more than `max_failed` allows."""
 
 FINISHED = "stylize.run.finished"
 """Name of the event."""
 
 
 def final_state(run: Run) -> State[Any]:
-    """Returns what became of a finished run; where rows failed, its message says where they are."""
+    """Returns the final state of a finished run; if rows failed, its message says where they are."""
     if not run.failed:
         return Completed(message=run.summary)
     found = places(run)
@@ -30,8 +30,8 @@ def final_state(run: Run) -> State[Any]:
 def tell_finished(run: Run) -> None:
     """Sends the event, with counts and places.
 
-    Automations match labels alone, and no numbers: so the share of failed and rejected rows is a label, in whole
-    percents, rounded down.
+    Automations match only labels, and compare no numbers: so the share of failed and rejected rows is a label, in whole
+    percent, rounded down.
     """
     if has_lost_server():
         return

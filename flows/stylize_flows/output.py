@@ -1,6 +1,6 @@
-"""Output that fails ends no run: of a full disk, a reader that is gone or a closed stream, the rest is left out.
+"""Failed output never ends a run: if the disk is full, the reader gone or the stream closed, the rest is dropped.
 
-Letters that the stream's encoding lacks are written as escapes.
+Characters that the stream's encoding lacks are written as escapes.
 """
 
 import io
@@ -15,18 +15,18 @@ class LastingStream:
     """Stands in for a text stream: writing to it never fails.
 
     Args:
-        stream: where text goes; None, as Python has it, where the process was started without: then nowhere.
+        stream: where text goes; None if the process was started without one: then nowhere.
 
     Attributes:
-        error: the first one; what is written after it goes nowhere.
-        is_quiet: whether text goes nowhere for now.
+        error: the first error; everything written after it is dropped.
+        is_quiet: whether text is dropped for now.
     """
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream if stream is not None else io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
         self.error: OSError | None = None
         self.is_quiet = False
-        with suppress(AttributeError, io.UnsupportedOperation):  # a stream of somebody's own takes any letter
+        with suppress(AttributeError, io.UnsupportedOperation):  # a caller's own stream takes any character
             self._stream.reconfigure(errors="backslashreplace")
 
     def __getattr__(self, name: str) -> Any:
@@ -52,7 +52,7 @@ class LastingStream:
         self.flush()
 
     def flush(self) -> None:
-        """Hands on what was written."""
+        """Flushes the stream."""
         if not self.error:
             try:
                 self._stream.flush()
@@ -60,7 +60,7 @@ class LastingStream:
                 self._give_up(error)
 
     def _give_up(self, error: OSError) -> None:
-        """Leads the descriptor nowhere: what is buffered would fail again and again, at the latest at Python's end."""
+        """Points the descriptor at /dev/null: the buffered text would fail again and again, at exit at the latest."""
         self.error = error
         with suppress(OSError), open(os.devnull, "wb") as nowhere:
             os.dup2(nowhere.fileno(), self._stream.fileno())
@@ -73,13 +73,13 @@ def write_out(data: bytes) -> None:
 
 
 def is_output_lost() -> bool:
-    """Returns whether nobody gets what is written to standard output."""
+    """Returns whether standard output has failed."""
     return getattr(sys.stdout, "error", None) is not None
 
 
 @contextmanager
 def quiet_errors() -> Iterator[None]:
-    """A block in which nothing is written to standard error; a handler of logs that is made in it writes later."""
+    """A block in which nothing is written to standard error; a log handler created in it writes later."""
     err: Any = sys.stderr
     if not isinstance(err, LastingStream):
         yield
@@ -93,7 +93,7 @@ def quiet_errors() -> Iterator[None]:
 
 @contextmanager
 def lasting_output() -> Iterator[tuple[LastingStream, LastingStream]]:
-    """A block in which standard output and standard error never fail; gives the two."""
+    """A block in which standard output and standard error never fail; yields the two streams."""
     _fill_closed()
     before = sys.stdout, sys.stderr
     out, err = LastingStream(sys.stdout), LastingStream(sys.stderr)
@@ -107,9 +107,9 @@ def lasting_output() -> Iterator[tuple[LastingStream, LastingStream]]:
 
 
 def _fill_closed() -> None:
-    """Opens the standard descriptors that are closed: the next file would get the number, and what is printed there."""
+    """Opens closed standard descriptors: otherwise the next file would get the number, and the printed text."""
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number

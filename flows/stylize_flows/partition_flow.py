@@ -1,4 +1,4 @@
-"""A partition in its own flow run, made by the same deployment: its chunks, under the lease of the run it is of."""
+"""A partition in its own flow run of the same deployment: it computes its chunks under the lease of its run."""
 
 import threading
 from collections.abc import Iterator
@@ -19,11 +19,11 @@ from stylize_flows.runners import FanOut
 from stylize_flows.stop import StopFlag
 
 LOOK_SECONDS = 1.0
-"""Pause between two looks whether the run that sent the partition out is still there."""
+"""Pause between two checks that the run that started the partition is still there."""
 
 
 def carry_out_partition(options: Options, ticket: RunTicket, number: int, fan_out: FanOut) -> State[Any]:
-    """Computes a partition and returns the final state of its flow run; what it means, the store tells."""
+    """Computes a partition and returns the final state of its flow run; the store has the outcome."""
     try:
         with (
             StopFlag() as stop,
@@ -40,7 +40,7 @@ def carry_out_partition(options: Options, ticket: RunTicket, number: int, fan_ou
 
 @contextmanager
 def _ends_with(files: Files, lease: str, stop: StopFlag) -> Iterator[None]:
-    """A block that is asked to stop as soon as the lease of this token does not count any more."""
+    """A block that is asked to stop as soon as the lease of this token is no longer valid."""
     ended = threading.Event()
     thread = threading.Thread(target=_watch, args=(files, lease, stop, ended), name="run", daemon=True)
     thread.start()

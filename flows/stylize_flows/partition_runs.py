@@ -1,8 +1,8 @@
-"""More chunks than one flow run bears: partitions of a run, each a flow run of its own under the run's lease.
+"""Partitions, for more chunks than one flow run can take: each is a flow run of its own under the run's lease.
 
-Where a deployment made the run and has room for more flow runs, it makes those of the partitions too, each in a
-process of its own, on whichever machine its worker finds. Else, and where an input's URL holds credentials, which must
-not lie in the store, partitions are flow runs in this process, one after another. What is done, the store tells.
+If a deployment made the run and has room for more flow runs, it also makes those of the partitions, each in its own
+process, on the machine of whichever worker takes it. Otherwise, and if an input's URL contains credentials, which must
+not be in the store, partitions are flow runs in this process, one after another. The store records what is done.
 """
 
 import time
@@ -27,35 +27,35 @@ from stylize_flows.runners import Compute, FanOut
 from stylize_flows.stop import StopFlag
 
 ATTEMPTS = 3
-"""Flow runs that a partition may cost: one that was killed is made again."""
+"""Most flow runs for one partition: if one is killed, another is made."""
 
 START_SECONDS = 90.0
-"""Time in which a worker has to take a flow run; after that, what is left is computed in this process."""
+"""Time for a worker to take a flow run; after that, this process computes the rest."""
 
 END_SECONDS = 30.0
-"""Time in which a flow run has to end after the last of its jobs is committed."""
+"""Time for a flow run to end after the last of its jobs is committed."""
 
 LOOK_SECONDS = 2.0
-"""Pause between two looks at the flow runs and at what they committed."""
+"""Pause between two checks of the flow runs and of what they committed."""
 
 OUTAGE_SECONDS = 60.0
-"""Time in which the store may not answer while partitions are out; they try again by themselves, too."""
+"""Longest outage of the store while partitions are out; they also retry by themselves."""
 
 RECALL_SECONDS = 2.0
-"""Time for partitions that are to stop to commit what they have finished."""
+"""Time for stopped partitions to commit what they have finished."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Part:
-    """A partition, and how it goes.
+    """A partition and its progress.
 
     Attributes:
         number: from 1.
         chunks: of the partition.
         attempts: flow runs made for it.
-        flow_run: the last one of them.
-        asked: when that one was asked for, by this process's monotonic clock.
-        done: number of chunks, from the first one, that are seen to be committed.
+        flow_run: the last of them.
+        asked: when it was requested, by this process's monotonic clock.
+        done: number of chunks, from the first one, that are known to be committed.
         seen_done: when all of them were, by the same clock.
     """
 
@@ -69,7 +69,7 @@ class Part:
 
 
 def in_partitions(fan_out: FanOut) -> Compute:
-    """Returns what computes the chunks of a run, in partitions where there are too many for one flow run."""
+    """Returns a function that computes the chunks of a run, in partitions if there are too many for one flow run."""
 
     def compute(run: Run, stop: StopFlag) -> None:
         if len(run.chunks) <= run.options.chunks_per_flow_run:
@@ -98,7 +98,7 @@ class _Partitions:
 
         Raises:
             Stopped: by a signal; what was finished is committed.
-            PartitionLost: some are not done, because their flow runs ended; all others are.
+            PartitionLost: some partitions are not done because their flow runs ended; all others are done.
             StoreError: the store cannot be written, or the lease is lost.
         """
         deployment = self._deployment()
@@ -116,7 +116,7 @@ class _Partitions:
             raise PartitionLost("; ".join(self.lost))
 
     def _deployment(self) -> Deployment | None:
-        """Returns the deployment that is to make the partitions' flow runs; None where it cannot."""
+        """Returns the deployment that will make the partitions' flow runs; None if there is none that can."""
         assert self.run.plan, "a prepared run has a plan"
         if self.run.plan.rows.has_secrets:
             return None
@@ -124,8 +124,8 @@ class _Partitions:
         return None if deployment is None or deployment.room == 0 else deployment
 
     def _go_out(self, deployment: Deployment) -> None:
-        """Sends partitions out until all are back, or no worker takes them any more."""
-        self.run.context.engine.forget_networks()  # the plan's probe made one; the partitions have their own
+        """Starts partitions until all have ended, or until no worker takes them any more."""
+        self.run.context.engine.forget_networks()  # the plan's probe loaded one; the partitions have their own
         at_once = min(self.run.options.partitions_at_once, deployment.room or self.count)
         has_place = True
         while self.out or (self.waiting and has_place):
@@ -142,7 +142,7 @@ class _Partitions:
                     raise
 
     def _send(self, part: Part, deployment: Deployment) -> None:
-        """Asks for the flow run of the first partition that waits; where no server answers, it waits on."""
+        """Requests a flow run for the first waiting partition; if no server answers, the partition keeps waiting."""
         ticket = publish_partition(self.run.context, part.number, part.chunks.without(self.committed))
         partition = {"number": part.number, **asdict(ticket)}
         part.flow_run = deployment.start({**asdict(self.run.work.options), "partition": partition})
@@ -151,9 +151,9 @@ class _Partitions:
             self.out.append(self.waiting.popleft())
 
     def _look(self) -> bool:
-        """Takes in what has come back; returns whether workers still take flow runs."""
+        """Handles flow runs that have ended; returns whether workers still take flow runs."""
         states = {part.number: state_of(part.flow_run) for part in self.out if part.flow_run}
-        self._follow()  # what was committed before these states
+        self._follow()  # reads what was committed before these states
         for part in list(self.out):
             state, now = states[part.number], time.monotonic()
             is_final = state is not None and state.is_final()
@@ -171,7 +171,7 @@ class _Partitions:
         return True
 
     def _again(self, part: Part, state: State[Any]) -> None:
-        """Has a partition go again whose flow run has ended too early."""
+        """Queues a partition again after its flow run ended too early."""
         if part.attempts < ATTEMPTS and not state.is_cancelled():
             self.waiting.append(part)
         else:
@@ -180,14 +180,14 @@ class _Partitions:
     def _take_back(self, part: Part) -> None:
         """Takes a partition from its flow run, which is cancelled if it has not ended."""
         self.out.remove(part)
-        assert part.flow_run, "it was sent out"
+        assert part.flow_run, "it was started"
         state = state_of(part.flow_run)
         if state is None or not state.is_final():
             cancel(part.flow_run)
         self.run.context.files.delete([layout.partition(self.run.name, part.number)])
 
     def _recall(self) -> None:
-        """Cancels what is out, and waits a moment for what it has finished."""
+        """Cancels all running partitions, and waits a moment for what they have finished."""
         for part in self.out:
             if part.flow_run:
                 cancel(part.flow_run)
@@ -199,7 +199,7 @@ class _Partitions:
                 break
 
     def _follow(self) -> None:
-        """Takes in what the partitions committed."""
+        """Reads what the partitions have committed."""
         news = self.follower.look()
         self.committed.update(news)
         if news:
@@ -208,7 +208,7 @@ class _Partitions:
         self.progress.show()
 
     def _is_done(self, part: Part) -> bool:
-        """Returns whether all of a partition is committed; looks at each chunk until it is, and then no more."""
+        """Returns whether all of a partition is committed; checks no chunk again once it is."""
         while part.done < len(part.chunks):
             if not self.committed.issuperset(part.chunks.job_ids(part.done)):
                 return False

@@ -1,7 +1,7 @@
-"""Prefect on this machine: settings for a run started here, and what is said where it cannot be used.
+"""Prefect on this machine: settings for a run started here, and errors if Prefect cannot be used.
 
-Prefect reads its settings from the environment, from files of the current folder and of its home when it is imported;
-so this module does not import it before everything is set.
+On import, Prefect reads its settings from the environment, the current folder and its home; so this module imports it
+only after everything is set.
 """
 
 import os
@@ -16,28 +16,28 @@ from stylize_core.job import public_uri
 OURS = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "DO_NOT_TRACK": "1",
-    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",  # the run is shown by the command itself
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",  # the command itself shows the run
     "PREFECT_LOGGING_INTERNAL_LEVEL": "CRITICAL",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
 }
-"""Prefect's settings for a run started here; those that are set already stay as they are."""
+"""Prefect's settings for a run started here; they do not override settings that exist."""
 
 WITHOUT = "or use --runner loop, which does without Prefect"
 
 ANSWER_SECONDS = 5.0
-"""Time in which a server that is named has to answer."""
+"""Time for a configured server to answer."""
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 CAUSE_LETTERS = 300
-"""Of an error of Prefect's that are told, at most."""
+"""Most characters to show of a Prefect error."""
 
 _FILES = (".env", "prefect.toml", "pyproject.toml")
-"""Of the current folder, from which Prefect reads settings, the first before the next."""
+"""Files of the current folder that Prefect reads settings from, in order of precedence."""
 
 
 def prepare_environment() -> None:
-    """Sets what Prefect reads when it is imported, and has this process reach its own machine past any proxy."""
+    """Sets what Prefect reads on import, and lets this process reach its own machine without a proxy."""
     for name, value in OURS.items():
         os.environ.setdefault(name, value)
     known = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
@@ -45,7 +45,7 @@ def prepare_environment() -> None:
 
 
 def drop_unusable_proxies() -> None:
-    """Removes proxies that Prefect's client cannot speak to: it refuses to start, although it needs none of them."""
+    """Removes proxies that Prefect's client does not support: it would not start, although it needs none of them."""
     usable = {"", "http", "https"} | ({"socks5", "socks5h"} if find_spec("socksio") else set())
     for name, value in list(os.environ.items()):
         scheme = value.partition("://")[0].lower() if "://" in value else ""
@@ -55,10 +55,10 @@ def drop_unusable_proxies() -> None:
 
 @contextmanager
 def prefect_errors() -> Iterator[None]:
-    """A block that loads Prefect or has it get ready.
+    """A block that loads or prepares Prefect.
 
     Raises:
-        UsageError: whatever goes wrong: the cause, the settings that may be behind it, and how to do without.
+        UsageError: for any failure: the cause, the settings that may be responsible, and how to run without Prefect.
     """
     try:
         yield
@@ -67,15 +67,15 @@ def prefect_errors() -> Iterator[None]:
     except Exception as error:
         cause = " ".join(str(error).split())[:CAUSE_LETTERS] or type(error).__name__
         where = ", ".join(_settings_in_use()) or "Prefect's own defaults"
-        todo = f"mend the setting or the file that it names; {WITHOUT}"
+        todo = f"correct the setting or the file that it names; {WITHOUT}"
         raise UsageError(f"Prefect cannot be used: {cause}", where=where, todo=todo) from error
 
 
 def check_certificates() -> None:
-    """Checks that the file of certificates, which Prefect's client reads whether it needs it or not, is there.
+    """Checks that the certificate file exists; Prefect's client reads it even if it does not need it.
 
     Raises:
-        UsageError: it is not.
+        UsageError: the file cannot be read.
     """
     for name in ("PREFECT_API_SSL_CERT_FILE", "SSL_CERT_FILE"):
         path = os.environ.get(name)
@@ -85,14 +85,14 @@ def check_certificates() -> None:
 
 
 def check_server(url: str | None, *, may_start: bool) -> None:
-    """Checks that there is a server that answers, or that a temporary one may be started.
+    """Checks that a server answers, or that a temporary one may be started.
 
     Args:
-        url: of the API that is named; None where none is.
+        url: of the configured API; None if there is none.
         may_start: whether Prefect may start a temporary server.
 
     Raises:
-        UsageError: there is none.
+        UsageError: neither is the case.
     """
     if url:
         if problem := _problem(url):
@@ -116,7 +116,7 @@ def named(name: str, value: object) -> str:
 
 
 def _source(name: str) -> str:
-    """Returns where Prefect has a setting from; empty where it is the default."""
+    """Returns where Prefect took a setting from; empty if it is the default."""
     if name in os.environ:
         return "" if os.environ[name] == OURS.get(name) else "from the environment"
     key = name.removeprefix("PREFECT_").lower().rpartition("_")[2].encode()
@@ -137,7 +137,7 @@ def _home() -> Path:
 
 
 def _settings_in_use() -> list[str]:
-    """Returns the settings and files that may be behind an error, the more likely first."""
+    """Returns the settings and files that may cause an error, the most likely first."""
     files = [str(Path(file).absolute()) for file in _FILES[:2] if Path(file).exists()]
     ours = {name for name in OURS if os.environ.get(name) == OURS[name]}
     names = sorted(name for name in os.environ if name.startswith("PREFECT_") and name not in ours)
@@ -149,12 +149,12 @@ def _settings_in_use() -> list[str]:
 
 
 def _problem(url: str) -> str:
-    """Returns why an API cannot be used; empty where it answers."""
+    """Returns why an API cannot be used; empty if it answers."""
     from prefect.client.orchestration import get_client
     from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
     with (
-        temporary_settings({PREFECT_API_URL: url, PREFECT_CLIENT_MAX_RETRIES: 0}),  # the address asked for, always
+        temporary_settings({PREFECT_API_URL: url, PREFECT_CLIENT_MAX_RETRIES: 0}),  # always the requested address
         get_client(sync_client=True, httpx_settings={"timeout": ANSWER_SECONDS}) as client,
     ):
         error = client.api_healthcheck()

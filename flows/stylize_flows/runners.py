@@ -12,33 +12,33 @@ from stylize_core.run.work import Work
 from stylize_flows.stop import StopFlag
 
 Compute = Callable[[Run, StopFlag], None]
-"""Runs the chunks of a prepared run; raises Stopped where it is asked to stop."""
+"""Runs the chunks of a prepared run; raises Stopped if asked to stop."""
 
 FanOut = Callable[[Work, StopFlag], None]
-"""Runs chunks as Prefect tasks of the flow run that calls it; raises Stopped where it is asked to stop."""
+"""Runs chunks as Prefect tasks of the calling flow run; raises Stopped if asked to stop."""
 
 
 class Watcher:
-    """Sees nothing; to be overridden."""
+    """Ignores all events; to be overridden."""
 
     def prepared(self, run: Run) -> None:
         """The plan is made."""
 
     def progressed(self, progress: Progress) -> None:
-        """A step or a commit; comes from the thread that computes."""
+        """A step or a commit; called from the computing thread."""
 
     def ended(self, run: Run, error: Exception | None) -> None:
         """The run is over: all rows are accounted for, or `error` says why not."""
 
 
 watcher: ContextVar[Watcher] = ContextVar("watcher")
-"""Who looks on: a context variable carries it, because the parameters of a flow must be plain values."""
+"""The watcher, in a context variable because the parameters of a flow must be plain values."""
 
 
 def carry_out(
     options: Options, prepare: Callable[[Run], None], compute: Compute, collect: Callable[[Run], None]
 ) -> Run:
-    """Carries out a run from its options to its report; what every runner shares.
+    """Carries out a run from its options to its report; shared by all runners.
 
     Args:
         options: of the run.

@@ -1,4 +1,4 @@
-"""The temporary server that Prefect starts for a run where there is no other: it never outlives the command."""
+"""The temporary server that Prefect starts for a run if there is no other: it never outlives the command."""
 
 import atexit
 import http.client
@@ -26,23 +26,23 @@ from stylize_flows.prefect_settings import WITHOUT, named
 from stylize_flows.stop import children, sigint_blocked
 
 LOOK_SECONDS = 0.02
-"""Pause between two looks for the server's process while it starts."""
+"""Pause between two searches for the server's process while it starts."""
 
 ASK_SECONDS = 0.1
-"""Pause between two questions whether the server answers."""
+"""Pause between two checks whether the server answers."""
 
 STARTS = 3
-"""Starts that are tried: another program may take the port between its choice and its use, or kill the server."""
+"""Number of starts to try: another program may take the port between its choice and its use, or kill the server."""
 
 _REASON = re.compile(r"[\w.]+(Error|Exception)\b.*:")
-"""Of a traceback's last line."""
+"""Matches the last line of a traceback."""
 
 _END_WITH_US = 'while read -r pid; do pids="$pids $pid"; done; kill $pids 2>/dev/null'
-"""Of a shell: it hears of processes until the writing end is closed, as the kernel does whatever ends this process."""
+"""Shell script that reads process ids until the pipe closes, as it does however this process ends; then kills them."""
 
 
 class TemporaryServer(SubprocessASGIServer):
-    """Prefect's own; where its process ends as soon as it is started, that is an error with its last words."""
+    """Prefect's own server; if its process ends right after the start, the error contains its last output."""
 
     _said: IO[bytes]
     _is_told = False
@@ -51,7 +51,7 @@ class TemporaryServer(SubprocessASGIServer):
         """Starts the server and waits until it answers.
 
         Args:
-            timeout: seconds that this may take; Prefect's setting unless given.
+            timeout: limit in seconds; Prefect's setting unless given.
 
         Raises:
             UsageError: it ends or does not answer.
@@ -59,7 +59,7 @@ class TemporaryServer(SubprocessASGIServer):
         if self.running:
             return
         with temp_write_errors():
-            self._said = tempfile.TemporaryFile()  # noqa: SIM115  # as long as the server
+            self._said = tempfile.TemporaryFile()  # noqa: SIM115  # kept as long as the server
         limit = timeout or PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS.value()
         deadline = time.monotonic() + limit
         atexit.register(self.stop)
@@ -80,7 +80,7 @@ class TemporaryServer(SubprocessASGIServer):
         raise _ended(said)
 
     def is_lost(self) -> bool:
-        """Returns whether the server has run and its process has ended since, by itself or by a kill."""
+        """Returns whether the server was running and its process has ended, by itself or by a kill."""
         return self.running and self.server_process is not None and self.server_process.poll() is not None
 
     def say_lost(self) -> None:
@@ -90,7 +90,7 @@ class TemporaryServer(SubprocessASGIServer):
             tell("Prefect's temporary server has ended; the run goes on without Prefect", "warning")
 
     def _answers(self) -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)  # past any proxy
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)  # without a proxy
         try:
             connection.request("GET", "/api/health")
             return connection.getresponse().status == http.HTTPStatus.OK
@@ -100,7 +100,7 @@ class TemporaryServer(SubprocessASGIServer):
             connection.close()
 
     def _run_uvicorn_command(self) -> "subprocess.Popen[Any]":
-        """Starts the process, as Prefect does, but for its output."""
+        """Starts the process as Prefect does, but captures its output."""
         command = ["uvicorn", "--app-dir", str(prefect.__module_path__.parent), "--factory"]
         command += ["prefect.server.api.server:create_app", "--host", "127.0.0.1", "--port", str(self.port)]
         ephemeral = {"PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1", "PREFECT__SERVER_FINAL": "1"}
@@ -118,23 +118,23 @@ class TemporaryServer(SubprocessASGIServer):
         )
 
     def _words(self) -> str:
-        """Returns what the process has said."""
+        """Returns the output of the process."""
         self._said.seek(0)
         return self._said.read().decode(errors="replace")
 
 
 def start_server() -> None:
-    """Starts Prefect's temporary server; it ends with this process, by SIGKILL too.
+    """Starts Prefect's temporary server; it ends with this process, even after SIGKILL.
 
     Raises:
         UsageError: it cannot be started.
     """
-    with sigint_blocked(), _children_end_with_this_process():  # a stop needs the server to the end
-        TemporaryServer().start()  # the one instance there is: Prefect's clients find it
+    with sigint_blocked(), _children_end_with_this_process():  # a stop needs the server until the end
+        TemporaryServer().start()  # the only instance: Prefect's clients find it
 
 
 def has_lost_server() -> bool:
-    """Returns whether this process has started a server that has ended since, and says so the first time."""
+    """Returns whether a server that this process started has ended, and says so the first time."""
     for server in list(SubprocessASGIServer._instances.values()):
         if isinstance(server, TemporaryServer) and server.is_lost():
             server.say_lost()
@@ -143,21 +143,21 @@ def has_lost_server() -> bool:
 
 
 def hang_up() -> None:
-    """Closes this flow run's client: what Prefect asks of a lost server fails at once, not after a minute."""
+    """Closes this flow run's client: requests to a lost server then fail at once, not after a minute."""
     context = FlowRunContext.get()
     if context and isinstance(context.client, SyncPrefectClient):
         context.client.__exit__(None, None, None)
 
 
 def _ended(said: str) -> UsageError:
-    """Returns the error of a server whose process has ended: the last error that it names is the reason."""
+    """Returns the error of a server whose process has ended; the reason is the last error in its output."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     reasons = [line for line in lines if _REASON.match(line)]
     what = (
         f"Prefect's temporary server ends as soon as it is started: {(reasons or lines or ['it does not say why'])[-1]}"
     )
     todo = f"set PREFECT_HOME to a folder of its own that you may write; {WITHOUT}"
-    return UsageError(what, where=f"{named('PREFECT_HOME', PREFECT_HOME.value())}, where its database lies", todo=todo)
+    return UsageError(what, where=f"{named('PREFECT_HOME', PREFECT_HOME.value())}, where its database is", todo=todo)
 
 
 def _too_slow(seconds: float) -> UsageError:
@@ -168,7 +168,7 @@ def _too_slow(seconds: float) -> UsageError:
 
 @contextmanager
 def _children_end_with_this_process() -> Iterator[None]:
-    """A block whose child processes are ended, by a shell that watches, as soon as this process is gone."""
+    """A block whose child processes are ended by a watching shell as soon as this process is gone."""
     shell, writing_end = _start_shell()
     started = threading.Event()
     teller = threading.Thread(target=_tell_children, args=(shell, writing_end, started), name="children")
@@ -181,7 +181,7 @@ def _children_end_with_this_process() -> Iterator[None]:
 
 
 def _start_shell() -> tuple[int, int]:
-    """Returns the process of a shell and the end of a pipe into it, which stays open as long as this process lives."""
+    """Returns the id of a shell and the end of a pipe into it, which stays open as long as this process lives."""
     reading_end, writing_end = os.pipe()
     becomes_stdin = (os.POSIX_SPAWN_DUP2, reading_end, 0)
     shell = os.posix_spawn("/bin/sh", ["sh", "-c", _END_WITH_US], os.environ, file_actions=[becomes_stdin])
@@ -190,7 +190,7 @@ def _start_shell() -> tuple[int, int]:
 
 
 def _tell_children(shell: int, writing_end: int, started: threading.Event) -> None:
-    """Tells a shell of every other child, until all are started: a kill may come before the server answers."""
+    """Tells a shell about every other child until all have started: a kill may come before the server answers."""
     told = {shell}
     is_last = False
     while not is_last:

@@ -1,6 +1,6 @@
-"""Stopping: a signal sets a flag that the work polls; if the work goes on, the process ends four seconds later.
+"""Stopping: a signal sets a flag that the work polls; if the work does not stop, the process ends after four seconds.
 
-Everything committed is kept and the next run goes on from there, which is what makes the hard end safe.
+The hard end is safe because everything committed is kept and the next run resumes from there.
 """
 
 import os
@@ -20,13 +20,13 @@ GRACE_SECONDS = 4.0
 
 
 def end_stopped() -> NoReturn:
-    """Says that the run was stopped and how to go on, and ends the process."""
+    """Says that the run was stopped and how to resume it, and ends the process."""
     show_error(Stopped("stopped", todo="run the same command again to go on: everything committed is kept"))
     end(EXIT_STOPPED)
 
 
 def end(code: int) -> NoReturn:
-    """Ends the process and its children without the interpreter's slow end, which waits for threads."""
+    """Ends the process and its children without the interpreter's slow shutdown, which waits for threads."""
     for child in children():  # Prefect's temporary server would live on
         with suppress(ProcessLookupError):
             os.kill(child, signal.SIGTERM)
@@ -34,7 +34,7 @@ def end(code: int) -> NoReturn:
 
 
 def end_soon() -> threading.Timer:
-    """Ends the process as stopped after `GRACE_SECONDS`, unless the timer that is returned is cancelled."""
+    """Ends the process as stopped after `GRACE_SECONDS`, unless the caller cancels the returned timer."""
     timer = threading.Timer(GRACE_SECONDS, end_stopped)
     timer.daemon = True
     timer.start()
@@ -42,17 +42,17 @@ def end_soon() -> threading.Timer:
 
 
 def children() -> list[int]:
-    """Returns the process numbers of this process's children, as Linux tells them; elsewhere none."""
+    """Returns the ids of this process's children on Linux; none elsewhere."""
     found = []
     for path in Path("/proc/self/task").glob("*/children"):
-        with suppress(OSError):  # a thread that has just ended
+        with suppress(OSError):  # the thread has just ended
             found += [int(pid) for pid in path.read_text().split()]
     return found
 
 
 @contextmanager
 def sigint_blocked() -> Iterator[None]:
-    """A block whose child processes never see Ctrl-C, which a terminal sends to all of them: they inherit the mask."""
+    """A block whose child processes inherit a mask against Ctrl-C, which a terminal sends to all of them."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -61,10 +61,10 @@ def sigint_blocked() -> Iterator[None]:
 
 
 class StopFlag:
-    """Set by SIGINT or SIGTERM while it is entered, or by `ask`; calling it tells whether to stop.
+    """A flag that SIGINT or SIGTERM sets while it is entered, or `ask`; call it to learn whether to stop.
 
-    It may be entered again inside: where Prefect has taken over the signals for a flow run within the flow run. In the
-    end it leaves nothing behind: what a program does after a stop that it caught is its own business.
+    It may be entered again inside, after Prefect has taken over the signals for a subflow. Leaving it restores the
+    previous handlers: a program that catches the stop can go on as it likes.
     """
 
     def __init__(self) -> None:
@@ -74,15 +74,15 @@ class StopFlag:
         self._hard_end: threading.Timer | None = None
 
     def __call__(self) -> bool:
-        """Whether the run is asked to stop."""
+        """Returns whether the run is asked to stop."""
         return self._asked.is_set()
 
     def wait(self, seconds: float) -> bool:
-        """Pauses for so long, or until the run is asked to stop; returns whether it is."""
+        """Pauses for `seconds`, or until the run is asked to stop; returns whether it is."""
         return self._asked.wait(seconds)
 
     def ask(self) -> None:
-        """Asks the run to stop; if the block that it is entered for is not left soon, the process ends all the same."""
+        """Asks the run to stop; if its block does not end soon, the process is ended."""
         self._asked.set()
         with self._lock:
             if self._previous and not self._hard_end:
@@ -96,7 +96,7 @@ class StopFlag:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        """Gives the signals back; the process goes on."""
+        """Restores the signal handlers; the process continues."""
         for number, handler in self._previous[-1].items():
             signal.signal(number, handler)
         with self._lock:
@@ -106,6 +106,6 @@ class StopFlag:
                 self._hard_end = None
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        if self._asked.is_set():  # asked twice: at once
+        if self._asked.is_set():  # the second signal ends the process at once
             end_stopped()
         self.ask()

@@ -60,24 +60,24 @@ def stylize_manifest(
 ) -> State[Any]:
     """Stylises every row of a manifest into a store.
 
-    The final state says what became of the rows: Completed; CompletedWithFailures (some failed or were rejected);
+    The final state gives the outcome: Completed; CompletedWithFailures (some rows failed or were rejected);
     Failed (more of them than `max_failed`, or nothing could be started); or Cancelled.
 
     Args:
         manifest: Path or URL of a CSV or Parquet manifest.
-        store: Folder or URL of the store; made where it is missing.
+        store: Folder or URL of the store; created if it is missing.
         weights: The network: imagenet, builtin, or a .safetensors or .pth file.
         device: auto, cpu, cuda or cuda:N.
-        precision: Of the network's arithmetic; auto takes what suits the device.
+        precision: Of the network's arithmetic; auto chooses what suits the device.
         runner: Where chunks run: local, in the run's own process; dask, on several devices or machines.
-        workers: Of runner dask on this machine; one per GPU unless given.
-        dask_address: Scheduler of a Dask cluster that is there already: tcp://HOST:PORT.
-        rows_per_task: Jobs of one task; chosen by their cost unless given.
-        chunks_per_flow_run: Tasks of one flow run at most; more are shared out to flow runs of their own.
-        partitions_at_once: How many of those flow runs may go at the same time.
+        workers: Number of workers of runner dask on this machine; one per GPU unless given.
+        dask_address: Scheduler of an existing Dask cluster: tcp://HOST:PORT.
+        rows_per_task: Jobs per task; chosen by their cost unless given.
+        chunks_per_flow_run: Most tasks of one flow run; more are split into further flow runs.
+        partitions_at_once: How many of those flow runs may run at the same time.
         max_failed: Failed and rejected rows with which the run is still Completed: a number, or a share such as 1%.
-        retry_failed: Jobs that failed before and run again.
-        strict: Start nothing where any row is rejected.
+        retry_failed: Which jobs that failed before to run again.
+        strict: Start nothing if any row is rejected.
         wait: Wait for another run that is writing to the store.
         verify: Read all that the store has, and compute again what is damaged or missing.
         job_timeout: Seconds that a job may be computed before it fails; no limit unless given.

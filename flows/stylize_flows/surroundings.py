@@ -1,4 +1,4 @@
-"""What a command needs of the system around it: said in a message where it is missing, before anything is computed."""
+"""Checks what a command needs from the system, with an error if it is missing, before anything is computed."""
 
 import errno
 import os
@@ -12,11 +12,11 @@ from stylize_core.errors import UsageError
 from stylize_core.wording import size
 
 _NO_ROOM = ("failed to map segment", "annot allocate memory", "can't start new thread", "not enough memory")
-"""Of the errors that say that there is no address space left, in the words of libraries and of Python."""
+"""Parts of the messages with which libraries and Python report that no address space is left."""
 
 
 def provide_home() -> None:
-    """Sets HOME, as containers do, where the system knows no home of this user: libraries look for one on import."""
+    """Sets HOME, as containers do, if the system knows no home of this user: libraries look for one on import."""
     try:
         Path.home()
     except RuntimeError:
@@ -24,26 +24,26 @@ def provide_home() -> None:
 
 
 def check_current_folder() -> None:
-    """Checks that the current folder is there: relative paths begin there, and libraries end the process without one.
+    """Checks that the current folder exists: relative paths start there, and without it libraries end the process.
 
     Raises:
-        UsageError: it was deleted, or may not be entered.
+        UsageError: it was deleted, or cannot be entered.
     """
     try:
         os.stat(os.getcwd())
     except OSError as error:
         what = f"the current folder cannot be used: {error.strerror}"
         where = os.environ.get("PWD", "the current folder")
-        raise UsageError(what, where=where, todo="change into a folder that is there") from error
+        raise UsageError(what, where=where, todo="change into a folder that exists") from error
 
 
 def check_temp_folder() -> None:
-    """Checks that temporary files can be made.
+    """Checks that temporary files can be created.
 
     Raises:
         UsageError: there is no folder for them.
     """
-    from stylize_core.spool import temp_write_errors  # here: pyarrow takes a while
+    from stylize_core.spool import temp_write_errors  # imported here because pyarrow takes a while
 
     with temp_write_errors():
         tempfile.gettempdir()
@@ -51,9 +51,9 @@ def check_temp_folder() -> None:
 
 @contextmanager
 def limited_memory() -> Iterator[None]:
-    """A block in which running into the limit of this process's address space (`ulimit -v`) is an expected error.
+    """A block in which hitting the limit of this process's address space (`ulimit -v`) is an expected error.
 
-    How much it takes depends on the build of torch, for CUDA or not, and on the number of threads.
+    How much address space it needs depends on the build of torch (with or without CUDA) and on the number of threads.
 
     Raises:
         UsageError: there is such a limit, and it is too low.
@@ -62,7 +62,7 @@ def limited_memory() -> Iterator[None]:
     if limit == resource.RLIM_INFINITY:
         yield
         return
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # without room for its threads it writes, and ends the process
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # if its threads do not fit, it ends the process
     try:
         yield
     except (MemoryError, ImportError, OSError, RuntimeError) as error:

@@ -1,4 +1,4 @@
-"""Flows that keep a store in order: one reads all of it, one deletes what was drawn of old runs."""
+"""Maintenance flows for a store: one verifies all of it, one deletes the sheets and pages of old runs."""
 
 from typing import Any
 
@@ -14,12 +14,12 @@ from stylize_core.store.verify import verify
 from stylize_core.wording import plural, size
 
 FAULTS = 50
-"""Told in Prefect, at most; `stylize status STORE --verify` tells all."""
+"""Most faults shown in Prefect; `stylize status STORE --verify` shows all."""
 
 
 @flow(name="stylize verify", flow_run_name="verify {store}", persist_result=False)
 def stylize_verify(store: str) -> State[Any]:
-    """Reads every image and table of a store and compares them with its records; Failed where something is wrong.
+    """Reads every image and table of a store and compares them with its records; Failed if something is wrong.
 
     Args:
         store: Folder or URL of the store.
@@ -46,9 +46,9 @@ def stylize_prune(
 
     Args:
         store: Folder or URL of the store.
-        older_than: Age of a run whose sheets and pages go, such as 12h, 30d or 8w.
-        max_size: Of all sheets and pages, beyond which the oldest go, such as 5GB.
-        keep: Newest runs that keep theirs all the same.
+        older_than: Age from which a run's sheets and pages are deleted, such as 12h, 30d or 8w.
+        max_size: Limit for all sheets and pages, such as 5GB; beyond it the oldest are deleted.
+        keep: Number of newest runs that keep theirs in any case.
     """
     try:
         limits = Limits.parse(keep, older_than, max_size)

@@ -1,4 +1,4 @@
-"""How the command speaks: what it says on standard error, and whether standard output gets one JSON document."""
+"""How the command reports: what it writes to standard error, and whether standard output gets one JSON document."""
 
 import json
 import logging
@@ -19,52 +19,52 @@ LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNI
 @Parameter(name="*")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Voice:
-    """Options that say how a command speaks; each says its meaning in the help."""
+    """Options for a command's output; the help explains each."""
 
-    json: Annotated[bool, Parameter(help="Write one JSON document to standard output, and no words.", negative="")] = (
+    json: Annotated[bool, Parameter(help="Write one JSON document, and no text, to standard output.", negative="")] = (
         False
     )
-    quiet: Annotated[bool, Parameter(help="Say nothing but warnings and errors.", negative="")] = False
-    verbose: Annotated[bool, Parameter(help="Say each commit of a run, and all that is logged.", negative="")] = False
+    quiet: Annotated[bool, Parameter(help="Show only warnings and errors.", negative="")] = False
+    verbose: Annotated[bool, Parameter(help="Also show each commit, and all log messages.", negative="")] = False
     log_json: Annotated[
         bool, Parameter(help="Write JSON lines to standard error: time, level, message and figures.", negative="")
     ] = False
 
     @property
     def least(self) -> str:
-        """The lowest level that is told."""
+        """The lowest level that is shown."""
         return "warning" if self.quiet else "debug" if self.verbose else "info"
 
     def tells(self, level: str) -> bool:
-        """Returns whether messages of a level are told."""
+        """Returns whether messages of a level are shown."""
         return LEVELS[level] >= LEVELS[self.least]
 
     @property
     def has_words(self) -> bool:
-        """Whether standard output gets words."""
+        """Whether standard output gets text."""
         return not (self.json or self.quiet)
 
 
 PLAIN = Voice()
-"""Words, and no more than most want to read."""
+"""Text with the default amount of detail."""
 
 _spoken = PLAIN
 
 
 def voice() -> Voice:
-    """Returns how this process speaks now; the same for all its threads."""
+    """Returns the current voice of this process; the same for all its threads."""
     return _spoken
 
 
 def speak(voice: Voice) -> None:
-    """Has the command speak so from now on.
+    """Sets the voice of this process.
 
     Raises:
-        UsageError: it is to say less and more.
+        UsageError: both quiet and verbose are set.
     """
     global _spoken
     if voice.quiet and voice.verbose:
-        raise UsageError("less and more is to be said", where="--quiet, --verbose", todo="give one of the two")
+        raise UsageError("quiet and verbose exclude each other", where="--quiet, --verbose", todo="give one of the two")
     _spoken = voice
     if voice.verbose:
         logging.getLogger("stylize_core").setLevel(logging.INFO)
@@ -72,7 +72,7 @@ def speak(voice: Voice) -> None:
 
 @contextmanager
 def own_voice() -> Iterator[None]:
-    """A block at whose end the process speaks as before."""
+    """A block after which the process has its previous voice again."""
     global _spoken
     logger = logging.getLogger("stylize_core")
     before, level = _spoken, logger.level
@@ -90,7 +90,7 @@ def json_line(level: str, message: str, fields: Mapping[str, object]) -> str:
 
 
 def write_document(document: Mapping[str, object]) -> None:
-    """Writes the JSON document to standard output, where one is asked for."""
+    """Writes the JSON document to standard output, if one was requested."""
     if voice().json:
         write_out((json.dumps(document, indent=2) + "\n").encode())
 

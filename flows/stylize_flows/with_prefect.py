@@ -1,4 +1,4 @@
-"""A run as a Prefect flow, from the command line: whatever becomes of Prefect, the run and its outcome come through."""
+"""A run as a Prefect flow, from the command line: the run and its outcome survive any failure of Prefect."""
 
 import logging
 from contextlib import AbstractContextManager, nullcontext
@@ -19,15 +19,15 @@ from stylize_flows.prefect_settings import (
 from stylize_flows.runners import loop
 
 RETRIES = 2
-"""Of what Prefect asks of a temporary server: it is on this machine, and where it does not answer it has ended."""
+"""Retries of requests to a temporary server: it is on this machine, so if it does not answer it has ended."""
 
 
 def flow(options: Options, look: ConsoleWatcher) -> None:
-    """Carries out a run as a flow run, of a temporary server unless one is named.
+    """Carries out a run as a flow run, on a temporary server unless one is configured.
 
     Args:
         options: of the run.
-        look: who looks on; told where Prefect is lost in mid-run.
+        look: the watcher; informed if Prefect is lost during the run.
 
     Raises:
         UsageError: Prefect cannot be used.
@@ -62,7 +62,7 @@ def flow(options: Options, look: ConsoleWatcher) -> None:
     error = state.result(raise_on_failure=False)
     if state.is_cancelled():
         raise Stopped(state.message or "stopped")
-    if isinstance(error, BaseException) and not isinstance(error, FailedRun):  # that one: too many rows failed
+    if isinstance(error, BaseException) and not isinstance(error, FailedRun):  # FailedRun: too many rows failed
         raise error
 
 

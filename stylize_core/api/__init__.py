@@ -1,1 +1,1 @@
-"""What a program calls: pictures in, pictures and losses out; and manifests, without Prefect and its commands."""
+"""The Python interface: pictures in, pictures and losses out; and manifests, without Prefect and the commands."""

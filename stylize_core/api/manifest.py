@@ -1,4 +1,4 @@
-"""A manifest in; a store with images, losses, sheets and a report out: what `stylize run --runner loop` does."""
+"""Runs a manifest into a store with images, losses, sheets and a report, as `stylize run --runner loop` does."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOutcome:
-    """What became of a manifest.
+    """The outcome of a manifest.
 
     Attributes:
         run: name of the run.
         counts: rows by status: done, skipped, failed, rejected, stopped; together they are all rows.
-        folder: where the files of the run lie, without credentials.
-        report: where the report lies; empty where none was drawn.
+        folder: URI of the run's files, without credentials.
+        report: URI of the report; empty if none was drawn.
         store: path or URL of the store.
     """
 
@@ -39,13 +39,13 @@ class RunOutcome:
         """Returns the rows in the manifest's order.
 
         Columns are those of `results.csv` (status, image, final losses, quality, error …), of the plan (preset,
-        content, style, every setting) and of the result (width, height, device …). Of more than 100,000 rows, as many
-        that lie evenly among all.
+        content, style, every setting) and of the result (width, height, device …). Of more than 100,000 rows, returns
+        100,000 that are evenly spread.
 
         Raises:
             StoreError: the store cannot be read.
         """
-        from stylize_core.record.rows import RunRows  # here: pandas takes a second
+        from stylize_core.record.rows import RunRows  # imported here: pandas takes a second
         from stylize_core.record.table import LINE, run_table
         from stylize_core.store.store import open_store
 
@@ -68,9 +68,9 @@ def run_manifest(
     should_stop: Callable[[], bool] = lambda: False,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> RunOutcome:
-    """Carries out a manifest in this process, on one device; what the store has is skipped.
+    """Runs a manifest in this process, on one device; skips what the store has.
 
-    Rows that fail are counted and recorded, they raise nothing. After a stop of any kind the same call goes on.
+    Rows that fail are counted and recorded; they raise nothing. After any kind of stop, the same call resumes.
 
     Args:
         manifest: path or URL of a CSV or Parquet file.
@@ -79,16 +79,16 @@ def run_manifest(
         device: auto, cpu, cuda or cuda:N.
         precision: auto, float32 or bfloat16.
         retry_failed: which jobs that failed before run again.
-        strict: do nothing where any row is rejected.
-        wait: for another run to give the store free.
-        verify: read all that the store has, and compute again what is damaged or missing.
-        job_timeout: seconds that a job may be computed, None for no limit.
-        report: draw contact sheets and the page.
-        should_stop: asked between evaluations; signals are left to the program.
-        on_progress: told of steps, at most twice a second, and of finished batches.
+        strict: do nothing if any row is rejected.
+        wait: wait for another run to release the store.
+        verify: read the whole store, and compute again what is damaged or missing.
+        job_timeout: most seconds to compute a job, None for no limit.
+        report: draw contact sheets and the report.
+        should_stop: called between evaluations; the program handles signals itself.
+        on_progress: called for steps, at most twice a second, and for finished batches.
 
     Raises:
-        Stopped: `should_stop` said so; every row is accounted for in the store.
+        Stopped: `should_stop` returned True; every row is accounted for in the store.
         KeyboardInterrupt: Ctrl-C; the same, and the store is free for the next run.
         StylizeError: nothing could be started, or the store failed for good; what was committed is kept.
     """

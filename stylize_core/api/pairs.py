@@ -28,24 +28,24 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SettingValue = str | int | float
-"""As a manifest's cell has it: `512`, `0.5`, `"content"`, `"conv1_1=0.2 conv2_1=0.8"`."""
+"""A value as in a manifest's cell: `512`, `0.5`, `"content"`, `"conv1_1=0.2 conv2_1=0.8"`."""
 
 _INPUTS = ("content", "style", "init")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stylised:
-    """A stylised picture and how it came about.
+    """A stylised picture and how it was made.
 
     Attributes:
         image: RGB; with `alpha="keep"` and a transparent content RGBA.
-        losses: a line per step from 0, its index: total, content, style, tv and each layer, without weights but for
+        losses: a line per step from 0, the index: total, content, style, tv and each layer, unweighted except
             the total; size_px, the long edge in pixels; seconds since the batch began.
         final: the losses of the image itself, by name.
-        quality: figures of the image that compare across settings, see docs/quality.md; None where there is none.
-        snapshots: images on the way, by step, where `snapshot_every` is set.
-        settings: every one, as used.
-        job_id: what the same pair has in a store, if its pictures are files.
+        quality: figures of the image that are comparable across settings, see docs/quality.md; None if unknown.
+        snapshots: intermediate images by step, if `snapshot_every` is set.
+        settings: all settings, as used.
+        job_id: the id of the same pair in a store, if its pictures are files.
     """
 
     image: Image.Image
@@ -68,10 +68,10 @@ def stylize(
     precision: str = "auto",
     **settings: SettingValue,
 ) -> Stylised:
-    """Paints a content in a style.
+    """Paints a content image in the style of another image.
 
     Args:
-        content: a path or URL, an image of Pillow, or an array (H, W[, 3 or 4]), uint8 or float in [0, 1], sRGB.
+        content: a path or URL, a Pillow image, or an sRGB array (H, W[, 3 or 4]), uint8 or float in [0, 1].
         style: the same.
         init: the start image, with `start="image"`.
         preset: where settings come from that are not given.
@@ -104,12 +104,12 @@ def stylize_pairs(
     precision: str = "auto",
     **settings: SettingValue,
 ) -> list[Stylised | StylizeError]:
-    """Paints contents in styles, as many at once as fit into the device's memory.
+    """Paints content images in styles, as many at once as fit into the device's memory.
 
-    All are in memory from the beginning to the end: for thousands, `run_manifest` is the way.
+    All pairs stay in memory from beginning to end: for thousands, use `run_manifest`.
 
     Args:
-        pairs: of a content and a style each, as `stylize` has them.
+        pairs: each a content and a style, as for `stylize`.
         preset: where settings come from that are not given.
         weights: of the network: `imagenet`, `builtin` or a file.
         device: auto, cpu, cuda or cuda:N.
@@ -117,7 +117,7 @@ def stylize_pairs(
         settings: of all pairs, such as `size=256, steps=100`.
 
     Returns:
-        Of each pair, in order, what came of it, or why nothing did: one that fails leaves the others alone.
+        For each pair, in order, its result or its error: a pair that fails does not affect the others.
 
     Raises:
         SettingError: there is no such setting, or it cannot have its value.
@@ -130,7 +130,7 @@ def stylize_pairs(
 
 
 def _row(preset: str, settings: dict[str, SettingValue], *, has_init: bool) -> Row:
-    """Returns a manifest's row whose inputs are called as the arguments are."""
+    """Returns a manifest's row whose inputs have the names of the arguments."""
     known = [spec.name for spec in SETTING_FIELDS]
     for name in settings.keys() - set(known):
         what = f"there is no such setting{did_you_mean(name, known)}"

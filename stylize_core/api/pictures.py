@@ -1,4 +1,4 @@
-"""Pictures as a program has them: a path or URL, an image of Pillow, or an array of pixels."""
+"""Pictures from a program: a path or URL, a Pillow image, or an array of pixels."""
 
 import hashlib
 import io
@@ -18,25 +18,25 @@ from stylize_core.job import Source, public_uri
 from stylize_core.manifest.paths import is_url
 
 PictureLike = str | os.PathLike[str] | Image.Image | npt.NDArray[Any]
-"""A path or URL; an image of Pillow; or an array (H, W), (H, W, 3) or (H, W, 4), uint8 or float in [0, 1], sRGB."""
+"""A path or URL; a Pillow image; or an sRGB array (H, W), (H, W, 3) or (H, W, 4), uint8 or float in [0, 1]."""
 
 
 class HeldPictures(PairLoader):
-    """Pictures of a program, held as the bytes of their files, each once; an image of Pillow or an array as a PNG."""
+    """A program's pictures, each held once as the bytes of its file; Pillow images and arrays as PNG."""
 
     def __init__(self) -> None:
         super().__init__()
         self._files: dict[str, tuple[bytes, str]] = {}
 
     def hold(self, picture: PictureLike, name: str) -> Source:
-        """Takes a picture, whose pixels are then looked at.
+        """Takes and checks a picture.
 
         Args:
             picture: the picture.
-            name: what it is called in errors and records if it has no path.
+            name: its name in errors and records if it has no path.
 
         Raises:
-            InputError: the file cannot be read, or it is no picture that can be used.
+            InputError: the file cannot be read, or is not a usable picture.
         """
         data, uri = _file(picture, name)
         sha256 = hashlib.sha256(data).hexdigest()
@@ -50,7 +50,7 @@ class HeldPictures(PairLoader):
 
 
 def _file(picture: PictureLike, name: str) -> tuple[bytes, str]:
-    """Returns the bytes of a picture's file, and where it lies."""
+    """Returns the bytes of a picture's file, and its location."""
     if isinstance(picture, str | os.PathLike):
         path = os.fspath(picture)
         uri = path if is_url(path) else str(Path(path).absolute())

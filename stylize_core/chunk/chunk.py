@@ -1,7 +1,7 @@
-"""One chunk on one device: load -> optimise -> commit. What a Prefect task runs; knows nothing of Prefect.
+"""One chunk on one device: load -> optimise -> commit. A Prefect task runs it, but it does not know Prefect.
 
-While the device optimises a batch, other threads load the next one and encode and commit the one before. The engine is
-called, and progress told, on the thread that calls `run_chunk`.
+While the device optimises a batch, other threads load the next batch, and encode and commit the previous one. The
+thread that calls `run_chunk` also calls the engine and reports progress.
 """
 
 import math
@@ -24,17 +24,17 @@ from stylize_core.errors import DeviceLost, JobTimeout, Stopped, StoreError, Sty
 from stylize_core.job import Chunk, Job
 
 COMMIT_SECONDS = 30.0
-"""Batches finished within this time are published together; a kill costs at most this much finished work."""
+"""Batches finished within this time are published together; a kill loses at most this much finished work."""
 
 
 def run_chunk(chunk: Chunk, context: RunContext) -> int:
     """Computes and commits every job of a chunk that is not committed yet; a job's own failure is a result.
 
     Returns:
-        The number of jobs committed now.
+        The number of jobs that this call committed.
 
     Raises:
-        Stopped: the run is to stop; finished batches are committed, the running one is lost.
+        Stopped: the run was asked to stop; finished batches are committed, the running one is lost.
         DeviceLost: nothing more can be computed in this process; finished batches are committed.
         StoreError: the store cannot be written, or the lease is lost.
     """
@@ -42,7 +42,7 @@ def run_chunk(chunk: Chunk, context: RunContext) -> int:
     committer = Committer.of(chunk, context, seconds=COMMIT_SECONDS)
     load = partial(_load, Loader(context.files))
     with WriteBehind() as behind, closing(prefetch(load, batches(jobs, context))) as loaded:
-        # What cannot be committed need not be computed: a failure behind stops the batch in front.
+        # What cannot be committed need not be computed: a failed commit stops the running batch.
         front = replace(context, should_stop=lambda: context.should_stop() or behind.has_failed())
         try:
             for batch in loaded:
@@ -75,7 +75,7 @@ def batches(jobs: Sequence[Job], context: DeviceContext) -> Iterator[Sequence[Jo
 
 
 def _load(loader: Loader, job: Job) -> Loaded | Finished:
-    """Loads a job; one that cannot be loaded is finished by that."""
+    """Loads a job; a job that cannot be loaded is finished as failed."""
     try:
         return loader.load(job)
     except (Stopped, StoreError):
@@ -85,14 +85,14 @@ def _load(loader: Loader, job: Job) -> Loaded | Finished:
 
 
 def _compute(batch: list[Loaded | Finished], context: RunContext) -> list[Finished]:
-    """Optimises what could be loaded of a batch; what could not comes first."""
+    """Optimises the jobs of a batch that could be loaded; the others come first."""
     failed = [one for one in batch if isinstance(one, Finished)]
     loaded = [one for one in batch if isinstance(one, Loaded)]
     return failed + list(optimise(loaded, context))
 
 
 def optimise(loaded: list[Loaded], context: DeviceContext) -> Iterator[Finished]:
-    """Yields what came of the jobs of a batch, in order; one that fails is halved, down to the job that is to blame."""
+    """Yields the results of a batch's jobs, in order; a batch that fails is halved, down to the job at fault."""
     waiting = [loaded] if loaded else []
     while waiting:
         batch = waiting.pop()
@@ -106,9 +106,9 @@ def optimise(loaded: list[Loaded], context: DeviceContext) -> Iterator[Finished]
 
 
 def _attempt(batch: list[Loaded], context: DeviceContext) -> Sequence[Optimised | StylizeError] | None:
-    """Returns what came of each job; None where a batch of several failed, whose halves are to be tried.
+    """Returns the result of each job; None if a batch of several failed and its halves must be tried.
 
-    The error is gone when this returns, and with it whatever its traceback held in memory.
+    The error is released when this returns, and with it the memory that its traceback held.
     """
     try:
         return _optimise_batch([one.pair for one in batch], context)
@@ -124,7 +124,7 @@ def _optimise_batch(pairs: list[Pair], context: DeviceContext) -> list[Optimised
 
     def on_step(step: int, totals: torch.Tensor) -> None:
         nonlocal shown
-        if time.monotonic() - shown > 0.5:  # often enough, too, for the clock not to run away from the device
+        if time.monotonic() - shown > 0.5:  # also often enough to keep the clock close to the device
             shown = time.monotonic()
             context.on_progress(Progress(jobs=len(pairs), step=step, steps=steps, loss=float(totals.mean())))
 

@@ -1,4 +1,4 @@
-"""Finished jobs on their way into the store: encoded batch by batch, published some seconds' worth at once."""
+"""Commits finished jobs: encodes them batch by batch, publishes those of some seconds together."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -20,13 +20,13 @@ class Committer:
 
     Args:
         files: the store.
-        origin: who computed them.
+        origin: what computed them.
         seconds: how long finished batches may wait for a commit.
-        before_commit: raises where the run may no longer write; called before a commit and right before its mark.
-        after_commit: told the ids of the jobs of each commit.
+        before_commit: raises if the run may no longer write; called before a commit and right before its mark.
+        after_commit: called with the ids of the jobs of each commit.
 
     Attributes:
-        count: of jobs committed.
+        count: number of jobs committed.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Committer:
 
     @classmethod
     def of(cls, chunk: Chunk, context: RunContext, *, seconds: float) -> "Committer":
-        """Returns what commits the jobs of a chunk for its run."""
+        """Returns the committer for a chunk of a run."""
         origin = Origin(run=context.run, attempts=chunk.attempts, engine=context.engine)
         return cls(
             context.files,
@@ -57,7 +57,7 @@ class Committer:
         )
 
     def add(self, finished: list[Finished]) -> None:
-        """Encodes a batch, many images at a time; commits what is pending where it is time.
+        """Encodes a batch, many images at a time; commits what is pending when it is time.
 
         Raises:
             StoreError: the store cannot be written, or the lease is lost.
@@ -69,7 +69,7 @@ class Committer:
             self._since = time.monotonic()
 
     def commit(self) -> None:
-        """Commits what is pending, if anything; errors as of `add`."""
+        """Commits what is pending, if anything; raises as `add` does."""
         if not self._pending:
             return
         self._before_commit()
@@ -80,7 +80,7 @@ class Committer:
 
 
 def _encoded(finished: Finished, origin: Origin) -> Outcome:
-    """Returns what the store keeps of a job; one that cannot be encoded is failed by that."""
+    """Returns what the store keeps of a job; a job that cannot be encoded fails."""
     try:
         return outcome(finished, origin)
     except Exception as problem:  # noqa: BLE001  # a job's unexpected failure becomes its record

@@ -1,4 +1,4 @@
-"""Where the chunks of a run are computed and what they need beside their jobs; what they tell while they go."""
+"""The context in which chunks are computed: what they need besides their jobs, and the progress they report."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,11 +9,11 @@ from stylize_core.files.files import Files
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """A step of a batch, or jobs that are finished.
+    """A step of a batch, or finished jobs.
 
     Attributes:
         finished: ids of jobs just computed, to be committed soon; empty for a step.
-        failed: those of them that failed.
+        failed: the ids of those that failed.
         jobs: of the running batch.
         step: of the running batch.
         steps: of the running batch.
@@ -30,15 +30,15 @@ class Progress:
 
 @dataclass(slots=True, kw_only=True)
 class DeviceContext:
-    """Where jobs are computed, with or without a store.
+    """The context in which jobs are computed, with or without a store.
 
     Attributes:
         engine: the device with its network.
-        should_stop: asked between evaluations.
-        on_progress: told of steps (at most twice a second) and finished batches.
-        max_batch: upper bound of a batch, None for what the device's memory allows.
-        job_timeout: seconds that a job may be computed, a batch as many times that as it has jobs; None for no limit.
-            Polled between evaluations, as `should_stop` is: what hangs inside one of them is not ended by it.
+        should_stop: called between evaluations.
+        on_progress: called for steps (at most twice a second) and finished batches.
+        max_batch: upper bound of a batch; None for as many jobs as the device's memory allows.
+        job_timeout: most seconds to compute a job, and for a batch that times its jobs; None for no limit.
+              Polled between evaluations like `should_stop`: it does not end a call that hangs inside one.
     """
 
     engine: Engine
@@ -50,14 +50,14 @@ class DeviceContext:
 
 @dataclass(slots=True, kw_only=True)
 class RunContext(DeviceContext):
-    """Where chunks of one run are computed, and what they need beside their jobs.
+    """The context in which chunks of one run are computed.
 
     Attributes:
         files: the store.
         run: name of the run.
-        before_commit: raises where the run may no longer write (its lease is lost); called on the committing thread,
+        before_commit: raises if the run may no longer write (its lease is lost); called on the committing thread,
             before a commit and right before its mark.
-        committed: ids of jobs this run has committed; a chunk tried again leaves them out.
+        committed: ids of jobs this run has committed; a retried chunk skips them.
     """
 
     files: Files

@@ -1,4 +1,4 @@
-"""From a job's files to its tensors."""
+"""Loads a job's files as tensors."""
 
 import hashlib
 from abc import ABC, abstractmethod
@@ -21,7 +21,7 @@ from stylize_core.store import layout
 from stylize_core.store.fingerprints import forget
 
 KEPT_BYTES = 512 << 20
-"""Decoded pictures kept, 130 million pixels: crosses use the same few styles and contents again and again."""
+"""Cache of decoded pictures, 130 million pixels: crosses use the same few styles and contents repeatedly."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class Loaded:
 
 
 class PictureCache:
-    """Decoded pictures, those used last, up to a number of bytes; the newest is kept whatever its size.
+    """The most recently used decoded pictures, up to a number of bytes; the newest is kept whatever its size.
 
     Args:
         limit: bytes.
@@ -68,14 +68,14 @@ class PictureCache:
 
 
 class PairLoader(ABC):
-    """Makes tensors of a job's pictures, wherever these come from; for any number of threads."""
+    """Makes tensors of a job's pictures from any source; for any number of threads."""
 
     def __init__(self) -> None:
         self._kept = PictureCache(KEPT_BYTES)
         self._locks: dict[str, Lock] = {}
 
     def load(self, job: Job) -> Loaded:
-        """Returns a job with all that is needed of its inputs.
+        """Returns a job with its tensors.
 
         Raises:
             InputError: a file is gone, changed, or no image that can be used.
@@ -84,7 +84,7 @@ class PairLoader(ABC):
         return Loaded(job=job, pair=self.pair(job), alpha=self.alpha(job) if job.settings.alpha == "keep" else None)
 
     def picture(self, source: Source) -> Picture:
-        """Returns a decoded input; of threads that ask for the same one at once, the first decodes it."""
+        """Returns a decoded input; if several threads ask for the same one at once, the first decodes it."""
         with self._locks.setdefault(source.sha256, Lock()):
             picture = self._kept.get(source.sha256)
             if picture is None:
@@ -110,12 +110,12 @@ class PairLoader(ABC):
         )
 
     def alpha(self, job: Job) -> torch.Tensor | None:
-        """Returns the content's transparency at the size of the target, (1, H, W), None where it is opaque."""
+        """Returns the content's transparency at the size of the target, (1, H, W); None if it is opaque."""
         return alpha_plane(self.picture(job.content), job.height, job.width, job.settings.fit)
 
     @abstractmethod
     def _read(self, source: Source) -> Picture:
-        """Returns a picture that is not kept."""
+        """Returns a picture that is not in the cache."""
 
 
 class Loader(PairLoader):
@@ -137,11 +137,11 @@ class Loader(PairLoader):
             picture = decode(data, public_uri(source.uri))
         path = layout.thumbnail(source.sha256)
         if not self.files.exists(path):
-            with suppress(OutputRefused):  # a report can do without it
+            with suppress(OutputRefused):  # a report does not need it
                 self.files.publish(path, thumbnail(picture))
         return picture
 
     def _forget(self, source: Source) -> None:
-        """Sees to it that the next plan reads a file again whose change it could not see."""
-        with suppress(OutputRefused, InputError):  # where it cannot, the file's own error is what counts
+        """Makes the next plan read a file again whose change it could not detect."""
+        with suppress(OutputRefused, InputError):  # if this fails, the file's own error matters more
             forget(self.files, (source.uri, *stat_input(source.uri)), source.sha256)

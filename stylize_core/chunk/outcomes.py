@@ -1,4 +1,4 @@
-"""From what came of a job to what the store keeps of it."""
+"""Turns the result of a job into what the store keeps."""
 
 import json
 import logging
@@ -23,11 +23,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Who computed an outcome.
+    """What computed an outcome.
 
     Attributes:
         run: name of the run.
-        attempts: the attempt that this run makes, by job id.
+        attempts: number of this run's attempt, by job id.
         engine: device, precision and weights.
     """
 
@@ -38,11 +38,11 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
-    """A job that the device is done with, and of which nothing is encoded yet.
+    """A job that the device has finished, not yet encoded.
 
     Attributes:
         job: the job.
-        result: what the engine made of it, or why there is nothing.
+        result: of the engine, or the error.
         alpha: (1, H, W), the transparency to keep in the output; None for an opaque output.
     """
 
@@ -52,18 +52,18 @@ class Finished:
 
     @property
     def error(self) -> StylizeError | None:
-        """Why the job is failed, None where it is done; a diverged one is failed and yet has an image, its best."""
+        """Why the job failed; None if it is done. A diverged job fails although it has an image, its best."""
         if isinstance(self.result, StylizeError):
             return self.result
         if self.result.diverged:
-            return Diverged("the loss was not finite, or exploded, at every attempt to go on")
+            return Diverged("the loss was not finite, or exploded, in every attempt to continue")
         return None
 
 
 def as_expected(job: Job, problem: Exception) -> StylizeError:
-    """Returns why a job failed, for its record; what nobody foresaw is logged with its traceback."""
+    """Returns why a job failed, for its record; unexpected errors are logged with their traceback."""
     if isinstance(problem, StylizeError):
-        return problem.with_traceback(None)  # kept until the commit, it would keep its frames
+        return problem.with_traceback(None)  # without frames: the error is kept until the commit
     if isinstance(problem, MemoryError):
         return OutOfMemory("there is no memory left for the pictures of a job", where=job.job_id)
     log.error("job %s failed unexpectedly", job.job_id, exc_info=problem)
@@ -101,7 +101,7 @@ def outcome(finished: Finished, origin: Origin) -> Outcome:
 
 
 def metadata(job: Job, engine: Engine) -> dict[str, str]:
-    """Returns what is embedded in a result image: enough to make it again."""
+    """Returns the metadata to embed in a result image: enough to make it again."""
     record = {
         "job_id": job.job_id,
         "content": public_uri(job.content.uri),
@@ -141,7 +141,7 @@ def _result(job: Job, origin: Origin, error: StylizeError | None) -> Result:
 
 
 def metrics(job: Job, optimised: Optimised) -> pa.Table:
-    """Returns the losses of a job, a line a step, with schema `METRICS`."""
+    """Returns the losses of a job, a line per step, with schema `METRICS`."""
     rows = len(optimised.losses)
     known: dict[str, object] = dict(zip(optimised.columns, optimised.losses.T.numpy(), strict=True))
     known |= {

@@ -1,4 +1,4 @@
-"""Work that overlaps with the device: a batch ahead of it is made ready, a batch behind it is put away."""
+"""Work that overlaps with the device's: the next batch is prepared, the previous one is stored."""
 
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TypeVar
 
 THREADS = 4
-"""For the pictures of one batch: decoders and encoders let other threads run, and the device needs few cores."""
+"""Threads per batch of pictures: decoders and encoders release Python's lock, and the device needs few cores."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -17,25 +17,25 @@ def prefetch(function: Callable[[T], R], batches: Iterable[Iterable[T]]) -> Gene
     """Yields `function` of every item, batch by batch; while one batch is in use, threads work on the next.
 
     Args:
-        function: called on other threads; what it raises is raised here, in its batch's turn.
-        batches: drawn on the calling thread, each one just before the batch ahead of it is yielded.
+        function: called on other threads; its exceptions are raised here when its batch is due.
+        batches: read on the calling thread, each just before the batch ahead of it is yielded.
 
-    Closing the generator drops what is not begun and waits for the rest, so that no thread outlives it.
+    Closing the generator drops what has not begun and waits for the rest, so that no thread outlives it.
     """
     pool = ThreadPoolExecutor(THREADS)
     try:
         begun = ([pool.submit(function, item) for item in batch] for batch in batches)
-        for batch, _ in pairwise(chain(begun, [[]])):  # a batch comes with the one after it, which is begun by that
+        for batch, _ in pairwise(chain(begun, [[]])):  # asking for the following batch starts it
             yield [future.result() for future in batch]
     finally:
         pool.shutdown(cancel_futures=True)
 
 
 class WriteBehind:
-    """Makes calls on a thread of its own, one after another and at most one behind; to be used in a `with` block.
+    """Makes calls on its own thread, one after another and at most one behind; use it in a `with` block.
 
-    What a call raises is raised by the next `submit`, by `wait`, or at the end of the block. The block ends when the
-    last call has ended.
+    The exception of a call is raised by the next `submit`, by `wait`, or at the end of the block. The block ends when
+    the last call has ended.
     """
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class WriteBehind:
         self._last: Future[None] | None = None
 
     def submit(self, function: Callable[..., None], *arguments: object) -> None:
-        """Waits for the call before, then begins this one."""
+        """Waits for the previous call, then begins this one."""
         self.wait()
         self._last = self._thread.submit(function, *arguments)
 

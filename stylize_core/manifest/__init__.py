@@ -1,1 +1,1 @@
-"""Manifests: CSV or Parquet in, validated rows and problems out; new manifests from folders, sweeps and settings."""
+"""Manifests: reads CSV or Parquet into validated rows and problems; makes manifests from folders and sweeps."""

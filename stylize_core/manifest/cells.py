@@ -1,4 +1,4 @@
-"""One cell of a manifest: its text to a value, or a ValueError whose message says what is allowed."""
+"""Parses one cell of a manifest: returns a value, or raises a ValueError that says what is allowed."""
 
 import re
 
@@ -10,12 +10,12 @@ from stylize_core.presets import PRESETS
 from stylize_core.setting_field import SettingField
 
 FORMULA_SIGNS = ("=", "+", "@")
-"""A cell that starts so would be run as a formula by a spreadsheet that opens an export."""
+"""A spreadsheet that opens an export would run a cell with such a start as a formula."""
 
-# Stricter than int() and float(), which also take 1_000, nan, inf and digits of other scripts.
-_WHOLE = re.compile(r"(-?[0-9]+)(?:\.0*)?")  # tools write 48.0 where a column has empty cells too
+# Stricter than int() and float(), which also accept 1_000, nan, inf and digits of other scripts.
+_WHOLE = re.compile(r"(-?[0-9]+)(?:\.0*)?")  # tools write 48.0 if a column also has empty cells
 _NUMBER = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
-_SEGMENT = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9._-]{1,200}"  # file systems end at 255 bytes
+_SEGMENT = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9._-]{1,200}"  # file systems allow 255 bytes
 _ID = re.compile(f"{_SEGMENT}(?:/{_SEGMENT})*")
 
 
@@ -34,7 +34,7 @@ def parse_input(text: str) -> str:
     """Returns a path or a URL.
 
     Raises:
-        ValueError: it starts like a formula, or is a URL of which the query was left out where secrets are not kept.
+        ValueError: it starts like a formula, or is a URL whose query was removed because it may be secret.
     """
     if text.endswith(LOST_QUERY):
         raise ValueError("has lost its query, which is kept nowhere because it may be a secret; write it again")
@@ -45,7 +45,7 @@ def parse_id(text: str) -> str:
     """Returns an id: segments of `A-Z a-z 0-9 . _ -`, separated by slashes.
 
     Raises:
-        ValueError: another character, an empty segment, `.` or `..`, or a segment above 200 characters.
+        ValueError: another character, an empty segment, `.` or `..`, or a segment longer than 200 characters.
     """
     if not _ID.fullmatch(text):
         raise ValueError(
@@ -56,8 +56,8 @@ def parse_id(text: str) -> str:
 
 
 def id_part(text: str) -> str:
-    """Returns a text as a part of an id: what it cannot hold becomes a dash."""
-    # The plus sign goes, so that 1e+06 does not look like 1e-06.
+    """Returns a text as a part of an id: characters that are not allowed become dashes."""
+    # The plus sign is dropped, so that 1e+06 does not look like 1e-06.
     return re.sub(r"[^A-Za-z0-9._-]+", "-", text.replace("+", "")).strip("-.") or "image"
 
 
@@ -95,10 +95,10 @@ def _convert(spec: SettingField, text: str) -> object:
     if spec.type == Layers:
         return parse_layers(text)
     if spec.type is int and (whole := _WHOLE.fullmatch(text)):
-        return int(whole[1])  # a ValueError beyond 4300 digits
+        return int(whole[1])  # raises ValueError above 4300 digits
     if spec.type is float and _NUMBER.fullmatch(text):
         return float(text)
-    return text  # no number: refused by the check that follows
+    return text  # not a number: the following check refuses it
 
 
 def _nearest(spec: SettingField, text: str) -> str:

@@ -27,10 +27,10 @@ def column_dictionary() -> str:
 
 
 def with_column_dictionary(text: str) -> str:
-    """Returns a Markdown text with the dictionary written anew between `BEGIN` and `END`.
+    """Returns a Markdown text with a new dictionary between `BEGIN` and `END`.
 
     Raises:
-        UsageError: the text lacks one of the two marks.
+        UsageError: the text lacks one of the two markers.
     """
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)

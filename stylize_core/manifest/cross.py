@@ -21,7 +21,7 @@ _FIXABLE = tuple(column for column in COLUMNS if column not in (*REQUIRED, "id")
 """Columns that `cross` can fill with one value; the others differ from row to row."""
 
 _MAX_ID_LENGTH = 180
-"""Leaves room for a digest below the 200 characters that an id may have between slashes."""
+"""Leaves room for a digest within the 200 characters that an id may have between slashes."""
 
 T = TypeVar("T")
 
@@ -38,21 +38,21 @@ def cross(
 ) -> list[dict[str, str]]:
     """Returns the rows of a new manifest, each with a readable id.
 
-    Where an id cannot hold a file's name, column `x_name` has it, so that an export can give it back.
+    If an id cannot contain a file's name, column `x_name` has it, so that an export can restore it.
 
     Args:
         contents: images; class and split become columns `x_class` and `x_split`.
         styles: paths or URLs.
-        styles_per_content: each content gets so many different random styles; None gives it every style.
-        seed: of the random styles. A content's styles depend on the seed and its name and folder alone, so they
-            stay when other contents are added.
+        styles_per_content: number of different random styles for each content; None gives it every style.
+        seed: of the random styles. A content's styles depend only on the seed and its name and folder, so they
+                stay the same when other contents are added.
         sweeps: values by setting; each pair is repeated for every combination.
         columns: text by column, the same in every row.
-        val_styles: paths or URLs; where given, contents of other splits than `train` get these and no others.
+        val_styles: paths or URLs; if given, contents of splits other than `train` get only these.
 
     Raises:
-        UsageError: an unknown column, a value that is not allowed, more styles per content than there are, or styles
-            of their own for splits that there are not.
+        UsageError: an unknown column, a value that is not allowed, more styles per content than exist, or validation
+                styles without a validation split.
     """
     _check_columns(sweeps, columns)
     combinations = itertools.product(*map(_unique, sweeps.values()))
@@ -62,7 +62,7 @@ def cross(
     pools = _Pools(_unique(styles), _unique(val_styles))
     pools.check(contents, styles_per_content)
     names, rows = [], []
-    is_named_alone = styles_per_content == 1 and not sweeps  # in a tree: a data set keeps the names of its photographs
+    is_named_alone = styles_per_content == 1 and not sweeps  # so that a data set keeps the names of its photographs
     for content in _unique(contents):
         for style in pools.draw(content, styles_per_content, seed):
             for cells in swept:
@@ -77,17 +77,17 @@ class _Pools(NamedTuple):
     """Styles to draw from.
 
     Attributes:
-        train: for contents of split `train` or none; for all where `val` is empty.
-        val: for those of other splits.
+        train: for contents of split `train` or none; for all contents if `val` is empty.
+        val: for contents of other splits.
     """
 
     train: list[str]
     val: list[str]
 
     def check(self, contents: Sequence[Content], styles_per_content: int | None) -> None:
-        """Raises UsageError where styles cannot be dealt out to contents."""
+        """Raises UsageError if the styles cannot be assigned to the contents."""
         if self.val and all(self.of(content) is self.train for content in contents):
-            what = "styles are kept for validation, and there is no validation split"
+            what = "styles are reserved for validation, but there is no validation split"
             raise UsageError(what, where="stylize cross", todo="add --split 0.1, or give contents as SPLIT/CLASS/FILE")
         if shared := set(self.train) & set(self.val):
             what = f"{min(shared)} is a style of training and of validation"
@@ -101,11 +101,11 @@ class _Pools(NamedTuple):
             )
 
     def of(self, content: Content) -> list[str]:
-        """Returns the styles that a content may get."""
+        """Returns the possible styles of a content."""
         return self.val if self.val and content.split not in ("", "train") else self.train
 
     def draw(self, content: Content, styles_per_content: int | None, seed: int) -> list[str]:
-        """Returns the styles that a content gets."""
+        """Returns the chosen styles of a content."""
         pool = self.of(content)
         return pool if styles_per_content is None else _generator(content.path, seed).sample(pool, styles_per_content)
 
@@ -119,7 +119,7 @@ def _row(content: Content, style: str, parts: Sequence[str], cells: Mapping[str,
 
 
 def _generator(content: str, seed: int) -> random.Random:
-    """Seeded with the last folder and the name: the same on every machine, other folders' 0001.png differ."""
+    """Returns a generator seeded by folder and file name: the same everywhere, different for each folder's 0001.png."""
     return random.Random(f"{seed}/{'/'.join(PurePosixPath(content).parts[-2:])}")
 
 
@@ -144,11 +144,11 @@ def _check_values(cells: Mapping[str, str]) -> None:
     if problems:
         what = "; ".join(problem.detail for problem in problems)
         where = ", ".join(problem.column for problem in problems)
-        raise UsageError(what, where=where, todo="mend this first: no row would be accepted")
+        raise UsageError(what, where=where, todo="correct this first: no row would be accepted")
 
 
 def _name_parts(content: Content, style: str, made: Mapping[str, str], is_named_alone: bool) -> list[str]:
-    """Returns what names a row in its folder: of files without their endings."""
+    """Returns the parts of a row's name in its folder: file names without extensions."""
     name = PurePosixPath(content.path).stem
     if is_named_alone and content.folder:
         return [name]
@@ -156,7 +156,7 @@ def _name_parts(content: Content, style: str, made: Mapping[str, str], is_named_
 
 
 def _id_stages(content: Content, style: str, made: Mapping[str, str], parts: Sequence[str]) -> tuple[str, ...]:
-    """Returns ids of which each tells more rows apart than the one before; none depends on other rows."""
+    """Returns ids, each more distinctive than the one before; none depends on other rows."""
     folders = [id_part(part)[:_MAX_ID_LENGTH] for part in content.folder.split("/") if part]
     name = "/".join([*folders, "--".join(map(id_part, parts))[:_MAX_ID_LENGTH]])
     near = "/".join(PurePosixPath(content.path).parts[-2:]), PurePosixPath(style).name  # the same on every machine
@@ -172,7 +172,7 @@ def _digest(*texts: str) -> str:
 
 
 def _unique_names(stages: Sequence[tuple[str, ...]]) -> list[str]:
-    """Returns each row's first id that no other has; order is no difference, nor is case, as on many file systems."""
+    """Returns each row's first id that no other row has, ignoring case as many file systems do."""
     at = [0] * len(stages)
     while True:
         names = [stage[place] for stage, place in zip(stages, at, strict=True)]

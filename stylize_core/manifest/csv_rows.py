@@ -1,4 +1,4 @@
-"""A CSV manifest to rows of text, line by line: encoding, quotes and shape are checked here, values in `row.py`."""
+"""Reads a CSV manifest into rows of text, line by line; checks encoding, quotes and shape (`row.py` checks values)."""
 
 import csv
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ def csv_rows(file: BinaryIO, where: str) -> Iterator[RawRow]:
         where: the file's name, for messages.
 
     Raises:
-        ManifestError: the manifest as a whole cannot be used; a fault of encoding or quotes is found where it stands.
+        ManifestError: the manifest as a whole cannot be used; a fault in encoding or quotes is raised at its line.
     """
     records = _records(file, where)
     line, header = next(records, (1, []))
@@ -32,7 +32,7 @@ def csv_rows(file: BinaryIO, where: str) -> Iterator[RawRow]:
 
 
 def _records(file: BinaryIO, where: str) -> Iterator[tuple[int, list[str]]]:
-    """Yields (line where it begins, cells) of each record that is not blank."""
+    """Yields (first line, cells) of each record that is not blank."""
     reader = csv.reader(_lines(file, where), strict=True, skipinitialspace=True)
     begin = 1
     try:
@@ -51,7 +51,7 @@ def _records(file: BinaryIO, where: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _lines(file: BinaryIO, where: str) -> Iterator[str]:
-    """Yields lines with their ends, which inside quotes belong to a cell."""
+    """Yields lines with their line ends, which belong to a cell inside quotes."""
     file.seek(0)
     lines = (line for ended_by_newline in file for line in ended_by_newline.splitlines(keepends=True))
     for number, line in enumerate(lines, 1):
@@ -70,7 +70,7 @@ def _lines(file: BinaryIO, where: str) -> Iterator[str]:
 
 def _raw_row(number: int, line: int, columns: Sequence[str], cells: list[str]) -> RawRow:
     problem = None
-    if len(cells) > len(columns):  # spreadsheets like to end lines with commas
+    if len(cells) > len(columns):  # spreadsheets often end lines with commas
         cells = cells[: len(columns)] + without_trailing_blanks(cells[len(columns) :])
     if len(cells) != len(columns):
         message = f"{len(cells)} cells where the header has {len(columns)}; quote cells that hold a comma"

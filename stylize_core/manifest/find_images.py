@@ -1,4 +1,4 @@
-"""The images of a folder, of a class tree or of a glob pattern, as `cross` takes them."""
+"""Finds the images of a folder, a class tree or a glob pattern, for `cross`."""
 
 import posixpath
 from collections import Counter
@@ -13,20 +13,20 @@ SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp"),
     *(".tif", ".tiff", ".bmp", ".gif", ".ppm", ".pgm", ".pbm", ".pnm"),
 )
-"""File names that are taken for images; upper case as well."""
+"""File extensions of images; upper case counts too."""
 
 _OTHER_SUFFIXES = (
     *(".heic", ".heif", ".avif", ".jxl", ".jp2", ".psd", ".svg", ".eps"),
     *(".dng", ".nef", ".cr2", ".cr3", ".arw", ".orf", ".raf", ".rw2", ".pef", ".srw"),
 )
-"""Images of formats that are not read: somebody who has them misses them."""
+"""Extensions of image formats that are not read; they are reported because users may miss these files."""
 
 SPLITS = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
     **dict.fromkeys(("test", "testing"), "test"),
 }
-"""Splits of a data set, by the names that folders of them go by."""
+"""Splits of a data set, by the usual names of their folders."""
 
 T = TypeVar("T")
 
@@ -34,13 +34,13 @@ _PATTERN = "a quoted pattern like 'photos/**'"
 
 
 class Content(NamedTuple):
-    """A content image, and what its place in a class tree says of it.
+    """A content image, with class and split from its position in a class tree.
 
     Attributes:
         path: absolute, or a URL.
         folder: in the tree, such as `train/cats`; empty outside of trees.
-        class_name: empty where it has none.
-        split: train, val or test; empty where it has none.
+        class_name: empty if it has none.
+        split: train, val or test; empty if it has none.
     """
 
     path: str
@@ -50,11 +50,11 @@ class Content(NamedTuple):
 
 
 def images_in(folder_or_glob: str, tell: Tell = lambda said: None) -> list[str]:
-    """Returns the images of a folder (not of the folders below it), or those that match a pattern, sorted.
+    """Returns the images directly in a folder, or those that match a pattern, sorted.
 
     Args:
         folder_or_glob: a local path or an fsspec URL; `**` in a pattern stands for any folders.
-        tell: takes a sentence for each kind of thing that is left out.
+        tell: receives a sentence about each kind of file left out.
 
     Returns:
         Absolute paths, or URLs; hidden files are left out.
@@ -67,10 +67,10 @@ def images_in(folder_or_glob: str, tell: Tell = lambda said: None) -> list[str]:
 
 
 def contents_in(folder_or_glob: str, tell: Tell = lambda said: None) -> list[Content]:
-    """Returns images as `images_in` does; those of a folder without images of its own, as of a class tree.
+    """Returns images as `images_in` does, but treats a folder without images of its own as a class tree.
 
-    In a tree `CLASS/...` or `SPLIT/CLASS/...`, the folders say class and split; they are splits where each of them has
-    a name of one, see `SPLITS`. In `SPLIT/FILE` there are no classes.
+    In a tree `CLASS/...` or `SPLIT/CLASS/...`, the folders give class and split; the top folders are splits if each has
+    the name of one, see `SPLITS`. In `SPLIT/FILE` there are no classes.
 
     Raises:
         UsageError: it cannot be listed, or holds no image.
@@ -96,7 +96,7 @@ def _content(path: str, parts: list[str], has_splits: bool) -> Content:
 
 
 def _images(given: str, tell: Tell) -> tuple[Listing, Remote | None]:
-    """Returns what is named, images alone: at least one of them."""
+    """Returns the given images, at least one, without other files."""
     listing, remote = list_files(given, tell)
     images = [name for name in listing.names if _file(name, remote).lower().endswith(SUFFIXES)]
     kept = [name for name in images if is_carried("content", listing.path(name))]
@@ -110,12 +110,12 @@ def _images(given: str, tell: Tell) -> tuple[Listing, Remote | None]:
 
 
 def _file(name: str, remote: Remote | None) -> str:
-    """Returns a name without the query that it may have on a web server."""
+    """Returns a name without the query of a web server's URL."""
     return name.partition("?")[0] if remote and remote.is_web else name
 
 
 def _own_images(listing: Listing, given: str, tell: Tell) -> list[str]:
-    """Returns the images of a folder itself, or all that match a pattern."""
+    """Returns the images directly in a folder, or all that match a pattern."""
     if not listing.is_folder:
         return listing.names
     own = [name for name in listing.names if "/" not in name]

@@ -1,4 +1,4 @@
-"""The columns that a manifest may have, and what is wrong with a header that has others."""
+"""The columns that a manifest may have, and the faults of a header with others."""
 
 import re
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ COLUMNS = ("id", *REQUIRED, "init", "preset", *(spec.name for spec in SETTING_FI
 """Every known column, in the order in which manifests are written."""
 
 EXTRA_PREFIX = "x_"
-"""Columns whose names start so are carried through."""
+"""Columns with this prefix are carried through."""
 
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
@@ -20,14 +20,14 @@ _HINT = re.compile(r"sep=.?", re.IGNORECASE)
 
 
 def columns_of(header: Sequence[str], where: str) -> list[str]:
-    """Returns the columns that a header names; what is blank at its end is left out.
+    """Returns the columns that a header names, without blank ones at its end.
 
     Args:
         header: names without surrounding white space.
         where: the file and line, for messages.
 
     Raises:
-        ManifestError: a column is missing, unknown, repeated or without a name; all of it is told at once.
+        ManifestError: columns are missing, unknown, repeated or without a name; all are reported at once.
     """
     columns = without_trailing_blanks(header)
     if separator := _wrong_separator(columns):
@@ -41,12 +41,12 @@ def columns_of(header: Sequence[str], where: str) -> list[str]:
 
 
 def is_spreadsheet_hint(cells: Sequence[str]) -> bool:
-    """Whether a first line such as `sep=,` tells a spreadsheet how columns are separated, and is no header."""
+    """Returns whether the first line is not a header but a separator hint for spreadsheets, such as `sep=,`."""
     return bool(cells) and bool(_HINT.fullmatch(cells[0].strip())) and not any(cell.strip() for cell in cells[1:])
 
 
 def without_trailing_blanks(cells: Sequence[str]) -> list[str]:
-    """Returns cells up to the last one that is not blank: spreadsheets like to end lines with commas."""
+    """Returns cells up to the last one that is not blank: spreadsheets often end lines with commas."""
     filled = max((place for place, cell in enumerate(cells, 1) if cell), default=0)
     return list(cells[:filled])
 

@@ -1,4 +1,4 @@
-"""What lies below a folder, here or elsewhere, but for what the system and this program keep there themselves."""
+"""Lists the files below a local or remote folder, without files of the system and of this program."""
 
 import os
 import re
@@ -21,11 +21,11 @@ _SYSTEMS = frozenset(
         *("__macosx", "lost+found"),
     }
 )
-"""Folders that systems make beside what people put there, in small letters: thumbnails, bins, snapshots."""
+"""Folders that systems create, in lower case: thumbnails, bins, snapshots."""
 
 STORE = "store.json"
 _OWN = (STORE, "export.json")
-"""Files by which a store and an export are known."""
+"""Files that identify a store and an export."""
 
 _INSIDE_A_STORE = re.compile(r"(?:^|/)((?:images|snapshots|inputs|runs)/)")
 
@@ -34,9 +34,9 @@ class Listing(NamedTuple):
     """Files by name.
 
     Attributes:
-        top: the folder that was named, or the fixed beginning of a pattern; absolute, or as a file system knows it.
-        names: of files, relative to it, sorted.
-        is_folder: whether a folder was named.
+        top: the given folder, or the fixed beginning of a pattern; absolute, or in the form of its file system.
+        names: of files, relative to `top`, sorted.
+        is_folder: whether a folder was given.
     """
 
     top: str
@@ -49,14 +49,14 @@ class Listing(NamedTuple):
 
 
 def list_files(given: str, tell: Tell) -> tuple[Listing, Remote | None]:
-    """Returns the files below a folder, or those that match a pattern, and where they lie (None: this machine).
+    """Returns the files below a folder, or those that match a pattern, and their remote (None: this machine).
 
-    Links to folders are followed, but not in a circle. Hidden files and folders that systems make are left out; so are
-    stores, exports and what cannot be read, and these are told.
+    Links to folders are followed, but not in a cycle. Hidden files and system folders are left out silently; stores,
+    exports and unreadable folders are left out and reported.
 
     Args:
-        given: a local path or an fsspec URL; `**` in a pattern stands for any folders.
-        tell: takes what is left out.
+        given: a local path or an fsspec URL; `**` in a pattern matches any folders.
+        tell: receives a sentence about everything left out.
 
     Raises:
         UsageError: the folder cannot be listed.
@@ -99,7 +99,7 @@ def _remote(fs: Any, path: str, tell: Tell) -> Listing:
 
 
 def _fixed_part(pattern: str) -> tuple[str, int | None]:
-    """Returns the folder above the first part with a wildcard, and how many levels are below it; None for any."""
+    """Returns the folder above the first wildcard, and how many levels the pattern spans below it; None for any."""
     parts = pattern.split("/")
     first = next((place for place, part in enumerate(parts) if re.search(r"[*?\[]", part)), len(parts) - 1)
     return "/".join(parts[:first]), None if "**" in parts else len(parts) - first
@@ -110,10 +110,10 @@ def _walk(folder: str, prefix: str, trail: tuple[str, ...], tell: Tell, depth: i
 
     Args:
         folder: its path.
-        prefix: what its files' names begin with.
-        trail: real paths of folders in which links led on, and last that of the folder itself.
-        tell: takes what is left out.
-        depth: levels below which nothing is looked for; None is any.
+        prefix: beginning of its files' names.
+        trail: real paths of the folders whose links were followed, then of the folder itself.
+        tell: receives a sentence about everything left out.
+        depth: number of levels to search; None for all.
     """
     try:
         with os.scandir(folder) as found:
@@ -135,7 +135,7 @@ def _walk(folder: str, prefix: str, trail: tuple[str, ...], tell: Tell, depth: i
 
 
 def _further(entry: os.DirEntry[str], trail: tuple[str, ...]) -> tuple[str, ...] | None:
-    """Returns the trail to a folder; None where a link leads to one that is, or is above, one of the trail."""
+    """Returns the trail to a folder; None if a link leads to a folder of the trail, or above one."""
     if not entry.is_symlink():
         return (*trail[:-1], os.path.join(trail[-1], entry.name))
     real = os.path.realpath(entry.path)
@@ -146,12 +146,12 @@ def _further(entry: os.DirEntry[str], trail: tuple[str, ...]) -> tuple[str, ...]
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link to itself
+    except OSError:  # a link that points to itself
         return False
 
 
 def _is_hidden(name: str) -> bool:
-    """Whether a file, or a folder above it, is hidden or the system's."""
+    """Returns whether a file, or a folder above it, is hidden or belongs to the system."""
     *folders, file = name.split("/")
     return file.startswith(".") or any(part.startswith(".") or part.lower() in _SYSTEMS for part in folders)
 
@@ -161,9 +161,10 @@ def _is_own(folder: str, mark: str) -> str:
 
 
 def _own_folders(names: Sequence[str], is_folder: bool, exists: Callable[[str], bool]) -> dict[str, str]:
-    """Returns the folders that are a store or an export, as beginnings of names, and the file that says it.
+    """Returns the folders that are a store or an export, as name prefixes, and the file that identifies each.
 
-    An export that was named itself is meant. What matches a pattern holds no such file: one looks for a store's.
+    An export that was given itself is not left out. Files that match a pattern do not include a store's file, so it is
+    looked up.
     """
     own = {name[: -len(mark)]: mark for mark in _OWN for name in names if f"/{name}".endswith(f"/{mark}")}
     if not is_folder:

@@ -23,7 +23,7 @@ class RejectedRow:
         row: 1 for the first data row.
         line: of the manifest file, where the row begins.
         cells: every cell as read, by column.
-        inputs: its images, absolute, by column; those that it names.
+        inputs: the images that it names, absolute, by column.
         problems: everything wrong with it.
     """
 
@@ -35,10 +35,10 @@ class RejectedRow:
 
 
 class Manifest:
-    """The rows of a manifest, validated or rejected, in the order of the file; to be iterated, also more than once.
+    """The rows of a manifest, validated or rejected, in the order of the file; can be iterated more than once.
 
-    Memory does not grow with the number of rows. The file is read once to find what is wrong with it as a whole and
-    which ids repeat, and once more by each iteration.
+    Memory does not grow with the number of rows. The file is read once to find its faults as a whole and repeated ids,
+    and once more by each iteration.
 
     Args:
         file: the manifest; can be read at any position, and nobody else reads it in the meantime.
@@ -68,9 +68,9 @@ class Manifest:
             yield row if row and not problems else self._rejected(raw, problems)
 
     def _survey(self) -> tuple[int, set[int]]:
-        """Returns the number of rows, and the hashes of ids that come more than once.
+        """Returns the number of rows, and the hashes of repeated ids.
 
-        Eight bytes an id find the few that have to be compared, where a set of a million would take 150 MB.
+        Hashes of eight bytes find the few ids that must be compared; a set of a million ids would take 150 MB.
         """
         hashes, total = array("q"), 0
         for raw in read_manifest(self._file, self._where):
@@ -86,6 +86,6 @@ class Manifest:
 
 
 def _repeated(raw: RawRow, first_line: int) -> Problem:
-    """The problem of a row whose id an earlier row has, also where that one is rejected."""
+    """Returns the problem of a row whose id an earlier row has, even if that row is rejected."""
     message = f"is also the id of line {first_line}; give each row its own"
     return Problem(line=raw.line, row=raw.row, column="id", value=raw.cells["id"], message=message)

@@ -1,4 +1,4 @@
-"""A Parquet manifest to rows of text, batch by batch: its values become what a CSV file would hold."""
+"""Reads a Parquet manifest into rows of text, batch by batch: values become the text that a CSV file would have."""
 
 import re
 from collections.abc import Iterator
@@ -14,23 +14,23 @@ from stylize_core.manifest.header import columns_of
 from stylize_core.manifest.raw_row import RawRow
 
 MAGIC = b"PAR1"
-"""How every Parquet file begins."""
+"""The first bytes of every Parquet file."""
 
 _BATCH_ROWS = 5000
-_BUFFER_BYTES = 1 << 20  # read ahead in each column; a row group as a whole may be the whole file
+_BUFFER_BYTES = 1 << 20  # read ahead per column; a row group may be the whole file
 
-_INDEX = re.compile(r"__index_level_\d+__")  # what pandas adds to a frame of which some rows were left out
+_INDEX = re.compile(r"__index_level_\d+__")  # pandas adds this to a frame after dropping rows
 
 
 def parquet_rows(file: BinaryIO, where: str) -> Iterator[RawRow]:
-    """Yields the rows of a Parquet manifest; null is an empty cell, and so is an absent text.
+    """Yields the rows of a Parquet manifest; null and missing text are empty cells.
 
     Args:
         file: can be read at any position.
         where: the file's name, for messages.
 
     Raises:
-        ManifestError: the manifest as a whole cannot be used; a damaged page is found where it stands.
+        ManifestError: the manifest as a whole cannot be used; a damaged page is raised when it is reached.
     """
     file.seek(0)
     with _clear_errors(where):

@@ -11,18 +11,18 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(://|::)|file:/")
 _PIPES = ("/dev/", "/proc/")
 
 _MAX_STEPS_UP = 2
-"""A relative path that climbs further says less than the absolute one, and breaks as soon as anything moves."""
+"""A relative path that goes up further is less clear than the absolute one, and breaks as soon as anything moves."""
 
 
 def is_url(path: str) -> bool:
-    """Whether the path has a scheme (`s3://`, `https://`, `simplecache::`); `C:` is none."""
+    """Returns whether the path has a scheme (`s3://`, `https://`, `simplecache::`); `C:` is not one."""
     return bool(_URL.match(path))
 
 
 def folder_of(uri: str) -> str:
     """Returns the folder of a file: absolute for a local path, without the query for an http URL.
 
-    What comes through a pipe, such as `/dev/stdin`, is as if it lay in the working folder.
+    A pipe such as `/dev/stdin` counts as a file in the working folder.
     """
     if uri.startswith(_PIPES):
         return os.getcwd()
@@ -34,10 +34,10 @@ def folder_of(uri: str) -> str:
 
 
 def absolute(path: str, folder: str) -> str:
-    """Returns a manifest's path seen from anywhere; absolute paths and URLs stay as they are.
+    """Returns a manifest's path as an absolute path; absolute paths and URLs stay as they are.
 
     Args:
-        path: as written in the manifest; neither `~` nor backslashes mean anything.
+        path: as written in the manifest; `~` and backslashes have no special meaning.
         folder: of the manifest, as `folder_of` gives it.
     """
     if os.path.isabs(path) or is_url(path):
@@ -52,11 +52,11 @@ def relative(path: str, folder: str) -> str:
     """Returns a path as a manifest in the folder would write it: the inverse of `absolute`.
 
     Args:
-        path: a local path, absolute or seen from the working folder, or an fsspec URL.
+        path: a local path, absolute or relative to the working folder, or an fsspec URL.
         folder: of the manifest, as `folder_of` gives it.
 
     Returns:
-        A relative path where the file lies below the folder or near it; else an absolute one.
+        A relative path if the file is below the folder or near it; otherwise an absolute one.
     """
     whole = path if is_url(path) else os.path.abspath(path)
     remote = is_url(path) or is_url(folder)

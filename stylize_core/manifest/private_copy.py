@@ -1,4 +1,4 @@
-"""A private copy of a manifest, so that nobody changes it while it is read."""
+"""A private copy of a manifest, so that nobody can change it while it is read."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,16 +13,16 @@ from stylize_core.spool import temp_write_errors
 
 @contextmanager
 def manifest_file(uri: str) -> Iterator[BinaryIO]:
-    """Gives a private copy of a manifest, so that nobody changes it while it is read; gone at the end of the block.
+    """Yields a private copy of a manifest, so that nobody can change it while it is read; deleted after the block.
 
-    It may come through a pipe, such as `/dev/stdin`, which can be read only once.
+    The manifest may be a pipe such as `/dev/stdin`, which can be read only once.
 
     Raises:
         ManifestError: there is no such file, or it cannot be read.
-        UsageError: there is no room for temporary files.
+        UsageError: there is no space for temporary files.
     """
     with temp_write_errors():
-        copy = TemporaryFile()  # noqa: SIM115  # only making it may fail for want of room
+        copy = TemporaryFile()  # noqa: SIM115  # only creating it may fail for lack of space
     with copy as file:
         try:
             with open_input(uri, is_pipe_allowed=True) as data, temp_write_errors():
@@ -32,6 +32,6 @@ def manifest_file(uri: str) -> Iterator[BinaryIO]:
             raise ManifestError(error.what.replace("file", "manifest"), where=public_uri(uri), todo=todo) from error
         except InputError as error:
             what = f"the manifest cannot be read: {error.what}"
-            todo = "name a CSV or Parquet file that you may read"
+            todo = "name a CSV or Parquet file that you can read"
             raise ManifestError(what, where=public_uri(uri), todo=todo) from error
         yield file

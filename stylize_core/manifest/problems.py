@@ -1,4 +1,4 @@
-"""What is wrong with a row, in words."""
+"""Problems of a row, in words."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ _MAX_VALUE_LENGTH = 80
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One thing wrong with one row.
+    """One problem of one row.
 
     Attributes:
         line: of the manifest file, where the row begins.
         row: 1 for the first data row.
-        column: the cell's column; empty where the row as a whole is wrong.
-        value: the cell's text; empty where there is none.
-        message: what is wrong and what is allowed; reads on from the value.
+        column: the cell's column; empty if the row as a whole is wrong.
+        value: the cell's text; empty if there is none.
+        message: what is wrong and what is allowed; continues a sentence that begins with the value.
     """
 
     line: int
@@ -32,7 +32,7 @@ class Problem:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Returns `; did you mean 'average'?` for the nearest known word, or nothing where none is near."""
+    """Returns `; did you mean 'average'?` for the nearest known word, or nothing if none is near."""
     near = get_close_matches(word.lower(), known, 1)
     return f"; did you mean {near[0]!r}?" if near else ""
 

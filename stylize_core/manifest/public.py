@@ -1,4 +1,4 @@
-"""A manifest as a run keeps it: as it was read, but for the credentials in the URLs of its images."""
+"""A manifest as a run keeps it: as it was read, but without the credentials in the URLs of its images."""
 
 import csv
 import io
@@ -14,7 +14,7 @@ from stylize_core.manifest.row import INPUT_COLUMNS
 
 
 def public_copy(data: bytes, format: str) -> bytes:
-    """Returns a manifest without credentials; byte by byte the same where it has none.
+    """Returns a manifest without credentials; byte by byte the same if it has none.
 
     Args:
         data: of a manifest that could be read.
@@ -32,7 +32,7 @@ def _public_csv(data: bytes) -> bytes:
 
 
 def _records(data: bytes) -> Iterator[tuple[list[str], set[int]]]:
-    """Yields every record that is not blank, with the places of the images in it."""
+    """Yields every record that is not blank, with the positions of its image cells."""
     places: set[int] | None = None
     for record in csv.reader(io.TextIOWrapper(io.BytesIO(data), "utf-8-sig", newline=""), skipinitialspace=True):
         if any(cell.strip() for cell in record):

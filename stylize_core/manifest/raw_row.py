@@ -1,4 +1,4 @@
-"""A row of a manifest as text, before anything in it is judged."""
+"""A row of a manifest as text, before it is validated."""
 
 from typing import NamedTuple
 
@@ -10,9 +10,9 @@ class RawRow(NamedTuple):
 
     Attributes:
         row: 1 for the first data row.
-        line: of the file, where the row begins; of a Parquet file, which has no lines, the row.
+        line: line of the file where the row begins; in a Parquet file, which has no lines, the row's number.
         cells: text by column, without surrounding white space; an empty cell is an empty text.
-        problem: set where the row has more or fewer cells than the header.
+        problem: set if the row has more or fewer cells than the header.
     """
 
     row: int

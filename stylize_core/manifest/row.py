@@ -1,4 +1,4 @@
-"""The row model: derived from the settings, it turns a row of text into a validated row or names its problems."""
+"""The row model, derived from the settings: turns a row of text into a validated row or names its problems."""
 
 from collections.abc import Callable
 from functools import lru_cache, partial
@@ -28,16 +28,16 @@ class _Preset(BaseModel):
 
 
 SettingsModel = create_model("SettingsModel", __base__=_Preset, **_SETTINGS)
-"""Validates the filled cells that decide a row's settings; a setting that is absent takes the preset's value."""
+"""Validates the filled cells of settings; a missing setting takes the preset's value."""
 
 _SHARED = frozenset(SettingsModel.model_fields)
-"""Columns of which many rows have the same cells; the others differ from row to row."""
+"""Columns in which many rows have the same cells; the others differ from row to row."""
 
 _PARSE: dict[str, Callable[[str], str]] = {"id": parse_id, **dict.fromkeys(INPUT_COLUMNS, parse_input)}
-"""How a cell of a column of the row's own is checked, where it is not just any text."""
+"""Checks for columns that differ from row to row, if not every text is allowed."""
 
 _ORDER = {column: place for place, column in enumerate((*INPUT_COLUMNS, "preset", "id", *_SETTINGS))}
-"""In which order the faults of a row are told; extra columns come last."""
+"""Order in which the faults of a row are reported; extra columns come last."""
 
 
 class Row(NamedTuple):
@@ -50,9 +50,9 @@ class Row(NamedTuple):
         preset: the preset's name.
         content: path or URL of the content image.
         style: path or URL of the style image.
-        init: path or URL of the start image, where `settings.start` is `image`.
-        settings: of the preset and the row's cells; one object for rows with the same cells.
-        settings_json: the same from `Settings.to_json`; one text.
+        init: path or URL of the start image, if `settings.start` is `image`.
+        settings: from the preset and the row's cells; rows with the same cells share the object.
+        settings_json: the same from `Settings.to_json`; shared too.
         cells: every cell as read, by column.
     """
 
@@ -74,15 +74,15 @@ class Row(NamedTuple):
 
 
 class _Shared(NamedTuple):
-    """What the cells of settings come to.
+    """The result of validating the cells of settings.
 
     Attributes:
-        preset: its name; `default` where it is faulty.
-        settings: None where something is wrong.
+        preset: its name; `default` if it is invalid.
+        settings: None if something is wrong.
         json: of the settings, from `Settings.to_json`.
-        start: where the optimisation starts; None where that is unknown.
+        start: where the optimisation starts; None if unknown.
         faults: what is wrong with single cells, by column.
-        clashes: cells that are fine alone and do not go together, by the column to change.
+        clashes: cells that are valid alone but exclude each other, by the column to change.
     """
 
     preset: str
@@ -94,7 +94,7 @@ class _Shared(NamedTuple):
 
 
 def validate_row(raw: RawRow, folder: str | None = None) -> tuple[Row | None, list[Problem]]:
-    """Returns the validated row, or None and everything that is wrong with it.
+    """Returns the validated row, or None and all its problems.
 
     Args:
         raw: the row.
@@ -113,7 +113,7 @@ def validate_row(raw: RawRow, folder: str | None = None) -> tuple[Row | None, li
 
 
 def _own_faults(cells: dict[str, str]) -> tuple[dict[str, str], tuple[tuple[str, str], ...]]:
-    """Returns what is wrong with the cells of the row's own, and the filled ones of settings for `_shared`."""
+    """Returns the faults of the cells outside the settings, and the filled cells of settings for `_shared`."""
     faults = {column: "the cell is empty; name an image" for column in REQUIRED if not cells.get(column)}
     key = []
     for column, text in cells.items():
@@ -131,7 +131,7 @@ def _own_faults(cells: dict[str, str]) -> tuple[dict[str, str], tuple[tuple[str,
 
 @lru_cache(maxsize=4096)
 def _shared(key: tuple[tuple[str, str], ...]) -> _Shared:
-    """Validates once what many rows share: most of the time and memory of a long manifest."""
+    """Validates cells that many rows share only once; this saves most time and memory of a long manifest."""
     model, faults = _validate_cells(dict(key))
     preset: str = model.preset
     start = None if faults.keys() & {"start", "preset"} else model.start or str(PRESETS[preset].values["start"])
@@ -140,7 +140,7 @@ def _shared(key: tuple[tuple[str, str], ...]) -> _Shared:
     settings = None
     try:
         settings = resolve(preset, given) if "preset" not in faults else None
-    except SettingError as error:  # each value is fine, but two of them do not go together
+    except SettingError as error:  # each value is valid, but two of them exclude each other
         clashes[error.where] = f"{error.what}; {error.todo}"
     if settings is None or faults:
         return _Shared(preset, None, "", start, faults, clashes)
@@ -148,12 +148,12 @@ def _shared(key: tuple[tuple[str, str], ...]) -> _Shared:
 
 
 def _validate_cells(filled: dict[str, str]) -> tuple[Any, dict[str, str]]:
-    """Returns the model of the sound cells, and what is wrong with the others by column."""
+    """Returns the model of the valid cells, and the faults of the others by column."""
     try:
         return SettingsModel.model_validate(filled), {}
     except ValidationError as error:
         faults = {str(fault["loc"][0]): str(fault["ctx"]["error"]) for fault in error.errors()}
-    # Once more without the faulty cells, so that the rules between the others are checked in the same report.
+    # Validate again without the faulty cells, so that rules between the others are checked in the same report.
     return SettingsModel.model_validate({name: text for name, text in filled.items() if name not in faults}), faults
 
 

@@ -1,4 +1,4 @@
-"""How contents and styles are dealt out to the splits of a data set, by a seed."""
+"""Divides contents and styles among the splits of a data set, by a seed."""
 
 import hashlib
 from collections import defaultdict
@@ -10,10 +10,10 @@ from stylize_core.manifest.find_images import Content
 
 
 def split_off(contents: Sequence[Content], share: float, seed: int) -> list[Content]:
-    """Returns contents of which a share of each class is in split `val`, the others in `train`; their order stays.
+    """Returns contents with a share of each class in split `val` and the others in `train`; their order stays.
 
-    Which ones depends on the seed, their names and their folders' names, not on their order. Each class with two
-    images or more has at least one in either split.
+    The choice depends on the seed, their names and their folders' names, not on their order. Each class with two
+    or more images has at least one in each split.
 
     Args:
         contents: without splits.
@@ -21,7 +21,7 @@ def split_off(contents: Sequence[Content], share: float, seed: int) -> list[Cont
         seed: of the choice.
 
     Raises:
-        UsageError: another share, or contents that have splits.
+        UsageError: the share is out of range, or contents already have splits.
     """
     _check_share(share, "--split")
     if any(content.split for content in contents):
@@ -35,15 +35,15 @@ def split_off(contents: Sequence[Content], share: float, seed: int) -> list[Cont
 
 
 def part_styles(styles: Sequence[str], share: float, seed: int) -> tuple[list[str], list[str]]:
-    """Returns the styles for training and, a share of all, those for the other splits; by the seed, in their order.
+    """Returns the styles for training and a share for the other splits; chosen by the seed, in their order.
 
     Args:
         styles: paths or URLs, two or more.
         share: above 0, below 1.
-        seed: of the choice, which depends on nothing else but the styles' names and their folders' names.
+        seed: of the choice, which otherwise depends only on the styles' names and their folders' names.
 
     Raises:
-        UsageError: another share, or too few styles.
+        UsageError: the share is out of range, or there are too few styles.
     """
     _check_share(share, "--disjoint-styles")
     if len(set(styles)) < 2:
@@ -54,14 +54,14 @@ def part_styles(styles: Sequence[str], share: float, seed: int) -> tuple[list[st
 
 
 def _chosen(paths: Sequence[str], share: float, seed: int) -> list[str]:
-    """Returns a share of paths, at least one and never all, but none of a single one."""
+    """Returns a share of paths: at least one and never all, but none if there is only one."""
     different = sorted(set(paths), key=lambda path: (_rank(path, seed), path))
     count = min(max(1, int(share * len(different) + 0.5)), len(different) - 1)
     return different[:count]
 
 
 def _rank(path: str, seed: int) -> bytes:
-    """Of the last folder and the name: the same on every machine."""
+    """Returns a rank from folder and file name: the same on every machine."""
     return hashlib.sha256(f"{seed}/{'/'.join(PurePosixPath(path).parts[-2:])}".encode()).digest()
 
 

@@ -1,4 +1,4 @@
-"""Rows to a manifest's bytes, such that reading them gives the same rows again."""
+"""Writes rows as a manifest, so that reading it gives the same rows again."""
 
 import csv
 import io
@@ -14,7 +14,7 @@ _PATHS = ("content", "style", "init")
 
 
 def write_manifest(rows: Sequence[Mapping[str, str]], folder: str | None) -> bytes:
-    """Returns rows as CSV in UTF-8; columns stand in one fixed order, those that no row fills are left out.
+    """Returns rows as CSV in UTF-8; columns are in a fixed order, without those that no row fills.
 
     Args:
         rows: text by column; local paths are absolute, or relative to the working folder.
@@ -22,8 +22,8 @@ def write_manifest(rows: Sequence[Mapping[str, str]], folder: str | None) -> byt
             it. None writes every path as it is.
 
     Raises:
-        UsageError: a cell that no manifest can carry.
-        ValueError: a column that no manifest has.
+        UsageError: a manifest cannot carry a cell.
+        ValueError: a manifest does not have a column.
     """
     text = io.StringIO()
     writer = csv.DictWriter(text, _columns(rows), restval="", lineterminator="\n")
@@ -34,17 +34,17 @@ def write_manifest(rows: Sequence[Mapping[str, str]], folder: str | None) -> byt
 
 
 def is_carried(column: str, value: str) -> bool:
-    """Returns whether a manifest can carry a value: read again, it is the same."""
+    """Returns whether a manifest can carry a value, so that it is the same when read again."""
     return not _is_lost(_guarded(value) if column in _PATHS else value)
 
 
 def row_from_settings(content: str, style: str, init: str | None, settings: Settings) -> dict[str, str]:
-    """Returns the row that gives exactly these settings: every one is written out, so no preset changes it.
+    """Returns the row that gives exactly these settings: all are written out, so that no preset changes them.
 
     Args:
         content: path or URL.
         style: path or URL.
-        init: path or URL of the start image, where `settings.start` is `image`.
+        init: path or URL of the start image, if `settings.start` is `image`.
         settings: resolved, as results and images record them.
     """
     values = {field.name: field.text(getattr(settings, field.name)) for field in SETTING_FIELDS}
@@ -71,6 +71,6 @@ def _guarded(path: str) -> str:
 
 
 def _is_lost(value: str) -> bool:
-    """Whether reading the cell would refuse it or give another text."""
+    """Returns whether reading the cell would refuse it or give another text."""
     unreadable = any(sign in value for sign in "\0\r") or any("\ud800" <= sign <= "\udfff" for sign in value)
     return unreadable or value != value.strip() or value.startswith(FORMULA_SIGNS)

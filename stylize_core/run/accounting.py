@@ -1,4 +1,4 @@
-"""However a run ends, every row is accounted for."""
+"""Accounts for every row, however a run ends."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,12 +9,12 @@ from stylize_core.run.run import Run
 
 @contextmanager
 def accounted(run: Run) -> Iterator[None]:
-    """A block that carries a run out; where it ends early, it still says in the store what became of every row.
+    """A block that carries out a run; even if it ends early, the store gets the outcome of every row.
 
     Raises:
-        Stopped: the run was asked to stop; the message says how far it was.
-        KeyboardInterrupt: the same, by Ctrl-C in a program that has no handler for it.
-        StylizeError: what ended the block. After an error of the store no row can be accounted for.
+        Stopped: the run was asked to stop; the message gives its progress.
+        KeyboardInterrupt: the same, after Ctrl-C in a program without a handler for it.
+        StylizeError: the error that ended the block. After an error of the store no row can be accounted for.
     """
     try:
         yield
@@ -22,6 +22,6 @@ def accounted(run: Run) -> Iterator[None]:
         run.finish(at_once=True)
         raise Stopped(f"the run was stopped; {run.summary}") from problem
     except (KeyboardInterrupt, EngineError):
-        if run.plan:  # the store is there
+        if run.plan:  # then the store exists
             run.finish(at_once=True)
         raise

@@ -1,4 +1,4 @@
-"""What a run leaves about itself: where and with what it was computed, and what was logged."""
+"""What a run records about itself: where and with what it was computed, and its log."""
 
 import logging
 import platform
@@ -36,7 +36,7 @@ def environment(options: Options, engine: Engine) -> Mapping[str, object]:
 
 @contextmanager
 def logged() -> Iterator[list[str]]:
-    """Gives a list that collects, line by line, what the package logs."""
+    """Yields a list that collects the package's log line by line."""
     handler = _Lines()
     logger = logging.getLogger("stylize_core")
     level = logger.level
@@ -50,7 +50,7 @@ def logged() -> Iterator[list[str]]:
 
 
 class _Formatter(logging.Formatter):
-    """Writes a record as a line, and of an error the lines of its traceback."""
+    """Formats a record as a line, and an error with the lines of its traceback."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         return escape_controls(super().formatMessage(record))

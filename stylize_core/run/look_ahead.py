@@ -1,4 +1,4 @@
-"""The plan of a run that is not made."""
+"""Plans a run without starting it."""
 
 from stylize_core.engine.engine import Engine
 from stylize_core.files.files import Files
@@ -14,7 +14,7 @@ from stylize_core.store.verify import lost_jobs
 
 
 def look_ahead(options: Options) -> Plan:
-    """Returns all that can be known before a run; writes nothing."""
+    """Returns the plan of a run; writes nothing."""
     with manifest_file(options.manifest) as file:
         manifest = Manifest(file, options.manifest)
         engine = Engine.load(options.weights, options.device, options.precision)

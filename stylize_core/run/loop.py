@@ -1,4 +1,4 @@
-"""The chunks of a run in a plain loop in this process, each tried again after an error that may pass."""
+"""Computes the chunks of a run in a plain loop in this process; retries a chunk after a transient error."""
 
 import time
 
@@ -9,18 +9,18 @@ from stylize_core.job import Chunk
 from stylize_core.run.run import Run
 
 RETRY_SECONDS = (1.0, 5.0, 15.0)
-"""Pauses before a chunk is tried again after an error that may pass, such as a store that does not answer."""
+"""Pauses before the retries of a chunk after a transient error, such as a store that does not answer."""
 
 _LOOK_SECONDS = 0.1
-"""How often a pause asks whether the run is to stop."""
+"""How often a pause checks whether to stop."""
 
 
 def compute_chunks(run: Run) -> None:
     """Computes the chunks of a prepared run.
 
     Raises:
-        Stopped: the run is to stop; what was finished is committed.
-        StylizeError: what made a chunk fail for good.
+        Stopped: the run was asked to stop; what was finished is committed.
+        StylizeError: a chunk failed for good.
     """
     for chunk in run.chunks:
         if run.context.should_stop():
@@ -29,7 +29,7 @@ def compute_chunks(run: Run) -> None:
 
 
 def compute_chunk(chunk: Chunk, context: RunContext) -> None:
-    """Computes a chunk, and tries again after an error that may pass; errors as of `compute_chunks`."""
+    """Computes a chunk, with retries after transient errors; raises as `compute_chunks` does."""
     for pause in RETRY_SECONDS:
         try:
             run_chunk(chunk, context)
@@ -44,7 +44,7 @@ def compute_chunk(chunk: Chunk, context: RunContext) -> None:
 def may_pass_here(error: object) -> bool:
     """Returns whether trying again soon, in this process, may help.
 
-    After a lost device only another process can go on; what stands in an output's way does not go by itself.
+    After a lost device only another process can continue; an obstacle in an output's place does not vanish by itself.
     """
     return isinstance(error, StylizeError) and error.retryable and not isinstance(error, DeviceLost | OutputRefused)
 

@@ -1,6 +1,6 @@
-"""A partition: some chunks of a run that another process computes, under the lease of the run that sent it out.
+"""A partition: some chunks of a run that another process computes under the run's lease.
 
-The run publishes the partition's jobs in its own folder of the store, and reads there what was committed.
+The run publishes the partition's jobs in its own folder of the store, and reads from the store what was committed.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,12 +20,12 @@ from stylize_core.store.tables import publish_batches, read_batches
 
 
 def publish_partition(context: RunContext, number: int, chunks: Chunks) -> RunTicket:
-    """Publishes the jobs of chunks for another process, in place of what the partition had before.
+    """Publishes the jobs of chunks for another process; replaces what the partition had before.
 
     Args:
-        context: of their run; none of their URIs may hold credentials, which would be in the store.
+        context: of their run; none of their URIs may contain credentials, because they go into the store.
         number: of the partition, from 1.
-        chunks: in their order.
+        chunks: in order.
 
     Returns:
         The ticket with which another process opens it.
@@ -42,7 +42,7 @@ def publish_partition(context: RunContext, number: int, chunks: Chunks) -> RunTi
 def open_partition(
     options: Options, ticket: RunTicket, number: int, *, should_stop: Callable[[], bool] = lambda: False
 ) -> Iterator[Work]:
-    """Opens a partition in its process: its chunks, with all that is needed for them.
+    """Opens a partition in its process: its chunks and everything needed to compute them.
 
     Args:
         options: of the run, as `Work` has them.
@@ -51,7 +51,7 @@ def open_partition(
         should_stop: polled between evaluations.
 
     Raises:
-        StoreLocked: the run that sent the partition out is over.
+        StoreLocked: the run of the partition is over.
         StylizeError: nothing could be started.
     """
     with logged() as log:
@@ -64,9 +64,9 @@ def read_partition(files: Files, run: str, number: int) -> Chunks:
     """Returns the chunks that `publish_partition` wrote.
 
     Raises:
-        StoreError: they are not there, or cannot be read.
+        StoreError: they are missing, or cannot be read.
     """
     try:
         return Chunks.from_lines(read_batches(files, layout.partition(run, number), PARTITION, LINES))
     except FileNotFoundError as error:
-        raise StoreLocked("the run that sent out this partition is over", where=files.public_uri) from error
+        raise StoreLocked("the run of this partition is over", where=files.public_uri) from error

@@ -1,6 +1,6 @@
-"""A run from the outside: options in; engine, lease, plan and chunks ready; rows, sheets and report at the end.
+"""A run as a whole: from options to engine, lease, plan and chunks, and then to rows, sheets and report.
 
-`stylize_flows` decides where the chunks run. Everything else about a run is here: every runner leaves the same store.
+`stylize_flows` decides where chunks run. Everything else about a run is here, so all runners leave the same store.
 """
 
 import json
@@ -42,16 +42,16 @@ _IMAGE = pa.schema([ROWS.field("image")])
 
 @dataclass(slots=True, kw_only=True)
 class Run:
-    """A run that holds the lease of its store: `prepare`, then the plan's chunks on the context, then `finish`.
+    """A run that holds the lease of its store: call `prepare`, compute the plan's chunks, then call `finish`.
 
     Attributes:
-        options: as asked.
+        options: as requested.
         manifest: its file, as read; the store gets it without credentials.
-        context: where chunks of this process are computed.
+        context: in which this process computes chunks.
         lease: of the store.
-        started: when.
-        plan: what is to be done, once the run is prepared.
-        lost: ids of jobs that earlier runs did and whose result is not what their line says.
+        started: time of the start.
+        plan: once the run is prepared.
+        lost: ids of jobs of earlier runs whose result does not match its line.
         log: lines logged so far.
         outcome: number of rows by status, once the run is finished.
         has_report: whether sheets and page are drawn.
@@ -70,34 +70,34 @@ class Run:
 
     @property
     def name(self) -> str:
-        """Of the run; sorts by time."""
+        """The name of the run; names sort by time."""
         return self.context.run
 
     @property
     def chunks(self) -> Chunks:
-        """The work of a prepared run."""
+        """The chunks of a prepared run."""
         assert self.plan is not None, "a prepared run has a plan"
         return self.plan.chunks
 
     @property
     def work(self) -> Work:
-        """The same with what is needed for it."""
+        """The chunks with everything needed to compute them."""
         options = replace(self.options, precision=self.context.engine.precision)
         return Work(options=options, context=self.context, chunks=self.chunks, log=self.log)
 
     @property
     def folder_uri(self) -> str:
-        """Where the files of the run lie, without credentials."""
+        """URI of the run's folder, without credentials."""
         return f"{self.context.files.public_uri}/{layout.RUNS}/{self.name}"
 
     @property
     def report_uri(self) -> str:
-        """Where the report lies, without credentials; empty where none is drawn."""
+        """URI of the report, without credentials; empty if none is drawn."""
         return f"{self.folder_uri}/report.html" if self.has_report else ""
 
     @property
     def image_uri(self) -> str:
-        """Where the image of a finished run of a single row lies, without credentials; empty where there is none."""
+        """URI of the image of a finished run of a single row, without credentials; empty if there is none."""
         if sum(self.outcome.values()) != 1:
             return ""
         files = self.context.files
@@ -106,7 +106,7 @@ class Run:
 
     @property
     def summary(self) -> str:
-        """The outcome in a line."""
+        """The outcome as a line."""
         if not self.outcome:
             return "nothing was begun"
         counts = ", ".join(f"{count} {status}" for status, count in self.outcome.items())
@@ -127,8 +127,8 @@ class Run:
         """Plans, sweeps what a killed run left, and publishes the plan.
 
         Raises:
-            ManifestError: the manifest cannot be read, or nothing of it may be started.
-            Stopped: the run is to stop.
+            ManifestError: the manifest cannot be read, or none of it may be started.
+            Stopped: the run was asked to stop.
             StoreError: the store cannot be read or written.
         """
         context, files, options = self.context, self.context.files, self.options
@@ -149,14 +149,14 @@ class Run:
         self.lease.name_run(self.name)
 
     def finish(self, *, at_once: bool = False) -> None:
-        """Publishes what became of every row, the log and, if it is wanted and can be drawn, the report.
+        """Publishes the outcome of every row, the log and, if it is wanted and can be drawn, the report.
 
         Args:
-            at_once: leave out all that can be done later: the report, and joining the commits to few files.
+            at_once: skip what can be done later: the report, and joining the commits into few files.
         """
         if self.plan is None:
-            return  # stopped while it was planned: no row was begun
-        from stylize_core.record.publish import publish_rows  # here: pandas takes a second, and a plan does without
+            return  # stopped while planning: no row was begun
+        from stylize_core.record.publish import publish_rows  # here: pandas takes a second, a plan does not need it
 
         files = self.context.files
         self.outcome = publish_rows(files, self.name, self.lost)
@@ -168,14 +168,14 @@ class Run:
             self._draw_report()
 
     def _draw_report(self) -> None:
-        """Draws sheets and page. Where that fails, the run has its images and its record all the same."""
+        """Draws sheets and report. If this fails, the run still has its images and its record."""
         told = len(self.log)
         try:
-            from stylize_core.report.page import write_report  # here: its packages take 70 MB, which no worker needs
+            from stylize_core.report.page import write_report  # here: its packages take 70 MB and workers do not
 
             write_report(self.context.files, self.name)
             self.has_report = True
-        except Exception as error:  # noqa: BLE001  # it is logged, which tells it too
+        except Exception as error:  # noqa: BLE001  # logging it also shows it
             why = str(error) if isinstance(error, StylizeError) else f"{type(error).__name__}: {error}".strip(" :")
             _log.warning("the report cannot be drawn: %s", why, exc_info=True)
         if len(self.log) > told:
@@ -198,7 +198,7 @@ class Run:
 
 
 def _nobody(progress: Progress) -> None:
-    """Looks on where nobody else does."""
+    """The default: ignores progress."""
 
 
 @contextmanager
@@ -208,7 +208,7 @@ def open_run(
     should_stop: Callable[[], bool] = lambda: False,
     on_progress: Callable[[Progress], None] = _nobody,
 ) -> Iterator[Run]:
-    """Opens a run: engine, manifest, store and lease, which is given back at the end.
+    """Opens a run: engine, manifest, store and lease; releases the lease at the end.
 
     Raises:
         StylizeError: nothing could be started.
@@ -238,7 +238,7 @@ def open_run(
                     log=log,
                 )
             finally:
-                context.on_progress = _nobody  # who looks on may hold the run: no cycle keeps its engine alive
+                context.on_progress = _nobody  # avoids a cycle through a watcher that holds the run
 
 
 def _json(value: Mapping[str, object]) -> bytes:

@@ -1,6 +1,6 @@
-"""What another process is told of a run to compute some of its chunks, and the context that it opens with that.
+"""What another process needs to compute some of a run's chunks, and the context that it opens with this.
 
-Such a process never takes the lease, sweeps or compacts; before each commit it asks whether the run's still counts.
+Such a process never takes the lease, sweeps or compacts; before each commit it checks that the run's lease is valid.
 """
 
 import platform
@@ -20,7 +20,7 @@ from stylize_core.store.store import open_store
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunTicket:
-    """What a process must know of a run, beside its options, and have in common with it; plain values.
+    """What a process must know about a run besides its options, and must share with it; plain values.
 
     Attributes:
         run: name of the run.
@@ -55,28 +55,28 @@ class RunTicket:
         should_stop: Callable[[], bool] = lambda: False,
         on_progress: Callable[[Progress], None] = lambda progress: None,
     ) -> RunContext:
-        """Returns where chunks of the run are computed in this process.
+        """Returns the context in which this process computes chunks of the run.
 
         Args:
             options: of the run, as `Work` has them.
-            load: gives the engine for weights, device and precision.
+            load: returns the engine for weights, device and precision.
             should_stop: polled between evaluations.
-            on_progress: told of steps and finished batches.
+            on_progress: called for steps and finished batches.
 
         Raises:
             StoreLocked: the run is over.
-            UsageError: this machine has another release, or not the device.
+            UsageError: this machine has another release, or lacks the device.
             WeightsError: it has other weights of that name.
             StoreError: the store cannot be read.
         """
         if self.release != release():
-            what = f"the run is of release {self.release}, this machine has {release()}"
+            what = f"the run uses release {self.release}, this machine has {release()}"
             raise UsageError(what, where=platform.node(), todo="install the same release everywhere")
         files = open_store(options.store, create=False)
         holder = self._holder(files)
         engine = load(options.weights, options.device, options.precision)
         if engine.weights.sha256 != self.weights_sha256:
-            what = "this machine has other weights of that name than the run"
+            what = "this machine's weights of that name differ from the run's"
             raise WeightsError(what, where=f"{options.weights} on {platform.node()}", todo="copy the run's file there")
         return RunContext(
             engine=engine,

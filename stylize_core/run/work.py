@@ -1,4 +1,4 @@
-"""What is to be computed, wherever: chunks, and all that is needed for them beside their jobs."""
+"""The work of a run, for any runner: chunks, and everything needed to compute them."""
 
 from dataclasses import dataclass
 
@@ -12,9 +12,9 @@ class Work:
     """Chunks of a run: all of them, or those of a partition.
 
     Attributes:
-        options: of the run; the precision, part of every job's id, is the one that `auto` means where it was planned.
-        context: where chunks of this process are computed.
-        chunks: to be computed, in order.
+        options: of the run; the precision, part of every job's id, is resolved as on the planning machine.
+        context: in which this process computes chunks.
+        chunks: to compute, in order.
         log: lines logged so far.
     """
 

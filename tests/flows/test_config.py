@@ -10,7 +10,7 @@ from stylize_flows.commands import run_options
 
 @pytest.fixture
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
-    """Writes the file of options."""
+    """Writes the options file."""
 
     def write(text: str) -> Path:
         path = tmp_path / "options.toml"
@@ -81,7 +81,7 @@ def test_variables_of_a_deployment_are_no_options(
         ("[plan]\nwait = true\n", "'plan' is no table of a command"),
         ("wait = true\n", "'wait' is no table of a command"),
         ('[run]\nstore = "out"\nrunner = "foo"\n', '"foo"'),
-        ("[run\n", "the file of options is no TOML"),
+        ("[run\n", "the options file is not valid TOML"),
     ],
 )
 def test_a_file_that_is_wrong(

@@ -46,7 +46,7 @@ def test_a_look_in_words() -> None:
     )
     assert "12.6 jobs an hour" in line(_view(done=2, failed=5, seconds=2000.0), NOW)
     assert line(_view(done=0, failed=0, last_commit=0.0, seconds=0.0), NOW) == "0/4,000 jobs · nothing committed yet"
-    assert line(_view(silent_seconds=95.0), NOW).endswith("it has not shown for 95 s")
+    assert line(_view(silent_seconds=95.0), NOW).endswith("no sign of life for 95 s")
 
 
 def test_a_look_on_a_terminal() -> None:

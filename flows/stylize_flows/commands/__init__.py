@@ -1,1 +1,1 @@
-"""The commands of `stylize` beside `run` and `plan`, one file each, and what they share."""
+"""The commands of `stylize` other than `run` and `plan`, one file each, and what they share."""

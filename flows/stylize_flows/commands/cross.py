@@ -24,28 +24,28 @@ def _images(help: str) -> Parameter:
 @Parameter(name="*")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draw:
-    """What the seed decides; each says its meaning in the help."""
+    """Options for random styles and splits; the help explains each."""
 
     styles_per_content: Annotated[
         int | None,
-        Parameter(help="So many random styles for each content; every style unless given.", show_default=False),
+        Parameter(help="Number of random styles for each content; all styles unless given.", show_default=False),
     ] = None
-    seed: Annotated[int, Parameter(help="Of all that is drawn: styles and splits.")] = 0
+    seed: Annotated[int, Parameter(help="Seed of all random choices: styles and splits.")] = 0
     val_style: Annotated[
-        list[str] | None, _images("Styles that validation and test contents get, and training contents never.")
+        list[str] | None, _images("Styles for validation and test contents only, never for training.")
     ] = None
     disjoint_styles: Annotated[
         float | None,
-        Parameter(help="Instead of --val-style: so large a share of --style (0.1 is a tenth).", show_default=False),
+        Parameter(help="Instead of --val-style: reserve this share of --style, such as 0.1.", show_default=False),
     ] = None
     split: Annotated[
         float | None,
-        Parameter(help="So large a share of each class becomes the validation split.", show_default=False),
+        Parameter(help="Share of each class that becomes the validation split, such as 0.1.", show_default=False),
     ] = None
 
 
 ALL = Draw()
-"""Every style for each content, and no splits but those that folders make."""
+"""Every style for each content, and no splits except those from folders."""
 
 
 def cross(
@@ -68,7 +68,7 @@ def cross(
     set: SetOption = None,
     from_image: Annotated[
         str | None,
-        Parameter(help="Write the row that makes this result image again, in place of a cross.", show_default=False),
+        Parameter(help="Instead of a cross, write the row that made this result image.", show_default=False),
     ] = None,
     output: Annotated[
         Path | None,
@@ -94,7 +94,7 @@ def cross(
 
 
 def _write(rows: list[dict[str, str]], output: Path | None) -> None:
-    """Writes a manifest into a file, or prints it."""
+    """Writes a manifest to a file, or prints it."""
     from stylize_core.manifest.paths import folder_of
     from stylize_core.manifest.write import write_manifest
 
@@ -106,7 +106,7 @@ def _write(rows: list[dict[str, str]], output: Path | None) -> None:
         output.write_bytes(write_manifest(rows, folder_of(str(output))))
     except OSError as error:
         what = f"the manifest cannot be written: {error.strerror}"
-        raise UsageError(what, where=str(output), todo="name a file in a folder that you may write") from error
+        raise UsageError(what, where=str(output), todo="name a file in a folder that you can write to") from error
     out.print(f"{plural(len(rows), 'row')}: {output}", soft_wrap=True)
 
 
@@ -124,7 +124,7 @@ def _crossed(
     if draw.split is not None:
         contents = split_off(contents, draw.split, draw.seed)
     if draw.disjoint_styles is not None and val_styles:
-        what = "styles of validation are given and drawn"
+        what = "validation styles are both given and drawn at random"
         raise UsageError(what, where="--val-style, --disjoint-styles", todo="give one of the two")
     if draw.disjoint_styles is not None:
         styles, val_styles = part_styles(styles, draw.disjoint_styles, draw.seed)
@@ -156,6 +156,6 @@ def _row_of(image: str) -> dict[str, str]:
     for column in ("content", "style", "init"):
         if (made[column] or "").endswith(LOST_QUERY):
             show_note(
-                f"before you run the row, write the query of {column} again: no image keeps it, it may be a secret"
+                f"before you run the row, write the query of {column} again: images do not keep it, it may be a secret"
             )
     return row_from_settings(made["content"], made["style"], made["init"], Settings.from_dict(made["settings"]))

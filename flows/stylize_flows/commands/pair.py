@@ -1,4 +1,4 @@
-"""One pair of pictures on the command line, in place of a manifest; and settings written as `name=value`."""
+"""One pair of pictures on the command line, instead of a manifest; and settings written as `name=value`."""
 
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ SetOption = Annotated[
     list[str] | None,
     Parameter(
         name="--set",
-        help="Settings of the rows made here, such as: --set size=256 steps=9; `stylize presets default` lists them.",
+        help="Settings of the rows, such as: --set size=256 steps=9; `stylize presets default` lists them.",
         consume_multiple=True,
         negative="",
         show_default=False,
@@ -26,10 +26,10 @@ SetOption = Annotated[
 def manifest_or_pair(
     manifest: str | None, content: str | None, style: str | None, settings: Sequence[str] | None
 ) -> Iterator[str]:
-    """Gives the path of the manifest, or of one made for a single pair.
+    """Yields the path of the manifest, or of one made for a single pair.
 
     Raises:
-        UsageError: both or neither were given, or a setting is unknown or cannot have its value.
+        UsageError: both or neither were given, or a setting is unknown or has an invalid value.
     """
     if manifest is not None:
         if content or style or settings:
@@ -81,6 +81,6 @@ def values(words: Sequence[str] | None, option: str) -> dict[str, str]:
         name, equals, value = word.partition("=")
         if not equals or name in found:
             what = f"{name!r} is set twice" if equals else f"{word!r} sets nothing"
-            raise UsageError(what, where=option, todo=f"write for instance: {option} size=256 steps=100")
+            raise UsageError(what, where=option, todo=f"write, for example: {option} size=256 steps=100")
         found[name] = value
     return found

@@ -7,8 +7,8 @@ from cyclopts import Parameter
 from stylize_flows.console import out, show_table
 
 
-def presets(name: Annotated[str | None, Parameter(help="Show one preset whole.")] = None, /) -> int:
-    """List the presets, or every value of one with where it comes from."""
+def presets(name: Annotated[str | None, Parameter(help="Preset to show in full.")] = None, /) -> int:
+    """List the presets, or every value of one preset and its origin."""
     from stylize_core.presets import PRESETS, resolve
     from stylize_core.settings import SETTING_FIELDS
 

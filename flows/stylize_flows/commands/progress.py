@@ -1,4 +1,4 @@
-"""How a run goes, for the command line: a progress bar on a terminal, plain lines now and then elsewhere."""
+"""Progress of a run on the command line: a bar on a terminal, otherwise a plain line now and then."""
 
 import math
 import threading
@@ -18,16 +18,16 @@ from stylize_flows.stop import end_soon
 from stylize_flows.voice import voice
 
 LINE_SECONDS = 10.0
-"""Pause between two lines where there is no terminal."""
+"""Pause between two lines without a terminal."""
 
 
 class ConsoleWatcher(Watcher):
-    """Shows a run as it goes; keeps what the command has to know of it in the end.
+    """Shows the progress of a run; keeps what the command needs to know at its end.
 
     Attributes:
-        run: once it is prepared.
-        is_over: whether all has been done for it.
-        error: the one that it was over with; None where it was carried out.
+        run: the run, once it is prepared.
+        is_over: whether the run has ended.
+        error: the error that ended it; None if it was carried out.
         is_prefect_lost: whether Prefect's server is gone.
     """
 
@@ -87,7 +87,7 @@ class ConsoleWatcher(Watcher):
             end_soon()  # Prefect may wait for a server that is gone
 
     def _tell(self, level: str) -> None:
-        """Writes how far the run is."""
+        """Writes the progress of the run."""
         self._told = time.monotonic()
         finished, failed = len(self._finished), len(self._failed)
         line = f"{finished}/{self._jobs} jobs · {self._detail()}"
@@ -95,7 +95,7 @@ class ConsoleWatcher(Watcher):
 
     @property
     def _done(self) -> float:
-        """Finished jobs, and what the running batch has done of its own."""
+        """Finished jobs, plus the finished share of the running batch."""
         batch = self._batch
         return len(self._finished) + (batch.jobs * batch.step / batch.steps if batch.jobs else 0)
 

@@ -1,4 +1,4 @@
-"""`stylize prune`: sheets and reports of old runs go; results never."""
+"""`stylize prune`: deletes sheets and reports of old runs, never results."""
 
 from typing import Annotated
 
@@ -14,22 +14,22 @@ def prune(
     /,
     *,
     older_than: Annotated[
-        str | None, Parameter(help="Age of a run whose sheets and pages go: 12h, 30d, 8w.", show_default=False)
+        str | None, Parameter(help="Age from which sheets and pages are deleted: 12h, 30d, 8w.", show_default=False)
     ] = None,
     max_size: Annotated[
         str | None,
-        Parameter(help="Of all sheets and pages: beyond it the oldest go, such as 5GB.", show_default=False),
+        Parameter(help="Limit for all sheets and pages, such as 5GB: the oldest are deleted.", show_default=False),
     ] = None,
     keep: Annotated[
         int | None,
-        Parameter(help="Newest runs that keep theirs all the same; given alone, all others go.", show_default=False),
+        Parameter(help="Newest runs that keep theirs; given alone, all others are pruned.", show_default=False),
     ] = None,
-    dry_run: Annotated[bool, Parameter(help="Say what would go, and delete nothing.", negative="")] = False,
+    dry_run: Annotated[bool, Parameter(help="Show what would be deleted, and delete nothing.", negative="")] = False,
     voice: Voice = PLAIN,
 ) -> int:
     """Delete contact sheets and pages of old runs; `stylize report` draws them again.
 
-    Results, losses and the rows of every run stay; so does all that is drawn of the newest run.
+    Results, losses and the rows of every run stay; so do the sheets and pages of the newest run.
     """
     speak(voice)
     from stylize_core.store.prune import Limits, prunable

@@ -1,4 +1,4 @@
-"""`stylize report`: draws the sheets and the page of a run again, compares it, hands its figures to trackers."""
+"""`stylize report`: draws a run's sheets and page again, compares two runs, sends a run's figures to trackers."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +19,7 @@ def report(
     run: Annotated[str | None, Parameter(help="Name of the run; the newest unless given.", show_default=False)] = None,
     compare: Annotated[
         str | None,
-        Parameter(help="Name of another run: write a page that compares the two instead.", show_default=False),
+        Parameter(help="Name of another run: write a page that compares the two runs instead.", show_default=False),
     ] = None,
     sheets: Annotated[
         str | None,
@@ -39,7 +39,7 @@ def report(
         Parameter(help="Project of Weights & Biases that gets the run's figures.", show_default=False),
     ] = None,
 ) -> int:
-    """Draw the sheets and the report of a run again, compare it with another, hand its figures to trackers."""
+    """Draw the sheets and the report of a run again, compare it with another run, or send its figures to trackers."""
     from stylize_core.record.run_files import latest_run
     from stylize_core.report.compare_page import write_comparison
     from stylize_core.report.page import write_report
@@ -57,7 +57,7 @@ def report(
 
 
 def _track(files: "Files", run: str, tensorboard: Path | None, wandb: str | None) -> Iterator[str]:
-    """Writes a run's figures where they are asked for, and yields a line on each place."""
+    """Writes a run's figures to the requested trackers, and yields a line about each."""
     if tensorboard is None and wandb is None:
         return
     from stylize_core.trackers.figures import read_figures

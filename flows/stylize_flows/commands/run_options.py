@@ -1,4 +1,4 @@
-"""The arguments that `run` and `plan` share: what to stylise, where to, and how."""
+"""The arguments that `run` and `plan` share: what to stylise, how, and into which store."""
 
 import os
 from collections.abc import Iterator
@@ -18,10 +18,10 @@ from stylize_flows.surroundings import check_temp_folder
 @Parameter(name="*")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """Arguments of the command line, as typed; each says its meaning in the help."""
+    """Arguments of the command line, as typed; the help explains each."""
 
-    store: Annotated[str, Parameter(help="Folder or fsspec URL that gets everything; made where it is missing.")]
-    content: Annotated[str | None, Parameter(help="One content image, in place of a manifest.", show_default=False)] = (
+    store: Annotated[str, Parameter(help="Folder or fsspec URL for all results; created if it is missing.")]
+    content: Annotated[str | None, Parameter(help="One content image, instead of a manifest.", show_default=False)] = (
         None
     )
     style: Annotated[str | None, Parameter(help="The style image for --content.", show_default=False)] = None
@@ -35,7 +35,7 @@ class RunOptions:
         Literal["local", "dask", "loop"] | None,
         Parameter(
             help="local: Prefect tasks here; dask: on several devices or machines; loop: no Prefect. "
-            "Unless given, loop for one pair where PREFECT_API_URL is not set, else local.",
+            "Unless given: loop for one pair if PREFECT_API_URL is not set, else local.",
             show_default=False,
         ),
     ] = None
@@ -45,38 +45,38 @@ class RunOptions:
     ] = None
     dask_address: Annotated[
         str | None,
-        Parameter(help="Scheduler of a Dask cluster in place of those: tcp://HOST:PORT.", show_default=False),
+        Parameter(help="Scheduler of an existing Dask cluster: tcp://HOST:PORT.", show_default=False),
     ] = None
-    rows_per_task: Annotated[str, Parameter(help="Jobs of one Prefect task: auto or a number.")] = "auto"
+    rows_per_task: Annotated[str, Parameter(help="Jobs per Prefect task: auto or a number.")] = "auto"
     chunks_per_flow_run: Annotated[
-        int, Parameter(help="Prefect tasks of one flow run at most; more are shared out to flow runs of their own.")
+        int, Parameter(help="Most Prefect tasks of one flow run; more are split into further flow runs.")
     ] = 2000
-    max_failed: Annotated[str, Parameter(help="Failed and rejected rows for which the exit code stays 0: N or P%.")] = (
+    max_failed: Annotated[str, Parameter(help="Failed and rejected rows up to which the exit code is 0: N or P%.")] = (
         "0"
     )
-    retry_failed: Annotated[str, Parameter(help="Jobs that failed before and run again: none, transient or all.")] = (
+    retry_failed: Annotated[str, Parameter(help="Which failed jobs to run again: none, transient or all.")] = (
         "transient"
     )
     job_timeout: Annotated[
-        float | None, Parameter(help="Seconds that a job may be computed before it fails; no limit unless given.")
+        float | None, Parameter(help="Most seconds to compute a job before it fails; no limit unless given.")
     ] = None
-    strict: Annotated[bool, Parameter(help="Start nothing where any row is rejected.", negative="")] = False
+    strict: Annotated[bool, Parameter(help="Start nothing if any row is rejected.", negative="")] = False
     wait: Annotated[bool, Parameter(help="Wait for another run that is writing to the store.", negative="")] = False
     verify: Annotated[
         bool,
-        Parameter(help="Read all that the store has; compute again what `status --verify` would name.", negative=""),
+        Parameter(help="Read the whole store; compute again what `status --verify` would report.", negative=""),
     ] = False
     no_report: Annotated[
-        bool, Parameter(help="Draw no contact sheets and no page; `stylize report` draws them later.", negative="")
+        bool, Parameter(help="Draw no contact sheets and no report; `stylize report` draws them later.", negative="")
     ] = False
 
     @contextmanager
     def options(self, manifest: str | None) -> Iterator[Options]:
-        """Gives the options of a run; a manifest made for a single pair is there as long as they are in use.
+        """Yields the options of a run; the temporary manifest of a single pair exists as long as they are in use.
 
         Raises:
-            UsageError: an argument cannot be used, two of them do not go together, or there is no folder for temporary
-                files.
+            UsageError: an argument cannot be used, two arguments exclude each other, or there is no folder for
+                temporary files.
         """
         check_temp_folder()
         with manifest_or_pair(manifest, self.content, self.style, self.set) as path:
@@ -95,7 +95,7 @@ _NAMES = frozenset(field.name for field in fields(RunOptions))
 
 
 def _runner(*, is_pair: bool) -> str:
-    """Returns where chunks run unless it is said: a pair does not wait some ten seconds for Prefect's own server."""
+    """Returns the default runner: a pair does not wait about ten seconds for Prefect's temporary server."""
     return "loop" if is_pair and not os.environ.get("PREFECT_API_URL") else "local"
 
 

@@ -1,4 +1,4 @@
-"""`stylize status`: what a store holds, and with `--watch` the newest run as it goes."""
+"""`stylize status`: shows what a store holds, and with `--watch` the progress of the newest run."""
 
 from typing import Annotated
 
@@ -20,14 +20,14 @@ def status(
     *,
     verify: Annotated[bool, Parameter(help="Read every image and compare it with its record.", negative="")] = False,
     watch: Annotated[bool, Parameter(help="Show the newest run until it ends.", negative="")] = False,
-    every: Annotated[float, Parameter(help="Seconds between two looks of --watch.")] = 5.0,
+    every: Annotated[float, Parameter(help="Seconds between two updates of --watch.")] = 5.0,
     voice: Voice = PLAIN,
 ) -> int:
     """Show what a store holds: jobs by status, errors, runs, and who is writing to it."""
     speak(voice)
     if watch and voice.json:
-        todo = "ask for --json again and again, or leave it out"
-        raise UsageError("a run that goes on is no document", where="--watch, --json", todo=todo)
+        todo = "call --json repeatedly, or leave it out"
+        raise UsageError("--watch cannot write a JSON document", where="--watch, --json", todo=todo)
     load_without_pandas()
     from stylize_core.store.status import summary
     from stylize_core.store.store import open_store

@@ -1,4 +1,4 @@
-"""`stylize status --watch`: a run as its store shows it, until it ends. Reads the store alone."""
+"""`stylize status --watch`: follows a run until it ends. It reads only the store."""
 
 import math
 import time
@@ -26,11 +26,11 @@ ACTIONS = {"run": "to compute", "skip": "done before", "keep_failed": "failed be
 UNITS = ((1, "a second"), (60, "a minute"), (3600, "an hour"))
 
 ERRORS = 5
-"""Error codes told, at most."""
+"""Most error codes shown."""
 
 
 def watch(files: Files, every: float) -> int:
-    """Shows the newest run until it ends; returns the exit code: 0, 1 where its process is gone, 130 after Ctrl-C.
+    """Shows the newest run until it ends; returns the exit code: 0, 1 if its process is gone, 130 after Ctrl-C.
 
     Args:
         files: of the store.
@@ -60,7 +60,7 @@ def _as_lines(follower: RunFollower, every: float) -> int:
 
 
 def _views(follower: RunFollower, every: float) -> Iterator[View]:
-    """Yields looks; the last one is of a run that has ended, or that nobody carries out or reads of."""
+    """Yields views; the last one when the run has ended, no process runs it, or nobody reads the output."""
     while True:
         view = follower.look()
         yield view
@@ -82,7 +82,7 @@ def _end(view: View) -> int:
 
 
 def line(view: View, now: float) -> str:
-    """Returns a look as one line."""
+    """Returns a view as one line."""
     if not view.has_begun:
         return " · ".join(["a run is being planned, or its report drawn", *_holder(view)])
     failed = [f"{view.failed:,} failed"] if view.failed else []
@@ -90,7 +90,7 @@ def line(view: View, now: float) -> str:
 
 
 def picture(view: View, now: float) -> RenderableType:
-    """Returns a look as some lines with a bar."""
+    """Returns a view as some lines with a bar."""
     if not view.has_begun:
         return _text(line(view, now))
     bar = Table.grid(padding=(0, 1))
@@ -113,7 +113,7 @@ def picture(view: View, now: float) -> RenderableType:
 
 
 def _text(text: str, style: str = "") -> Text:
-    """A line: names of machines, runs and errors are written by whoever can write to the store."""
+    """Returns a line, escaped: anyone who can write to the store decides the names of machines, runs and errors."""
     return Text(escape_controls(text), style)
 
 
@@ -127,7 +127,7 @@ def _pace(view: View, now: float) -> list[str]:
 
 
 def _rate(rate: float) -> str:
-    """Writes jobs a second in the unit in which they are a number to read."""
+    """Returns a rate of jobs in the unit that gives a readable number."""
     seconds, unit = next((one for one in UNITS if rate * one[0] >= 1), UNITS[-1])
     return f"{rate * seconds:.3g} jobs {unit}"
 
@@ -138,6 +138,6 @@ def _holder(view: View) -> list[str]:
 
 
 def _silence(view: View) -> list[str]:
-    """Says that the process does not show any more, which may mean that its machine is gone."""
+    """Says that the process has given no sign of life, which may mean that its machine is gone."""
     is_silent = view.holder is not None and view.silent_seconds > PATIENCE_S
-    return [f"it has not shown for {duration(round(view.silent_seconds))}"] if is_silent else []
+    return [f"no sign of life for {duration(round(view.silent_seconds))}"] if is_silent else []

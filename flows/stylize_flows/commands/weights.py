@@ -1,4 +1,4 @@
-"""`stylize weights`: look at networks, and make the normalised one of the paper."""
+"""`stylize weights`: shows networks, and makes the normalised one of the paper."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,12 +9,12 @@ from stylize_core.errors import UsageError
 from stylize_core.wording import plural
 from stylize_flows.console import out, show_note
 
-app = App(name="weights", help="Look at networks, and make the normalised one of the paper.", help_format="plaintext")
+app = App(name="weights", help="Show networks, and make the normalised one of the paper.", help_format="plaintext")
 
 
 @app.command
 def show(name: Annotated[str, Parameter(help="imagenet, builtin, or a file.")] = "imagenet", /) -> int:
-    """Load weights and tell what they are."""
+    """Load weights and show what they are."""
     from stylize_core.engine.weights import load_weights
 
     weights = load_weights(name, progress=True)
@@ -25,11 +25,11 @@ def show(name: Annotated[str, Parameter(help="imagenet, builtin, or a file.")] =
 @app.command
 def normalise(
     *,
-    images: Annotated[str, Parameter(help="Folder or pattern of photographs to measure activations on.")],
+    images: Annotated[str, Parameter(help="Folder or pattern of photographs on which to measure activations.")],
     output: Annotated[Path, Parameter(name=["--output", "-o"], help="The .safetensors file to write.")],
     weights: Annotated[str, Parameter(help="imagenet, builtin, or a file.")] = "imagenet",
     pooling: Annotated[str, Parameter(help="max or average.")] = "average",
-    size: Annotated[int, Parameter(help="Long edge at which the images are seen.")] = 256,
+    size: Annotated[int, Parameter(help="Long edge to which the images are resized, in pixels.")] = 256,
 ) -> int:
     """Make the normalised network of Gatys et al.: every filter's mean activation over the images becomes 1."""
     from stylize_core.engine.normalise import normalise as make_normalised

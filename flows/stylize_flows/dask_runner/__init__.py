@@ -1,1 +1,1 @@
-"""Chunks on several devices and machines: a Dask cluster, what runs on its workers, and what becomes of lost ones."""
+"""Chunks on several devices and machines: a Dask cluster, what runs on its workers, and handling of lost ones."""

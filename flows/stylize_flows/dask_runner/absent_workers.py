@@ -1,4 +1,4 @@
-"""A cluster without a worker: the run waits, says so, and gives up in the end."""
+"""A cluster without workers: the run waits, says so, and finally gives up."""
 
 import time
 from collections.abc import Callable
@@ -7,20 +7,20 @@ from stylize_core.errors import WorkerLost
 from stylize_core.wording import duration
 
 SAY_SECONDS = 10.0
-"""Pause without any worker before it is said; one that is started again takes about so long."""
+"""Time without any worker before a message; restarting a worker takes about as long."""
 
 REPEAT_SECONDS = 120.0
 
 GIVE_UP_SECONDS = 1800.0
-"""Time for a network to come back, or for machines to be started; the run keeps its lease meanwhile."""
+"""Time for a network to recover or for machines to start; the run keeps its lease meanwhile."""
 
 
 class AbsentWorkers:
-    """Watches whether any worker is there.
+    """Watches whether there is any worker.
 
     Args:
         address: of the scheduler.
-        say: tells whoever looks on.
+        say: shows a message.
         now: a monotonic clock, in seconds.
     """
 
@@ -30,7 +30,7 @@ class AbsentWorkers:
         self._said = 0
 
     def look(self, workers: int) -> None:
-        """Takes in how many workers are there now.
+        """Updates with the current number of workers.
 
         Raises:
             WorkerLost: there was none for `GIVE_UP_SECONDS`.

@@ -1,4 +1,4 @@
-"""The Dask cluster of a run: workers on this machine that end with it, or a cluster that is there already."""
+"""The Dask cluster of a run: workers on this machine that end with it, or an existing cluster."""
 
 import logging
 import os
@@ -21,25 +21,25 @@ from stylize_core.options import Options
 from stylize_flows.stop import sigint_blocked
 
 DEVICE = "STYLIZE_DEVICE"
-"""The resource of which every worker has one and every chunk takes one: a chunk at a time."""
+"""A Dask resource: every worker has one and every chunk takes one, so a worker computes one chunk at a time."""
 
 LOOPBACK = "127.0.0.1"
 
 CONNECT_SECONDS = 15.0
 
 SETTINGS = {
-    # What a batch takes is forecast; a worker that Dask paused for its size would wait for ever.
+    # The memory of a batch is forecast; a worker that Dask paused for its memory would wait for ever.
     **{f"distributed.worker.memory.{name}": False for name in ("target", "spill", "pause", "terminate")},
-    # A worker that died is started again however long a busy machine takes.
+    # A dead worker is restarted, however long a busy machine takes.
     "distributed.deploy.lost-worker-timeout": "1 hour",
 }
 
 
 def check(options: Options) -> None:
-    """Looks whether the options name a cluster that can be used; starts nothing.
+    """Checks whether the options name a usable cluster; starts nothing.
 
     Raises:
-        UsageError: there are not as many GPUs as workers, no scheduler answers, or it has no workers of use.
+        UsageError: there are fewer GPUs than workers, no scheduler answers, or it has no usable workers.
     """
     if not options.dask_address:
         _count(options, _gpus(options.device))
@@ -59,7 +59,7 @@ def check(options: Options) -> None:
 
 @contextmanager
 def task_runner(options: Options) -> Iterator[DaskTaskRunner]:
-    """Gives Prefect's runner on the cluster that the options name; one that is made here ends with the block."""
+    """Yields Prefect's runner on the cluster that the options name; a cluster started here ends with the block."""
     with ExitStack() as stack:
         if options.dask_address:
             runner = DaskTaskRunner(address=options.dask_address, client_kwargs={"timeout": CONNECT_SECONDS})
@@ -69,7 +69,7 @@ def task_runner(options: Options) -> Iterator[DaskTaskRunner]:
 
 
 def most_workers_of_a_machine(client: Client) -> int:
-    """Returns how many workers share the machine that has most of them."""
+    """Returns how many workers share the machine with the most workers."""
     return max(Counter(str(worker["host"]) for worker in _workers(client).values()).values(), default=1)
 
 
@@ -79,10 +79,10 @@ def place(options: Options) -> str:
 
 
 def count_workers(client: Client, options: Options) -> int:
-    """Returns how many workers are there; none while the client tries to reach the scheduler again.
+    """Returns the number of workers; 0 while the client is trying to reach the scheduler again.
 
     Raises:
-        WorkerLost: the scheduler is gone for longer than `CONNECT_SECONDS`, and what was sent there with it.
+        WorkerLost: the scheduler, and with it the submitted work, is gone for longer than `CONNECT_SECONDS`.
     """
     try:
         return len(client.nthreads())
@@ -99,8 +99,8 @@ def _workers(client: Client) -> dict[str, dict[str, Any]]:
 
 
 def _check_server(hosts: set[str]) -> None:
-    """Raises UsageError where workers of other machines are to report to a Prefect server that listens to this one."""
-    server = str(PREFECT_API_URL.value() or f"http://{LOOPBACK}")  # the temporary one listens there
+    """Raises UsageError if workers on other machines cannot reach a Prefect server that listens on loopback only."""
+    server = str(PREFECT_API_URL.value() or f"http://{LOOPBACK}")  # where a temporary server listens
     if urlsplit(server).hostname in (LOOPBACK, "localhost") and hosts - {LOOPBACK, get_ip()}:
         what = "workers on other machines cannot reach this Prefect server"
         raise UsageError(what, where=server, todo="start one that they can reach, and set PREFECT_API_URL to it")
@@ -111,7 +111,7 @@ def _local_cluster(options: Options) -> Iterator[SpecCluster]:
     gpus = _gpus(options.device)
     workers = _specifications(_count(options, gpus), gpus)
     with dask.config.set(SETTINGS):
-        # Ctrl-C is for the run, and its workers end with it: the threads that start them, now and later, inherit this.
+        # Ctrl-C is for the run; its workers end with it. The threads that start workers inherit this mask.
         with sigint_blocked():
             cluster = SpecCluster(workers, _scheduler(), silence_logs=logging.CRITICAL)
         ended_well = False
@@ -125,7 +125,7 @@ def _local_cluster(options: Options) -> Iterator[SpecCluster]:
 
 
 def _gpus(device: str) -> Sequence[str]:
-    """Returns the names of this machine's GPUs as CUDA_VISIBLE_DEVICES has them; none where they are not wanted."""
+    """Returns the names of this machine's GPUs as in CUDA_VISIBLE_DEVICES; none if they are not wanted."""
     count = 0 if device == "cpu" else torch.cuda.device_count()
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     return (chosen.split(",") if chosen else [str(index) for index in range(count)])[:count]
@@ -139,7 +139,7 @@ def _count(options: Options, gpus: Sequence[str]) -> int:
 
 
 def _specifications(count: int, gpus: Sequence[str]) -> dict[int, dict[str, object]]:
-    """Returns what makes each worker: a process under a nanny's eyes, one thread, one device."""
+    """Returns the specification of each worker: a process under a nanny, with one thread and one device."""
     options = {
         "host": LOOPBACK,
         "nthreads": 1,
@@ -157,14 +157,14 @@ def _specifications(count: int, gpus: Sequence[str]) -> dict[int, dict[str, obje
 
 
 def _scheduler() -> dict[str, object]:
-    """Returns what makes the scheduler: a chunk that loses its worker comes back here, to be halved."""
+    """Returns the specification of the scheduler: a chunk that loses its worker comes back to the run to be halved."""
     options = {"host": LOOPBACK, "port": 0, "dashboard": False, "dashboard_address": f"{LOOPBACK}:0"}
     return {"cls": Scheduler, "options": {**options, "allowed_failures": 0}}
 
 
 def _kill_workers(cluster: SpecCluster) -> None:
     for nanny in cluster.workers.values():
-        nanny.close_gracefully()  # from now on it starts no other
+        nanny.close_gracefully()  # so that it does not start another
         if nanny.pid:
             with suppress(ProcessLookupError):
                 os.kill(nanny.pid, signal.SIGKILL)

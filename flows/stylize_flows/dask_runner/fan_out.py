@@ -1,4 +1,4 @@
-"""Chunks go out to the workers of a Dask cluster; what comes back without its worker is cut smaller and goes again."""
+"""Sends chunks to the workers of a Dask cluster; a chunk that loses its worker is split and sent again."""
 
 import time
 from collections import deque
@@ -37,34 +37,34 @@ from stylize_flows.stop import StopFlag
 from stylize_flows.tasks import Sealed
 
 IN_FLIGHT = 2
-"""Chunks per worker that are submitted: one that is computed and one that waits."""
+"""Submitted chunks per worker: one running and one waiting."""
 
 LOOK_SECONDS = 0.1
-"""Pause between two looks at what has come back."""
+"""Pause between two checks for finished chunks."""
 
 RECALL_SECONDS = 2.0
-"""Time for chunks that are to stop to commit what they have finished."""
+"""Time for stopped chunks to commit what they have finished."""
 
 
 def fan_out(work: Work, stop: StopFlag) -> None:
     """Computes chunks on a Dask cluster.
 
     Raises:
-        UsageError: there is no such cluster, or its workers cannot be used.
+        UsageError: the cluster or its workers cannot be used.
         Stopped: by a signal; what was finished is committed.
         StoreError: the store cannot be written, or the lease is lost.
-        WorkerLost: no worker was there for a long time, or the scheduler is gone.
+        WorkerLost: there was no worker for a long time, or the scheduler is gone.
     """
     if not work.chunks:
         return
-    work.context.engine.forget_networks()  # the plan's probe made one; the workers have their own
+    work.context.engine.forget_networks()  # the plan's probe loaded one; the workers have their own
     with _one_server(), task_runner(work.options) as runner:
         _FanOut(work, stop, runner).go()
 
 
 @contextmanager
 def _one_server() -> Iterator[None]:
-    """Has the workers report to this process's Prefect server; else each would start one of its own."""
+    """Lets the workers report to this process's Prefect server; otherwise each would start its own."""
     with get_client(sync_client=True) as client, temporary_settings({PREFECT_API_URL: str(client.api_url)}):
         yield
 
@@ -104,7 +104,7 @@ class _FanOut:
         self.progress.show(at_once=True)
 
     def _send(self) -> bool:
-        """Sends pieces as long as there is room; returns whether any are on their way."""
+        """Sends pieces as long as there is room; returns whether any are in flight."""
         workers = count_workers(self.client, self.work.options)
         self.absent.look(workers)
         room = IN_FLIGHT * max(1, workers) - len(self.flights)
@@ -122,9 +122,9 @@ class _FanOut:
         return bool(self.flights)
 
     def _settle(self) -> None:
-        """Takes in what has come back; raises what made a chunk fail for good."""
+        """Handles finished pieces; raises the error of a chunk that failed for good."""
         back = [name for name, flight in self.flights.items() if flight.is_back]
-        self._listen()  # what a worker told before it died has arrived by now
+        self._listen()  # a dead worker's last messages have arrived by now
         for name in back:
             flight = self.flights.pop(name)
             state = flight.state()
@@ -137,7 +137,7 @@ class _FanOut:
             self.work.context.committed.update(job.job_id for job in flight.piece.chunk.jobs)
 
     def _listen(self) -> None:
-        """Takes in what the workers told."""
+        """Handles the workers' messages."""
         with suppress(Empty):
             while True:
                 message = self.told.get_nowait()
@@ -150,8 +150,8 @@ class _FanOut:
                     self.work.context.on_progress(Progress(finished=finished, failed=tuple(message["failed"])))
 
     def _lost(self, flight: Submission) -> None:
-        """Sends what is left of a piece whose worker is gone, or gives up the job that is to blame."""
-        count_workers(self.client, self.work.options)  # where all are lost with the scheduler, none is to blame
+        """Sends what is left of a piece whose worker is gone, or gives up the job at fault."""
+        count_workers(self.client, self.work.options)  # raises if all went with the scheduler: no job is at fault
         flight.mark_crashed()
         done = committed(self.work.context.files, self.ticket.run)
         self.work.context.committed |= done
@@ -171,7 +171,7 @@ class _FanOut:
         context.on_progress(Progress(finished=(job.job_id,), failed=(job.job_id,)))
 
     def _end_hung(self) -> None:
-        """Kills workers that are silent for longer than their batch may take."""
+        """Kills workers that were silent for longer than their batch may take."""
         if not (limit := self.work.context.job_timeout):
             return
         for flight in self.flights.values():
@@ -180,12 +180,12 @@ class _FanOut:
                 self.client.run(kill, workers=[flight.worker], nanny=True, on_error="ignore")
 
     def _recall(self) -> None:
-        """Tells the workers to stop, where they compute something, and waits a moment for what they have finished."""
+        """Tells busy workers to stop, and waits a moment for what they have finished."""
         for flight in self.flights.values():
             if not flight.worker:
                 flight.future.wrapped_future.cancel()
         if self.flights:
-            with suppress(OSError):  # a scheduler that is gone; its workers end without it
+            with suppress(OSError):  # the scheduler is gone; its workers end without it
                 self.client.run(stop_worker, self.ticket.run, on_error="ignore")
         deadline = time.monotonic() + RECALL_SECONDS
         while time.monotonic() < deadline and not all(flight.is_back for flight in self.flights.values()):

@@ -1,4 +1,4 @@
-"""What becomes of a chunk whose worker is gone: of its jobs, only what the store has is believed to be done."""
+"""What happens to a chunk whose worker is gone: only jobs that the store has count as done."""
 
 from collections.abc import Container
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ from stylize_core.store.tables import read_tables
 _IDS = pa.schema([RESULTS.field("job_id")])
 
 MAX_DEATHS = 2
-"""Workers that a job may cost when it is alone on them: one may die of something else."""
+"""Workers that a job may lose while it is alone on them: one may die of another cause."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,20 +24,20 @@ class ChunkPart:
     """A chunk, or what is left of one.
 
     Attributes:
-        chunk: what is to be computed.
-        deaths: number of workers that died when of what they computed only this, a single job, was not committed.
+        chunk: what to compute.
+        deaths: number of workers that died when only this piece, a single job, of their work was not committed.
     """
 
     chunk: Chunk
     deaths: int = 0
 
     def after_loss(self, done: Container[str], *, is_begun: bool) -> list["ChunkPart"]:
-        """Returns what is to be computed again after the worker is gone.
+        """Returns what to compute again after the worker is gone.
 
         Args:
-            done: ids of jobs that are committed.
-            is_begun: whether the worker had begun this piece. One that only waited there has no part in it; of one
-                that was computed, each half goes its own way, down to the job that is to blame.
+            done: ids of committed jobs.
+            is_begun: whether the worker had begun this piece. A piece that only waited there comes back whole; one that
+                was being computed comes back in halves, down to the job at fault.
         """
         jobs = tuple(job for job in self.chunk.jobs if job.job_id not in done)
         if not jobs:
@@ -51,7 +51,7 @@ class ChunkPart:
 
     @property
     def error(self) -> StylizeError | None:
-        """Why this, a single job, is not tried again; None where it is."""
+        """Why this single job is not tried again; None if it is."""
         if self.deaths < MAX_DEATHS:
             return None
         return WorkerLost(f"{self.deaths} workers died, one after another, while they computed this job alone")

@@ -1,4 +1,4 @@
-"""A piece of work on its way to a worker, as the run sees it."""
+"""A piece of work that was sent to a worker, as the run sees it."""
 
 import time
 from concurrent.futures import CancelledError
@@ -17,20 +17,20 @@ from prefect_dask.task_runners import PrefectDaskFuture
 from stylize_flows.dask_runner.lost_workers import ChunkPart
 
 MARGIN_SECONDS = 60.0
-"""What a chunk may do beside computing, such as reading and committing, without a sign of life."""
+"""Time that a chunk may spend on reading, committing and the like without a sign of life."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Submission:
-    """A piece on its way.
+    """A submitted piece.
 
     Attributes:
-        piece: what is to be computed.
+        piece: what to compute.
         future: of its task.
-        worker: address of the worker that has begun it, empty as long as it waits.
-        jobs: of its largest batch; 0 as long as the worker is not ready to compute.
+        worker: address of the worker that has begun it; empty while it waits.
+        jobs: of its largest batch; 0 until the worker is ready to compute.
         heard: when the worker last gave a sign of life, by this process's monotonic clock.
-        hung: the worker gave none for too long, and was killed.
+        hung: whether the worker gave none for too long and was killed.
     """
 
     piece: ChunkPart
@@ -46,7 +46,7 @@ class Submission:
         return bool(self.future.wrapped_future.done())
 
     def hear(self, message: dict[str, Any]) -> None:
-        """Takes in what its worker told."""
+        """Handles a message of its worker."""
         self.heard = time.monotonic()
         self.worker = message.get("worker", self.worker)
         self.jobs = message.get("jobs", self.jobs)
@@ -61,19 +61,19 @@ class Submission:
         return bool(self.jobs) and not self.hung and time.monotonic() - self.heard > limit
 
     def state(self) -> State[Any] | None:
-        """Returns the state in which its task has ended; None where its worker is gone."""
+        """Returns the final state of its task; None if its worker is gone."""
         try:
             state: State[Any] = self.future.wrapped_future.result()
         except KilledWorker:
             return None
-        except CancelledError:  # the connection to the scheduler was lost for a moment: no worker is to blame
+        except CancelledError:  # the connection to the scheduler was lost for a moment: no worker is at fault
             self.worker = ""
             return None
         return state
 
     def mark_crashed(self) -> None:
-        """Gives its task a final state: a worker tells the server of its own, and one that died never did."""
-        # Neither the server nor the future (whose `state` asks the server) has one: it would be Running for ever.
+        """Gives its task a final state: a worker that died did not report one to the server."""
+        # Neither the server nor the future (whose `state` asks the server) has one: the task would be Running for ever.
         state: State[Any] = Crashed(message="its worker hung and was killed" if self.hung else "its worker died")
         with suppress(httpx.HTTPError, PrefectException), get_client(sync_client=True) as client:
             client.set_task_run_state(self.future.task_run_id, state, force=True)

@@ -1,7 +1,7 @@
-"""What runs on a worker of a Dask cluster: a chunk, on a context that is made there of plain values and kept.
+"""What runs on a Dask worker: a chunk, in a context that is built there from plain values and kept.
 
-A worker tells the run what it does through a topic of Dask's events: that a chunk is begun, how many jobs its batches
-have, each step (as a sign of life), the jobs that are finished, and what it logged.
+A worker reports to the run through a topic of Dask's events: that a chunk has begun, how many jobs its batches have,
+each step (as a sign of life), the finished jobs, and its log messages.
 """
 
 import os
@@ -31,17 +31,17 @@ SIGN_SECONDS = 1.0
 """Pause between two signs of life."""
 
 TOPIC = "stylize"
-"""Of the events by which workers tell what they do; one for all runs, since a scheduler never forgets a topic."""
+"""Topic of the workers' events; the same for all runs, because a scheduler never forgets a topic."""
 
 _stopped: set[str] = set()  # runs that are to stop
 
 
 class MachineShare(NamedTuple):
-    """What a worker has of its machine.
+    """A worker's share of its machine.
 
     Attributes:
-        workers: on the machine, among which its memory is divided where they compute on the CPU.
-        threads: that the worker computes with; None to leave it as it is.
+        workers: number of workers on the machine; on the CPU they share its memory.
+        threads: number that the worker computes with; None to leave it as it is.
     """
 
     workers: int
@@ -55,21 +55,22 @@ def compute(chunk: Chunk, *, ticket: RunTicket, options: Options, share: Machine
         chunk: the jobs.
         ticket: of the run.
         options: of the run.
-        share: of this worker.
-        flight: names this attempt in what the worker tells; unique among all runs.
+        share: this worker's share of its machine.
+        flight: name of this attempt in the worker's events; unique among all runs.
 
     Returns:
-        The number of jobs committed now.
+        The number of jobs that this call committed.
 
     Raises:
         StylizeError: any of the following, with the address of this worker and the name of its machine.
-        UsageError: this worker has another release, or not the device.
+        UsageError: this worker has another release, or lacks the device.
         WeightsError: it has other weights.
         Stopped: the run is to stop.
         StoreError: the store cannot be written, or the run has lost its lease.
     """
     worker, tell = get_worker(), partial(_tell, flight)
-    # This one is told through a call that waits for the answer: should the chunk kill the worker, it is known to blame.
+    # This event is sent by a call that waits for the answer: if the chunk then kills the worker, the run knows the
+    # cause.
     get_client().log_event(TOPIC, {"flight": flight, "worker": worker.address})
     try:
         return _compute(chunk, _context(ticket, options, share), tell)
@@ -90,7 +91,7 @@ def _compute(chunk: Chunk, context: RunContext, tell: Callable[..., None]) -> in
         try:
             return run_chunk(chunk, replace(context, on_progress=_ProgressReporter(tell)))
         except DeviceLost:
-            os._exit(1)  # no process that used it can use it again: the nanny starts another
+            os._exit(1)  # a process that used the device cannot use it again: the nanny starts another
         finally:
             if log:
                 tell(log=list(log))
@@ -102,7 +103,7 @@ def stop(run: str) -> None:
 
 
 def kill(dask_worker: Nanny) -> None:
-    """Kills the worker of this nanny, which then starts another; for one that hangs and would not listen."""
+    """Kills the worker of this nanny, which then starts another; for a worker that hangs and no longer listens."""
     if dask_worker.pid:
         os.kill(dask_worker.pid, signal.SIGKILL)
 
@@ -112,7 +113,7 @@ def _tell(flight: str, **message: Any) -> None:
 
 
 class _ProgressReporter:
-    """Tells the run of finished jobs, and now and then of a step."""
+    """Reports finished jobs to the run, and now and then a step."""
 
     def __init__(self, tell: Any) -> None:
         self._tell, self._told = tell, 0.0
@@ -127,14 +128,14 @@ class _ProgressReporter:
 
 @lru_cache(maxsize=1)
 def _context(ticket: RunTicket, options: Options, share: MachineShare) -> RunContext:
-    """Returns the context of a run; kept, so that a chunk tried again leaves out what it has committed."""
+    """Returns the context of a run; it is kept, so that a retried chunk skips what it has committed."""
     load = partial(_engine, ticket.weights_sha256, share)
     return ticket.open(options, load=load, should_stop=lambda: ticket.run in _stopped)
 
 
 @lru_cache(maxsize=1)
 def _engine(weights_sha256: str, share: MachineShare, weights: str, device: str, precision: str) -> Engine:
-    """Returns this process's engine; the network is loaded once, and again where a run has other weights."""
+    """Returns this process's engine; the network is loaded once, and again for a run with other weights."""
     if share.threads:
         torch.set_num_threads(share.threads)
     engine = Engine.load(weights, device, precision)
