@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from stylize_core.api.manifest import RunOutcome, run_manifest
     from stylize_core.api.pairs import Stylised, stylize, stylize_pairs
-    from stylize_core.errors import StylizeError
+    from stylize_core.chunk.context import Progress
+    from stylize_core.errors import Stopped, StylizeError
 
-__all__ = ("RunOutcome", "Stylised", "StylizeError", "run_manifest", "stylize", "stylize_pairs")
+__all__ = ("Progress", "RunOutcome", "Stopped", "Stylised", "StylizeError", "run_manifest", "stylize", "stylize_pairs")
 
 _HOMES = {
     **dict.fromkeys(("RunOutcome", "run_manifest"), "stylize_core.api.manifest"),
     **dict.fromkeys(("Stylised", "stylize", "stylize_pairs"), "stylize_core.api.pairs"),
-    "StylizeError": "stylize_core.errors",
+    **dict.fromkeys(("Stopped", "StylizeError"), "stylize_core.errors"),
+    "Progress": "stylize_core.chunk.context",
 }
 
 

@@ -86,9 +86,9 @@ class SettingField:
             return " | ".join(self.choices)
         if self.type == Layers:
             return "layers, for instance: conv1_1=0.2 conv2_1=0.8"
-        kind = "whole number" if self.type is int else "number"
-        low = f" from {self.low:g}" if self.low is not None else ""
-        high = f" to {self.high:g}" if self.high is not None else ""
+        kind, form = ("whole number", "d") if self.type is int else ("number", "g")
+        low = f" from {self.low:{form}}" if self.low is not None else ""
+        high = f" to {self.high:{form}}" if self.high is not None else ""
         words = "".join(f", or {word}" for word in self.words)
         return f"{kind}{low}{high}{words}"
 

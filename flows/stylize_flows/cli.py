@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, MissingArgumentError, Parameter
 
 from stylize_core.errors import EngineError, Stopped, StoreError, StylizeError, UsageError
 from stylize_core.job import public_uri
@@ -176,7 +176,7 @@ def _exit_code(command: Callable[[], object]) -> int:
             code = command()
     except CycloptsError as error:
         where = " ".join(("stylize", *(error.command_chain or ())))
-        show_error(UsageError(str(error).removesuffix("."), where=where, todo=f"see {where} --help"))
+        show_error(UsageError(_fault(error), where=where, todo=f"see {where} --help"))
         return EXIT_NOT_STARTED
     except (Stopped, KeyboardInterrupt) as stop:
         write_document({"error": error_fields(stop if isinstance(stop, Stopped) else Stopped("stopped"))})
@@ -186,3 +186,10 @@ def _exit_code(command: Callable[[], object]) -> int:
         write_document({"error": error_fields(error)})
         return EXIT_NOT_STARTED
     return code if isinstance(code, int) else 0
+
+
+def _fault(error: CycloptsError) -> str:
+    """Returns what is wrong with the arguments; cyclopts says of an absent option that it lacks a value."""
+    if isinstance(error, MissingArgumentError) and error.argument and not (error.keyword or error.argument.tokens):
+        return f"{error.argument.name} is missing"
+    return str(error).removesuffix(".")

@@ -1,6 +1,7 @@
 """Parses one cell of a manifest: returns a value, or raises a ValueError that says what is allowed."""
 
 import re
+from unicodedata import combining, normalize
 
 from stylize_core.errors import SettingError
 from stylize_core.job import LOST_QUERY
@@ -57,8 +58,9 @@ def parse_id(text: str) -> str:
 
 def id_part(text: str) -> str:
     """Returns a text as a part of an id: characters that are not allowed become dashes."""
-    # The plus sign is dropped, so that 1e+06 does not look like 1e-06.
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", text.replace("+", "")).strip("-.") or "image"
+    # The plus sign is dropped, so that 1e+06 does not look like 1e-06; accents go, and their letters stay.
+    letters = "".join(sign for sign in normalize("NFKD", text.replace("+", "")) if not combining(sign))
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", letters).strip("-.") or "image"
 
 
 def parse_preset(text: str) -> str:

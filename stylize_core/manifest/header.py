@@ -14,6 +14,9 @@ COLUMNS = ("id", *REQUIRED, "init", "preset", *(spec.name for spec in SETTING_FI
 EXTRA_PREFIX = "x_"
 """Columns with this prefix are carried through."""
 
+REASON = ("x_error_code", "x_error")
+"""Columns of failed.csv that say why a row is there; they are not read again, for the row may be corrected by then."""
+
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 _HINT = re.compile(r"sep=.?", re.IGNORECASE)

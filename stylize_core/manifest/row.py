@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, PlainValidator, ValidationError,
 from stylize_core.errors import SettingError
 from stylize_core.job import public_uri
 from stylize_core.manifest.cells import parse_id, parse_input, parse_preset, parse_setting, parse_text
-from stylize_core.manifest.header import EXTRA_PREFIX, REQUIRED
+from stylize_core.manifest.header import EXTRA_PREFIX, REASON, REQUIRED
 from stylize_core.manifest.paths import absolute
 from stylize_core.manifest.problems import Problem
 from stylize_core.manifest.raw_row import RawRow
@@ -53,7 +53,7 @@ class Row(NamedTuple):
         init: path or URL of the start image, if `settings.start` is `image`.
         settings: from the preset and the row's cells; rows with the same cells share the object.
         settings_json: the same from `Settings.to_json`; shared too.
-        cells: every cell as read, by column.
+        cells: every cell as read, by column, without those of `REASON`.
     """
 
     row: int
@@ -190,5 +190,5 @@ def _row(raw: RawRow, preset: str, settings: Settings, json: str, folder: str | 
         init=init,
         settings=settings,
         settings_json=json,
-        cells=cells,
+        cells={column: text for column, text in cells.items() if column not in REASON},
     )

@@ -11,13 +11,11 @@ import pyarrow.compute as pc
 
 from stylize_core.files.files import Files
 from stylize_core.job import LOST_QUERY
+from stylize_core.manifest.header import REASON
 from stylize_core.record.rows import RunRows, read_rows
 
 FORMULA = re.compile(r"[=+@\t\r]|-(?![\w./+-]*$)")
 """How a cell starts that a spreadsheet would run as a formula; a negative number is none."""
-
-REASON = ("x_error_code", "x_error")
-"""Columns that say why; the manifest's reader carries them through."""
 
 _NOTE = "before this row is run again, write the query of {} again: it is kept nowhere because it may be a secret"
 

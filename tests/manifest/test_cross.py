@@ -147,9 +147,9 @@ def test_values_are_validated_before_anything_is_written(
 
 
 def test_ids_hold_allowed_characters_only() -> None:
-    """What an id cannot hold becomes a dash."""
+    """Accents go; what else an id cannot hold becomes a dash."""
     (row,) = build(["/d/chat d'été (1).png"], ["https://h/漢.jpg?size=9"])
-    assert row["id"] == "chat-d-t-1--image"
+    assert row["id"] == "chat-d-ete-1--image"
 
 
 def test_equal_names_get_digits() -> None:
@@ -176,9 +176,9 @@ def test_ids_do_not_depend_on_order(contents: list[str]) -> None:
     ("path", "row_id", "name"),
     [
         ("/d/猫/一.png", "image/image", "一"),
-        ("/d/cats/été 003.jpg", "cats/t-003", "été 003"),
+        ("/d/cats/été 003.jpg", "cats/ete-003", "été 003"),
         ("/d/cats/cat (1).png", "cats/cat-1", "cat (1)"),
-        ("/d/cats/Katze_ä.png", "cats/Katze_", "Katze_ä"),
+        ("/d/cats/Katze_ä.png", "cats/Katze_a", "Katze_ä"),
         ("/d/cats/IMG_0001.v2.JPG", "cats/IMG_0001.v2", ""),
         ("/d/cats/+1.png", "cats/1", ""),  # a cell that starts so is refused
     ],

@@ -79,6 +79,11 @@ def test_a_row_keeps_its_place_cells_and_extra_columns() -> None:
     assert row.cells["size"] == "64"
 
 
+def test_the_reason_of_an_earlier_failure_is_left_behind() -> None:
+    """A corrected row of failed.csv is as if it had never failed."""
+    assert accepted(x_error_code="bad_row", x_error="column size: …", x_class="cat").extra == {"x_class": "cat"}
+
+
 @pytest.mark.parametrize("text", ["5.5", "512.01", "1e2", ".0", "0x10", "1_000", "+5", "nan", "٣", "5 5", "9" * 5000])
 def test_whole_numbers_are_strict(text: str) -> None:
     """Only digits with a minus sign make a whole number."""

@@ -38,9 +38,10 @@ def manifest_or_pair(
         yield manifest
         return
     if not (content and style):
-        raise UsageError(
-            "there is nothing to stylise", where="MANIFEST", todo="name a manifest, or --content FILE and --style FILE"
-        )
+        what, where = "there is nothing to stylise", "MANIFEST"
+        if content or style:
+            what, where = "a pair takes two pictures", "--style" if content else "--content"
+        raise UsageError(what, where=where, todo="name a manifest, or --content FILE and --style FILE")
     from stylize_core.spool import temp_write_errors
 
     pair = _manifest_of_pair(_absolute(content), _absolute(style), values(settings, "--set"))
