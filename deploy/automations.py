@@ -109,6 +109,7 @@ async def register(automation: Automation) -> None:
     with suppress(ValueError):
         await (await Automation.aread(name=automation.name)).adelete()
     await automation.acreate()
+    print(f"registered: {automation.name}")  # noqa: T201
 
 
 async def main(webhook: str | None = None, percent: str = "1") -> None:

@@ -23,7 +23,8 @@ def final_state(run: Run) -> State[Any]:
         return Completed(message=run.summary)
     found = places(run)
     report = f" · report: {found['report']}" if "report" in found else ""
-    message = f"{run.summary} · to mend and run again: {found['failed_rows']}{report}"
+    limit = f" · max_failed={run.options.max_failed} allows fewer" if run.too_many_failed else ""
+    message = f"{run.summary}{limit} · to mend and run again: {found['failed_rows']}{report}"
     return Failed(message=message) if run.too_many_failed else Completed(name=WITH_FAILURES, message=message)
 
 

@@ -26,7 +26,7 @@ def _flow_run_name() -> str:
     parameters = flow_run.parameters
     public = (public_uri(str(parameters[name])) for name in ("manifest", "store"))
     manifest, store = (uri.rstrip("/").rsplit("/", 1)[-1] for uri in public)
-    name = f"{manifest} to {store}, {flow_run.scheduled_start_time:%Y-%m-%d}"
+    name = f"{manifest} to {store}, {flow_run.scheduled_start_time:%Y-%m-%d %H:%M}"
     partition = parameters.get("partition")
     return f"partition {partition['number']} of {name}" if partition else name
 

@@ -84,7 +84,10 @@ def export(
     catalogue = Catalogue(gather(files, selection, tally.left_out, dots=format != "webdataset"), tally)
     if not tally.images:
         what = "no image of the store is selected" if selection.is_narrow else "the store has no image to export"
-        raise UsageError(what, where=files.public_uri, todo="`stylize status STORE` tells what became of its rows")
+        todo = "`stylize status STORE` tells what became of its rows"
+        if selection.is_narrow:
+            todo = f"select others with --where, --ids or --run; {todo}"
+        raise UsageError(what, where=files.public_uri, todo=todo)
     writing = make_format(format, output, catalogue, size)
     index = ExportIndex(output, {"format": format, "shard_size": asdict(writing.size), "samples": catalogue.digest()})
     watch.begun(tally.images)

@@ -2,13 +2,14 @@
 
 import csv
 import io
+import os
 from dataclasses import dataclass, field
 
 from stylize_core.errors import UsageError
 from stylize_core.export.where import Where
 from stylize_core.files.inputs import read_input
 from stylize_core.job import public_uri
-from stylize_core.manifest.paths import absolute, folder_of
+from stylize_core.manifest.paths import absolute
 
 _REJECTING = "bad"
 
@@ -45,7 +46,7 @@ def read_ids(path: str) -> frozenset[str]:
         InputError: the file cannot be read.
         UsageError: it is no text, lists no id, or a line of the CSV has none.
     """
-    uri = absolute(path, folder_of("./"))
+    uri = absolute(path, os.getcwd())
     where = public_uri(uri)
     try:
         lines = list(csv.reader(io.StringIO(read_input(uri).decode("utf-8-sig"), newline="")))

@@ -110,11 +110,11 @@ def test_ids(exported: Export) -> None:
         ('note,id\n"x, y",a\n', {"a"}),
     ],
 )
-def test_files_with_ids(text: str, ids: set[str], tmp_path: Path) -> None:
-    """One a line, or the column of a CSV; what is marked bad is left out."""
-    path = tmp_path / "ids.csv"
-    path.write_bytes(text.encode())
-    assert read_ids(str(path)) == ids
+def test_files_with_ids(text: str, ids: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One a line, or the column of a CSV; what is marked bad is left out. A path starts in the current folder."""
+    (tmp_path / "ids.csv").write_bytes(text.encode())
+    monkeypatch.chdir(tmp_path)
+    assert read_ids("ids.csv") == read_ids(f"{tmp_path}/ids.csv") == ids
 
 
 @pytest.mark.parametrize("data", [b"", b"id\n", b"row,id\n1,\n", "é".encode("latin-1"), b"row,id,mark\n1,a,bad\n"])

@@ -120,14 +120,14 @@ def test_failures_fit_an_artifact(letter: str) -> None:
 
 
 def test_the_name_of_a_flow_run(flow: Callable[..., State[Any]], manifests: Any) -> None:
-    """A flow run is named after its manifest, its store and the day."""
+    """A flow run is named after its manifest, its store and the minute, in UTC."""
 
     async def read(flow_run: UUID) -> str:
         async with get_client() as client:
             return (await client.read_flow_run(flow_run)).name
 
     name = asyncio.run(read(_flow_run_id(flow(manifests.rows(1)))))
-    assert re.fullmatch(r"manifest\.csv to store, \d{4}-\d\d-\d\d", name)
+    assert re.fullmatch(r"manifest\.csv to store, \d{4}-\d\d-\d\d \d\d:\d\d", name)
 
 
 def test_failed_rows(flow: Callable[..., State[Any]], manifests: Any, store: Any) -> None:
@@ -138,8 +138,9 @@ def test_failed_rows(flow: Callable[..., State[Any]], manifests: Any, store: Any
     rows = [*manifests.rows(1), *manifests.rows(1, content="nowhere.png")]
     state = flow(rows)
     assert state.is_failed()
-    counts, failed, report = str(state.message).split(" · ")
+    counts, limit, failed, report = str(state.message).split(" · ")
     assert counts == "2 rows: 1 done, 0 skipped, 0 failed, 1 rejected, 0 stopped"
+    assert limit == "max_failed=0 allows fewer"
     assert failed == f"to mend and run again: {store.folder}/runs/{store.runs[0]}/failed.csv"
     assert report == f"report: {store.folder}/runs/{store.runs[0]}/report.html"
 

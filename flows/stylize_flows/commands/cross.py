@@ -59,7 +59,7 @@ def cross(
     sweep: Annotated[
         list[str] | None,
         Parameter(
-            help="Values to try, such as: --sweep style_weight=1e5,1e6 steps=100,300; several settings make a grid.",
+            help="Values to try, such as: --sweep style_weight=20,100 steps=100,300; several settings make a grid.",
             consume_multiple=True,
             negative="",
             show_default=False,

@@ -48,7 +48,7 @@ def export(
     where: Annotated[
         str | None,
         Parameter(
-            help='A condition on columns, such as: --where "quality_ssim > 0.4 and style_weight < 1e7".',
+            help='A condition on columns, such as: --where "quality_ssim > 0.4 and style_weight < 100".',
             show_default=False,
         ),
     ] = None,

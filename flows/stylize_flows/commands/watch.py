@@ -83,6 +83,8 @@ def _end(view: View) -> int:
 
 def line(view: View, now: float) -> str:
     """Returns a view as one line."""
+    if not view.has_begun and view.holder is None:
+        return "nobody writes to this store"
     if not view.has_begun:
         return " · ".join(["a run is being planned, or its report drawn", *_holder(view)])
     failed = [f"{view.failed:,} failed"] if view.failed else []
@@ -91,6 +93,8 @@ def line(view: View, now: float) -> str:
 
 def picture(view: View, now: float) -> RenderableType:
     """Returns a view as some lines with a bar."""
+    if not view.has_begun and view.holder is None:
+        return "nobody writes to this store"
     if not view.has_begun:
         return _text(line(view, now))
     bar = Table.grid(padding=(0, 1))
