@@ -99,7 +99,11 @@ function Table(rows, marks, open) {
       if (numeric) return h("td", { class: "figure" }, key === "row" ? String(number("row", place)) : written(key, number(key, place)));
       return h("td", {}, words.name(place));
     });
-    const opened = (event) => getSelection().isCollapsed && !event.target.closest("a, .select") && open(place, state.order);
+    const opened = (event) => {
+      if (!getSelection().isCollapsed || event.target.closest("a, .select")) return;
+      event.currentTarget.querySelector("th button").focus(); // so that keys go on from here once it is closed
+      open(place, state.order);
+    };
     return h("tr", { "data-place": place, onclick: opened }, h("td", { class: "select" }, selection.box(place)), h("td", { class: "thumb" }, thumb(place)), ...cells);
   }
 

@@ -126,6 +126,10 @@ def test_an_opened_row_is_marked_by_key(opened, published):
     assert good.get_attribute("aria-pressed") == "false"
     page.keyboard.press("Escape")
     assert set(shown(page, "mark")) == {""}
+    page.locator("#rows-body tr:nth-child(3) .figure").first.click()  # a cell that is no button
+    page.keyboard.press("Escape")
+    page.keyboard.press("b")
+    assert shown(page, "mark")[2] == "bad"
 
 
 def test_selected_rows_are_a_manifest(opened, published):
