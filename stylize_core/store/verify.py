@@ -74,7 +74,7 @@ def lost_jobs(files: Files, found: Survey, *, read_all: bool) -> list[str]:
     faulty = (job for fault in (_job_faults(files) if read_all else ()) for job in fault.jobs)
     lost = list(dict.fromkeys([*found.lost.to_pylist(), *faulty]))
     if lost:
-        _log.warning("gone or damaged: results of %s; computed again where the manifest asks", plural(len(lost), "job"))
+        _log.warning("gone or damaged: what %s made; computed again where the manifest asks", plural(len(lost), "job"))
     return lost
 
 
