@@ -111,5 +111,5 @@ class Options:
             what = "the number of workers of an existing cluster cannot be set"
             raise UsageError(what, where="--workers, --dask-address", todo="give one of the two")
         if self.runner == "dask" and ":" in self.device:
-            what = f"each worker needs its own device, and they cannot all use {self.device}"
+            what = f"each worker needs its own device, and they cannot all be {self.device}"
             raise UsageError(what, where="--device", todo="use --device cuda, and CUDA_VISIBLE_DEVICES to choose GPUs")

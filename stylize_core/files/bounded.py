@@ -1,4 +1,4 @@
-"""Bytes of a file, up to a limit, so that memory is bounded however many threads read at once."""
+"""Reads a file up to a limit, so that memory is bounded however many threads read at once."""
 
 import io
 from collections.abc import Iterable
@@ -6,14 +6,14 @@ from contextlib import ExitStack
 from threading import RLock
 
 MAX_BYTES = 1 << 30
-"""Most bytes of a file that is read: 89 million pixels of four channels and 16 bits have 716 MB uncompressed."""
+"""Most bytes to read from a file: 89 million pixels of four channels with 16 bits take 716 MB uncompressed."""
 
 LARGE_BYTES = 32 << 20
-"""Of files with more than this, a process has one in memory at a time."""
+"""A process holds only one file larger than this in memory at a time."""
 
 BLOCK_BYTES = 1 << 20
 
-_one_large = RLock()  # of the process, whose memory it is about
+_one_large = RLock()  # one per process, to limit its memory
 
 
 class TooManyBytes(Exception):
@@ -21,7 +21,7 @@ class TooManyBytes(Exception):
 
 
 def check_size(size: int) -> None:
-    """Checks a size that was told before anything is read.
+    """Checks an announced size before anything is read.
 
     Raises:
         TooManyBytes: it is above the limit.
@@ -34,12 +34,12 @@ def gather(blocks: Iterable[bytes], size: int, held: ExitStack) -> bytes:
     """Returns blocks as one.
 
     Args:
-        blocks: read one by one; with the first of a large file it may take a while until another large one is done.
-        size: bytes as told before, 0 where it is not known.
-        held: until it ends, no other large file is in memory, if this one is large.
+        blocks: read one by one; a large file may have to wait until another large one is done.
+        size: announced bytes, 0 if unknown.
+        held: if this file is large, no other large file is in memory until this stack ends.
 
     Raises:
-        TooManyBytes: there are more than was told, and more than the limit.
+        TooManyBytes: there are more than announced, and more than the limit.
     """
     check_size(size)
     is_held, gathered = False, io.BytesIO()

@@ -1,4 +1,4 @@
-"""Files on a local disk that are either there in full or not at all, even after a kill or a power cut."""
+"""Files on a local disk that exist completely or not at all, even after a kill or a power cut."""
 
 import errno
 import os
@@ -10,18 +10,18 @@ from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
 _NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)
-"""What file systems answer that cannot sync: some network drives folders, some in user space anything."""
+"""Errors of file systems that cannot sync: some network drives cannot sync folders, some FUSE systems nothing."""
 
 _TEMPORARY = re.compile(r".+\.tmp-[0-9a-f]{12}")
 
 
 def is_temporary(path: str) -> bool:
-    """Returns whether a file is still being written, or was when its writer was killed; release 0.1 wrote no dot."""
+    """Returns whether a file is still being written, or was when its writer was killed; release 0.1 used no dot."""
     return bool(_TEMPORARY.fullmatch(path.rpartition("/")[2]))
 
 
 class PathRefused(OSError):
-    """A path, or a link on its way, leads out of the root; or what stands there is no file.
+    """A path, or a link in it, leads out of the root; or there is something other than a file.
 
     Attributes:
         todo: what to do about it.
@@ -35,11 +35,11 @@ class PathRefused(OSError):
 class Disk:
     """The files below a folder, by their paths relative to it; every method raises OSError.
 
-    A file is written under a temporary name, synced and renamed. The name begins with a dot, so that whoever reads
-    all files of a folder passes over it, as pandas and pyarrow do.
+    A file is written under a temporary name, synced and renamed. The name begins with a dot, so that readers of whole
+    folders, such as pandas and pyarrow, ignore it.
 
     Args:
-        root: absolute, without a slash at its end; it need not exist yet.
+        root: absolute, without a trailing slash; it need not exist yet.
     """
 
     def __init__(self, root: str) -> None:
@@ -51,7 +51,7 @@ class Disk:
             return file.read()
 
     def open(self, path: str) -> BinaryIO:
-        """Opens a file to be read."""
+        """Opens a file for reading."""
         full = self.full(path)
         try:
             mode = os.stat(full).st_mode
@@ -71,9 +71,9 @@ class Disk:
         _sync_folder(os.path.dirname(target))
 
     def create(self, path: str, data: bytes) -> bool:
-        """Writes a file unless it exists; of several callers exactly one gets True.
+        """Writes a file unless it exists; exactly one of several callers gets True.
 
-        Where a disk has no hard links the file is empty for a moment, and for good if its writer is killed in that.
+        On a disk without hard links the file is empty for a moment, and stays empty if its writer is killed then.
         """
         target = self._target(path)
         with _written_beside(target, data) as temporary:
@@ -81,7 +81,7 @@ class Disk:
                 os.link(temporary, target)  # unlike a rename, a link never replaces
             except FileExistsError:
                 return False
-            except OSError:  # many disks have no links: exFAT, network drives, file systems in user space
+            except OSError:  # many disks have no hard links: exFAT, network drives, FUSE
                 if not _claim(target):
                     return False
                 _replace_claim(temporary, target)
@@ -89,22 +89,22 @@ class Disk:
         return True
 
     def delete(self, path: str) -> None:
-        """Deletes a file; one that is not there is passed over."""
+        """Deletes a file; ignores a missing one."""
         with suppress(FileNotFoundError):
             os.unlink(self._target(path))
 
     def exists(self, path: str) -> bool:
-        """Returns whether there is a file, or a folder, of this path."""
+        """Returns whether there is a file, or a folder, at this path."""
         return os.path.exists(self.full(path))
 
     def walk(self, folder: str, *, recursive: bool = True) -> Iterator[tuple[str, int, float]]:
-        """Yields path, size and time of change of every file below a folder ("" is the root); follows no links."""
+        """Yields path, size and modification time of every file below a folder ("" is the root); follows no links."""
         start = len(self._root) + 1
         for path, status in _walk((self.full(folder) if folder else self._root) or "/", recursive=recursive):
             yield path[start:], status.st_size, status.st_mtime
 
     def is_empty(self) -> bool:
-        """Returns whether the root holds nothing but left-over temporary files, or is not there at all."""
+        """Returns whether the root contains only left-over temporary files, or does not exist."""
         with suppress(FileNotFoundError):
             return all(map(is_temporary, os.listdir(self._root or "/")))
         return True
@@ -138,7 +138,7 @@ def _walk(folder: str, *, recursive: bool = True) -> Iterator[tuple[str, os.stat
 
 
 def _status(entry: os.DirEntry[str]) -> os.stat_result:
-    """Returns the status of a file, of a link that of what it leads to; of one that leads nowhere its own."""
+    """Returns the status of a file; for a link that of its target, for a dangling link its own."""
     try:
         return entry.stat()
     except OSError:
@@ -157,12 +157,12 @@ def _written_beside(target: str, data: bytes) -> Iterator[str]:
             _sync(file.fileno())
         yield temporary
     finally:
-        with suppress(OSError):  # renamed away, or never made; the error that led here matters more
+        with suppress(OSError):  # renamed, or never created; the original error matters more
             os.unlink(temporary)
 
 
 def _claim(target: str) -> bool:
-    """Makes an empty file, which exactly one of several callers can do; returns whether it was this one."""
+    """Creates an empty file, which only one of several callers can do; returns whether this one did."""
     try:
         os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     except FileExistsError:
@@ -192,7 +192,7 @@ def _make_folder(folder: str) -> None:
 def _sync_folder(folder: str) -> None:
     try:
         descriptor = os.open(folder, os.O_RDONLY)
-    except PermissionError:  # who may write there need not be allowed to list it
+    except PermissionError:  # write permission does not imply permission to list
         return
     try:
         _sync(descriptor)
@@ -201,7 +201,7 @@ def _sync_folder(folder: str) -> None:
 
 
 def _sync(descriptor: int) -> None:
-    """Waits until a file or a folder is on the disk, where the file system knows how."""
+    """Waits until a file or a folder is on the disk, if the file system supports it."""
     try:
         os.fsync(descriptor)
     except OSError as error:

@@ -1,6 +1,6 @@
-"""What an error of a file system elsewhere means, whichever library it comes from.
+"""Classifies the errors of remote file systems, whichever library they come from.
 
-The libraries are optional and have trees of errors of their own, so their classes are known here by name.
+The libraries are optional and have their own error classes, so these are identified by name.
 """
 
 import errno
@@ -14,13 +14,13 @@ NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 class ErrorKind(Enum):
-    """What an error means for whoever asked."""
+    """What an error means for the caller."""
 
     MISSING = auto()  # there is no such file
-    EXISTS = auto()  # there is one already
+    EXISTS = auto()  # the file already exists
     FULL = auto()
-    REFUSED = auto()  # asked again, the answer is the same: credentials, permissions, a bucket that does not exist
-    FAULT = auto()  # may pass: the connection, an overloaded server, a server that fails
+    REFUSED = auto()  # permanent: credentials, permissions, a bucket that does not exist
+    FAULT = auto()  # transient: the connection, an overloaded or failing server
 
 
 class LocalAddress(OSError):
@@ -55,7 +55,7 @@ _BROKEN = {
     "OSError",
     "ResponseParserError",
 }
-"""Classes of errors that are a connection's, or of an answer that arrives damaged."""
+"""Error classes of broken connections and damaged answers."""
 
 _WORDS = {
     "AccessDenied": "access denied",
@@ -74,7 +74,7 @@ def error_kind(error: BaseException) -> ErrorKind:
     chain = list(_chain(error))
     for answer in filter(None, map(_answer, chain)):
         return _kind_of(answer)
-    if isinstance(error, FileNotFoundError) and not any(map(_is_broken, chain[1:])):  # fsspec says it of any failure
+    if isinstance(error, FileNotFoundError) and not any(map(_is_broken, chain[1:])):  # fsspec raises it for any failure
         return ErrorKind.MISSING
     if isinstance(error, FileExistsError):
         return ErrorKind.EXISTS
@@ -86,12 +86,12 @@ def error_kind(error: BaseException) -> ErrorKind:
 
 
 def is_silence(error: BaseException) -> bool:
-    """Returns whether no server answered at all: there is none, or the connection broke."""
+    """Returns whether no server answered: there is none, or the connection broke."""
     return error_kind(error) is ErrorKind.FAULT and not any(map(_answer, _chain(error)))
 
 
 def words(error: BaseException) -> str:
-    """Returns the reason in our words or the system's: a library's text may repeat a signed URL or a key."""
+    """Returns the reason in our words or the system's, because a library's text may contain a signed URL or a key."""
     chain = list(_chain(error))
     for answer in filter(None, map(_answer, chain)):
         code = answer.code if re.fullmatch(r"[A-Za-z]{1,64}", answer.code) else ""
@@ -110,7 +110,7 @@ def words(error: BaseException) -> str:
 
 
 def is_web_refusal(error: BaseException) -> bool:
-    """Returns whether a web server answers that it does not want to answer."""
+    """Returns whether a web server refuses the request."""
     return any(getattr(each, "status", None) in (401, 403, 406) for each in _chain(error))
 
 
@@ -145,6 +145,6 @@ def _kind_of(answer: _Answer) -> ErrorKind:
         return ErrorKind.EXISTS
     if status == 507 or code in _FULL:
         return ErrorKind.FULL
-    # 409 is a condition that met another writer's: what came of it shows when asked again.
+    # 409 is a conflict with another conditional write: a retry shows the result.
     is_fault = code in _FAULTS or status in (408, 409, 425, 429) or (status >= 500 and status != 501)
     return ErrorKind.FAULT if is_fault else ErrorKind.REFUSED

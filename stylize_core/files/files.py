@@ -1,4 +1,4 @@
-"""The one class through which everything touches a store: a local folder, or any fsspec URL."""
+"""The only class that accesses a store: a local folder, or any fsspec URL."""
 
 import errno
 from collections.abc import Iterable, Iterator
@@ -18,7 +18,7 @@ from stylize_core.files.objects import Objects
 from stylize_core.files.remote import UnknownPlace, locate
 from stylize_core.job import public_uri
 
-_THREADS = 8  # for many small things: the time goes into waiting for the disk or the network
+_THREADS = 8  # for many small files: most time is spent waiting for the disk or the network
 _IN_THE_WAY = (IsADirectoryError, NotADirectoryError, PermissionError)
 
 
@@ -29,7 +29,7 @@ class Entry:
     Attributes:
         path: relative to the store's root.
         size: bytes.
-        modified: seconds since 1970 when it was last written; 0 where the file system does not say.
+        modified: when it was last written, in seconds since 1970; 0 if the file system does not say.
     """
 
     path: str
@@ -40,22 +40,22 @@ class Entry:
 class Files:
     """The files of a store. Paths are relative to its root, with forward slashes.
 
-    A published file is there in full or not at all, and what others wrote is seen at once: nothing is cached.
-    Credentials and endpoints come from where fsspec's packages look for them: the environment, their own files.
+    A published file exists completely or not at all, and changes by others are visible at once: nothing is cached.
+    fsspec's packages find credentials and endpoints in the environment or in their own files.
 
     Args:
         uri: a folder (it need not exist yet), or an fsspec URL.
 
     Attributes:
-        uri: the absolute path, or the URL as given; it may hold credentials.
+        uri: the absolute path, or the URL as given; it may contain credentials.
         public_uri: the same without credentials, for messages and records.
 
     Raises:
         StoreUnusable: the URL's protocol is unknown or its package is missing. Every method raises it too, for a
             path outside the store and whenever the file system refuses.
-        StoreDenied: by every method, where an object store refuses for good.
+        StoreDenied: by every method, if an object store refuses permanently.
         StoreFull: by every method that writes.
-        OutputRefused: by every method that writes, where it is about one file and not the store.
+        OutputRefused: by every method that writes, if the error concerns one file and not the store.
     """
 
     def __init__(self, uri: str) -> None:
@@ -69,7 +69,7 @@ class Files:
         self.uri: str = uri.rstrip("/") if remote else root
         self.public_uri = public_uri(self.uri)
 
-    def __reduce__(self) -> tuple[object, ...]:  # opened anew in another process, with that machine's credentials
+    def __reduce__(self) -> tuple[object, ...]:  # another process opens it again, with that machine's credentials
         return (Files, (self.uri,))
 
     def read(self, path: str) -> bytes:
@@ -82,7 +82,7 @@ class Files:
             return self._place.read(_checked(path))
 
     def open(self, path: str) -> BinaryIO:
-        """Opens a file to be read, from the disk where it lies on one; one from elsewhere is in memory as a whole.
+        """Opens a file for reading: a local file from its disk; a remote file is loaded into memory.
 
         Raises:
             FileNotFoundError: there is no such file.
@@ -98,38 +98,38 @@ class Files:
             self._place.write(_checked(path), data)
 
     def create(self, path: str, data: bytes) -> bool:
-        """Writes a file unless it exists; of several callers, here or elsewhere, exactly one gets True.
+        """Writes a file unless it exists; exactly one of several callers, here or elsewhere, gets True.
 
-        On an object store the data of callers have to differ: it is by the data that one knows its own file again
-        where the answer to its request was lost. And it depends on the server whether the one of several callers at
-        the same moment is the only one: `lease.py` looks again.
+        On an object store the callers' data must differ, because a caller recognises its own file by the data if the
+        answer to its request was lost. Whether only one of several simultaneous callers succeeds depends on the
+        server: `lease.py` checks again.
         """
         with self._clear_errors("written", path):
             return self._place.create(_checked(path), data)
 
     def delete(self, paths: Iterable[str]) -> None:
-        """Deletes files; those that are not there are passed over."""
+        """Deletes files; ignores missing ones."""
         with ThreadPoolExecutor(_THREADS) as pool:
             list(pool.map(self._delete, paths))
 
     def exists(self, path: str) -> bool:
-        """Returns whether there is a file, or a folder, of this path."""
+        """Returns whether there is a file, or a folder, at this path."""
         with self._clear_errors("read", path):
             return self._place.exists(_checked(path))
 
     def is_empty(self) -> bool:
-        """Returns whether the root holds nothing but left-over temporary files, or is not there at all."""
+        """Returns whether the root contains only left-over temporary files, or does not exist."""
         with self._clear_errors("read", ""):
             return self._place.is_empty()
 
     def list(self, folder: str, *, recursive: bool = True) -> list[Entry]:
-        """Returns the files below a folder ("" is the root), sorted by path; none where it does not exist."""
+        """Returns the files below a folder ("" is the root), sorted by path; none if it does not exist."""
         with self._clear_errors("read", folder):
             found = self._place.walk(_checked(folder) if folder else "", recursive=recursive)
             return sorted((Entry(*one) for one in found), key=lambda entry: entry.path)
 
     def local_path(self, path: str) -> Path | None:
-        """Returns where a file lies on this machine's disks; None for a store elsewhere."""
+        """Returns the path of a file on this machine's disks; None for a remote store."""
         with self._clear_errors("read", path):
             return Path(self._place.full(_checked(path))) if isinstance(self._place, Disk) else None
 
@@ -143,15 +143,15 @@ class Files:
         try:
             yield
         except PathRefused as error:
-            if error.todo:  # about what stands there
+            if error.todo:  # it concerns this file
                 raise OutputRefused(str(error), where=where, todo=error.todo) from error
-            raise StoreUnusable(str(error), where=f"{self.public_uri}: {path!r}") from error  # a path never right
+            raise StoreUnusable(str(error), where=f"{self.public_uri}: {path!r}") from error  # an invalid path
         except Exception as error:
             found = error_kind(error)
             if done == "read" and found is ErrorKind.MISSING:
                 raise FileNotFoundError(errno.ENOENT, "no such file in the store", path) from error
             if isinstance(self._place, Disk) and not isinstance(error, OSError):
-                raise  # nothing that a disk says
+                raise  # not an error of a disk
             if found is ErrorKind.FULL:
                 raise StoreFull("there is no space left for the store", where=where) from error
             if found is ErrorKind.REFUSED:

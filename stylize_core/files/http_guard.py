@@ -1,6 +1,6 @@
-"""Web servers: who asks them, and that a public one cannot lead us to this machine or to its private network.
+"""Web servers: our user agent, and a guard against redirects from public servers into the private network.
 
-Whoever writes a manifest may name any address, but the server that he names may not name one for him: a redirect to
+The author of a manifest may name any address, but a server may not redirect to any address: a redirect to
 `http://169.254.169.254/` would fetch a cloud machine's credentials.
 """
 
@@ -12,7 +12,7 @@ from stylize_core.files.error_kinds import LocalAddress
 from stylize_core.release import release
 
 USER_AGENT = f"Mozilla/5.0 (compatible; stylize/{release()})"
-"""Says who asks. Many servers refuse what libraries say of themselves, and some whatever does not begin so."""
+"""Our user agent. Many servers refuse the default of libraries, and some all that do not begin with Mozilla."""
 
 CONNECT_S = 10.0
 SILENCE_S = 15.0
@@ -20,12 +20,12 @@ SILENCE_S = 15.0
 
 
 async def guarded_client(**options: Any) -> Any:
-    """Returns a session for URLs of one server, as fsspec's file system for HTTP asks for it.
+    """Returns a session for URLs of one server, for fsspec's HTTP file system.
 
     Args:
-        options: of aiohttp's session, as fsspec's configuration may name them; `headers` for instance.
+        options: of aiohttp's session, from fsspec's configuration; for example `headers`.
     """
-    import aiohttp  # comes with fsspec's extra for HTTP and with s3fs; others do without
+    import aiohttp  # optional: installed with fsspec's extra for HTTP and with s3fs
 
     times = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=SILENCE_S)
     connector = aiohttp.TCPConnector(socket_factory=HttpGuard())
@@ -34,10 +34,10 @@ async def guarded_client(**options: Any) -> Any:
 
 
 class HttpGuard:
-    """Makes the sockets of one session: none to a local address, unless that is where its first one leads.
+    """Makes the sockets of one session: none to a local address, unless the first one leads there.
 
-    The first connection is always to the server that the URL names. The address is looked at where the socket is
-    made, after names are resolved, so that no second look-up can give another one.
+    The first connection is always to the server that the URL names. The address is checked when the socket is made,
+    after name resolution, so that a second look-up cannot give another one.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Input files: what they are and what they hold, wherever they lie."""
+"""Reads input files and their status from anywhere."""
 
 import os
 import re
@@ -16,16 +16,16 @@ from stylize_core.files.web_body import web_blocks
 from stylize_core.job import public_uri
 
 _STAMPS = ("ETag", "etag", "mtime", "LastModified", "Last-Modified", "last_modified", "created")
-"""What file systems tell of a file's version, the surest first."""
+"""Attributes with which file systems describe a file's version, the most reliable first."""
 
 _OF_REFUSALS = (
-    "check the address and its signature; where the server takes browsers alone, set another user agent: "
+    "check the address and its signature; if the server accepts only browsers, set another user agent: "
     """FSSPEC_HTTP_CLIENT_KWARGS='{"headers": {"User-Agent": "..."}}'"""
 )
 
 
 def stat_input(uri: str) -> tuple[int, str]:
-    """Returns a file's size in bytes and a stamp that changes with its content, without reading it.
+    """Returns a file's size in bytes and a timestamp that changes with its content, without reading it.
 
     Args:
         uri: an absolute path or an fsspec URL.
@@ -33,8 +33,8 @@ def stat_input(uri: str) -> tuple[int, str]:
     Raises:
         InputMissing: there is no such file.
         InputIsFolder: it is a folder.
-        InputTooLarge: it has more bytes than are ever read.
-        InputUnreadable: it may not be read, is no regular file, its server does not answer, or a web server redirects
+        InputTooLarge: it has more bytes than the limit.
+        InputUnreadable: it is not readable or not a regular file, its server does not answer, or a web server redirects
             to a local address.
     """
     with _clear_errors(uri):
@@ -42,7 +42,7 @@ def stat_input(uri: str) -> tuple[int, str]:
         if remote is None:
             status = _stat_local(path)
             check_size(status.st_size)
-            # Others may set a file's time of change; what the system notes of it they cannot.
+            # Others can set a file's mtime, but not the ctime that the system records.
             return status.st_size, f"{status.st_mtime_ns}-{status.st_ctime_ns}-{status.st_ino}"
         info = _info(remote, path)
         stamps = (info[name] for name in _STAMPS if info.get(name))
@@ -50,20 +50,20 @@ def stat_input(uri: str) -> tuple[int, str]:
 
 
 def read_input(uri: str) -> bytes:
-    """Returns a file's bytes; arguments and errors as of `stat_input`."""
+    """Returns a file's bytes; for arguments and errors see `stat_input`."""
     with open_input(uri) as data:
         return data
 
 
 @contextmanager
 def open_input(uri: str, *, is_pipe_allowed: bool = False) -> Iterator[bytes]:
-    """Gives a file's bytes for the length of a block, in which this process has no other large file in memory.
+    """Yields a file's bytes; during the block this process holds no other large file in memory.
 
-    Errors are as of `stat_input`; no more is read than the limit, whatever the file or server says.
+    Raises as `stat_input` does; it never reads more than the limit, whatever the file or server says.
 
     Args:
         uri: an absolute path or an fsspec URL.
-        is_pipe_allowed: whether a pipe may be read to its end, however long that takes.
+        is_pipe_allowed: whether to read a pipe to its end, however long that takes.
     """
     with ExitStack() as held:
         with _clear_errors(uri):
@@ -80,14 +80,14 @@ def _read_local(path: str, held: ExitStack, is_pipe_allowed: bool) -> bytes:
 
 
 def _read_remote(remote: Remote, path: str, held: ExitStack) -> bytes:
-    if remote.is_web:  # it need not say how much comes
+    if remote.is_web:  # it need not announce the size
         return remote.again(lambda: gather(web_blocks(remote.fs, path, LONGEST_S), 0, held))
     size = _info(remote, path)["size"]
     return gather(_whole(remote, path, size), size or 0, held)
 
 
 def _whole(remote: Remote, path: str, size: int | None) -> Iterator[bytes]:
-    """Yields a file as one block: parts could be of two versions of it."""
+    """Yields a file as one block: separate parts could come from two versions of it."""
     limit = {"start": 0, "end": MAX_BYTES + 1} if size is None else {}
     yield bytes(remote.ask("cat_file", path, **limit))
 
@@ -122,7 +122,7 @@ def _stat_local(path: str) -> os.stat_result:
 
 
 def _misread(uri: str) -> str:
-    """Returns what to do about a sign in a path that means something where it was written, and nothing here."""
+    """Returns the advice for a character in a path that has a meaning elsewhere but not here."""
     is_url = "://" in uri
     if "\\" in uri and not is_url:
         return "write / between folders: a backslash is a letter of the name here"
@@ -144,7 +144,7 @@ def _clear_errors(uri: str) -> Iterator[None]:
         raise InputTooLarge(f"the file has more than {MAX_BYTES >> 30} GiB", where=where) from error
     except IsADirectoryError as error:
         raise InputIsFolder("a folder, not a file", where=where) from error
-    except Exception as error:  # each file system has its own library, and that its own errors
+    except Exception as error:  # each file system has its own library with its own errors
         if isinstance(error, NotADirectoryError) or error_kind(error) is ErrorKind.MISSING:
             raise InputMissing("there is no such file", where=where, todo=_misread(uri)) from error
         todo = _OF_REFUSALS if is_web_refusal(error) else ""

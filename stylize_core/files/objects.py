@@ -1,4 +1,4 @@
-"""Files of an object store, which are either there in full or not at all because each is put by one request."""
+"""Files of an object store; each is put by one request, so it exists completely or not at all."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ _LARGEST_PUT = 5 * 2**30  # bytes of one request to S3
 
 
 class Objects:
-    """The files below a root, by their paths relative to it; a `Disk` elsewhere.
+    """The files below a root, by their paths relative to it; the remote counterpart of `Disk`.
 
     Every method raises the errors of the file system's library, see `answers.py`.
     """
@@ -20,7 +20,7 @@ class Objects:
     def __init__(self, remote: Remote, root: str) -> None:
         self._remote = remote
         self._root = root
-        # s3fs would cut what is larger than 100 MB into parts, and clears up after itself only where it is not killed.
+        # s3fs would split files above 100 MB into parts, and cleans up only if it is not killed.
         self._put: dict[str, Any] = {"chunksize": _LARGEST_PUT // 2} if remote.is_s3 else {}
 
     def read(self, path: str) -> bytes:
@@ -38,28 +38,28 @@ class Objects:
         except Exception as error:
             if error_kind(error) is not ErrorKind.EXISTS:
                 raise
-            # An answer may be lost, and the request made again by a layer below: then we ourselves were faster.
+            # An answer may be lost and the request retried by a lower layer: then the existing file is our own.
             return self._holds(path, data)
         return True
 
     def delete(self, path: str) -> None:
-        """Deletes a file; one that is not there is passed over."""
+        """Deletes a file; ignores a missing one."""
         with _nothing_missing():
             self._remote.ask("rm_file", self._full(path))
 
     def exists(self, path: str) -> bool:
-        """Returns whether there is a file, or a folder, of this path."""
+        """Returns whether there is a file, or a folder, at this path."""
         with _nothing_missing():
             self._remote.ask("info", self._full(path))
             return True
         return False
 
     def walk(self, folder: str, *, recursive: bool = True) -> Iterator[tuple[str, int, float]]:
-        """Yields path, size and time of change of every file below a folder ("" is the root)."""
+        """Yields path, size and modification time of every file below a folder ("" is the root)."""
         top = self._full(folder) if folder else self._root
         infos: list[dict[str, Any]] = []
         with _nothing_missing():
-            # Not `find` with a depth: it takes a listing that fails for an empty one.
+            # Not `find` with a depth: it takes a failed listing for an empty one.
             infos = list(self._remote.ask("find", top, detail=True).values()) if recursive else self._level(top)
         for info in infos:
             if info["type"] != "directory" and info["name"].startswith(f"{top}/"):
@@ -85,7 +85,7 @@ class Objects:
 
 @contextmanager
 def _nothing_missing() -> Iterator[None]:
-    """Passes over the error that says that there is no such file."""
+    """Suppresses the error that there is no such file."""
     try:
         yield
     except Exception as error:

@@ -1,4 +1,4 @@
-"""File systems elsewhere: one connection for each place, requests that are tried again, nothing cached."""
+"""Remote file systems: one connection per server, requests with retries, no caching."""
 
 import os
 import random
@@ -18,30 +18,30 @@ from stylize_core.files.http_guard import CONNECT_S, SILENCE_S, guarded_client
 from stylize_core.release import install_extra
 
 PAUSES_S = (1.0, 3.0)
-"""Pauses before something is asked again as a whole; botocore has then tried each of its requests four times."""
+"""Pauses before an operation is retried as a whole; botocore has then tried each of its requests four times."""
 
 PATIENCE_S = 60.0
-"""After so long nothing is asked again."""
+"""After this time there are no more retries."""
 
 SILENCES = 5
-"""Requests in a row, each asked again as above, to which a server gave no answer: then it is given up for a while."""
+"""Unanswered operations in a row, each with retries, after which a server is given up for a while."""
 
 GIVEN_UP_S = 60.0
 
 LONGEST_S = 300.0
-"""No request lasts longer, however slowly its bytes go: a server that stops to read would hold us for ever."""
+"""Longest duration of a request, however slow it is: a server that stops reading would block us for ever."""
 
 T = TypeVar("T")
 
 _OF_EXTRA_S3 = ("s3", "http")
-"""Kinds of URLs that need s3fs, or aiohttp, which it brings."""
+"""Kinds of URLs that need s3fs, or aiohttp, which s3fs installs."""
 
 
 class UnknownPlace(Exception):
     """No installed package knows this kind of URL.
 
     Attributes:
-        reason: without the URL, which may hold a password.
+        reason: without the URL, which may contain a password.
         todo: what to do about it.
     """
 
@@ -52,10 +52,10 @@ class UnknownPlace(Exception):
 
 
 class Remote:
-    """A file system elsewhere.
+    """A remote file system.
 
     Args:
-        fs: of fsspec.
+        fs: the fsspec file system.
     """
 
     def __init__(self, fs: Any) -> None:
@@ -68,11 +68,11 @@ class Remote:
             _configure(fs)
 
     def ask(self, method: str, *arguments: Any, **options: Any) -> Any:
-        """Calls a method of the file system; otherwise as `again`."""
+        """Calls a method of the file system, like `again`."""
         return self.again(lambda: getattr(self.fs, method)(*arguments, **options, **self._limit))
 
     def again(self, call: Callable[[], T]) -> T:
-        """Does something, again where a fault may pass; raises the last error as it comes."""
+        """Calls a function, with retries after transient errors; raises the last error unchanged."""
         start = time.monotonic()
         for pause in (*PAUSES_S, 0.0):
             try:
@@ -90,7 +90,7 @@ class Remote:
 
     @property
     def is_given_up(self) -> bool:
-        """Whether the server has not answered for some time, so that who has many questions need not ask each."""
+        """Whether the server has not answered for some time, so that callers with many requests can skip them."""
         return time.monotonic() - self._given_up < GIVEN_UP_S
 
     def _note(self, is_silent: bool) -> None:
@@ -102,7 +102,7 @@ class Remote:
 
 
 def locate(uri: str) -> tuple[Remote | None, str]:
-    """Returns where a path or a URL leads: a file system and a path in it; None for this machine's disks.
+    """Returns the file system of a path or URL and the path in it; None for this machine's disks.
 
     Raises:
         UnknownPlace: no installed package knows this kind of URL.
@@ -112,11 +112,11 @@ def locate(uri: str) -> tuple[Remote | None, str]:
     kind, _, rest = uri.partition("://")
     kind = kind.lower()  # as browsers do
     uri = f"{kind}://{rest}"
-    # All that lies on one server shares a connection; a forked process needs its own.
+    # All paths on one server share a connection; a forked process needs its own.
     place = uri if "::" in uri else f"{kind}://{re.split('[/?#]', rest)[0]}"
     try:
         fs, remote, first_path = _connect(place, os.getpid())
-        path = first_path if place == uri else str(fs._strip_protocol(uri))  # of a chain, in its first link
+        path = first_path if place == uri else str(fs._strip_protocol(uri))  # for a chain, the path in its first link
     except ImportError as error:
         todo = install_extra("s3") if kind.startswith(_OF_EXTRA_S3) else "install its fsspec package"
         raise UnknownPlace(f"{kind}:// needs a package that is missing", todo) from error
@@ -127,9 +127,9 @@ def locate(uri: str) -> tuple[Remote | None, str]:
 
 
 def local_path(uri: str) -> str:
-    """Returns the path that a `file:` URL names; other paths as they are.
+    """Returns the path of a `file:` URL; other paths as they are.
 
-    It is taken as it stands where there is such a file, as fsspec does, and else with its codes, such as %20, read.
+    If such a file exists, the path is taken literally, as fsspec does; otherwise codes such as %20 are decoded.
     """
     found = re.fullmatch(r"(?:file|local):(?=/)(?://(?:localhost(?=/))?)?(.*)", uri, re.DOTALL)
     if not found:
@@ -147,9 +147,9 @@ def _connect(place: str, process: int) -> tuple[Any, Remote, str]:
 
 
 def _configure(fs: Any) -> None:
-    """Makes an object store try a request again in one place, never wait for ever, and read with one request."""
-    fs.retries = 1  # botocore does it, page by page of a listing; three layers of retries would multiply
-    fs.max_concurrency = 1  # parts that are read one by one could be of two versions of an object
+    """Makes an object store retry requests in one place only, never wait for ever, and read with one request."""
+    fs.retries = 1  # botocore retries, page by page of a listing; three layers of retries would multiply
+    fs.max_concurrency = 1  # parts read separately could come from two versions of an object
     ours = {
         "retries": {"mode": "standard", "total_max_attempts": 4},
         "connect_timeout": CONNECT_S,

@@ -1,4 +1,4 @@
-"""What a web server sends for a URL, block by block: fsspec would take into memory even what never ends."""
+"""Reads a web server's response block by block: fsspec would load even an endless response into memory."""
 
 import time
 from collections.abc import Iterator
@@ -8,12 +8,12 @@ from fsspec.asyn import sync
 
 
 def web_blocks(fs: Any, url: str, seconds: float) -> Iterator[bytes]:
-    """Yields a body as it comes; raises the errors of the file system's library.
+    """Yields a body as it arrives; raises the errors of the file system's library.
 
     Args:
         fs: fsspec's file system for HTTP.
-        url: as it knows it.
-        seconds: after which a body that still comes is given up.
+        url: in the file system's form.
+        seconds: after which an unfinished body is given up.
     """
     begun = time.monotonic()
     response = sync(fs.loop, _begin, fs, url, timeout=seconds)
@@ -23,7 +23,7 @@ def web_blocks(fs: Any, url: str, seconds: float) -> Iterator[bytes]:
             if came - begun > seconds:
                 raise TimeoutError
             yield block
-            begun += time.monotonic() - came  # the reader's own time is not the server's
+            begun += time.monotonic() - came  # the reader's time does not count as the server's
     finally:
         fs.loop.call_soon_threadsafe(response.close)
 

@@ -1,7 +1,8 @@
-"""Images out: a tensor to the bytes of a PNG, JPEG or WebP file that says how it was made.
+"""Encodes a tensor as a PNG, JPEG or WebP file that records how it was made.
 
-The same tensor and metadata give the same bytes: no time stamps. Images are sRGB, marked as such in PNG and by
-convention elsewhere. Metadata is one JSON text: in PNG an iTXt chunk, in JPEG and WebP the EXIF user comment.
+The same tensor and metadata give the same bytes, because there are no timestamps. Images are sRGB, marked as such in
+PNG and by convention elsewhere. Metadata is one JSON text: in PNG an iTXt chunk, in JPEG and WebP the EXIF user
+comment.
 """
 
 import io
@@ -17,14 +18,14 @@ from stylize_core.images.decode import Picture
 from stylize_core.images.header import open_header, reading
 
 _KEY = "stylize"
-"""Names our metadata: the keyword of the PNG chunk and the only key of the JSON text."""
+"""Name of our metadata: the keyword of the PNG chunk and the only key of the JSON text."""
 
 _UNDEFINED_CHARSET = bytes(8)
-"""Begins an EXIF user comment whose text is in none of EXIF's own character sets (EXIF 2.32, tag 0x9286): UTF-8."""
+"""Prefix of an EXIF user comment in none of EXIF's own character sets (EXIF 2.32, tag 0x9286); we use UTF-8."""
 
 
 def to_8bit(image: Tensor) -> Tensor:
-    """Returns the pixels that a file holds.
+    """Returns the pixels of an image file.
 
     Args:
         image: of any shape, float in [0, 1] (values outside are clamped, NaN is 0), or uint8, which is kept.
@@ -45,7 +46,7 @@ def encode(image: Tensor, *, format: str, quality: int, alpha: Tensor | None, me
         format: `png`, `jpeg` (4:4:4) or `webp`.
         quality: of jpeg and webp, 1 to 100; 100 makes webp lossless, colours under full transparency included.
         alpha: (1, H, W), 1 = opaque, like `image`; None for an opaque image. JPEG has no transparency.
-        metadata: texts to embed; JPEG holds 64 kB. `read_metadata` gives them back unchanged.
+        metadata: texts to embed, in JPEG up to 64 kB. `read_metadata` returns them unchanged.
     """
     options = {"png": _png_options, "jpeg": _jpeg_options, "webp": _webp_options}[format]
     file = io.BytesIO()
@@ -54,7 +55,7 @@ def encode(image: Tensor, *, format: str, quality: int, alpha: Tensor | None, me
 
 
 def read_metadata(data: bytes, where: str = "") -> dict[str, str]:
-    """Returns the metadata that `encode` embedded in a file; empty where it holds none of ours.
+    """Returns the metadata that `encode` embedded in a file; empty if there is none.
 
     Args:
         data: the bytes of the file.
@@ -81,7 +82,7 @@ def thumbnail(picture: Picture, edge: int = 256) -> bytes:
 
 
 def to_pillow(image: Tensor, alpha: Tensor | None) -> Image.Image:
-    """Returns pixels as Pillow's image, RGB or RGBA; arguments as of `encode`."""
+    """Returns pixels as a Pillow image, RGB or RGBA; for the arguments see `encode`."""
     rgb = Image.fromarray(to_8bit(image).permute(1, 2, 0).cpu().numpy())  # (H, W, 3)
     if alpha is not None:
         rgb.putalpha(Image.fromarray(to_8bit(alpha)[0].cpu().numpy()))  # (H, W)

@@ -1,4 +1,4 @@
-"""Files that are often taken for images, by how they begin: what they are, and what to do with them."""
+"""Recognises files that are often mistaken for images, by their first bytes, and says what to do with them."""
 
 import re
 
@@ -34,9 +34,9 @@ _KINDS = (
 
 _KNOWN = tuple((re.compile(begin, re.DOTALL | re.IGNORECASE), what, todo) for begin, what, todo in _KINDS)
 
-_LOOKED_AT = 1024  # bytes at the beginning
+_LOOKED_AT = 1024  # first bytes to check
 
 
 def foreign_kind(data: bytes) -> tuple[str, str] | None:
-    """Returns what a file is, in words, and what to do about it; None where nothing is known of it."""
+    """Returns what kind of file it is, as text, and what to do about it; None if unknown."""
     return next(((what, todo) for begin, what, todo in _KNOWN if begin.match(data[:_LOOKED_AT])), None)

@@ -1,4 +1,4 @@
-"""The header of an image, whatever its size: what Pillow cannot read becomes an error that says what the file is."""
+"""Reads the header of an image of any size; if Pillow cannot read it, the error says what the file is."""
 
 import io
 import re
@@ -15,15 +15,15 @@ from stylize_core.images import png_notes, tiff
 from stylize_core.images.foreign import foreign_kind
 
 MAX_PIXELS = 89_478_485
-"""Most pixels of an image (about 9459 x 9459): where Pillow, too, begins to suspect a decompression bomb."""
+"""Most pixels of an image (about 9459 x 9459): above this Pillow suspects a decompression bomb too."""
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM")
-"""The only decoders that see a file (JPEG includes MPO): rarer ones are a risk without a use here."""
+"""The only decoders that are tried (JPEG includes MPO): rarer ones are a risk without a benefit here."""
 
 _SIGNATURE = re.compile(
     rb"\x89PNG|\xff\xd8\xff|RIFF....WEBP|II[*+]\0|MM\0[*+]|BM....\0\0\0\0|GIF8[79]a|P[1-6]\s+[\d#]", re.DOTALL
 )
-"""How a file of one of the formats begins, so that a damaged image is told from something else."""
+"""Matches the beginning of files in these formats, to distinguish a damaged image from another file."""
 
 DAMAGE = (
     OSError,
@@ -38,16 +38,16 @@ DAMAGE = (
     struct.error,
     zlib.error,
 )
-"""What Pillow's decoders raise for damaged bytes; they promise no common class."""
+"""Exceptions of Pillow's decoders for damaged data; they have no common class."""
 
 MAX_TEXT = 16 << 20
-"""Most bytes of a PNG's profile, or of one of its texts, when unpacked: scanners and editors write some megabytes."""
+"""Most bytes of a PNG's profile, or of one of its texts, when unpacked: scanners and editors write megabytes."""
 
-PngImagePlugin.MAX_TEXT_CHUNK = MAX_TEXT  # Pillow takes it from nowhere else; its own 1 MB is less than they write
+PngImagePlugin.MAX_TEXT_CHUNK = MAX_TEXT  # the only way to set it; Pillow's own 1 MB is too small
 
 
 def open_header(data: bytes, where: str) -> Image.Image:
-    """Returns an image whose header is read and whose pixels are not, whatever its size.
+    """Returns an image of any size with its header read and its pixels not yet decoded.
 
     Raises:
         ImageEmpty, ImageUnknown, ImageTruncated, ImageTooLarge: the header cannot be read.
@@ -63,10 +63,10 @@ def open_header(data: bytes, where: str) -> Image.Image:
 
 @contextmanager
 def reading(data: bytes, where: str) -> Iterator[None]:
-    """A block in which Pillow reads `data`: what it raises becomes an `InputError`, what it warns of is dropped.
+    """A block in which Pillow reads `data`: its exceptions become an `InputError`, its warnings are dropped.
 
-    The filter of warnings is the process's: a thread that ends its block may lift another's. Nothing but the silence
-    hangs on it, as every limit is checked without it, and it names Pillow's modules alone.
+    The warnings filter belongs to the process: a thread that ends its block may remove another thread's filter. Only
+    the silence depends on it: every limit is checked without it, and it covers only Pillow's modules.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\.")

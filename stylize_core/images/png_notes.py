@@ -1,4 +1,4 @@
-"""Damaged notes in a PNG: they cost neither pixels nor colours, so they are left out, as browsers do."""
+"""Drops damaged metadata chunks of a PNG, as browsers do: they affect neither pixels nor colours."""
 
 import struct
 import zlib
@@ -7,11 +7,11 @@ from collections.abc import Iterator
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 _NOTES = frozenset({b"tEXt", b"zTXt", b"iTXt", b"tIME", b"pHYs", b"hIST", b"bKGD", b"sPLT"})
-"""Chunks of no account for the picture."""
+"""Chunks that do not affect the picture."""
 
 
 def without_damaged_notes(data: bytes) -> bytes:
-    """Returns a PNG without those notes whose checksum is wrong; the same object where none is."""
+    """Returns a PNG without metadata chunks whose checksum is wrong; the same object if there are none."""
     damaged = [chunk for name, chunk in _chunks(data) if name in _NOTES and not _is_sound(data[chunk])]
     if not damaged:
         return data
@@ -20,7 +20,7 @@ def without_damaged_notes(data: bytes) -> bytes:
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, slice]]:
-    """Yields the name and the place of each chunk that is whole."""
+    """Yields the name and the position of each complete chunk."""
     start = len(SIGNATURE)
     while start + 12 <= len(data):
         length, name = struct.unpack_from(">I4s", data, start)

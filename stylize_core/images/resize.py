@@ -1,7 +1,7 @@
-"""From a picture to a tensor of the target's shape: what `size`, `fit`, `style_size` and `style_fit` mean.
+"""Resizes a picture to a tensor of the target's shape: implements `size`, `fit`, `style_size` and `style_fit`.
 
-Shapes come from numbers alone, so that a plan knows them without decoding a pixel. Tensors are (C, H, W) float32 in
-[0, 1], resampled by Lanczos on 8-bit sRGB, antialiased.
+Shapes are computed from numbers, so that a plan knows them without decoding a pixel. Tensors are (C, H, W) float32
+in [0, 1], resampled by Lanczos on 8-bit sRGB with antialiasing.
 """
 
 import numpy as np
@@ -12,10 +12,10 @@ from torch import Tensor
 from stylize_core.images.decode import Picture
 
 CONTENT = 0
-"""In place of a size: the content's own."""
+"""Instead of a size: the content's own."""
 
 _MULTIPLE = 8
-"""Short edges are multiples of this, so that contents of nearly the same aspect share a shape, and so a group."""
+"""Short edges are multiples of this, so that contents of similar aspect ratio share a shape and thus a group."""
 
 
 def output_shape(width: int, height: int, size: int, fit: str) -> tuple[int, int]:
@@ -29,8 +29,8 @@ def output_shape(width: int, height: int, size: int, fit: str) -> tuple[int, int
             or `stretch` (a square).
 
     Returns:
-        (height, width) in pixels. With `keep` and `exact` the long edge is exactly `size` and the short edge no longer
-        than it; of a square content the height counts as the short edge.
+        (height, width) in pixels. With `keep` and `exact` the long edge is exactly `size` and the short edge is not
+        longer; for a square content the height counts as the short edge.
     """
     if size == CONTENT:
         return height, width
@@ -46,7 +46,7 @@ def output_shape(width: int, height: int, size: int, fit: str) -> tuple[int, int
 def style_shape(
     style_width: int, style_height: int, style_size: float, style_fit: str, height: int, width: int
 ) -> tuple[int, int]:
-    """Returns the shape at which a style is seen.
+    """Returns the shape to which a style is resized.
 
     Args:
         style_width: of the style, upright, in pixels.
@@ -72,7 +72,7 @@ def content_tensor(picture: Picture, height: int, width: int, fit: str) -> Tenso
         picture: the content.
         height: of the output in pixels.
         width: of the output.
-        fit: `crop` takes the largest part from the middle that has the output's aspect; otherwise all is taken.
+        fit: `crop` takes the largest centred part with the output's aspect ratio; otherwise the whole picture is used.
 
     Returns:
         (3, height, width) float32, sRGB, [0, 1].
@@ -81,16 +81,16 @@ def content_tensor(picture: Picture, height: int, width: int, fit: str) -> Tenso
 
 
 def alpha_plane(picture: Picture, height: int, width: int, fit: str) -> Tensor | None:
-    """Returns the transparency that belongs to `content_tensor` of the same arguments.
+    """Returns the transparency for `content_tensor` with the same arguments.
 
     Returns:
-        (1, height, width) float32 in [0, 1], 1 = opaque; None where the picture is opaque.
+        (1, height, width) float32 in [0, 1], 1 = opaque; None if the picture is opaque.
     """
     return None if picture.alpha is None else _tensor(picture.alpha, height, width, fit)
 
 
 def style_tensor(picture: Picture, style_size: float, style_fit: str, height: int, width: int) -> Tensor:
-    """Returns the style at the shape that `style_shape` gives.
+    """Returns the style at the shape from `style_shape`.
 
     Args:
         picture: the style.
@@ -113,8 +113,8 @@ def _tensor(image: Image.Image, height: int, width: int, fit: str) -> Tensor:
 
 
 def _middle(image_width: int, image_height: int, height: int, width: int) -> tuple[float, float, float, float]:
-    """Returns the largest centred box (left, top, right, bottom) of the aspect width : height."""
+    """Returns the largest centred box (left, top, right, bottom) with the aspect ratio width : height."""
     scale = min(image_width / width, image_height / height)
-    left = max(0.0, (image_width - scale * width) / 2)  # rounding may leave a trace below zero
+    left = max(0.0, (image_width - scale * width) / 2)  # rounding may give a value just below zero
     top = max(0.0, (image_height - scale * height) / 2)
     return left, top, image_width - left, image_height - top

@@ -1,4 +1,4 @@
-"""TIFF in: what Pillow would show wrongly is set right where that is possible, and refused by name where it is not."""
+"""Reads TIFF: corrects what Pillow would decode wrongly if possible, and otherwise refuses it with a reason."""
 
 import io
 import struct
@@ -16,33 +16,33 @@ SIGNATURES = tuple(PREFIXES)
 _EXTRA_SAMPLES, _SAMPLE_FORMAT, _DNG_VERSION = 338, 339, 50706
 _BIG = 43  # third byte of a BigTIFF, with addresses of 64 bits
 _REDUCED = 1  # a bit of NewSubfileType
-_STRAIGHT_ALPHA = 2  # of ExtraSamples: not multiplied into the colours
+_STRAIGHT_ALPHA = 2  # of ExtraSamples: not premultiplied
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _PALETTE = 0, 1, 3
 _COLOR_MAP, _ONE_BYTE = 320, 256
 _SENSOR = (32803, 34892)
-"""Values of PhotometricInterpretation: a sensor's colour filter array, and the same made linear."""
+"""Values of PhotometricInterpretation: a sensor's colour filter array, and linear raw."""
 
 _KNOWN_COLOURS = (2, 3, 4, 6)
-"""Compressions whose colours are known without that: of fax, where 0 is white, and the first one of JPEG."""
+"""Compressions whose colours are known without that: fax, where 0 is white, and old-style JPEG."""
 
 _PLANES = {("RGB", 3, 8), ("RGB", 3, 16), ("RGBA", 4, 8), ("RGBA", 4, 16), ("CMYK", 4, 8)}
-"""Uncompressed pixels in planes that Pillow can read: mode, number of planes, and bits of each."""
+"""Uncompressed planar pixels that Pillow can read: mode, number of planes, and bits of each."""
 
 _SUB_IFDS, _MAX_SAMPLES = 16, 16
-"""Pictures that hang on the first one, and samples of a pixel, at most, that are looked at."""
+"""Most sub-images of the first image, and most samples per pixel, to look at."""
 
 _COLOURS = {0: "grey", 1: "grey", 2: "RGB", 3: "palette", 4: "mask", 5: "CMYK", 6: "YCbCr", 8: "Lab"}
 
 
 class _Refused(Exception):
-    """A TIFF that cannot be used; its arguments are what and what to do."""
+    """A TIFF that cannot be used; its arguments are the problem and the advice."""
 
 
 def open_tiff(data: bytes, where: str) -> "Tiff":
     """Returns the first image of a TIFF, not yet decoded.
 
     Raises:
-        ImageUnknown: it is of a kind that is not supported, or no more than a preview of something else.
+        ImageUnknown: its kind is not supported, or it is only a preview of something else.
     """
     try:
         return Tiff(io.BytesIO(data))
@@ -55,7 +55,7 @@ class Tiff(TiffImageFile):
     """The first image of a TIFF.
 
     Attributes:
-        is_negative: whether 0 is white in the pixels as they are decoded.
+        is_negative: whether 0 is white in the decoded pixels.
         top: the highest value of a sample.
     """
 
@@ -67,13 +67,13 @@ class Tiff(TiffImageFile):
         self._check_first()
         self._check_samples()
         if len(self._bits) == 1:
-            tags[Base.PlanarConfiguration] = (
-                1  # a single plane; Pillow mistakes some that are said to be one of several
-            )
+            tags[Base.PlanarConfiguration] = 1  # a single plane; Pillow misreads some that are marked as one of several
         if tags.get(Base.PhotometricInterpretation) == _PALETTE and max(tags.get(_COLOR_MAP, (_ONE_BYTE,))) < _ONE_BYTE:
-            tags[_COLOR_MAP] = tuple(257 * value for value in tags[_COLOR_MAP])  # of 8 bits where 16 are meant
+            tags[_COLOR_MAP] = tuple(
+                257 * value for value in tags[_COLOR_MAP]
+            )  # 8-bit values where 16 bits are required
         if tags.get(Base.PhotometricInterpretation, _WHITE_IS_ZERO) == _WHITE_IS_ZERO:
-            # Pillow turns some of these round and forgets others; so none is, until it is decoded.
+            # Pillow transposes some of these and forgets others; so none is transposed until it is decoded.
             self.is_negative, tags[Base.PhotometricInterpretation] = True, _BLACK_IS_ZERO
         try:
             super()._setup()
@@ -84,7 +84,7 @@ class Tiff(TiffImageFile):
             self._set_planes_right()
 
     def _set_planes_right(self) -> None:
-        """Refuses planes that Pillow mixes up, and says of others that they have 16 bits."""
+        """Refuses planes that Pillow mixes up, and marks others as 16-bit."""
         if self.use_load_libtiff:
             is_sound = self.mode not in ("LA", "La", "PA")
         else:
@@ -96,7 +96,7 @@ class Tiff(TiffImageFile):
             self.tile = [_of_16_bits(tile, self.tag_v2.prefix) for tile in self.tile]
 
     def _check_first(self) -> None:
-        """Refuses what holds another picture than the one that comes first."""
+        """Refuses files whose first image is not the main one."""
         assert self.fp is not None
         self.fp.seek(8)
         first, others = self.tag_v2, list(self._sub_images())
@@ -119,7 +119,7 @@ class Tiff(TiffImageFile):
             raise _Refused("a TIFF of signed numbers is not supported", _AS_USUAL)
 
     def _sub_images(self) -> Iterator[ImageFileDirectory_v2]:
-        """Yields the directories of the pictures that hang on the first one."""
+        """Yields the directories of the first image's sub-images."""
         assert self.fp is not None
         self.fp.seek(0)
         header, offsets = self.fp.read(8), self.tag_v2.get(Base.SubIFDs, ())
@@ -135,7 +135,7 @@ class Tiff(TiffImageFile):
 
     @property
     def _bits(self) -> Sequence[int]:
-        """Of each sample."""
+        """The bits of each sample."""
         bits: Sequence[int] = self.tag_v2.get(Base.BitsPerSample, (1,))
         return bits if len(bits) > 1 else bits * min(self.tag_v2.get(Base.SamplesPerPixel, 1), _MAX_SAMPLES)
 
@@ -161,7 +161,7 @@ def _pixels(directory: ImageFileDirectory_v2) -> int:
 
 
 def _of_16_bits(tile: "ImageFile._Tile", prefix: bytes) -> "ImageFile._Tile":
-    """Returns a plane that Pillow takes for one of 8 bits."""
+    """Returns a 16-bit plane in place of one that Pillow takes for 8-bit."""
     assert isinstance(tile.args, tuple)
     name, *rest = tile.args
     return tile._replace(args=(f"{name};16{'L' if prefix == b'II' else 'B'}", *rest))

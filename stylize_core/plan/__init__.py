@@ -1,1 +1,1 @@
-"""From a manifest and a store to what a run will do: jobs, chunks, forecast."""
+"""Plans a run from a manifest and a store: jobs, chunks, forecast."""

@@ -1,4 +1,4 @@
-"""The jobs to run, shared out to chunks of one group each; a chunk's jobs are read when it is asked for."""
+"""Distributes the jobs to run to chunks of one group each; reads a chunk's jobs on demand."""
 
 import math
 from bisect import bisect_left
@@ -18,11 +18,11 @@ from stylize_core.plan.rates import Rate
 from stylize_core.store.records import JOBS, PARTITION
 
 MAX_CHUNKS = 2000
-"""Upper bound of chunks of one flow run, where groups and `rows_per_task` allow it: an orchestrator pays some 20 ms
-and 20 kB for each."""
+"""Upper bound of chunks per flow run, if groups and `rows_per_task` allow it: each costs an orchestrator about 20 ms
+and 20 kB."""
 
 CHUNK_SECONDS = 30.0
-"""Chunks are made at least this long where the rows allow it."""
+"""Chunks take at least this long if the rows allow it."""
 
 Numbers = npt.NDArray[np.signedinteger]
 
@@ -33,13 +33,13 @@ LINES = 5000
 
 
 class Chunks:
-    """Chunks in their order; each is made anew whenever it is asked for, so that none of them costs memory.
+    """Chunks in order; each is made on demand, so that none of them takes memory.
 
     Args:
-        table: has the jobs.
-        places: (n,) of the jobs there, chunk by chunk; none unless given.
-        attempts: (n,) at the jobs so far.
-        numbers: (n,) of the jobs' chunks, from 1, ascending.
+        table: the table of jobs.
+        places: (n,) positions of the jobs there, chunk by chunk; none unless given.
+        attempts: (n,) attempts at the jobs so far.
+        numbers: (n,) numbers of the jobs' chunks, from 1, ascending.
     """
 
     def __init__(
@@ -55,17 +55,17 @@ class Chunks:
         return len(self._places)
 
     def parts(self, count: int) -> list["Chunks"]:
-        """Returns the chunks as parts of so many each, the last one of what is left; their numbers stay."""
+        """Returns the chunks in parts of `count`, the last one with the rest; their numbers stay."""
         borders = pairwise([*self._starts[:-1:count], self.jobs])
         return [self._chosen(slice(start, end)) for start, end in borders]
 
     def without(self, done: Container[str]) -> "Chunks":
-        """Returns what is left when jobs with these ids are done; chunks keep their numbers."""
+        """Returns the chunks without the jobs that are done; chunks keep their numbers."""
         ids = (job_id for table in self._tables() for job_id in table["job_id"].to_pylist())
         return self._chosen(np.fromiter((job_id not in done for job_id in ids), np.bool_, self.jobs))
 
     def lines(self) -> Iterator[pa.RecordBatch]:
-        """Yields a line a job with schema `PARTITION`, batch by batch."""
+        """Yields a line per job with schema `PARTITION`, batch by batch."""
         start = 0
         for table in self._tables():
             some = slice(start, start := start + len(table))
@@ -74,7 +74,7 @@ class Chunks:
 
     @classmethod
     def from_lines(cls, tables: Iterable[pa.Table]) -> "Chunks":
-        """Returns the chunks of which `lines` gave the lines."""
+        """Returns the chunks from the output of `lines`."""
         jobs, places, attempts, numbers = JobTable(), [_NONE], [_NONE], [_NONE]
         for table in tables:
             places += [jobs.add(batch) for batch in table.select(JOBS.names).to_batches()]
@@ -92,14 +92,14 @@ class Chunks:
         return len(self._starts) - 1
 
     def __iter__(self) -> Iterator[Chunk]:
-        """Yields every chunk; any number of times."""
+        """Yields every chunk; can be iterated any number of times."""
         return (self[index] for index in range(len(self)))
 
     def __getitem__(self, index: int) -> Chunk:
         """Returns a chunk.
 
         Raises:
-            IndexError: there are not so many.
+            IndexError: there are fewer chunks.
         """
         if not 0 <= index < len(self):
             raise IndexError(f"chunk {index} of {len(self)}")
@@ -118,13 +118,13 @@ class Chunks:
 
 
 class Share(NamedTuple):
-    """How the jobs to run are shared out.
+    """The distribution of the jobs to run.
 
     Attributes:
         chunks: the work, in order.
         groups: number of groups.
         kinds: number of jobs of each kind.
-        chunk_of: number of each row's chunk, 0 where it has none.
+        chunk_of: number of each row's chunk, 0 if it has none.
     """
 
     chunks: Chunks
@@ -134,16 +134,16 @@ class Share(NamedTuple):
 
 
 def share_out(planned: PlannedRows, rate: Rate, rows_per_task: int | None = None) -> Share:
-    """Shares the jobs to run out to chunks: group by group, in each the jobs in the order of the manifest.
+    """Distributes the jobs to run to chunks: group by group, within a group in the order of the manifest.
 
     Args:
-        planned: the rows; rows of one job share it.
+        planned: the rows; rows with the same job share it.
         rate: of the device.
         rows_per_task: jobs of a chunk, None to choose.
     """
     to_run, kinds = planned.to_run(), planned.kinds
     _, first, job_of = np.unique(to_run.ids, return_index=True, return_inverse=True)
-    jobs = np.sort(first)  # where each job is met first
+    jobs = np.sort(first)  # first occurrence of each job
     group_of = np.array([kind.group for kind in kinds], np.int64)[to_run.kinds[jobs]]
     order = jobs[np.argsort(group_of, kind="stable")]
     numbers = _numbers(np.bincount(group_of), kinds, rate, rows_per_task)
@@ -157,7 +157,7 @@ def share_out(planned: PlannedRows, rate: Rate, rows_per_task: int | None = None
 
 
 def _numbers(sizes: Numbers, kinds: list[CostGroup], rate: Rate, rows_per_task: int | None) -> Numbers:
-    """Returns the number of each job's chunk, from 1, of the jobs in the order of their groups.
+    """Returns the number of each job's chunk, from 1, for jobs in the order of their groups.
 
     Args:
         sizes: jobs of each group.
@@ -177,7 +177,7 @@ def _numbers(sizes: Numbers, kinds: list[CostGroup], rate: Rate, rows_per_task: 
 
 
 def _fewest(sizes: Numbers, long_enough: Numbers) -> int:
-    """Returns the fewest jobs of a chunk with which there are no more than `MAX_CHUNKS`, or one for each group."""
+    """Returns the fewest jobs per chunk that give at most `MAX_CHUNKS` chunks, or one per group."""
 
     def fits(jobs: int) -> bool:
         return int(np.ceil(sizes / np.maximum(long_enough, jobs)).sum()) <= max(MAX_CHUNKS, len(sizes))

@@ -1,4 +1,4 @@
-"""What a run will cost, before it runs: seconds, peak memory and bytes, from the arithmetic and a short probe."""
+"""Forecasts the cost of a run: seconds, peak memory and bytes, from the arithmetic and a short probe."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -13,19 +13,19 @@ IMAGE_BYTES = {"png": 1.9, "jpeg": 0.8, "webp": 0.6}
 """Bytes per pixel of stylised pictures, which are noisier than photographs (measured on the demo)."""
 
 METRIC_BYTES = 4
-"""Per number of the metrics: float32, which hardly compresses."""
+"""Bytes per number of the metrics: float32, which hardly compresses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
-    """What the jobs to run will cost on one device.
+    """The cost of the jobs to run on one device.
 
     Attributes:
         jobs: number of jobs.
         seconds: of computing.
-        peak_memory_bytes: of the largest batch, beside the program itself.
+        peak_memory_bytes: of the largest batch, without the program itself.
         store_bytes: images, snapshots and metrics.
-        probed: whether `seconds` rests on a measurement.
+        probed: whether `seconds` is based on a measurement.
     """
 
     jobs: int
@@ -40,7 +40,7 @@ class Forecast:
 
 
 class Costing(Protocol):
-    """What the cost of a job depends on."""
+    """The properties on which the cost of a job depends."""
 
     @property
     def settings(self) -> Settings:
@@ -56,7 +56,7 @@ class Costing(Protocol):
 
 
 NOTHING = Forecast(jobs=0, seconds=0.0, peak_memory_bytes=0, store_bytes=0, probed=True)
-"""Of no jobs; certain without a probe."""
+"""The forecast for no jobs; it needs no probe."""
 
 
 def job_seconds(job: Costing, rate: Rate) -> float:
@@ -65,10 +65,10 @@ def job_seconds(job: Costing, rate: Rate) -> float:
 
 
 def forecast(jobs: Iterable[tuple[Costing, int]], rate: Rate) -> Forecast:
-    """Returns what jobs will cost on one device of that rate.
+    """Returns the cost of jobs on one device of that rate.
 
     Args:
-        jobs: one of each kind, and how many there are of it.
+        jobs: one job of each kind, and the number of jobs of this kind.
         rate: of the device.
     """
     kinds = list(jobs)
@@ -81,7 +81,7 @@ def forecast(jobs: Iterable[tuple[Costing, int]], rate: Rate) -> Forecast:
 
 
 def _batch_bytes(job: Costing, rate: Rate, jobs: int) -> int:
-    """Returns the peak of the largest batch that so many jobs make."""
+    """Returns the peak memory of the largest batch of `jobs` jobs."""
     found = _fit(job, rate)
     return peak_bytes(
         job.settings,

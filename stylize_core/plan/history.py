@@ -1,4 +1,4 @@
-"""What a store knows of jobs before a run, and what a run makes of that."""
+"""What a store knows about jobs before a run, and which jobs a run therefore computes."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from stylize_core.store.ledger import attempts, live, map_results
 from stylize_core.store.records import RESULTS
 
 COLUMNS = ["job_id", "commit", "attempt", "status", "retryable"]
-"""Of the results, what a history is made of."""
+"""Columns of the results that a history uses."""
 
 JobIds = npt.NDArray[np.bytes_]
 """(n,) job ids of 12 bytes."""
@@ -26,11 +26,11 @@ def packed(job_ids: Sequence[str]) -> JobIds:
 
 
 class History:
-    """What the store knows of jobs before a run; about 20 bytes of memory a job.
+    """What the store knows about jobs before a run; about 20 bytes of memory per job.
 
     Args:
-        parts: committed lines, each part as `condensed` gives it; none unless given.
-        lost: ids of jobs whose result is not what their line says, such as one whose image is gone.
+        parts: committed lines, each part from `condensed`; none unless given.
+        lost: ids of jobs whose result does not match their line, for example because the image is gone.
     """
 
     def __init__(self, parts: Sequence[pa.Table] = (), lost: Sequence[str] = ()) -> None:
@@ -44,7 +44,7 @@ class History:
 
     @classmethod
     def read(cls, files: Files, lost: Sequence[str] = ()) -> "History":
-        """Returns the history of a store; of its lines it reads what it needs, and holds little of that at a time.
+        """Returns the history of a store; reads only the needed columns, some lines at a time.
 
         Args:
             files: the store.
@@ -56,14 +56,14 @@ class History:
         return cls(list(map_results(condensed, files, COLUMNS)), lost)
 
     def judge(self, jobs: JobIds, retry_failed: str) -> tuple[list[str], npt.NDArray[np.int32]]:
-        """Returns what becomes of jobs, and the highest attempt at each so far.
+        """Returns the action for each job, and its highest attempt so far.
 
         Args:
             jobs: ids from `packed`.
-            retry_failed: which failed ones run again: none, transient or all.
+            retry_failed: which failed jobs run again: none, transient or all.
 
         Returns:
-            `run`, `skip` or `keep_failed` for each job, and 0 for those that were never tried.
+            `run`, `skip` or `keep_failed` for each job, and its attempts, 0 if it was never tried.
         """
         if not len(self._ids):
             return ["run"] * len(jobs), np.zeros(len(jobs), np.int32)
@@ -76,7 +76,7 @@ class History:
 
 
 def condensed(results: pa.Table) -> pa.Table:
-    """Returns committed lines with `COLUMNS` in a fifth of their memory: short ids, each commit's name once."""
+    """Returns `COLUMNS` of committed lines in a fifth of the memory: short ids, each commit's name once."""
     ids = pa.py_buffer(packed(results["job_id"].to_pylist()).tobytes())
     columns = {
         "job_id": pa.FixedSizeBinaryArray.from_buffers(pa.binary(12), results.num_rows, [None, ids]),

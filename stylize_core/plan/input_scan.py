@@ -1,4 +1,4 @@
-"""The inputs of a manifest as they are now: looked at once, read only where nobody has seen them before."""
+"""Scans the inputs of a manifest: checks each once, and reads only those that are new to the store."""
 
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -14,23 +14,23 @@ from stylize_core.store.fingerprint_index import Fingerprint
 from stylize_core.store.fingerprints import Fingerprints, Stat
 
 READERS = 8
-"""Threads that look at inputs, and read those never seen before."""
+"""Threads that check inputs and read new ones."""
 
 KEPT = 20_000
-"""Inputs of which a plan remembers that it has looked at them; a manifest may name millions."""
+"""Inputs whose state a plan caches; a manifest may name millions."""
 
-_SLICE = 256  # inputs that a thread gets at a time, at most
+_SLICE = 256  # most inputs for a thread at a time
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
 class InputScan:
-    """The inputs of one plan; to be used in a `with` block.
+    """The inputs of one plan; use it in a `with` block.
 
     Args:
-        known: what is known of inputs; gets what is read.
-        should_stop: asked now and then.
+        known: the known fingerprints; new ones are added.
+        should_stop: called now and then.
     """
 
     def __init__(self, known: Fingerprints, should_stop: Callable[[], bool] = lambda: False) -> None:
@@ -39,7 +39,7 @@ class InputScan:
         self._pool = ThreadPoolExecutor(READERS)
 
     def find(self, uris: Collection[str]) -> dict[str, Source | StylizeError]:
-        """Returns each input as it is now, or why it cannot be used; only files never seen before are read.
+        """Returns each input in its current state, or why it cannot be used; reads only new files.
 
         Raises:
             Stopped: `should_stop` returned True.
@@ -48,7 +48,7 @@ class InputScan:
         found = {uri: self._kept.pop(uri) for uri in uris if uri in self._kept}
         new = [uri for uri in dict.fromkeys(uris) if uri not in found]
         found |= zip(new, self._look(new), strict=True)
-        self._kept |= found  # last, so that those in use are dropped last
+        self._kept |= found  # moved to the end, so that inputs in use are dropped last
         for uri in list(self._kept)[: max(0, len(self._kept) - KEPT)]:
             del self._kept[uri]
         return found

@@ -1,4 +1,4 @@
-"""The jobs of a plan as one Arrow table, kept out of memory in a private file."""
+"""The jobs of a plan as one Arrow table in a private file, not in memory."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -16,25 +16,25 @@ from stylize_core.spool import TableSpool
 from stylize_core.store.records import JOBS
 
 Places = npt.NDArray[np.int64]
-"""(n,) places of jobs in a table."""
+"""(n,) positions of jobs in a table."""
 
 
 class JobTable:
-    """Jobs, each at its place: the URIs of their inputs are whole here, with their credentials.
+    """Jobs by position; the URIs of their inputs are complete, including credentials.
 
-    All are added before the first is read; then any number of threads may read.
+    Add all jobs before you read the first; then any number of threads may read.
     """
 
     def __init__(self) -> None:
         self._spool, self._lock = TableSpool(JOBS), Lock()
-        self._starts = [0]  # the place of each batch's first job, and of the next one to come
+        self._starts = [0]  # position of each batch's first job, and of the next one
         self._last: tuple[int, pa.RecordBatch] = -1, None  # a batch has many chunks, which are read one by one
 
     def add(self, jobs: pa.RecordBatch) -> Places:
         """Adds jobs, with schema `JOBS`, and returns their places.
 
         Raises:
-            UsageError: there is no room for them.
+            UsageError: there is no space for them.
         """
         start, end = self._starts[-1], self._starts[-1] + jobs.num_rows
         if jobs.num_rows:

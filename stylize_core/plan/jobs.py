@@ -1,4 +1,4 @@
-"""From a validated row to a job: shapes known, the id computed; what rows share is looked at once."""
+"""Makes jobs of validated rows: finds shapes and computes ids; work that rows share is done once."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -14,19 +14,19 @@ from stylize_core.manifest.row import Row
 from stylize_core.settings import Settings
 
 Inputs = Mapping[str, Source | StylizeError]
-"""Inputs by URI: what they are, or why they cannot be used."""
+"""Inputs by URI: their source, or why they cannot be used."""
 
-_KEPT = 4096  # settings about which something is remembered
+_KEPT = 4096  # settings in the cache
 
 
 class DerivedSettings(NamedTuple):
-    """What follows from settings alone.
+    """Facts that follow from the settings alone.
 
     Attributes:
-        layers: in use.
-        deepest: of them.
-        least_edge: in pixels, that leaves each of them a pixel.
-        graph: what fixes the compute graph, but for the image's shape, as one text.
+        layers: the layers in use.
+        deepest: the deepest of them.
+        least_edge: smallest edge, in pixels, at which each of them still has a pixel.
+        graph: all that fixes the compute graph except the image's shape, as one text.
     """
 
     layers: tuple[str, ...]
@@ -36,13 +36,13 @@ class DerivedSettings(NamedTuple):
 
     @classmethod
     def of(cls, settings: Settings) -> "DerivedSettings":
-        """Returns the facts of settings."""
+        """Returns the facts for settings."""
         layers = settings.layers_in_use
         return cls(layers, max(layers, key=LAYERS.index), least_edge(layers), repr(settings.graph))
 
 
 class JobMaker:
-    """Makes jobs of rows.
+    """Makes jobs from rows.
 
     Args:
         weights: of the network.
@@ -54,7 +54,7 @@ class JobMaker:
         self._facts: dict[str, DerivedSettings] = {}
 
     def facts(self, row: Row) -> DerivedSettings:
-        """Returns what follows from a row's settings."""
+        """Returns the facts for a row's settings."""
         facts = self._facts.get(row.settings_json)
         if facts is None:
             if len(self._facts) == _KEPT:

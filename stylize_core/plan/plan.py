@@ -1,4 +1,4 @@
-"""What a run will do: rows and what becomes of them, chunks of jobs and what they will cost."""
+"""What a run will do: rows with their actions, chunks of jobs and their cost."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -25,14 +25,14 @@ from stylize_core.store.fingerprints import Fingerprints
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a run will do; memory for it is some 40 bytes a row, the rest lies in temporary files.
+    """What a run will do; it takes about 40 bytes of memory per row, the rest is in temporary files.
 
     Attributes:
-        rows: the manifest's, and what becomes of them.
+        rows: the manifest's rows with their actions.
         chunks: the work, in order.
         groups: number of groups among the jobs to run.
         forecast: of the jobs to run.
-        chunk_of: number of each row's chunk, 0 where it has none.
+        chunk_of: number of each row's chunk, 0 if it has none.
     """
 
     rows: PlannedRows
@@ -46,8 +46,8 @@ class Plan:
         """Returns the plan of rows.
 
         Args:
-            rows: what becomes of every row.
-            measure: tells how fast the device is on such jobs; asked about the largest ones that are to run.
+            rows: with their actions.
+            measure: returns the device's speed for such jobs; called for the largest jobs to run.
             rows_per_task: jobs of a chunk, None to choose.
         """
         if not rows.kinds:
@@ -75,7 +75,7 @@ class Plan:
         }
 
     def lines(self) -> Iterator[pa.RecordBatch]:
-        """Yields a line a row with schema `PLAN`, in the manifest's order, batch by batch."""
+        """Yields a line per row with schema `PLAN`, in the manifest's order, batch by batch."""
         return self.rows.lines(self.chunk_of)
 
 
@@ -94,17 +94,17 @@ def make_plan(
     Args:
         manifest: its rows.
         options: of the run.
-        engine: the device; it is measured where the store does not tell how fast it is.
-        files: the store; None where there is none yet, so that everything is to be done.
-        lost: as of `History`.
-        remember: have the store keep the fingerprints of inputs that it does not know yet.
-        should_stop: asked several times a batch of rows.
+        engine: the device; it is measured if its speed does not follow from the store.
+        files: the store; None if there is none yet, so that everything is new.
+        lost: see `History`.
+        remember: save the fingerprints of new inputs in the store.
+        should_stop: called several times per batch of rows.
 
     Raises:
         ManifestError: the manifest is damaged in its middle.
         Stopped: `should_stop` returned True.
-        StoreError: the store cannot be read or, to remember, written.
-        UsageError: there is no room for temporary files.
+        StoreError: the store cannot be read or, with `remember`, written.
+        UsageError: there is no space for temporary files.
     """
     rows = _rows(manifest, options, engine, files, lost, remember, should_stop)
     return Plan.of(rows, partial(rate_of, engine, files), options.rows_per_task)
@@ -119,7 +119,7 @@ def _rows(
     remember: bool,
     should_stop: Callable[[], bool],
 ) -> PlannedRows:
-    """Returns what becomes of every row; what is known of the store takes memory no longer than that."""
+    """Returns every row with its action; the knowledge about the store is released afterwards."""
     known, history = (Fingerprints.load(files), History.read(files, lost)) if files else (Fingerprints(), History())
     keep = partial(known.save, files) if files and remember else known.settle
     rows = plan_rows(
@@ -140,20 +140,20 @@ def check_startable(rows: PlannedRows, options: Options) -> None:
     """Checks whether a run may start.
 
     Raises:
-        ManifestError: every row is rejected, or any with `strict`.
-        StylizeError: the only row is rejected; its own error.
+        ManifestError: every row is rejected, or with `strict` any row.
+        StylizeError: the only row is rejected; this is its error.
     """
     count = rows.counts["reject"]
     if count < len(rows) and not (count and options.strict):
         return
     only = rows.rejected[0].error
     if len(rows) == 1 and only and only.where:
-        raise only  # of a single pair the image says it all; its manifest was never seen
+        raise only  # for a single pair this is enough: the user never saw a manifest
     strict = "; --strict allows none" if count < len(rows) else ""
     listed = "\n".join(f"  line {one.row.line}: {one.error}" for one in rows.rejected)
     more = f"\n  … and {count - len(rows.rejected)} more" if count > len(rows.rejected) else ""
     raise ManifestError(
         f"{count} of {len(rows)} rows are rejected{strict}",
         where=public_uri(options.manifest),
-        todo=f"mend these rows:\n{listed}{more}",
+        todo=f"correct these rows:\n{listed}{more}",
     )

@@ -1,4 +1,4 @@
-"""Every row of a manifest and what becomes of it, kept in temporary files and a few numbers a row."""
+"""Every row of a manifest with its action, kept in temporary files and a few numbers per row."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -20,26 +20,26 @@ from stylize_core.spool import TableSpool
 from stylize_core.store.records import PLAN
 
 ACTIONS = ("run", "skip", "keep_failed", "reject")
-"""What becomes of a row: it is run; it was done before; it failed before and is not retried; it is rejected."""
+"""The action for a row: it runs; it was done before; it failed before and is not retried; it is rejected."""
 
 LISTED = 20
-"""Rejected rows that are kept to be told one by one."""
+"""Rejected rows that are kept to be reported one by one."""
 
 ENLARGED = 4.0
-"""Factor beyond which an enlarged style is told: its strokes are a blur then."""
+"""Factor of enlargement beyond which a style is reported: its strokes are blurred then."""
 
-_LINES = PLAN.remove(PLAN.get_field_index("chunk"))  # chunks are known when the last row is
+_LINES = PLAN.remove(PLAN.get_field_index("chunk"))  # chunks are known only after the last row
 
 
 class PlanRow(NamedTuple):
-    """A row and what becomes of it.
+    """A row and its action.
 
     Attributes:
         row: of the manifest.
         action: one of `ACTIONS`.
         attempts: at its job so far.
-        job: None where the row is rejected.
-        graph: what fixes the compute graph of its job, but for the image's shape.
+        job: None if the row is rejected.
+        graph: all that fixes the compute graph of its job except the image's shape.
         error: why it is rejected.
     """
 
@@ -52,10 +52,10 @@ class PlanRow(NamedTuple):
 
 
 class CostGroup(NamedTuple):
-    """What jobs of equal cost have in common: those of one group, and of one file format.
+    """What jobs of equal cost share: group and file format.
 
     Attributes:
-        settings: of the first of them.
+        settings: of the first of these jobs.
         height: of the target, pixels.
         width: of the target, pixels.
         group: number of the group, from 0 in order of appearance.
@@ -68,12 +68,12 @@ class CostGroup(NamedTuple):
 
 
 class ToRun(NamedTuple):
-    """The rows to run, as columns of equal length; rows of one job repeat it.
+    """The rows to run, as columns of equal length; rows with the same job repeat it.
 
     Attributes:
         rows: numbers of the rows, from 1.
         ids: of their jobs.
-        places: of their jobs in the table of jobs.
+        places: positions of their jobs in the table of jobs.
         kinds: numbers of their jobs' kinds.
         attempts: at their jobs so far.
     """
@@ -86,7 +86,7 @@ class ToRun(NamedTuple):
 
 
 class PlannedRows:
-    """The rows of a manifest and what becomes of them.
+    """The rows of a manifest with their actions.
 
     Args:
         weights_sha256: of the network's weights.
@@ -98,7 +98,7 @@ class PlannedRows:
         first_enlarged: the first of these.
         jobs: of the rows to run.
         kinds: of these jobs, in order of appearance.
-        has_secrets: whether the URI of one of their inputs holds credentials, or anything that is left out with them.
+        has_secrets: whether an input's URI contains credentials, or anything that is removed together with them.
     """
 
     def __init__(self, weights_sha256: str) -> None:
@@ -138,10 +138,10 @@ class PlannedRows:
         return ToRun(*(np.concatenate(parts) for parts in zip(*self._to_run, strict=True)))
 
     def lines(self, chunk_of: npt.NDArray[np.int32]) -> Iterator[pa.RecordBatch]:
-        """Yields a line a row with schema `PLAN`, batch by batch.
+        """Yields a line per row with schema `PLAN`, batch by batch.
 
         Args:
-            chunk_of: number of each row's chunk, 0 where it has none.
+            chunk_of: number of each row's chunk, 0 if it has none.
         """
         start = 0
         for batch in self._lines:

@@ -1,4 +1,4 @@
-"""How fast a device is, from what it computed before: a probe would make a network, some 500 MB on a CPU, for that."""
+"""Estimates a device's speed from earlier jobs, because a probe loads a network, about 500 MB on a CPU."""
 
 import json
 import time
@@ -24,10 +24,10 @@ from stylize_core.store.tables import read_table
 PROBE_EDGE_PX = 160
 
 FILES, LINES = 2, 500
-"""Of the newest results files, and of the last lines of each, that are looked at."""
+"""Number of newest results files, and of last lines in each, to look at."""
 
 LEAST_SECONDS = 10.0
-"""Of computing; less says little of what is to come."""
+"""Least computing time that makes an estimate reliable."""
 
 _NAMES = ("status", "settings", "width", "height", "steps", "seconds", "device", "precision")
 _COLUMNS = pa.schema([RESULTS.field(name) for name in _NAMES])
@@ -35,14 +35,14 @@ _COLUMNS = pa.schema([RESULTS.field(name) for name in _NAMES])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
-    """How fast a device is.
+    """The speed of a device.
 
     Attributes:
         flops: floating point operations per second in evaluations.
-        probed: whether it was measured; an assumed rate marks its forecast.
-        device: on which the run will compute.
+        probed: whether it was measured; a forecast from an assumed rate is marked.
+        device: of the run.
         precision: resolved.
-        memory: bytes of the device that a run could have.
+        memory: bytes of the device's memory available to a run.
     """
 
     flops: float
@@ -53,12 +53,12 @@ class Rate:
 
 
 def rate_of(engine: Engine, files: Files | None, jobs: CostGroup) -> Rate:
-    """Returns how fast a device is: as the jobs of a store tell that it computed before, or else by a probe.
+    """Returns the speed of a device: from the jobs of a store that it computed, otherwise by a probe.
 
     Args:
         engine: the device.
-        files: the store; None where there is none yet.
-        jobs: what it is to compute.
+        files: the store; None if there is none yet.
+        jobs: the jobs to compute.
 
     Raises:
         StoreError: a results file is damaged; it is named.
@@ -68,9 +68,9 @@ def rate_of(engine: Engine, files: Files | None, jobs: CostGroup) -> Rate:
 
 
 def known_rate(files: Files, engine: Engine) -> Rate | None:
-    """Returns the rate at which a device computed its newest jobs of a store; None where they tell too little.
+    """Returns the rate at which a device computed its newest jobs of a store; None if these are too few.
 
-    Small pictures do not count: with them the time goes into other things than operations.
+    Small pictures do not count, because arithmetic takes little of their time.
 
     Raises:
         StoreError: a results file is damaged; it is named.
@@ -91,7 +91,7 @@ def known_rate(files: Files, engine: Engine) -> Rate | None:
 
 def _newest(files: Files) -> Iterator[dict[str, Any]]:
     for path in results_paths(files)[-FILES:]:
-        with suppress(FileNotFoundError):  # another run compacts the store at this moment
+        with suppress(FileNotFoundError):  # another run may be compacting the store
             table = read_table(files, path, _COLUMNS)
             yield from table.slice(max(0, len(table) - LINES)).to_pylist()
 
@@ -100,9 +100,9 @@ def probe(engine: Engine, settings: Settings, height: int, width: int) -> Rate:
     """Measures an engine on a grey picture: one evaluation to warm up, then the faster of two.
 
     Args:
-        engine: to be measured.
+        engine: to measure.
         settings: of a job that it will compute.
-        height: of that job's target, pixels; the picture has at most `PROBE_EDGE_PX`.
+        height: of that job's target, pixels; the probe's picture has at most `PROBE_EDGE_PX`.
         width: likewise.
     """
     height, width = min(height, PROBE_EDGE_PX), min(width, PROBE_EDGE_PX)

@@ -1,4 +1,4 @@
-"""From a manifest and a store to what becomes of every row; batch by batch, so that memory does not grow with them."""
+"""Decides the action for every row of a manifest, batch by batch, so that memory does not grow with the rows."""
 
 import gc
 import logging
@@ -21,7 +21,7 @@ from stylize_core.store.fingerprints import Fingerprints
 BATCH_ROWS = 5000
 
 REMEMBER_AFTER = 100_000
-"""Files read for the first time after which they are remembered: a plan that is killed goes on from there."""
+"""New files after which fingerprints are saved, so that a killed plan resumes from there."""
 
 TOLD_ROWS = 100_000
 
@@ -44,22 +44,22 @@ def plan_rows(
     remember: Callable[[], None] = lambda: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> PlannedRows:
-    """Returns what becomes of every row.
+    """Returns every row with its action.
 
     Args:
         manifest: the rows.
-        fingerprints: what is known of inputs; completed here.
-        history: what the store has.
+        fingerprints: the known inputs; new ones are added.
+        history: of the store.
         weights: of the network.
         precision: resolved.
         retry_failed: which failed jobs run again: none, transient or all.
-        remember: called whenever `REMEMBER_AFTER` fingerprints are new.
-        should_stop: asked several times a batch.
+        remember: called after every `REMEMBER_AFTER` new fingerprints.
+        should_stop: called several times per batch.
 
     Raises:
         ManifestError: the manifest is damaged in its middle.
         Stopped: `should_stop` returned True.
-        UsageError: there is no room for temporary files.
+        UsageError: there is no space for temporary files.
     """
     planned, maker = PlannedRows(weights.sha256), JobMaker(weights, precision)
     with InputScan(fingerprints, should_stop) as sources, _old_objects_left_alone():
@@ -77,9 +77,9 @@ def plan_rows(
 
 @contextmanager
 def _old_objects_left_alone() -> Iterator[None]:
-    """A block in which the garbage collector looks at new objects alone.
+    """A block in which the garbage collector examines only new objects.
 
-    Each batch makes so many that it would go through all that torch has made, every time: a fifth of the whole time.
+    Each batch makes so many objects that the collector would examine all of torch's every time, a fifth of the time.
     """
     gc.freeze()
     try:

@@ -1,1 +1,1 @@
-"""What became of the rows of a run, as tables: read from the store, for sheets, report, export and trackers."""
+"""The outcome of a run's rows as tables, read from the store for sheets, report, export and trackers."""

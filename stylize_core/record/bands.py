@@ -1,4 +1,4 @@
-"""Bands: quantiles of a loss by step, over jobs that compare."""
+"""Bands: quantiles of a loss by step, over comparable jobs."""
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +14,9 @@ Floats = npt.NDArray[np.float32]
 
 
 def band(curves: TermCurves, places: Places, loss: str) -> pd.DataFrame:
-    """Returns `step` and the quantiles `BANDS` of a loss over jobs; no line where no job has a value.
+    """Returns `step` and the quantiles `BANDS` of a loss over jobs, without steps at which no job has a value.
 
-    A job that has ended goes on with its last loss, so that every step is about the same jobs.
+    A job that has ended keeps its last loss, so that every step covers the same jobs.
 
     Args:
         curves: of all jobs.
@@ -30,12 +30,12 @@ def band(curves: TermCurves, places: Places, loss: str) -> pd.DataFrame:
 
 
 def quantiles(values: Floats) -> tuple[Floats, npt.NDArray[np.int64]]:
-    """Returns the quantiles `BANDS` of each column by linear interpolation, and how many values it has.
+    """Returns the quantiles `BANDS` of each column by linear interpolation, and its number of values.
 
     Args:
         values: jobs x steps; NaN is left out.
     """
-    ordered = np.sort(values, axis=0)  # NaN comes last
+    ordered = np.sort(values, axis=0)  # NaN is sorted last
     counts = np.count_nonzero(~np.isnan(ordered), axis=0)
     rank = np.outer(list(BANDS.values()), np.maximum(counts - 1, 0))
     low = np.floor(rank).astype(np.int64)

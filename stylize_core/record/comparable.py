@@ -1,4 +1,4 @@
-"""Which jobs may stand in one chart, and by what they are split there."""
+"""Decides which jobs may share a chart, and how they can be split there."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from stylize_core.settings import TERM_SCALE, TOTAL_SCALE
 from stylize_core.terms import LOSSES
 
 SPLITS = 6
-"""Splits offered of a set at most."""
+"""Most splits offered for a set."""
 
 _ALWAYS = ("form", "size")  # in the title of every set
 
@@ -23,13 +23,13 @@ Places = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComparableSet:
-    """Jobs whose terms compare.
+    """Jobs whose terms are comparable.
 
     Attributes:
-        title: what they share and other sets do not.
-        shared: the settings that all of them share, so that their terms compare.
+        title: what distinguishes them from other sets.
+        shared: the settings that make their terms comparable, with the shared values.
         places: their numbers among all jobs.
-        terms: the losses that compare; the total among them where all jobs weigh the terms alike.
+        terms: the comparable losses, including the total if all jobs have the same weights.
     """
 
     title: str
@@ -39,7 +39,7 @@ class ComparableSet:
 
 
 def comparable_sets(jobs: pd.DataFrame) -> list[ComparableSet]:
-    """Returns the sets of jobs with one form, size, layers and network, the largest first; failed jobs are in none."""
+    """Returns the sets of jobs with equal form, size, layers and network, largest first, without failed jobs."""
     sound = jobs[jobs["status"] != "failed"]
     totals = scales(sound, TOTAL_SCALE)
     names = [*_ALWAYS, *(name for name in TERM_SCALE if name not in _ALWAYS and count(sound[name]) > 1)]
@@ -58,7 +58,7 @@ def comparable_sets(jobs: pd.DataFrame) -> list[ComparableSet]:
 
 
 def scales(jobs: pd.DataFrame, names: Sequence[str]) -> Places:
-    """Returns a number for each job, from 0 in order of appearance; those with the same one are comparable.
+    """Returns a number for each job, from 0 in order of appearance; jobs with equal numbers are comparable.
 
     Args:
         jobs: of a run's table.
@@ -69,9 +69,9 @@ def scales(jobs: pd.DataFrame, names: Sequence[str]) -> Places:
 
 
 def splits(jobs: pd.DataFrame) -> list[str]:
-    """Returns the columns by which jobs fall into parts worth comparing: preset, style, content, swept settings.
+    """Returns the columns that split jobs into parts worth comparing: preset, style, content, swept settings.
 
-    A setting that another one decides is left out, and so is what nearly every job has a value of its own of.
+    Settings that follow from another one are left out, and so are those with a different value for nearly every job.
     """
     names = [*axes_of_rows(jobs), "style", "content"]
     order = sorted(names, key=lambda name: ("preset", "style").index(name) if name in ("preset", "style") else 2)
@@ -79,7 +79,7 @@ def splits(jobs: pd.DataFrame) -> list[str]:
 
 
 def parts(jobs: pd.DataFrame, name: str) -> Iterator[tuple[str, Places]]:
-    """Yields the values of a column as text, with the places of their jobs: numbers rising, others by frequency."""
+    """Yields the values of a column as text, with the places of their jobs: numbers ascending, others by frequency."""
     groups = jobs.groupby(name, observed=True, sort=True).indices
     values = list(groups)
     if not pd.api.types.is_numeric_dtype(jobs[name]):
@@ -89,17 +89,17 @@ def parts(jobs: pd.DataFrame, name: str) -> Iterator[tuple[str, Places]]:
 
 
 def value_text(name: str, value: object) -> str:
-    """Writes a value of a column: of an input its file name, of a setting what a manifest would say."""
+    """Returns the text of a value: for an input its file name, for a setting its text in a manifest."""
     return wording.file_name(str(value)) if name in ("content", "style") else wording.setting(value)
 
 
 def count(column: "pd.Series[Any]") -> int:
-    """Returns the number of distinct values of a column, an empty cell among them."""
+    """Returns the number of distinct values of a column; an empty cell counts as a value."""
     return column.nunique(dropna=False)
 
 
 def plain(cell: Any) -> object:
-    """Returns a cell of a table as a value of a setting; None where it is empty."""
+    """Returns a cell of a table as a value of a setting; None if it is empty."""
     return None if pd.isna(cell) else cell.item() if isinstance(cell, np.generic) else cell
 
 

@@ -1,4 +1,4 @@
-"""The failed and rejected rows of a run: failed.csv, a manifest to mend and run again, and the first few to show."""
+"""The failed and rejected rows of a run: failed.csv, a manifest to correct and run again, and the first few to show."""
 
 import json
 import re
@@ -15,7 +15,7 @@ from stylize_core.manifest.header import REASON
 from stylize_core.record.rows import RunRows, read_rows
 
 FORMULA = re.compile(r"[=+@\t\r]|-(?![\w./+-]*$)")
-"""How a cell starts that a spreadsheet would run as a formula; a negative number is none."""
+"""Matches the start of a cell that a spreadsheet would run as a formula; a negative number is not one."""
 
 _NOTE = "before this row is run again, write the query of {} again: it is kept nowhere because it may be a secret"
 
@@ -27,9 +27,9 @@ Cells = dict[str, str]
 
 
 def failed_manifest(rows: RunRows) -> Iterator[pd.DataFrame]:
-    """Yields the failed and rejected rows as parts of a manifest, at least one, all with the same columns.
+    """Yields the failed and rejected rows as parts of a manifest: at least one part, all with the same columns.
 
-    They are the columns as read, inputs as absolute URIs (it lies in another folder than the manifest did), and the
+    These are the columns as read, with inputs as absolute URIs (because this manifest is in another folder), and the
     reason.
     """
     columns = pd.Index(_columns(rows))
@@ -50,8 +50,8 @@ def first_failures(files: Files, run: str, count: int, letters: int) -> list[dic
     Args:
         files: the store.
         run: the run's name.
-        count: rows, at most.
-        letters: of an id, a code or a message, at most; what is longer loses its end.
+        count: most rows.
+        letters: most characters of an id, a code or a message; longer ones are cut.
 
     Raises:
         UsageError: there is no such run.
@@ -70,12 +70,12 @@ def first_failures(files: Files, run: str, count: int, letters: int) -> list[dic
 
 
 def escape_formula(cell: str) -> str:
-    """Returns a cell that no spreadsheet takes for a formula: text that starts like one gets an apostrophe."""
+    """Returns a cell that is safe in a spreadsheet: text that starts like a formula gets an apostrophe."""
     return f"'{cell}" if FORMULA.match(cell) else cell
 
 
 def _columns(rows: RunRows) -> list[str]:
-    """Returns the columns of the first rows and of the failed ones: a short row lacks the last."""
+    """Returns the columns of the first rows and of the failed ones: a short row lacks the last ones."""
     parts = chain(islice(rows.tables("cells"), 1), failed_rows(rows.tables("cells", "status")))
     cells = (json.loads(text) for part in parts for text in part["cells"].to_pylist())
     return list(dict.fromkeys([*(name for row in cells for name in row), *REASON]))

@@ -13,7 +13,7 @@ from stylize_core.store.ledger import read_metrics
 from stylize_core.store.records import METRICS
 
 POINTS = 120
-"""Points of a curve at most, and a last one."""
+"""Most points of a curve, besides the last one."""
 
 CURVES = tuple(name for name in METRICS.names if name not in ("job_id", "step", "evaluation", "size_px", "seconds"))
 """The terms and the layers."""
@@ -22,11 +22,11 @@ Steps = npt.NDArray[np.int64]
 
 
 def read_curves(files: Files, jobs: Sequence[JobRecord]) -> dict[str, pd.DataFrame]:
-    """Returns the curves of finished jobs by job id: frames with `step` and `CURVES`, NaN where unused or not finite.
+    """Returns the curves of finished jobs by job id: frames with `step` and `CURVES`, NaN if unused or not finite.
 
     Args:
         files: the store.
-        jobs: a few hundred at most, whose losses are in memory unthinned.
+        jobs: a few hundred at most, because their full losses are in memory.
     """
     found = [job for job in jobs if job.commit]
     lines = pa.table({"job_id": [job.job_id for job in found], "commit": [job.commit for job in found]})
@@ -36,9 +36,9 @@ def read_curves(files: Files, jobs: Sequence[JobRecord]) -> dict[str, pd.DataFra
 
 
 def kept_steps(last: int, points: int = POINTS) -> Steps:
-    """Returns the steps of a thinned curve, from 0 to `last`, both among them, and about `points` at most.
+    """Returns the steps of a thinned curve, from 0 to `last` inclusive, at most about `points`.
 
-    Half of them lie evenly, half geometrically, so that neither the steep start nor the long end is lost.
+    Half of them are spaced evenly, half geometrically, so that neither the steep start nor the long end is lost.
     """
     if last < points:
         return np.arange(last + 1)

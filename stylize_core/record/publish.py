@@ -21,15 +21,15 @@ _TEXTS = (*_ASKED, "error")
 
 
 def publish_rows(files: Files, run: str, lost: Sequence[str] = ()) -> dict[str, int]:
-    """Publishes what became of each row of a run, and a manifest of those to mend.
+    """Publishes the outcome of each row of a run, and a manifest of the rows to correct.
 
     Args:
         files: the store.
         run: the run's name.
-        lost: as of `RunRows`.
+        lost: see `RunRows`.
 
     Returns:
-        The number of rows by status, every status among them.
+        The number of rows for every status.
 
     Raises:
         UsageError: there is no such run.
@@ -39,12 +39,14 @@ def publish_rows(files: Files, run: str, lost: Sequence[str] = ()) -> dict[str, 
     _publish_csv(files, layout.run(run, "failed.csv"), failed_manifest(rows))
     _publish_csv(files, layout.run(run, "results.csv"), _readable(rows))
     batches = (batch for table in rows.tables(*ROWS.names) for batch in table.combine_chunks().to_batches())
-    publish_batches(files, layout.run(run, "results.parquet"), ROWS, batches)  # the last: with it, the run has ended
+    publish_batches(
+        files, layout.run(run, "results.parquet"), ROWS, batches
+    )  # last, because it marks the end of the run
     return rows.counts()
 
 
 def _readable(rows: RunRows) -> Iterator[pd.DataFrame]:
-    """Yields rows as spreadsheets may open them: what became of each, then what its manifest asked for."""
+    """Yields rows that are safe for spreadsheets: first the outcome, then the manifest's cells."""
     given = _given(rows)
     for table in rows.tables(*ROWS.names, *_ASKED, "settings", "cells"):
         settings, cells = setting_columns(table["settings"]), _cells(table)
@@ -68,8 +70,8 @@ def _cells(table: pa.Table) -> list[dict[str, str | None]]:
 
 
 def _publish_csv(files: Files, path: str, parts: Iterable[pd.DataFrame]) -> None:
-    """Writes the parts of a table as one file; memory holds one part, and in the end the file."""
-    file = io.BytesIO()  # on no disk: what is computed gets its record even where there is no room for temporary files
+    """Writes the parts of a table as one file; memory holds one part and the file."""
+    file = io.BytesIO()  # in memory: results get their record even without space for temporary files
     for part in parts:
         text = part.to_csv(index=False, header=file.tell() == 0, lineterminator="\n")
         file.write(text.encode("utf-8"))

@@ -23,7 +23,7 @@ from stylize_core.store.records import FINALS, STATUSES
 from stylize_core.terms import LOSSES
 
 PROBLEMS = 200
-"""Failed and rejected rows listed; failed.csv has them all."""
+"""Most failed and rejected rows to list; failed.csv has all."""
 
 _PROBLEM = ("row", "line", "id", "job_id", "cells", "status", "error_code", "error")
 _JOB = (
@@ -36,12 +36,12 @@ InputOf = Callable[[str, str], InputRecord]
 
 
 def read_record(rows: RunRows, table: RunTable, wanted: Collection[str] = ()) -> RunRecord:
-    """Returns what the store records of a run, losses and pictures excepted; of a large run, some of its jobs.
+    """Returns the store's record of a run, without losses and pictures; for a large run, with some of its jobs.
 
     Args:
         rows: of the run, with columns `table.LINE`.
         table: of these rows.
-        wanted: ids of jobs that have to be among the jobs.
+        wanted: ids of jobs that must be included.
 
     Raises:
         StoreError: a file of the store is damaged.
@@ -60,7 +60,7 @@ def read_record(rows: RunRows, table: RunTable, wanted: Collection[str] = ()) ->
 
 
 def read_totals(rows: RunRows) -> Totals:
-    """Returns all jobs of a run in numbers; `rows` have columns `table.LINE`."""
+    """Returns totals over all jobs of a run; `rows` have columns `table.LINE`."""
     parts = (table.filter(table["is_first"]) for table in rows.tables("status", "seconds", "bytes", "is_first"))
     jobs = pa.concat_tables(list(parts)).to_pandas(strings_to_categorical=True)
     by_status = jobs.groupby("status", observed=True)
@@ -72,7 +72,7 @@ def read_totals(rows: RunRows) -> Totals:
 
 
 def read_jobs(rows: RunRows, wanted: Collection[str] | pa.StringArray) -> Iterator[JobRecord]:
-    """Yields some jobs of a run, in the manifest's order; each takes up to 2 kB of memory.
+    """Yields the wanted jobs of a run, in the manifest's order; each takes up to 2 kB of memory.
 
     Args:
         rows: of the run, with columns `table.LINE`.
@@ -90,7 +90,7 @@ def read_jobs(rows: RunRows, wanted: Collection[str] | pa.StringArray) -> Iterat
 
 
 def _row_numbers(rows: RunRows, ids: pa.StringArray) -> dict[str, list[int]]:
-    """Returns the numbers of the rows of some jobs."""
+    """Returns the row numbers of some jobs."""
     numbers: dict[str, list[int]] = defaultdict(list)
     for table in rows.tables("job_id", "row"):
         ours = table.filter(pc.is_in(table["job_id"], value_set=ids))
@@ -100,7 +100,7 @@ def _row_numbers(rows: RunRows, ids: pa.StringArray) -> dict[str, list[int]]:
 
 
 def read_environment(rows: RunRows, table: RunTable) -> dict[str, Any]:
-    """Returns where a run took place and with what: as it recorded itself, or else as its results tell."""
+    """Returns the environment of a run: as it recorded it, otherwise as its results show."""
     jobs = table.jobs()
     told: dict[str, Any] = {name: ", ".join(sorted(jobs[name].dropna().unique())) for name in ("device", "precision")}
     told["versions"] = json.loads(next(iter(jobs["versions"].dropna()), "{}"))

@@ -1,4 +1,4 @@
-"""The rows of a run: its plan, joined with the lines of the store that count. Nothing else joins them."""
+"""The rows of a run: its plan joined with the lines of the store that count. This is the only join of the two."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -23,26 +23,26 @@ FINISHED = ("done", "skipped", "failed")
 """Statuses of a row whose job has a line that counts."""
 
 _KEPT = ("image", "seconds", *FIGURES, "error_code", "error")
-_DECIDING = ("action", "run", "status", "error_code", "error")  # what becomes of a row
+_DECIDING = ("action", "run", "status", "error_code", "error")  # these decide the outcome of a row
 _FEW = ("commit", "run", "status", "error_code", "device", "precision", "versions")  # texts that many lines share
 
 
 class RunRows:
-    """The rows of a run, each with what was planned, what became of it, and the live line of its job.
+    """The rows of a run, each with its plan, its outcome, and the live line of its job.
 
-    Rows in = done + skipped + failed + rejected + stopped, always. A row is `done` where this run made its image,
-    `skipped` where an earlier one did, `stopped` where nobody has yet. Rows of one job repeat its line.
+    Rows in = done + skipped + failed + rejected + stopped, always. A row is `done` if this run made its image,
+    `skipped` if an earlier run did, `stopped` if no run has yet. Rows with the same job repeat its line.
 
-    Each file of the store is fetched once, here; the rows may then be read again and again, `LINES` at once. Memory
-    holds what is asked of each job's line, and some 40 bytes a row.
+    The constructor fetches each file of the store once; then the rows can be read repeatedly, `LINES` at once. Memory
+    holds the requested columns of each job's line, and about 40 bytes per row.
 
     Args:
         files: the store.
         run: the run's name.
-        columns: of the jobs' live lines, see `records.RESULTS`, beside those of `records.ROWS`.
-        published: rows as they were published when the run ended, if it has; else as they stand now.
-        lost: ids of jobs of which earlier runs' results do not count, because their image is gone or damaged; of rows
-            as they stand now.
+        columns: of the jobs' live lines, see `records.RESULTS`, besides those of `records.ROWS`.
+        published: use the rows as published at the end of the run, if it has ended; otherwise their current state.
+        lost: ids of jobs whose results from earlier runs do not count because the image is gone or damaged; for the
+            current state.
 
     Attributes:
         files: the store.
@@ -50,7 +50,7 @@ class RunRows:
         jobs: ids of the distinct jobs, in the manifest's order.
 
     Raises:
-        UsageError: there is no such run, or no room for private files.
+        UsageError: there is no such run, or no space for private files.
         StoreError: a file of the store is damaged.
     """
 
@@ -71,7 +71,7 @@ class RunRows:
         names = columns if self._published else tuple(dict.fromkeys((*columns, "run", "status", *_KEPT)))
         among = partial(_without, lost=pa.array(lost, pa.string()), run=run) if lost else _all
         self._lines, places = _live(files, self.jobs, names, among)
-        self._places = places.take(numbered.indices)  # of each row's line, null where there is none
+        self._places = places.take(numbered.indices)  # of each row's line, null if there is none
         self._is_first = _is_first(numbered.indices)
 
     def __len__(self) -> int:
@@ -82,8 +82,8 @@ class RunRows:
         """Yields columns of the rows in the manifest's order, `LINES` at once.
 
         Args:
-            names: columns of `records.ROWS`; of `records.PLAN`; of live lines those that were asked for, null where
-                there is no line; and `is_first`: whether no row before has the same job, false where rejected.
+            names: columns of `records.ROWS` or `records.PLAN`; requested columns of live lines, null if there
+                    is no line; and `is_first`: whether no earlier row has the same job, false for rejected rows.
 
         Raises:
             StoreError: a file of the store is damaged.
@@ -101,14 +101,14 @@ class RunRows:
             start = place.stop
 
     def counts(self) -> dict[str, int]:
-        """Returns the number of rows by status, every status among them."""
+        """Returns the number of rows for every status."""
         counts = Counter[str]()
         for table in self.tables("status"):
             counts.update(table["status"].to_pylist())
         return {status: counts[status] for status in STATUSES}
 
     def _parts(self, needed: Collection[str]) -> Iterator[tuple[pa.Table, pa.Table | None]]:
-        """Yields columns of the rows as planned, and as they were published."""
+        """Yields columns of the rows as planned, and as published."""
         planned = self._plan.batches(pa.schema([column for column in PLAN if column.name in needed]), LINES)
         if self._published is None:
             return zip(planned, repeat(None))
@@ -117,7 +117,7 @@ class RunRows:
 
 
 def read_rows(files: Files, run: str) -> Iterator[pa.Table]:
-    """Yields rows with schema `records.ROWS`: as published when the run ended, or as they stand if it never did.
+    """Yields rows with schema `records.ROWS`: as published at the run's end, or their current state if it never ended.
 
     Raises:
         UsageError: there is no such run.
@@ -128,7 +128,7 @@ def read_rows(files: Files, run: str) -> Iterator[pa.Table]:
 
 
 def _numbered(plan: TableFile) -> pa.DictionaryArray:
-    """Returns the ids of all jobs, and the number of each row's, null where rejected."""
+    """Returns the ids of all jobs, and the number of each row's job, null if rejected."""
     parts = plan.batches(pa.schema([PLAN.field("job_id")]), LINES)
     asked = pa.chunked_array([chunk for part in parts for chunk in part["job_id"].chunks], pa.string())
     return asked.combine_chunks().dictionary_encode()
@@ -137,7 +137,7 @@ def _numbered(plan: TableFile) -> pa.DictionaryArray:
 def _live(
     files: Files, jobs: pa.StringArray, names: Sequence[str], among: Callable[[pa.Table], pa.Table]
 ) -> tuple[pa.Table, pa.Array]:
-    """Returns columns of the live lines of some jobs, and the place of each job's line, null where there is none."""
+    """Returns columns of the live lines of some jobs, and the place of each job's line, null if there is none."""
     if not names:
         return pa.table({}), pa.nulls(len(jobs), pa.int32())
     schema = pa.schema([RESULTS.field(name) for name in ("job_id", *names)])
@@ -159,7 +159,7 @@ def _without(lines: pa.Table, lost: pa.Array, run: str) -> pa.Table:
 
 
 def _packed(lines: pa.Table) -> pa.Table:
-    """Returns lines with each text that many share once."""
+    """Returns lines as dictionaries, so that shared texts are stored once."""
     for place, name in enumerate(lines.column_names):
         if name in _FEW:
             lines = lines.set_column(place, name, lines[name].dictionary_encode())
@@ -179,7 +179,7 @@ def _is_first(jobs: pa.Array) -> npt.NDArray[np.bool_]:
 
 
 def _outcome(planned: pa.Table, lines: pa.Table, run: str) -> dict[str, pa.ChunkedArray]:
-    """Returns what became of planned rows, given their lines as they stand now."""
+    """Returns the outcome of planned rows, given the current state of their lines."""
     is_rejected = pc.equal(planned["action"], "reject")
     is_failed, is_ours = pc.equal(lines["status"], "failed"), pc.equal(lines["run"], run)
     cases = [is_rejected, pc.is_null(lines["status"]), is_failed, is_ours]

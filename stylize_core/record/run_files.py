@@ -1,4 +1,4 @@
-"""Which runs a store has, and their plans and rows as files."""
+"""The runs of a store, with the files of their plans and rows."""
 
 from stylize_core.errors import UsageError
 from stylize_core.files.files import Files
@@ -36,7 +36,7 @@ def open_plan(files: Files, run: str) -> TableFile:
 
 
 def open_published(files: Files, run: str) -> TableFile | None:
-    """Returns the rows of a run as published when it ended, with schema `records.ROWS`; None where it never did."""
+    """Returns the rows of a run as published at its end, with schema `records.ROWS`; None if it never ended."""
     try:
         return TableFile(files, layout.run(run, "results.parquet"))
     except FileNotFoundError:

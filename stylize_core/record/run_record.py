@@ -1,4 +1,4 @@
-"""A run in figures, and its jobs one by one: what the sheets and the page are made from."""
+"""A run in figures, and its jobs one by one: the data for sheets and page."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ class InputRecord:
     """An input picture.
 
     Attributes:
-        name: of its file, without folder and ending.
+        name: of its file, without folder and extension.
         sha256: of its bytes.
     """
 
@@ -27,19 +27,19 @@ class JobRecord:
 
     Attributes:
         job_id: its id.
-        id: the manifest's, empty where it gives none.
-        rows: the manifest rows that ask for it; more than one where rows are equal.
+        id: the manifest's; empty if it gives none.
+        rows: the manifest rows with this job; more than one if rows are equal.
         status: done, skipped, failed or stopped.
         content: the content image.
         style: the style image.
-        init: sha256 of the start image; empty where there is none.
+        init: sha256 of the start image; empty if there is none.
         settings: `preset` and every setting, layers as text.
-        commit: by which its losses are found; None where stopped.
+        commit: name of the commit with its losses; None if stopped.
         image: path of the result in the store; also of a diverged job's best image.
-        width: of the result, pixels; 0 where stopped.
-        height: of the result, pixels; 0 where stopped.
-        steps: updates done; 0 where stopped.
-        finals: last total, content, style and tv; those that are known.
+        width: of the result, pixels; 0 if stopped.
+        height: of the result, pixels; 0 if stopped.
+        steps: updates done; 0 if stopped.
+        finals: last total, content, style and tv, as far as known.
         error_code: of a failed job.
         error: of a failed job, in words.
     """
@@ -79,9 +79,9 @@ class FailedRow:
     Attributes:
         row: its number, 1 for the first.
         line: of the manifest file.
-        name: its id, or what it names as content and style.
+        name: its id, or the names of its content and style.
         status: failed or rejected.
-        job_id: empty where rejected.
+        job_id: empty if rejected.
         error_code: the error's code.
         error: in words.
     """
@@ -97,7 +97,7 @@ class FailedRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
-    """All jobs of a run in numbers.
+    """Totals over all jobs of a run.
 
     Attributes:
         jobs: distinct jobs by status.
@@ -121,14 +121,14 @@ class RunRecord:
 
     Attributes:
         run: its name.
-        counts: number of rows by status, all statuses in their order.
+        counts: number of rows by status, all statuses in order.
         totals: of all jobs.
-        jobs: the distinct jobs that the report is about, in the manifest's order: all, or those that
-            `selection.draw` chose; rejected rows have none.
+        jobs: the distinct jobs that the report covers, in the manifest's order: all, or those chosen by
+                `selection.draw`; rejected rows have none.
         problems: the first failed and rejected rows.
         codes: number of failed and rejected rows by error code.
-        environment: what runs/<run>/environment.json holds, or what results tell in its place.
-        forecast: what plan.json forecast; may be empty.
+        environment: contents of runs/<run>/environment.json, or the equivalent from the results.
+        forecast: from plan.json; may be empty.
     """
 
     run: str
@@ -147,7 +147,7 @@ class RunRecord:
 
 
 def snapshots(job: JobRecord, limit: int) -> list[tuple[int, str]]:
-    """Returns step and path of a job's snapshots before its last step, at most `limit`, evenly spread."""
+    """Returns step and path of a job's snapshots before its last step: at most `limit`, evenly spread."""
     every = job.settings["snapshot_every"]
     if not isinstance(every, int) or every == 0 or limit == 0:
         return []

@@ -1,7 +1,7 @@
-"""Which jobs a report is about, and which of them a page shows one by one.
+"""Selects the jobs that a report covers, and those that a page shows one by one.
 
-A small run is shown whole. Of a large one the sheets draw some hundred jobs, and the page shows the ranked ones and a
-sample of these one by one; its table, bands and ranks are about all.
+A small run is shown completely. For a large run, the sheets draw some hundred jobs, and the page shows the ranked jobs
+and a sample of these one by one; its table, bands and ranks cover all jobs.
 """
 
 import random
@@ -16,7 +16,7 @@ from stylize_core.record.run_record import JobRecord
 from stylize_core.settings import TOTAL_SCALE
 
 DRAWN = 500
-"""Jobs that a report is about, at most."""
+"""Most jobs that a report covers."""
 
 SHOW_ALL = 200
 RANKED = 12
@@ -25,7 +25,7 @@ SAMPLE = 24
 
 
 def draw(jobs: pd.DataFrame, seed: str) -> list[str]:
-    """Returns the ids of the jobs that a report is about: all, or best, worst, failed and a sample of the finished.
+    """Returns the ids of the jobs that a report covers: all, or best, worst, failed and a sample of the finished ones.
 
     Args:
         jobs: each once, numbered from 0 in the manifest's order; see `RunTable.asked`.
@@ -45,9 +45,9 @@ def draw(jobs: pd.DataFrame, seed: str) -> list[str]:
 
 
 def select(jobs: Sequence[JobRecord], seed: str, ranked: Collection[str]) -> tuple[list[str], list[str]]:
-    """Returns the ids of the jobs that the page shows in its gallery, and of those with all their curves and pictures.
+    """Returns the ids of the jobs in the page's gallery, and of those with all their curves and pictures.
 
-    Both are all jobs of a small run. Of a large one the gallery has a sample; the ranked jobs have curves as well.
+    For a small run both are all jobs. For a large run the gallery has a sample; the ranked jobs have curves too.
 
     Args:
         jobs: the finished jobs.

@@ -1,4 +1,4 @@
-"""Every row of a run in columns: what the page's table, its bands and its ranks are made from."""
+"""Every row of a run in columns: the data for the page's table, bands and ranks."""
 
 import io
 import json
@@ -19,16 +19,16 @@ from stylize_core.settings import NEUTRAL, SETTING_FIELDS
 from stylize_core.store.records import FIGURES
 
 LISTED = 100_000
-"""Rows listed at most; of a larger run they lie evenly among all."""
+"""Most rows to list; for a larger run they are evenly spread."""
 
 LINE = ("commit", "bytes", "width", "height", "steps", "best_step", "device", "precision", "versions")
 """Columns of the live lines that a table needs, see `RunRows`."""
 
 _PLANNED = ("row", "id", "job_id", "preset", "content", "style", "init", "settings", "digests", "cells")
 _ENDED = ("status", "image", "seconds", *FIGURES, "error_code", "error")
-_NAMED = {"steps": "updates"}  # beside the setting of that name
+_NAMED = {"steps": "updates"}  # because there is a setting of that name
 _ARROW = {int: pa.int64(), float: pa.float64()}
-WHOLE = {pa.int64(): pd.Int64Dtype()}  # large seeds stay exact beside empty cells
+WHOLE = {pa.int64(): pd.Int64Dtype()}  # large seeds stay exact in a column with empty cells
 _SETTINGS = pa.schema([(spec.name, _ARROW.get(spec.type, pa.string())) for spec in SETTING_FIELDS])
 _DIGESTS = pa.schema([("content", pa.string()), ("weights", pa.string())])
 _STYLE = r'"styles": ?\[\[ ?"(?P<sha256>[0-9a-f]+)"'
@@ -42,7 +42,7 @@ class RunTable:
         rows: a line per listed row in the manifest's order: columns of `records.ROWS`, of the plan (`preset`,
             `content`, `style` and `init` as URIs, every setting) and of the live line (`LINE`, `steps` as `updates`),
             `network`, `content_sha256` and `style_sha256`, the manifest's own columns `x_…`; texts as categories.
-        total: rows of the run; more than are listed beyond `LISTED`.
+        total: rows of the run; above `LISTED`, more than are listed.
     """
 
     rows: pd.DataFrame
@@ -95,7 +95,7 @@ def _parsed(rows: pa.Table) -> pa.Table:
 
 
 def input_column(rows: pa.Table, name: str) -> pa.ChunkedArray:
-    """Returns an input's URI, of a rejected row what its cell says.
+    """Returns an input's URIs; for rejected rows the text of the cell.
 
     Args:
         rows: with that column and `cells`.
@@ -111,7 +111,7 @@ def extra_columns(cells: pa.ChunkedArray) -> dict[str, pa.ChunkedArray]:
     """Returns the columns that a manifest carries through, by name; a short row lacks the last ones.
 
     Args:
-        cells: of the rows, as of `records.PLAN`.
+        cells: of the rows, as in `records.PLAN`.
     """
     parsed = [json.loads(text or "{}") for text in cells.to_pylist()]
     names = dict.fromkeys(name for row in parsed for name in row if name.startswith(EXTRA_PREFIX))
@@ -119,10 +119,10 @@ def extra_columns(cells: pa.ChunkedArray) -> dict[str, pa.ChunkedArray]:
 
 
 def setting_columns(texts: pa.ChunkedArray) -> pa.Table:
-    """Returns settings as columns; one that a row leaves out has its neutral value there.
+    """Returns settings as columns; a setting that a row leaves out gets its neutral value.
 
     Args:
-        texts: `Settings.to_json()`, null where rejected.
+        texts: `Settings.to_json()`, null if rejected.
     """
     settings = _read_json(texts, _SETTINGS)
     for name, neutral in NEUTRAL.items():
@@ -134,7 +134,7 @@ def setting_columns(texts: pa.ChunkedArray) -> pa.Table:
 
 
 def _read_json(texts: pa.ChunkedArray, schema: pa.Schema) -> pa.Table:
-    """Returns JSON objects as columns; what is not in the schema is left out."""
+    """Returns JSON objects as columns; keys that are not in the schema are left out."""
     if not len(texts):
         return schema.empty_table()
     lines = "\n".join(text or "{}" for text in texts.to_pylist()).encode()

@@ -1,4 +1,4 @@
-"""The losses of every listed job by term, thinned to few steps: what quantiles are taken of."""
+"""The losses of every listed job by term, thinned to few steps, for quantiles."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ from stylize_core.store.tables import map_tables, read_readable
 from stylize_core.terms import LOSSES
 
 POINTS = 48
-"""Steps kept, about: with four terms some 800 bytes of memory a job."""
+"""Approximate number of steps kept: with four terms about 800 bytes of memory per job."""
 
 ENDS = 8
-"""Numbers of steps, the most frequent ones, whose last step is kept as well."""
+"""Number of most frequent step counts whose last step is kept too."""
 
 TAIL = 0.1
-"""Share of a job's steps over which it is judged whether its total still falls."""
+"""Share of a job's last steps that decides whether its total still falls."""
 
 _SCHEMA = pa.schema([METRICS.field(name) for name in ("job_id", "step", *LOSSES)])
 
@@ -35,11 +35,11 @@ class TermCurves:
     """Thinned losses of many jobs.
 
     Attributes:
-        steps: the kept steps, rising.
-        values: jobs x terms x steps, NaN where a loss is not positive and finite. A job that has ended goes on with its
-            last losses: so every step is about the same jobs, and the last one about what they came to.
-        falling: by job, the share of its last total by which it fell over the last tenth of its steps; NaN where
-            that is not known.
+        steps: the kept steps, ascending.
+        values: jobs x terms x steps, NaN if a loss is not positive and finite. A job that has ended keeps its last
+                losses, so that every step covers the same jobs and the last step has all final losses.
+        falling: by job, the fall of its total over the last tenth of its steps, relative to the last total; NaN if
+                unknown.
     """
 
     steps: npt.NDArray[np.int64]
@@ -48,7 +48,7 @@ class TermCurves:
 
 
 def read_term_curves(files: Files, jobs: pd.DataFrame) -> TermCurves:
-    """Returns the losses of jobs, a commit at a time; those of a damaged file are left out, which is logged.
+    """Returns the losses of jobs, read commit by commit; those of a damaged file are left out, which is logged.
 
     Args:
         files: the store.
@@ -86,7 +86,7 @@ def _kept(ends: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 
 def _read(files: Files, jobs: pd.DataFrame) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Floats]]:
-    """Yields the lines that count of each commit: number of the job, step, and losses (lines x terms)."""
+    """Yields the lines that count of each commit: job numbers, steps, and losses (lines x terms)."""
     places = {str(commit): found for commit, found in jobs.groupby("commit", observed=True).indices.items()}
     there = {entry.path for entry in files.list(layout.METRICS)}
     commits = [commit for commit in sorted(places) if layout.metrics(commit) in there]

@@ -1,4 +1,4 @@
-"""Thumbnails of a store, opened small: for contact sheets, and embedded in the page."""
+"""Thumbnails of a store's pictures, for contact sheets and the page."""
 
 import base64
 import io
@@ -13,16 +13,16 @@ from stylize_core.files.files import Files
 
 WHITE = (255, 255, 255)
 CACHED = 512
-"""Thumbnails kept in memory, about 100 MB: a run's inputs come back with every job."""
+"""Thumbnails kept in memory, about 100 MB: a run's inputs are used by many jobs."""
 
 EDGES = (168, 256)
-"""Smaller thumbnails are made from those of the next of these edges: a result comes back on other sheets, in another
-size, and to open it again in full takes thirty times as long."""
+"""Smaller thumbnails are made from those of the next larger of these edges: other sheets show a result in another
+size, and opening the full image again takes thirty times as long."""
 
 PACKED_BYTES = 96_000_000
-"""Thumbnails of these edges that stay in memory as JPEG where there are more: some 10,000 of the smaller ones."""
+"""Bytes of further thumbnails of these edges that stay in memory as JPEG: about 10,000 of the smaller ones."""
 
-_THREADS = 4  # Pillow decodes without Python's lock, and objects elsewhere are waited for together
+_THREADS = 4  # Pillow decodes without Python's lock, and waiting for remote objects overlaps
 
 Key = tuple[str, int]
 
@@ -41,10 +41,10 @@ class Thumbnails:
         self._packed_bytes = 0
 
     def thumbnail(self, path: str | None, edge: int) -> Image.Image | None:
-        """Returns a picture no larger than edge x edge, RGB on white; None where it is missing or unreadable.
+        """Returns a picture no larger than edge x edge, RGB on white; None if it is missing or unreadable.
 
         Args:
-            path: in the store; None where there is no picture.
+            path: in the store; None if there is no picture.
             edge: pixels.
         """
         if not path:
@@ -60,7 +60,7 @@ class Thumbnails:
         return ImageOps.contain(image, (edge, edge), Image.Resampling.LANCZOS)
 
     def prepare(self, wanted: Iterable[tuple[str, int]]) -> None:
-        """Opens several thumbnails at once, so that `thumbnail` has them.
+        """Opens several thumbnails in parallel for later calls of `thumbnail`.
 
         Args:
             wanted: path and edge of each.
@@ -105,7 +105,7 @@ def _key(path: str, edge: int) -> Key:
 
 
 def on_white(image: Image.Image) -> Image.Image:
-    """Returns an RGB copy, transparency composited on white."""
+    """Returns an RGB copy, with transparency composited on white."""
     if not image.has_transparency_data:
         return image.convert("RGB")
     layer = image.convert("RGBA")

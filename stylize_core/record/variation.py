@@ -1,4 +1,4 @@
-"""Which settings vary among jobs, and along which few of them the jobs are laid out."""
+"""Finds the settings that vary among jobs, and the few of them that serve as axes."""
 
 from collections.abc import Hashable, Mapping, Sequence
 
@@ -12,10 +12,10 @@ NAMES = ("preset", *(spec.name for spec in SETTING_FIELDS))
 
 
 def axes(columns: Mapping[str, Sequence[Hashable]]) -> list[str]:
-    """Returns the varying settings that none of the others decides, the one with the most values first.
+    """Returns the varying settings that do not follow from another one, those with the most values first.
 
-    Sweeping `size` changes `style_size` as well, and changing `preset` much else: one axis each. Seeds come last,
-    as a seed of its own for every job would seem to decide everything.
+    Sweeping `size` also changes `style_size`, and changing `preset` changes much else: each is one axis. Seeds come
+    last, because a different seed for every job would seem to decide everything.
 
     Args:
         columns: by setting, its value for each job.
@@ -34,12 +34,12 @@ def axes_of_jobs(jobs: Sequence[JobRecord]) -> list[str]:
 
 
 def axes_of_rows(rows: pd.DataFrame) -> list[str]:
-    """Returns the axes of rows that are in columns; an empty cell is a value."""
+    """Returns the axes of rows in a table; an empty cell counts as a value."""
     return axes({name: pd.factorize(rows[name])[0].tolist() for name in NAMES})
 
 
 def describe(job: JobRecord, names: Sequence[str]) -> str:
-    """Writes some settings of a job: `style_weight 1e6 · start noise`."""
+    """Returns the text of some settings of a job: `style_weight 1e6 · start noise`."""
     return " · ".join(f"{name} {wording.setting(job.settings[name])}" for name in names)
 
 

@@ -1,4 +1,4 @@
-"""The small pictures of a page, each embedded once however often it is shown."""
+"""The small pictures of a page; each is embedded once, however often it is shown."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ class Thumb:
 
     Attributes:
         caption: what it is.
-        key: names the picture on the page; empty where it is missing.
-        uri: its `data:` URI; empty where the picture is missing.
+        key: of the picture on the page; empty if it is missing.
+        uri: its `data:` URI; empty if the picture is missing.
         width: pixels.
         height: pixels.
     """
@@ -26,7 +26,7 @@ class Thumb:
 
 
 class Album:
-    """Makes small pictures and notes which of them the page has embedded.
+    """Makes small pictures and tracks which of them the page has embedded.
 
     Args:
         pictures: of the store.
@@ -38,7 +38,7 @@ class Album:
         self._placed: set[str] = set()
 
     def thumb(self, caption: str, path: str | None, edge: int) -> Thumb:
-        """Returns a picture no larger than edge x edge; an empty one where it is missing or unreadable."""
+        """Returns a picture no larger than edge x edge; an empty one if it is missing or unreadable."""
         if path is None:
             return Thumb(caption=caption)
         if (path, edge) not in self._made:
@@ -47,7 +47,7 @@ class Album:
         return Thumb(caption=caption, key=made.key, uri=made.uri, width=made.width, height=made.height)
 
     def place(self, thumb: Thumb) -> bool:
-        """Returns whether this is the first time that the page shows the picture: then it is embedded there."""
+        """Returns whether the page shows the picture for the first time and must embed it."""
         is_first = thumb.key not in self._placed
         self._placed.add(thumb.key)
         return is_first

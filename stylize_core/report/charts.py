@@ -15,7 +15,7 @@ Spec = dict[str, Any]
 HEIGHT = 230
 
 CATEGORICAL = ("#3b7dd8", "#d9822b", "#2f9e78", "#c2477f", "#8a63d2", "#a98a1f", "#4f93a5", "#8c6d5a")
-"""Colours for words; legible on light and on dark paper, like the next."""
+"""Colours for categories; like the next, legible on light and dark backgrounds."""
 
 SEQUENTIAL = ("#4f64c4", "#3d7fc0", "#2f97ab", "#35a583", "#6aad58", "#a3a53c", "#cf9332", "#dc7434")
 """Colours for an order: of numbers, or of layers from shallow to deep."""
@@ -29,7 +29,7 @@ LOG_AXIS: Mapping[str, Any] = {
     "labelOverlap": "greedy",
     "grid": True,
 }
-"""Of losses: 0.02, but 2e-5."""
+"""Axis labels of losses: 0.02, but 2e-5."""
 
 
 def sample_colours(count: int) -> list[str]:
@@ -90,7 +90,7 @@ def split_chart() -> Spec:
 
 
 def histogram_chart(*, log: bool) -> Spec:
-    """Returns a chart of how many jobs have which figure.
+    """Returns a histogram of a figure over jobs.
 
     Args:
         log: whether the figures are losses, on a logarithmic scale.
@@ -108,7 +108,7 @@ def histogram_chart(*, log: bool) -> Spec:
 def ranges_chart(*, log: bool) -> Spec:
     """Returns a chart with a bar for each part of the jobs: 10 to 90 % thin, 25 to 75 % thick, the median marked.
 
-    Its height is to be set by their number.
+    The caller sets its height by their number.
 
     Args:
         log: whether the figures are losses, on a logarithmic scale.
@@ -138,7 +138,7 @@ def layers_chart(layers: Sequence[str]) -> Spec:
 
 
 def _series_chart(colours: Mapping[str, str]) -> Spec:
-    """A chart of one job with a line per series, to be picked in the legend."""
+    """Returns a chart of one job with a line per series, selectable in the legend."""
     columns = 4 if len(colours) <= 4 else 3
     legend = {"orient": "bottom", "title": None, "columns": columns, "symbolType": "stroke", "symbolStrokeWidth": 3}
     scale = {"domain": list(colours), "range": list(colours.values())}
@@ -179,7 +179,7 @@ def _figures(field: str, *, log: bool) -> Spec:
 
 
 def _between(channel: Callable[[str], Spec], axis: str, low: str, high: str) -> Spec:
-    """The two channels of a mark that reaches from one field to another along an axis, `x` or `y`."""
+    """Returns the two channels of a mark that spans from one field to another along an axis, `x` or `y`."""
     return {axis: channel(low), f"{axis}2": {"field": high}}
 
 
@@ -200,12 +200,12 @@ def _layer(mark: str, encoding: Spec, **look: Any) -> Spec:
 
 
 def _layered(data: str, shared: Spec, *layers: Spec) -> Spec:
-    """A chart of layers; each has the shared encoding and its own."""
+    """Returns a chart of layers; each has the shared encoding and its own."""
     return _chart(data, {"layer": [{**layer, "encoding": shared | layer["encoding"]} for layer in layers]})
 
 
 def _chart(data: str, content: Spec, height: int = HEIGHT, **more: Any) -> Spec:
-    """A chart without colours of its own: the page's ink, on light and dark and on paper."""
+    """Returns a chart in the page's text colour, for light and dark backgrounds and print."""
     quiet = {"labelColor": "currentColor", "titleColor": "currentColor", "labelFontSize": 11, "titleFontSize": 11}
     axis = {**quiet, "titleFontWeight": "normal", "domainColor": "currentColor", "tickColor": "currentColor"}
     grid = {"gridColor": "currentColor", "gridOpacity": 0.1, "domainOpacity": 0.4, "tickOpacity": 0.4}

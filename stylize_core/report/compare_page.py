@@ -1,4 +1,4 @@
-"""The page that sets a run beside another one, made from the store alone."""
+"""The page that compares two runs, made from the store alone."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -20,25 +20,25 @@ from stylize_core.report.template import HELP, template, vega
 from stylize_core.store import layout
 
 LENGTH = 8
-"""Pairs in a list of the biggest changes."""
+"""Most pairs in a list of the largest changes."""
 
 EDGE = 240
-"""Of their pictures, pixels."""
+"""Edge of their pictures, pixels."""
 
 RANKED_BY = ("final_style", "quality_gram", "final_content", "quality_ssim")
-"""Figures by whose change pairs are ranked: the first one that compares."""
+"""Pairs are ranked by the change of the first of these figures that is comparable."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FigureChange:
-    """How a figure changed over all pairs that compare.
+    """How a figure changed over all comparable pairs.
 
     Attributes:
         name: of the figure.
-        pairs: that compare.
+        pairs: number of comparable pairs.
         lower: pairs in which it fell.
         higher: pairs in which it rose.
-        median: change in words.
+        median: change, as text.
     """
 
     name: str
@@ -50,13 +50,13 @@ class FigureChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairCard:
-    """A job beside the one it is compared with.
+    """A job and the one it is compared with.
 
     Attributes:
         job_id: of the first run.
         label: its id, or the names of its content and style.
         row: its number in the manifest.
-        change: in words.
+        change: as text.
         before: picture of the run to compare with.
         after: picture of the first run.
     """
@@ -74,7 +74,7 @@ def write_comparison(files: Files, run: str, other: str) -> str:
 
     Args:
         files: the store.
-        run: the run's name; the page lies in its folder.
+        run: the run's name; the page is in its folder.
         other: the run to compare with.
 
     Returns:

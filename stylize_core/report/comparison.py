@@ -1,4 +1,4 @@
-"""Two runs beside each other: which of their jobs belong together, and how their figures differ."""
+"""Compares two runs: which of their jobs match, and how their figures differ."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -30,8 +30,8 @@ class Comparison:
         others: the matched jobs of the other run, in the same order.
         alone: jobs that only the first run has.
         missing: jobs that only the other run has.
-        same: pairs that are one and the same job.
-        settings: that differ in some pair, with the number of pairs by `before → after`.
+        same: pairs of the same job.
+        settings: those that differ in some pair, with the number of pairs by `before → after`.
     """
 
     rows: pd.DataFrame
@@ -43,10 +43,10 @@ class Comparison:
 
 
 def compare(ours: pd.DataFrame, others: pd.DataFrame) -> Comparison:
-    """Returns what became of the jobs of one run in another.
+    """Compares the jobs of one run with those of another.
 
-    The same job comes first; then the same id with the same content and style; then the same content and style, in
-    the manifests' order.
+    Jobs are matched by job id first; then by equal id, content and style; then by equal content and style, in the
+    manifests' order.
 
     Args:
         ours: the finished jobs of a run's table.
@@ -70,7 +70,7 @@ def compare(ours: pd.DataFrame, others: pd.DataFrame) -> Comparison:
 
 
 def match(ours: pd.DataFrame, others: pd.DataFrame) -> npt.NDArray[np.int64]:
-    """Returns for each of our jobs the number of the other run's that belongs to it, -1 where there is none."""
+    """Returns for each of our jobs the number of the matching job of the other run, -1 if there is none."""
     found = np.full(len(ours), -1, np.int64)
     is_free = np.ones(len(others), bool)
     for keys in (["job_id"], ["id", *_PAIR], _PAIR):
@@ -83,7 +83,7 @@ def match(ours: pd.DataFrame, others: pd.DataFrame) -> npt.NDArray[np.int64]:
 
 
 def _numbered(jobs: pd.DataFrame, places: npt.NDArray[np.int64], keys: list[str]) -> pd.DataFrame:
-    """Keys as texts, with the turn of each job among those with the same; those without a key are left out."""
+    """Returns keys as texts, with each job's position among jobs of the same key; jobs without a key are left out."""
     table = jobs[keys].iloc[places].astype("object").assign(place=places).dropna()
     return table.assign(turn=table.groupby(keys).cumcount())
 

@@ -1,4 +1,4 @@
-"""What the page knows of a single job beyond its row: curves, and the pictures of its strip."""
+"""The page's data on a single job besides its row: curves, and the pictures of its strip."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,22 +16,22 @@ Curves = Mapping[str, pd.DataFrame]
 
 
 EDGE = 64
-"""Of the table's pictures, pixels."""
+"""Edge of the table's pictures, pixels."""
 
 EDGE_BYTES = 1900
-"""One of them in base64, about; measured on noisy ones."""
+"""Approximate bytes of one of them in base64; measured on noisy ones."""
 
 
 def details(
     cards: Mapping[str, Card], curves: Curves, album: Album, images: Mapping[str, str | None]
 ) -> dict[str, Any]:
-    """Returns `jobs` by id, `thumbs` by job id, the `charts` of one job, and `pictures` that the page has nowhere else.
+    """Returns `jobs` by id, `thumbs` by job id, the `charts` of one job, and `pictures` not yet on the page.
 
     Args:
         cards: the shown jobs.
         curves: of them, by job id; see `job_curves.read_curves`.
-        album: of the page, once it is written that far.
-        images: by job id, the results whose small pictures the table has beside those of the cards.
+        album: of the page, rendered up to there.
+        images: by job id, the results whose thumbnails the table has besides those of the cards.
     """
     small = {job_id: album.thumb("", path, EDGE) for job_id, path in images.items() if job_id not in cards}
     thumbs = [*(thumb for card in cards.values() for thumb in (card.result, *card.steps)), *small.values()]
@@ -57,7 +57,7 @@ def _tile(thumb: Thumb) -> list[str | int]:
 
 
 def _layer_charts(curves: Curves) -> dict[str, charts.Spec]:
-    """Charts by layer of the terms that have several layers; of a single layer the term says it all."""
+    """Returns charts by layer of the terms with several layers; for a single layer the term is enough."""
     used = {name for frame in curves.values() for name in CURVES if frame[name].notna().any()}
     layers = {term: [layer for layer in LAYERS if f"{term}_{layer}" in used] for term in ("style", "content")}
     return {term: charts.layers_chart(names) for term, names in layers.items() if len(names) > 1}

@@ -1,4 +1,4 @@
-"""All that a report is made from, read from the store once."""
+"""All data of a report, read from the store once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from stylize_core.report.ranking import Ranked, rank
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """What is known of a run.
+    """All that is known about a run.
 
     Attributes:
         rows: of the run.
@@ -24,7 +24,7 @@ class Findings:
         jobs: the finished ones of the table.
         curves: their losses.
         ranked: lists of jobs that deserve a look.
-        record: the run, with some of its jobs, those of the lists among them.
+        record: the run, with some of its jobs, including those of the lists.
     """
 
     rows: RunRows
@@ -41,7 +41,7 @@ class Findings:
 
 
 def read_findings(files: Files, run: str) -> Findings:
-    """Returns what the store knows of a run.
+    """Returns all that the store knows about a run.
 
     Raises:
         UsageError: there is no such run.

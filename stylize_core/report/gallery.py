@@ -10,19 +10,19 @@ from stylize_core.report.album import Album, Thumb
 from stylize_core.store import layout
 
 BYTES = 4_500_000
-"""What the pictures may take of the page, about."""
+"""Approximate bytes for the pictures of the page."""
 
 BYTES_PER_PIXEL = 0.45
-"""Of a small stylised picture as JPEG in base64; measured on noisy ones."""
+"""Bytes per pixel of a small stylised picture as JPEG in base64; measured on noisy ones."""
 
 RESULT_EDGES = (120, 560)
 """Least and greatest long edge of a result on the page, pixels."""
 
 SMALL = 2 / 5
-"""Inputs and snapshots are shown at this share of a result's edge."""
+"""Edge of inputs and snapshots relative to a result's."""
 
 SNAPSHOTS_FEW, SNAPSHOTS_MANY, FEW = 8, 3, 24
-"""Snapshots of a job: of a run with few jobs, of a larger one; and what counts as few."""
+"""Snapshots per job in a run with few jobs and in a larger run; and the limit for few."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +33,8 @@ class Card:
         job: the job.
         result: its picture.
         steps: content, style and snapshots.
-        link: of the full picture, relative to the page; empty where there is none.
-        facts: the settings that tell it from the others.
+        link: to the full picture, relative to the page; empty if there is none.
+        facts: the settings that distinguish it from the others.
         losses: its final terms.
     """
 
@@ -50,10 +50,10 @@ def make_cards(jobs: Sequence[JobRecord], names: Sequence[str], album: Album, ro
     """Returns a card by job id.
 
     Args:
-        jobs: those that are shown.
-        names: settings to tell them by.
-        album: where their pictures go.
-        room: bytes that all pictures may take, about.
+        jobs: the jobs to show.
+        names: settings that distinguish them.
+        album: for their pictures.
+        room: approximate bytes for all pictures.
     """
     limit = SNAPSHOTS_FEW if len(jobs) <= FEW else SNAPSHOTS_MANY
     edge = picture_edge(jobs, limit, room)
@@ -61,7 +61,7 @@ def make_cards(jobs: Sequence[JobRecord], names: Sequence[str], album: Album, ro
 
 
 def picture_edge(shown: Sequence[JobRecord], limit: int, room: int = BYTES) -> int:
-    """Returns the results' long edge in pixels with which all pictures stay within their room."""
+    """Returns the results' long edge in pixels at which all pictures fit into their room."""
     inputs = {source.sha256 for job in shown for source in (job.content, job.style)}
     small = len(inputs) + sum(len(snapshots(job, limit)) for job in shown)
     pixels = room / BYTES_PER_PIXEL / max(1.0, len(shown) + small * SMALL**2)

@@ -1,4 +1,4 @@
-"""The run in figures, as words for the head of the page."""
+"""The run in figures, as text for the head of the page."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -17,13 +17,13 @@ MEANING: Mapping[str, str] = {
 
 
 def sentence(record: RunRecord) -> str:
-    """Writes `12 rows: 9 done, 1 skipped, 2 failed`."""
+    """Returns text such as `12 rows: 9 done, 1 skipped, 2 failed`."""
     parts = [f"{count:,} {status}" for status, count in record.counts.items() if count]
     return f"{wording.plural(sum(record.counts.values()), 'row')}: {', '.join(parts)}"
 
 
 def period(record: RunRecord) -> str:
-    """Writes when the run started and ended, the day once; empty where that is not recorded."""
+    """Returns when the run started and ended, with the day once; empty if that is not recorded."""
     times = [str(record.environment.get(name) or "") for name in ("started", "finished")]
     start, end = map(wording.moment, times)
     day, _, _ = start.rpartition(", ")
@@ -31,7 +31,7 @@ def period(record: RunRecord) -> str:
 
 
 def tiles(record: RunRecord) -> dict[str, str]:
-    """Returns the headline's figures by their names; those that are not known are left out."""
+    """Returns the headline's figures by name; unknown ones are left out."""
     made, computed = record.totals.jobs["done"], record.totals.seconds["done"]
     wall = _wall_seconds(record.environment)
     hours = (wall or computed) / 3600
@@ -49,7 +49,7 @@ def tiles(record: RunRecord) -> dict[str, str]:
 
 
 def environment(record: RunRecord) -> dict[str, str]:
-    """Returns where the run took place and with what."""
+    """Returns the environment of the run."""
     known = record.environment
     weights, versions = (known.get(name) or {} for name in ("weights", "versions"))
     figures = {

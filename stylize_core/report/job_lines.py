@@ -1,4 +1,4 @@
-"""A line for each job of a small run: what tells it from the others, and its colour."""
+"""A line for each job of a small run: its label and colour."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from stylize_core.report import charts
 from stylize_core.report.packing import digits
 
 HUES = 8
-"""Values that colours can tell apart."""
+"""Most values that colours can distinguish."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +22,7 @@ class Legend:
     """What the colours of a chart mean.
 
     Attributes:
-        title: empty where there is one colour for all.
+        title: empty if all have one colour.
         colours: by value.
     """
 
@@ -31,10 +31,10 @@ class Legend:
 
 
 def job_lines(jobs: Sequence[JobRecord]) -> dict[str, Any] | None:
-    """Returns the legend, and a line for each job; None where there are none.
+    """Returns the legend, and a line for each job; None if there are none.
 
     Args:
-        jobs: that compare, and whose curves are on the page; failed ones get a dashed line.
+        jobs: comparable jobs whose curves are on the page; failed ones get a dashed line.
     """
     if not jobs:
         return None
@@ -62,7 +62,7 @@ def hue(job: JobRecord, colours: Legend) -> str:
 
 
 def legend(jobs: Sequence[JobRecord]) -> Legend:
-    """Returns colours by the first swept setting that has few values, or else by style, or by content."""
+    """Returns colours by the first swept setting with few values, otherwise by style or by content."""
     for name in axes_of_jobs(jobs):
         values = list(dict.fromkeys(job.settings[name] for job in jobs))
         if len(values) <= HUES:

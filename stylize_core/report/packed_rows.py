@@ -1,4 +1,4 @@
-"""All rows as the page's table holds them: column by column, each text once."""
+"""Packs all rows for the page's table: column by column, each text once."""
 
 from typing import Any
 
@@ -18,16 +18,16 @@ from stylize_core.store import layout
 from stylize_core.store.records import FIGURES
 
 BYTES = 6_000_000
-"""Of the packed table at most: rows beyond are left out."""
+"""Most bytes of the packed table: further rows are left out."""
 
 SHOWN = 3
-"""Settings that vary and have a column of their own, at most; a row's details have all."""
+"""Most varying settings with a column of their own; a row's details have all."""
 
 MESSAGE = 400
-"""Characters of an error kept."""
+"""Most characters of an error."""
 
 PICTURED = 5000
-"""Contents, or styles, whose small pictures in the store are named, at most."""
+"""Most contents, or styles, whose thumbnails in the store are linked."""
 
 _TEXTS = ("status", "id", "content", "style", "init", "error_code")
 _WHOLE = ("row", "bytes", "width", "height", "updates", "best_step")
@@ -38,9 +38,9 @@ Column = dict[str, Any]
 
 
 def pack_rows(listed: RunTable, jobs: pd.DataFrame, curves: TermCurves) -> tuple[str, int]:
-    """Returns the packed table, and how many rows it holds: as many as `BYTES` allow.
+    """Returns the packed table and its number of rows: as many as fit into `BYTES`.
 
-    The manifest's own columns go first where there is too much.
+    If it is too large, the manifest's own columns are dropped first.
 
     Args:
         listed: the rows.
@@ -100,12 +100,12 @@ def columns_of(column: "pd.Series[Any]", setting: str = "") -> Column:
 
 
 def review_key(run: str, rows: pd.DataFrame) -> str:
-    """Returns what a browser keeps marks under: the run, and its first job, for two stores may name runs alike."""
+    """Returns the key for marks in a browser: run and first job, because two stores may use the same run name."""
     return f"{run} {next(iter(rows['job_id'].dropna()), '')}"
 
 
 def endings(rows: pd.DataFrame) -> "pd.Series[str]":
-    """Returns what follows the job id in the paths of images; a path that is not like others as a whole."""
+    """Returns the part after the job id in the paths of images; an unusual path is returned completely."""
     found: list[str | None] = []
     for job, image in zip(rows["job_id"], rows["image"], strict=True):
         usual = f"{layout.IMAGES}/{job[:2]}/{job}" if isinstance(job, str) else "/"
@@ -114,14 +114,14 @@ def endings(rows: pd.DataFrame) -> "pd.Series[str]":
 
 
 def _digests(rows: pd.DataFrame, name: str) -> list[str | None]:
-    """Returns the digest of each input, in the order of `columns_of`; None of one that was never read."""
+    """Returns the digest of each input, in the order of `columns_of`; None if it was never read."""
     inputs = pd.DataFrame({"uri": rows[name], "sha256": rows[f"{name}_sha256"]}).dropna(subset="uri").astype("object")
     first = inputs.groupby("uri", sort=False)["sha256"].first()
     return [None if pd.isna(sha256) else str(sha256) for sha256 in first]
 
 
 def _cell(setting: str, value: Any) -> str:
-    """Writes a value as a manifest's cell, exactly."""
+    """Returns the exact text of a value in a manifest's cell."""
     if setting in _FIELDS and value in _FIELDS[setting].words.values():
         return _FIELDS[setting].text(value)
     short = wording.setting(value)

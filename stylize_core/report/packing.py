@@ -1,4 +1,4 @@
-"""Data put into the page small: JSON or scripts, compressed, as text that needs no escaping."""
+"""Compresses JSON or scripts for the page, as text that needs no escaping."""
 
 import base64
 import gzip
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def digits(values: Iterable[float]) -> list[float | None]:
-    """Returns numbers with four significant digits, finer than a screen; None for those that are not finite."""
+    """Returns numbers with four significant digits, finer than a screen shows; None if not finite."""
     return [float(f"{value:.4g}") if math.isfinite(value) else None for value in values]
 
 
@@ -24,5 +24,5 @@ def pack_text(text: str) -> str:
 
 
 def as_text(compressed: bytes) -> str:
-    """Returns what gzip made, in base64."""
+    """Returns gzip data in base64."""
     return base64.b64encode(compressed).decode("ascii")

@@ -32,19 +32,19 @@ NAME = layout.REPORT
 
 PREVIEWS = 12
 PREVIEW_EDGE = 420
-"""Contact sheets shown small, the others only as links; pixels."""
+"""Number of contact sheets shown small (the others are links), and their width in pixels."""
 
 ROOM = 7_500_000
-"""Bytes of table and pictures together, about: with scripts and previews the page stays under 10 MB."""
+"""Approximate bytes of table and pictures together: with scripts and previews the page stays under 10 MB."""
 
 THUMBNAILS = 1000
-"""Jobs, at most, of which the table has its own small pictures; of a larger run they come from the store."""
+"""Most jobs whose thumbnails are in the page; a larger run's come from the store."""
 
 PROBLEMS = 12
-"""Failed and rejected rows listed above the table, which has all."""
+"""Most failed and rejected rows listed above the table, which has all."""
 
 SETS = 12
-"""Sets of comparable jobs drawn, the largest first."""
+"""Most sets of comparable jobs to draw, the largest first."""
 
 INDEX = f"{FOLDER}/index.html"
 
@@ -96,7 +96,7 @@ def render_page(findings: Findings, sheets: Sheets, pictures: Thumbnails) -> str
 
 
 def _head(record: RunRecord) -> dict[str, Any]:
-    """The run in figures, what went wrong, and where it took place."""
+    """Returns the run in figures, its problems, and its environment."""
     return {
         "record": record,
         "meaning": headline.MEANING,
@@ -109,18 +109,18 @@ def _head(record: RunRecord) -> dict[str, Any]:
 
 
 def _images(jobs: pd.DataFrame) -> dict[str, str | None]:
-    """Returns the results by job id of which the table has pictures of its own."""
+    """Returns the results, by job id, whose thumbnails are in the page."""
     made = jobs[jobs["image"].notna()]
     return dict(zip(made["job_id"], made["image"], strict=True)) if len(made) <= THUMBNAILS else {}
 
 
 def _jobs(findings: Findings, album: Album, room: int, images: Mapping[str, str | None]) -> dict[str, Any]:
-    """The jobs that are shown one by one, and the sets in which they are compared.
+    """Returns the jobs that are shown one by one, and the sets in which they are compared.
 
     Args:
         findings: of the run.
         album: of the page.
-        room: bytes of the pictures of jobs that are shown one by one, about.
+        room: approximate bytes for the pictures of jobs that are shown one by one.
         images: of the table's own small pictures, see `details`.
     """
     finished = findings.record.finished
@@ -135,7 +135,7 @@ def _jobs(findings: Findings, album: Album, room: int, images: Mapping[str, str 
         "single": len(findings.table.rows) == len(gallery) == 1,
         "edge": max((max(card.result.width, card.result.height) for card in cards.values()), default=0),
         "sets": _sets(findings, jobs),
-        "details": lambda: details(cards, curves, album, images),  # once the page is written that far
+        "details": lambda: details(cards, curves, album, images),  # called when the page is rendered up to there
     }
 
 
@@ -150,25 +150,27 @@ def _sheets(findings: Findings, sheets: Sheets, album: Album) -> dict[str, Any]:
 
 
 def _sets(findings: Findings, shown: Sequence[JobRecord]) -> list[dict[str, Any]]:
-    """What the page draws of each set of comparable jobs; of a small run also a line for each job."""
+    """Returns the chart data of each set of comparable jobs; for a small run also a line for each job."""
     jobs, is_whole = findings.jobs, len(shown) == len(findings.jobs)
     kinds = scales(jobs, TERM_SCALE)
     found = []
     for one in comparable_sets(jobs)[:SETS]:
-        ids = set(jobs["job_id"][kinds == kinds[one.places[0]]])  # failed ones that compare with the set among them
+        ids = set(
+            jobs["job_id"][kinds == kinds[one.places[0]]]
+        )  # including failed jobs that are comparable with the set
         lines = job_lines([job for job in shown if job.job_id in ids]) if is_whole else None
         found.append({**set_data(one, jobs, findings.curves), "lines": lines})
     return [one for one in found if one["bands"]]
 
 
 def _lacking(jobs: pd.DataFrame, curves: TermCurves) -> int:
-    """Returns how many jobs have an image, but no losses: these are missing or damaged."""
+    """Returns how many jobs have an image but no losses, because these are missing or damaged."""
     has_image, has_losses = jobs["image"].notna().to_numpy(), np.isfinite(curves.values).any(axis=(1, 2))
     return int((has_image & ~has_losses).sum())
 
 
 def _settings(rows: pd.DataFrame) -> dict[str, dict[str, int]]:
-    """The values of each setting with the number of their rows, the most frequent first."""
+    """Returns the values of each setting with their numbers of rows, the most frequent first."""
     asked = rows[rows["job_id"].notna()]
     counts = {name: asked[name].value_counts(dropna=False) for name in NAMES}
     return {
@@ -184,7 +186,7 @@ class Preview:
 
     Attributes:
         sheet: the file.
-        thumb: its small picture; None beyond the first `PREVIEWS`.
+        thumb: its thumbnail; None beyond the first `PREVIEWS`.
     """
 
     sheet: SheetFile

@@ -12,13 +12,13 @@ from stylize_core.record.term_curves import TAIL, TermCurves
 from stylize_core.settings import TERM_SCALE
 
 LENGTH = 8
-"""Jobs in a list at most."""
+"""Most jobs in a list."""
 
 FEW = 12
-"""A run with no more jobs is seen at a glance: it has no lists."""
+"""A run with at most this many jobs needs no lists."""
 
 FALLING = 0.01
-"""A job is not converged where its total fell by more than this share over the last tenth of its steps."""
+"""A job has not converged if its total fell by more than this share over the last tenth of its steps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,9 +27,9 @@ class Ranked:
 
     Attributes:
         title: of the list.
-        note: how it is ordered.
-        jobs: the ids, the most remarkable first, each with its measure in words.
-        total: jobs to which the title applies; None where it applies to all.
+        note: its order.
+        jobs: the ids, the most remarkable first, each with its measure as text.
+        total: number of jobs to which the title applies; None if it applies to all.
     """
 
     title: str
@@ -39,7 +39,7 @@ class Ranked:
 
 
 def rank(jobs: pd.DataFrame, curves: TermCurves) -> list[Ranked]:
-    """Returns the lists that are not empty; none of a run with few jobs.
+    """Returns the lists that are not empty; none for a run with few jobs.
 
     Args:
         jobs: all finished jobs.
@@ -53,7 +53,7 @@ def rank(jobs: pd.DataFrame, curves: TermCurves) -> list[Ranked]:
 
 
 def _style(sound: pd.DataFrame) -> Ranked:
-    """A loss against the median of those it compares with, so that other forms and sizes can stand in one list."""
+    """Returns a loss relative to the median of its comparable set, so that one list can mix forms and sizes."""
     judged = sound[sound["final_style"].notna()]
     losses = judged["final_style"].astype(float)
     medians = losses.groupby(scales(judged, TERM_SCALE)).transform("median")
@@ -87,7 +87,7 @@ def _falling(sound: pd.DataFrame, curves: TermCurves) -> Ranked:
 
 
 def _slowest(jobs: pd.DataFrame) -> Ranked:
-    """The jobs of a batch share its time evenly, to the last digit: the first one stands for all."""
+    """The jobs of a batch share its time evenly, to the last digit: the first one represents all."""
     seconds = jobs["seconds"].astype(float).dropna()
     sizes = seconds.value_counts()
     return Ranked(

@@ -1,4 +1,4 @@
-"""What the page draws of a set of comparable jobs: bands by step and final figures, of all of them and by part."""
+"""The chart data of a set of comparable jobs: bands by step and final figures, over all jobs and by part."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -17,26 +17,26 @@ from stylize_core.report.packing import digits
 from stylize_core.store.records import QUALITIES
 
 MIDDLE = ("p25", "p50", "p75")
-"""Of the band of a part."""
+"""Quantiles in the band of a part."""
 
 LINES = 8
-"""Parts in one chart of curves: as many as colours can tell apart, those with the most jobs."""
+"""Most parts in one chart of curves: as many as colours can distinguish, those with the most jobs."""
 
 RANGES = 40
-"""Parts in one chart of final figures."""
+"""Most parts in one chart of final figures."""
 
 COMPARED = 6
-"""Sets drawn of two runs, the largest first."""
+"""Most sets to draw for two runs, the largest first."""
 
 BINS = 32
-"""Of a histogram."""
+"""Bins of a histogram."""
 
 Values = npt.NDArray[np.float64]
 Bands = dict[str, list[float | None]]
 
 
 def compared_sets(files: Files, comparison: Comparison, run: str, other: str) -> list[dict[str, Any]]:
-    """Returns what the page draws of two runs: sets whose jobs compare, split by run.
+    """Returns the chart data of two runs: sets of comparable jobs, split by run.
 
     Args:
         files: the store.
@@ -61,7 +61,7 @@ def compared_sets(files: Files, comparison: Comparison, run: str, other: str) ->
 def set_data(
     one: ComparableSet, jobs: pd.DataFrame, curves: TermCurves, by: Sequence[str] | None = None
 ) -> dict[str, Any]:
-    """Returns what the page draws of a set of comparable jobs.
+    """Returns the chart data of a set of comparable jobs.
 
     Args:
         one: the set.
@@ -88,7 +88,7 @@ def set_data(
 
 
 def histogram(values: Values, *, log: bool) -> dict[str, list[Any]]:
-    """Returns `edges` and `counts` of equal bins; on a logarithmic scale what is not positive is left out."""
+    """Returns `edges` and `counts` of equal bins; a logarithmic scale leaves out what is not positive."""
     sound = values[np.isfinite(values)]
     sound = sound[sound > 0] if log else sound
     if not len(sound):

@@ -1,4 +1,4 @@
-"""The templates of the report's pages, and the scripts that go into them."""
+"""The templates of the report's pages, and their scripts."""
 
 from importlib import resources
 
@@ -11,7 +11,7 @@ from stylize_core.report.album import Album
 from stylize_core.settings import SETTING_FIELDS
 
 HELP = {"preset": "named settings that the others start from", **{spec.name: spec.help for spec in SETTING_FIELDS}}
-"""What each setting means."""
+"""The meaning of each setting."""
 
 
 FIGURES = {
@@ -25,7 +25,7 @@ FIGURES = {
     "seconds": "seconds",
     "falling": "still falling",
 }
-"""What the pages call each figure."""
+"""The name of each figure on the pages."""
 
 _SCRIPTS = "page rows manifest marks hover chart losses filters selection table details start"
 SCRIPTS = tuple(f"{name}.js" for name in _SCRIPTS.split())
@@ -39,7 +39,7 @@ def vega() -> str:
     """Returns the script that draws charts; packed.
 
     Raises:
-        UsageError: there is none: this is a checkout that was never installed.
+        UsageError: it is missing because this checkout was never installed.
     """
     try:
         return packing.as_text(resources.files(__package__).joinpath(VEGA).read_bytes())
@@ -49,7 +49,7 @@ def vega() -> str:
 
 
 def template(name: str, album: Album) -> jinja2.Template:
-    """Returns a template; file names are the users' data, so everything is escaped.
+    """Returns a template that escapes everything, because file names are the users' data.
 
     Args:
         name: of its file.

@@ -1,4 +1,4 @@
-"""Settings in few letters, for beneath small pictures."""
+"""Abbreviated settings, for captions of small pictures."""
 
 from collections.abc import Sequence
 
@@ -18,26 +18,26 @@ SHORT = {
     "snapshot_every": "se",
     "optimiser": "opt",
 }
-"""The other names are short as they are."""
+"""The other names are short already."""
 
 
 def describe(job: JobRecord, names: Sequence[str]) -> str:
-    """Writes some settings of a job: `sw 1e6 · seed 3`; see `legend`."""
+    """Returns the text of some settings of a job: `sw 1e6 · seed 3`; see `legend`."""
     return " · ".join(f"{SHORT.get(name, name)} {value(job.settings[name])}" for name in names)
 
 
 def spell(job: JobRecord, names: Sequence[str]) -> str:
-    """Writes the same with whole names: `style_weight 1e6 · seed 3`."""
+    """Returns the same with full names: `style_weight 1e6 · seed 3`."""
     return " · ".join(f"{name} {value(job.settings[name])}" for name in names)
 
 
 def legend(names: Sequence[str]) -> str:
-    """Says what short names mean: `sw = style_weight`."""
+    """Returns the meaning of abbreviations: `sw = style_weight`."""
     return " · ".join(f"{SHORT[name]} = {name}" for name in names if name in SHORT)
 
 
 def value(setting: object) -> str:
-    """Writes 123000 as `123,000`, round weights as `1e4`, and of several layers `conv` once."""
+    """Returns 123000 as `123,000`, round weights as `1e4`, and several layers with only one `conv`."""
     if isinstance(setting, bool) or not isinstance(setting, int | float):
         return wording.setting(setting).replace(" conv", " ")
     is_round = isinstance(setting, float) and abs(setting) >= 1e4 and setting == float(f"{setting:.0e}")

@@ -1,4 +1,4 @@
-"""One page of a contact sheet, to draw on: pictures, text that fits, marks."""
+"""The canvas of one page of a contact sheet: pictures, fitted text, marks."""
 
 import io
 from dataclasses import dataclass
@@ -8,21 +8,21 @@ from PIL import Image, ImageDraw, ImageOps
 from stylize_core.sheets import lettering
 
 PAGE_LIMIT = 4000
-"""The longest edge of a page in pixels: every viewer opens it."""
+"""Longest edge of a page in pixels, so that every viewer can open it."""
 
 PAGE_BYTES = 3_000_000
-"""Of a page as a file, at most: it is sent by mail and opened on a phone."""
+"""Most bytes of a page, so that it can be sent by mail and opened on a phone."""
 
 QUALITIES = ((88, 0), (80, 0), (72, 2), (60, 2))
-"""JPEG's quality and subsampling of colours, without which type is sharp: the first with which a page is no larger."""
+"""JPEG quality and chroma subsampling (0 keeps text sharp); the first that makes a page small enough is used."""
 
 SHRINK = 3 / 4
-"""Of a page that none of them makes small enough."""
+"""Scale of a page if none of them makes it small enough."""
 
 MARGIN = 56
 GAP = 16
 TITLE, TEXT, SMALL, NOTE = 34, 20, 17, 15
-"""Sizes of type in pixels."""
+"""Font sizes in pixels."""
 
 PAPER = "#fcfcfa"
 INK = "#1c1c1a"
@@ -50,7 +50,7 @@ class Box:
 
     @property
     def corners(self) -> tuple[int, int, int, int]:
-        """Left, top, and the last pixel's column and row, as Pillow draws rectangles."""
+        """Left, top, right and bottom pixel, as Pillow draws rectangles."""
         return self.x, self.y, self.x + self.width - 1, self.y + self.height - 1
 
 
@@ -69,27 +69,27 @@ class Canvas:
     def text(
         self, x: int, y: int, text: str, limit: int, *, size: int = TEXT, colour: str = INK, anchor: str = "la"
     ) -> int:
-        """Writes one line, shortened to `limit` pixels; returns how wide it is.
+        """Writes one line, shortened to `limit` pixels; returns its width.
 
         Args:
             x: of the anchor.
             y: of the anchor.
             text: one line.
-            limit: the width that it may take.
-            size: of the type, pixels.
-            colour: of the type.
-            anchor: Pillow's: `la` left and top, `ma` middle and top, `mm` the middle.
+            limit: greatest width.
+            size: of the font, pixels.
+            colour: of the text.
+            anchor: Pillow's: `la` is left and top, `ma` middle and top, `mm` the middle.
         """
         line = lettering.shorten(text, size, limit)
         self._draw.text((x, y), line, fill=colour, font=lettering.font(size), anchor=anchor)
         return lettering.width(line, size)
 
     def rule(self, x: int, y: int, width: int) -> None:
-        """Draws a line from left to right."""
+        """Draws a horizontal line."""
         self._draw.rectangle((x, y, x + width - 1, y + 1), fill=INK)
 
     def picture(self, box: Box, image: Image.Image) -> Box:
-        """Puts a picture at the foot of a box, scaled down where it is larger; returns the place that it takes."""
+        """Places a picture at the bottom of a box, scaled down if it is larger; returns its place."""
         fitted = ImageOps.contain(image, (box.width, box.height)) if _exceeds(image, box) else image
         left = box.x + (box.width - fitted.width) // 2
         top = box.y + box.height - fitted.height
@@ -97,7 +97,7 @@ class Canvas:
         return Box(left, top, fitted.width, fitted.height)
 
     def well(self, box: Box, text: str, *, alarm: bool = False) -> None:
-        """Fills a box where there is no picture, and says why."""
+        """Fills a box without a picture, and says why there is none."""
         self._draw.rectangle(box.corners, fill=ALARM_WELL if alarm else WELL)
         x, y, room = box.x + box.width // 2, box.y + box.height // 2, box.width - GAP
         lines = lettering.wrap(text, SMALL, room)
@@ -106,7 +106,7 @@ class Canvas:
             self.text(x, y + offset, line, room, colour=ALARM if alarm else QUIET, anchor="mm", size=SMALL)
 
     def flag(self, box: Box, text: str) -> None:
-        """Frames a box in red, with a word across its foot."""
+        """Frames a box in red, with a word across its bottom."""
         self._draw.rectangle(box.corners, outline=ALARM, width=4)
         foot = Box(box.x, box.y + box.height - 30, box.width, 30)
         self._draw.rectangle(foot.corners, fill=ALARM)
@@ -125,7 +125,7 @@ class Canvas:
             image = image.resize((round(image.width * SHRINK), round(image.height * SHRINK)), Image.Resampling.LANCZOS)
 
     def small(self, width: int) -> bytes:
-        """Returns the upper part of the page as a small JPEG, at most half as tall again as it is wide.
+        """Returns the upper part of the page as a small JPEG, at most 1.5 times as tall as wide.
 
         Args:
             width: pixels.

@@ -1,4 +1,4 @@
-"""Draws a grid of jobs as pages of a contact sheet, headers repeated on every page."""
+"""Draws a grid of jobs as pages of a contact sheet, with headers on every page."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -11,17 +11,17 @@ from stylize_core.sheets.canvas import GAP, INK, MARGIN, NOTE, PAGE_LIMIT, QUIET
 from stylize_core.sheets.grids import Grid, Tile
 
 SCALES = (1, 7 / 8, 3 / 4, 5 / 8, 1 / 2)
-"""Cells from full size to small; the largest is taken with which the grid fits one page."""
+"""Scales of cells; the largest at which the grid fits on one page is used."""
 
 PAGED_SCALE = 3 / 4
-"""The cells' size where none makes the grid fit one page."""
+"""Scale of cells if the grid does not fit on one page."""
 
 HEAD = MARGIN + TITLE + TEXT + 44
 CAPTION = 46
-"""From the foot of a picture to the next picture below, with its caption between."""
+"""Height between a picture and the next one below, with the caption in between."""
 
 WORDS_WIDTH, WORDS_HEIGHT = 180, 64
-"""Room for headers that are words alone."""
+"""Room for headers without pictures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,29 +42,29 @@ class Frame:
 
     @property
     def capacity(self) -> tuple[int, int]:
-        """Rows and columns that fit one page."""
+        """Rows and columns that fit on one page."""
         down = (PAGE_LIMIT - self.top - MARGIN) // (self.height + CAPTION)
         across = (PAGE_LIMIT - self.left - MARGIN + GAP) // (self.width + GAP)
         return down, across
 
     def holds(self, grid: Grid) -> bool:
-        """Whether a grid fits one page."""
+        """Returns whether a grid fits on one page."""
         down, across = self.capacity
         return len(grid.rows) <= down and len(grid.columns) <= across
 
     def box(self, row: int, column: int) -> Box:
-        """The place of a cell's picture."""
+        """Returns the box of a cell's picture."""
         x = self.left + column * (self.width + GAP)
         return Box(x, self.top + row * (self.height + CAPTION), self.width, self.height)
 
     def page_size(self, grid: Grid) -> tuple[int, int]:
-        """Width and height of a page with this grid."""
+        """Returns width and height of a page with this grid."""
         width = self.left + len(grid.columns) * (self.width + GAP) - GAP + MARGIN
         return max(width, 900), self.top + len(grid.rows) * (self.height + CAPTION) + MARGIN
 
 
 def frame_grid(grid: Grid, cell: tuple[int, int]) -> Frame:
-    """Returns the measures with which a grid is drawn.
+    """Returns the measures for drawing a grid.
 
     Args:
         grid: the whole grid.
@@ -88,13 +88,13 @@ def _frame(grid: Grid, cell: tuple[int, int], scale: float) -> Frame:
 
 
 def count_pages(grid: Grid, cell: tuple[int, int]) -> int:
-    """Returns how many pages a grid takes; arguments as of `frame_grid`."""
+    """Returns how many pages a grid takes; for the arguments see `frame_grid`."""
     down, across = frame_grid(grid, cell).capacity
     return -(-len(grid.rows) // down) * -(-len(grid.columns) // across)
 
 
 def split_grid(grid: Grid, frame: Frame) -> list[Grid]:
-    """Cuts a grid into grids that fit one page each."""
+    """Cuts a grid into grids that each fit on one page."""
     down, across = frame.capacity
     corners = [(r, c) for r in range(0, len(grid.rows), down) for c in range(0, len(grid.columns), across)]
     cells: dict[tuple[int, int], dict[tuple[int, int], Tile]] = {corner: {} for corner in corners}
@@ -157,15 +157,15 @@ def _row_header(canvas: Canvas, frame: Frame, row: int, tiles: Sequence[Tile], p
 def draw_tile(
     canvas: Canvas, box: Box, tile: Tile | None, pictures: Thumbnails, *, colour: str = QUIET, lines: int = 2
 ) -> None:
-    """Draws a tile: its picture, or why there is none, with its caption beneath.
+    """Draws a tile: its picture, or why there is none, and its caption below.
 
     Args:
         canvas: the page.
-        box: where the picture stands.
-        tile: to be drawn; None leaves an empty box.
+        box: of the picture.
+        tile: to draw; None leaves an empty box.
         pictures: of the store.
         colour: of the caption.
-        lines: for which there is room; a caption without a note takes two rather than lose its middle.
+        lines: available for text; a caption without a note uses two rather than lose its middle.
     """
     if tile is None:
         canvas.well(box, "")
@@ -186,7 +186,7 @@ def draw_tile(
 
 
 def picture_keys(tiles: Iterable[Tile], width: int, height: int) -> Iterator[tuple[str, int]]:
-    """Yields path and edge of the pictures with which tiles are drawn; see `Thumbnails.prepare`."""
+    """Yields path and edge of the pictures of tiles; see `Thumbnails.prepare`."""
     return ((tile.path, max(width, height)) for tile in tiles if tile.path)
 
 

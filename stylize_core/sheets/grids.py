@@ -1,4 +1,4 @@
-"""Jobs laid out in rows and columns: the content x style matrix, and sweeps along one or two settings."""
+"""Arranges jobs in rows and columns: the content x style matrix, and sweeps along one or two settings."""
 
 import itertools
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
@@ -12,25 +12,25 @@ from stylize_core.sheets import brief
 from stylize_core.store import layout
 
 VALUES = 24
-"""Values of a setting that are laid out side by side, at most; more are no sweep, such as a seed for every job."""
+"""Most values of a setting side by side; more, such as a seed for every job, are not a sweep."""
 
 CELLS = 6
-"""Of a matrix that is one of several, at least: smaller ones are strewn over too many pages."""
+"""Fewest cells of a matrix if there are several: smaller ones would be spread over too many pages."""
 
 WEIGHTS = ("content_weight", "style_weight")
-"""The settings of a trade-off: across, down."""
+"""The settings of a trade-off: columns, rows."""
 
 T = TypeVar("T", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tile:
-    """A picture with a caption, or words alone.
+    """A picture with a caption, or only text.
 
     Attributes:
-        caption: beneath the picture.
-        note: quiet, beneath the caption; of words alone, what they are a value of.
-        path: of the picture in the store; None where there is none.
+        caption: below the picture.
+        note: in a quiet colour below the caption; without a picture, the name of the value.
+        path: of the picture in the store; None if there is none.
         mark: why there is no result, or no good one: an error's code, or `stopped`.
     """
 
@@ -45,13 +45,13 @@ class Grid:
     """Jobs in rows and columns.
 
     Attributes:
-        title: what is laid out.
-        name: what tells it from other grids of this title.
+        title: of the grid.
+        name: distinguishes it from other grids with this title.
         note: how to read it.
         columns: a header per column.
         rows: headers per row: one tile, or content and style.
-        cells: tiles by (row, column); where one is missing there was no such job.
-        inputs: content and style, where they are no headers.
+        cells: tiles by (row, column); a missing one means that there is no such job.
+        inputs: content and style, if they are not headers.
     """
 
     title: str
@@ -66,8 +66,8 @@ class Grid:
 def matrices(jobs: Sequence[JobRecord]) -> list[Grid]:
     """Returns contents x styles, one grid for each combination of settings.
 
-    Only for a real cross: two contents and two styles or more, that fill at least half of the cells, and in which not
-    every content has a style of its own.
+    Only for a real cross: at least two contents and two styles that fill at least half of the cells, unless every
+    content has a style of its own.
     """
     names = axes_of_jobs(jobs) if jobs else ()
     found = [_matrix(group, names) for group in _alike(jobs, names) if _is_cross(group)]
@@ -86,12 +86,12 @@ def trade_offs(jobs: Sequence[JobRecord]) -> list[Grid]:
 
 
 def sweeps(jobs: Sequence[JobRecord]) -> dict[str, list[Grid]]:
-    """Returns the jobs that differ in one or two settings alone, laid out along these.
+    """Returns the jobs that differ only in one or two settings, arranged along these.
 
     Returns:
         Grids by the names of their settings. One setting: a row for each pair of content and style. Two settings:
-        a grid for each pair. Where more settings are swept at once, each is laid out for itself. What trades the
-        weights off against each other is left to `trade_offs`.
+        a grid for each pair. If more settings are swept at once, each is shown separately. Trade-offs between the
+        weights are left to `trade_offs`.
     """
     lines: dict[str, list[list[JobRecord]]] = {}
     grids: dict[str, list[Grid]] = {}
@@ -109,12 +109,12 @@ def sweeps(jobs: Sequence[JobRecord]) -> dict[str, list[Grid]]:
 
 
 def pairs(jobs: Iterable[JobRecord]) -> list[list[JobRecord]]:
-    """Returns the jobs of each pair of content and style, those with another start image apart."""
+    """Returns the jobs of each pair of content and style; jobs with another start image are separate."""
     return list(group_by(jobs, lambda job: (job.content.sha256, job.style.sha256, job.init)).values())
 
 
 def group_by(jobs: Iterable[JobRecord], key: Callable[[JobRecord], Hashable]) -> dict[Hashable, list[JobRecord]]:
-    """Returns jobs by a key, both in the order in which they come."""
+    """Returns jobs by a key, both in order of appearance."""
     groups: dict[Hashable, list[JobRecord]] = {}
     for job in jobs:
         groups.setdefault(key(job), []).append(job)
@@ -152,7 +152,7 @@ def _matrix(jobs: Sequence[JobRecord], names: Sequence[str]) -> Grid:
 
 
 def _lines(pair: Sequence[JobRecord], name: str) -> list[list[JobRecord]]:
-    """Splits the jobs of a pair into lines that differ in one setting alone."""
+    """Splits the jobs of a pair into lines that differ only in one setting."""
     others = [other for other in axes_of_jobs(pair) if other != name]
     return [line for line in _alike(pair, others) if len(line) > 1]
 
@@ -189,12 +189,12 @@ def _plane(pair: Sequence[JobRecord], across: str, down: str, others: str = "") 
 
 
 def _swept(job: JobRecord, *names: str) -> Tile:
-    """Returns a job's result, named by the values that are swept: an id may be too long to be read in full."""
+    """Returns a job's result, named by the swept values, because an id may be too long to be shown completely."""
     return job_tile(job, brief.describe(job, names), job.short_id)
 
 
 def _spans(jobs: Sequence[JobRecord], *names: str) -> bool:
-    """Whether jobs fill at least half of the grid along two settings, each with two values or more."""
+    """Returns whether jobs fill at least half of the grid along two settings with at least two values each."""
     counts = [_count(jobs, name) for name in names]
     return min(counts) > 1 and max(counts) <= VALUES and counts[0] * counts[1] <= 2 * len(jobs)
 
@@ -204,7 +204,7 @@ def _count(jobs: Iterable[JobRecord], name: str) -> int:
 
 
 def _values(jobs: Sequence[JobRecord], name: str) -> dict[object, int]:
-    """Places of the values: numbers in their order, words in the manifest's."""
+    """Returns the positions of the values: numbers in numeric order, words in the manifest's."""
     values = _places(job.settings[name] for job in jobs)
     numeric = all(isinstance(value, int | float) for value in values)
     return _places(sorted(values, key=float)) if numeric else values  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ import jinja2
 from stylize_core.record.run_record import RunRecord
 
 NAMES = 40
-"""Names of the inputs on a page that are listed, at most."""
+"""Most names of a page's inputs to list."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +16,7 @@ class IndexEntry:
     """A page.
 
     Attributes:
-        link: to it, relative to the index.
+        link: to the page, relative to the index.
         picture: its small picture, relative to the index.
         title: what it shows.
         names: of the inputs on it.
@@ -35,8 +35,8 @@ class IndexPart:
     Attributes:
         name: an anchor.
         title: what it shows.
-        entries: the pages that are drawn.
-        pages: number of all of its pages.
+        entries: the drawn pages.
+        pages: number of all its pages.
     """
 
     name: str
@@ -50,7 +50,7 @@ def render_index(record: RunRecord, jobs: int, parts: Sequence[IndexPart]) -> st
 
     Args:
         record: the run.
-        jobs: number of jobs that the sheets are about.
+        jobs: number of jobs on the sheets.
         parts: the sheets.
     """
     environment = jinja2.Environment(

@@ -1,4 +1,4 @@
-"""Text on contact sheets: measured, shortened so that it fits, without letters that the font lacks."""
+"""Text on contact sheets: measures and shortens it, and replaces characters that the font lacks."""
 
 import functools
 import unicodedata
@@ -10,17 +10,17 @@ ELLIPSIS = "…"
 PLAIN = MappingProxyType(
     {"×": "x", "–": "-", "—": "-", "ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "„": '"', "\t": " "}
 )
-"""Plain forms that Unicode does not know by itself."""
+"""Plain forms that Unicode does not define."""
 
 BREAKS = " _-/"
-"""Letters behind which a line may end."""
+"""Characters after which a line may end."""
 
-_MISSING = "\uffff"  # a noncharacter: drawn as the font's box for letters it lacks
+_MISSING = "\uffff"  # a noncharacter: drawn as the font's box for missing characters
 
 
 @functools.cache
 def font(size: int) -> ImageFont.FreeTypeFont:
-    """Returns Pillow's own scalable font; it is there on every machine, so sheets look the same everywhere."""
+    """Returns Pillow's own scalable font; every machine has it, so sheets look the same everywhere."""
     loaded = ImageFont.load_default(size)
     if not isinstance(loaded, ImageFont.FreeTypeFont):
         raise TypeError("Pillow was built without FreeType")
@@ -28,13 +28,13 @@ def font(size: int) -> ImageFont.FreeTypeFont:
 
 
 def width(text: str, size: int) -> int:
-    """Returns how wide a line of text is, in pixels, rounded up."""
+    """Returns the width of a line of text in pixels, rounded up."""
     return int(-(-font(size).getlength(text) // 1))
 
 
 @functools.lru_cache(maxsize=4096)
 def drawable(text: str) -> str:
-    """Returns text with the letters that the font lacks replaced by their plain form (ü by u), or else by `?`."""
+    """Returns text with characters that the font lacks replaced by their plain form (ü by u), or otherwise by `?`."""
     return "".join(letter if _has(letter) else _plain(letter) for letter in text)
 
 
@@ -51,14 +51,14 @@ def _has(letter: str) -> bool:
 
 
 def shorten(text: str, size: int, limit: int) -> str:
-    """Returns text that is at most `limit` pixels wide, its middle left out if need be.
+    """Returns text at most `limit` pixels wide, with its middle cut out if necessary.
 
-    File names and ids differ at either end, so both ends stay.
+    File names and ids may differ at either end, so both ends stay.
     """
     text = drawable(text)
     if width(text, size) <= limit:
         return text
-    low, high = 0, len(text)  # letters kept: `low` fits, `high` does not
+    low, high = 0, len(text)  # characters kept: `low` fits, `high` does not
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if width(_cut(text, middle), size) <= limit else (low, middle)
@@ -66,7 +66,7 @@ def shorten(text: str, size: int, limit: int) -> str:
 
 
 def wrap(text: str, size: int, limit: int) -> list[str]:
-    """Returns text as one line, or as two where it is wider than `limit` pixels and has a place to break it."""
+    """Returns text as one line, or as two if it is wider than `limit` pixels and can be broken."""
     breaks = [place + 1 for place, letter in enumerate(text[:-1]) if letter in BREAKS]
     if not breaks or width(drawable(text), size) <= limit:
         return [text]

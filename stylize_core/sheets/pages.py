@@ -1,6 +1,6 @@
-"""Which contact sheets a run has, and their pages, before any is drawn.
+"""Plans the contact sheets of a run and their pages, before any is drawn.
 
-A small run has a matrix, sweeps and strips of all of its jobs. A large one is browsed by style and by content.
+A small run has a matrix, sweeps and strips of all its jobs. A large run is browsed by style and by content.
 """
 
 import re
@@ -20,28 +20,28 @@ from stylize_core.sheets.sections import Sections, by_content, by_style
 from stylize_core.sheets.strip_page import StripFrame, draw_strips, make_strip
 
 FEW = 500
-"""Jobs of a small run, at most."""
+"""Most jobs of a small run."""
 
 MATRIX_PAGES = 4
-"""Pages of a matrix, at most: over more of them nobody compares anything."""
+"""Most pages of a matrix: nobody compares results over more pages."""
 
 OTHERS = 3
-"""Results with other partners that make an input worth a section of its own."""
+"""Results with different partners from which an input gets its own section."""
 
 CELL_EDGES = (128, 256)
-"""Long edge of the pictures, pixels: that of the results within these bounds, so that none is blown up."""
+"""Bounds of the pictures' long edge, pixels: within them it is that of the results, so that none is enlarged."""
 
 LARGE_EDGES = (128, 168)
-"""The same of a large run, and on pages of sections: one edge of `pictures.EDGES`, so each result is opened once."""
+"""The same for a large run and for pages of sections: an edge of `EDGES`, so that each result is opened once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """A page to be drawn.
+    """A page to draw.
 
     Attributes:
         title: what it shows.
-        names: of the inputs that its rows or sections are about.
+        names: of the inputs in its rows or sections.
         rank: pages of a lower rank are drawn first.
         draw: draws it.
     """
@@ -57,9 +57,9 @@ class Sheet:
     """A contact sheet.
 
     Attributes:
-        name: with which its files begin.
+        name: prefix of its file names.
         title: what it shows.
-        pages: in their order; one at least.
+        pages: in order; at least one.
     """
 
     name: str
@@ -80,7 +80,7 @@ def sheets_of(jobs: Sequence[JobRecord], finished: Sequence[JobRecord], pictures
 
     Args:
         jobs: of the run.
-        finished: those that are shown one by one.
+        finished: the jobs that are shown one by one.
         pictures: of the store.
     """
     cell = cell_size(finished, LARGE_EDGES if len(jobs) > FEW else CELL_EDGES)
@@ -98,11 +98,11 @@ def sheets_of(jobs: Sequence[JobRecord], finished: Sequence[JobRecord], pictures
 
 
 def cell_size(jobs: Sequence[JobRecord], edges: tuple[int, int] = CELL_EDGES) -> tuple[int, int]:
-    """Returns width and height in pixels of the box into which the results fit, scaled to the same long edge.
+    """Returns width and height, in pixels, of the box that fits all results, scaled to the same long edge.
 
     Args:
         jobs: with the results.
-        edges: the least and the greatest long edge, pixels.
+        edges: the smallest and the largest long edge, pixels.
     """
     low, high = edges
     sizes = [(job.width, job.height) for job in jobs if job.width and job.height]
@@ -115,7 +115,7 @@ def cell_size(jobs: Sequence[JobRecord], edges: tuple[int, int] = CELL_EDGES) ->
 
 
 def grid_pages(grids: Sequence[Grid], cell: tuple[int, int], pictures: Thumbnails) -> list[Page]:
-    """Returns the pages of grids, each of which starts a new one."""
+    """Returns the pages of grids; each grid starts a new page."""
     pages = []
     for grid in grids:
         frame = frame_grid(grid, cell)
@@ -161,7 +161,7 @@ def strip_pages(jobs: Sequence[JobRecord], cell: tuple[int, int], title: str, pi
 
 
 def _sections(jobs: Sequence[JobRecord], *, has_matrix: bool) -> list[Sections]:
-    """Returns the sections by which a run is browsed; a small run only where they show more than a matrix."""
+    """Returns the sections for browsing a run; for a small run only if they show more than a matrix."""
     is_large = len(jobs) > FEW
     if has_matrix and not is_large:
         return []

@@ -1,6 +1,6 @@
-"""Draws the results of inputs, section after section, as pages of a contact sheet.
+"""Draws the results of inputs, one section after the other, as pages of a contact sheet.
 
-A long section has its input at the left and its results beside it, row after row; short ones share a row.
+A long section has its input at the left and rows of results beside it; short sections share a row.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,27 +14,27 @@ from stylize_core.sheets.sections import Section, Sections
 
 PAGE_WIDTH, PAGE_HEIGHT = 2400, 3200
 CELLS = 220
-"""Of a page, at most: pixels, and results. It is to be looked at, and opened at once."""
+"""Most results on a page, so that it is clear and opens quickly."""
 
 LABEL = TEXT + 26
-"""Above the pictures of a row in which sections begin: a rule and their names."""
+"""Height above a row's pictures for the rule and the names of sections that begin there."""
 
 CAPTION, NOTED = SMALL + 14, NOTE + 6
-"""Beneath a picture: its caption, and its note where there are any."""
+"""Height below a picture for its caption, and for its note."""
 
 BETWEEN = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """What a section has on one row.
+    """The part of a section on one row.
 
     Attributes:
-        section: the section, with the results of this row alone.
+        section: the section, with only the results of this row.
         column: of its first picture.
-        count: results of the whole section.
+        count: number of results of the whole section.
         leads: whether the input is shown, with a rule and its name above.
-        part: `, continued` where an earlier page has more of it.
+        part: `, continued` if an earlier page has more of it.
     """
 
     section: Section
@@ -45,7 +45,7 @@ class Stretch:
 
     @property
     def end(self) -> int:
-        """The column behind its last picture."""
+        """The column after its last picture."""
         return self.column + 1 + len(self.section.tiles)
 
 
@@ -68,11 +68,11 @@ class SectionFrame:
 
     @property
     def across(self) -> int:
-        """Thumbnails on a row."""
+        """Number of thumbnails in a row."""
         return max(2, (PAGE_WIDTH - 2 * MARGIN + GAP) // (self.width + GAP))
 
     def row_height(self, row: SheetRow) -> int:
-        """Of a row, with the space beneath it."""
+        """Height of a row, with the space below it."""
         label = LABEL if any(stretch.leads for stretch in row) else 0
         return label + self.height + CAPTION + (NOTED if self.has_notes else 0) + BETWEEN
 
@@ -91,17 +91,17 @@ class SectionPage:
 
     @property
     def rank(self) -> int:
-        """Pages of a lower rank are drawn first: those where a section begins, then their second pages, and so on."""
+        """Order of drawing: first pages on which a section begins, then second pages, and so on."""
         begins = any(stretch.leads and not stretch.part for row in self.rows for stretch in row)
         return 1 if begins else self.number
 
     @property
     def names(self) -> list[str]:
-        """Of the inputs on it."""
+        """The names of the inputs on it."""
         return list(dict.fromkeys(stretch.section.lead.caption for row in self.rows for stretch in row))
 
     def holds(self, rows: Sequence[SheetRow], frame: SectionFrame) -> bool:
-        """Whether there is room for further rows."""
+        """Returns whether there is room for further rows."""
         together = [*self.rows, *rows]
         cells = sum(len(stretch.section.tiles) for row in together for stretch in row)
         return cells <= CELLS and page_height(together, frame) <= PAGE_HEIGHT
@@ -113,7 +113,7 @@ def page_height(rows: Sequence[SheetRow], frame: SectionFrame) -> int:
 
 
 def split_sections(sections: Sections, frame: SectionFrame) -> list[SectionPage]:
-    """Shares sections out on pages: one that does not fit what is left of a page begins a new one."""
+    """Distributes sections to pages: a section that does not fit on the rest of a page begins a new one."""
     pages = [SectionPage()]
     for section in sections.parts:
         stretch = Stretch(section, 0, len(section.tiles), leads=True)
@@ -132,7 +132,7 @@ def split_sections(sections: Sections, frame: SectionFrame) -> list[SectionPage]
 
 
 def _beside(page: SectionPage, stretch: Stretch, frame: SectionFrame) -> Stretch | None:
-    """Returns a section moved to the last row of a page, behind other short ones; None where it has no room there."""
+    """Returns a section moved to the last row of a page, after other short ones; None if it does not fit there."""
     if not page.rows or not all(other.leads for other in page.rows[-1]) or page.rows[-1][-1].part:
         return None
     moved = replace(stretch, column=page.rows[-1][-1].end)

@@ -1,4 +1,4 @@
-"""The results of every style, or of every content, one input after the other: how a large run is browsed."""
+"""Groups results by style or by content, one input after the other, for browsing a large run."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -19,7 +19,8 @@ class Section:
     Attributes:
         lead: the input.
         tiles: its results.
-        step: results with each partner, where it has as many with all of them: rows are not cut between these. Else 1.
+        step: number of results per partner if it is the same for all, so that rows are not cut between these; otherwise
+            1.
     """
 
     lead: Tile
@@ -32,7 +33,7 @@ class Sections:
     """The results of every style, or of every content.
 
     Attributes:
-        kind: `style` or `content`: of the inputs that lead.
+        kind: of the leading inputs: `style` or `content`.
         note: how to read it.
         parts: one for each input, by name.
     """
@@ -69,5 +70,5 @@ def _section(jobs: Sequence[JobRecord], lead: Source, other: Source, names: Sequ
 
 
 def _in_order(name: str) -> list[str | int]:
-    """Returns a key by which `waves 2` comes before `waves 10`."""
+    """Returns a sort key that puts `waves 2` before `waves 10`."""
     return [int(part) if place % 2 else part for place, part in enumerate(re.split(r"([0-9]+)", name.casefold()))]

@@ -1,4 +1,4 @@
-"""Contact sheets of a run: the pages that are drawn, as JPEG files with an index in the run's folder."""
+"""Draws the contact sheets of a run as JPEG files with an index in the run's folder."""
 
 import time
 from collections.abc import Sequence
@@ -15,17 +15,17 @@ from stylize_core.sheets.pages import Page, Sheet, sheets_of
 from stylize_core.store import layout
 
 JOBS = 50_000
-"""Distinct jobs that sheets are about, at most: the first ones. Each takes up to 2 kB of memory."""
+"""Most distinct jobs on sheets: the first ones. Each takes up to 2 kB of memory."""
 
 FOLDER = layout.SHEETS
 INDEX = f"{FOLDER}/index.html"
 SMALL = "small"
 
 LOOKED_AT = ("matrix", "trade-off", "sweep", "style", "content", "strips")
-"""Which sheet is looked at first."""
+"""The order in which people look at sheets."""
 
 SMALL_WIDTH = 320
-"""Of the small picture of a page in the index, pixels."""
+"""Width of a page's small picture in the index, pixels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +33,8 @@ class Limits:
     """How much is drawn.
 
     Attributes:
-        pages: of each sheet, None for all.
-        seconds: after which no further page is begun, None for as long as it takes.
+        pages: most pages of each sheet, None for all.
+        seconds: after which no further page is begun, None for no limit.
     """
 
     pages: int | None
@@ -42,7 +42,7 @@ class Limits:
 
 
 NIGHTLY = Limits(pages=60, seconds=60.0)
-"""At the end of a run. Time goes into opening the results: one of 384 px takes a core some 5 ms."""
+"""The limits at the end of a run. Opening results takes most of the time: one of 384 px takes a core about 5 ms."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,7 @@ class Sheets:
     """The contact sheets of a run.
 
     Attributes:
-        files: the published pages in their order.
+        files: the published pages in order.
         undrawn: number of further pages, beyond the limits.
     """
 
@@ -72,10 +72,10 @@ class Sheets:
 
 
 def limits_of(sheets: str | None) -> Limits:
-    """Returns the limits that an option asks for: a number of pages of each sheet, `all`, or None for a night's.
+    """Returns the limits for an option: a number of pages per sheet, `all`, or None for those at the end of a run.
 
     Raises:
-        UsageError: it is something else.
+        UsageError: the option is invalid.
     """
     if sheets is None:
         return NIGHTLY
@@ -87,7 +87,7 @@ def limits_of(sheets: str | None) -> Limits:
 
 
 def write_sheets(rows: RunRows, record: RunRecord, pictures: Thumbnails, limits: Limits = NIGHTLY) -> Sheets:
-    """Draws the contact sheets of a run and publishes them with an index; pages of an earlier drawing go.
+    """Draws the contact sheets of a run and publishes them with an index; deletes earlier pages.
 
     The first page of each sheet comes before the second of any, and so on until a limit is reached.
 
@@ -117,7 +117,7 @@ def sheet_jobs(rows: RunRows, record: RunRecord) -> Sequence[JobRecord]:
 
 
 def first_sheet(files: Files, run: str) -> str | None:
-    """Returns the name, within the run's folder, of the sheet to look at first; None where none is drawn."""
+    """Returns the name, within the run's folder, of the sheet to look at first; None if none is drawn."""
     folder = layout.run(run, FOLDER)
     names = [entry.path.removeprefix(f"{folder}/") for entry in files.list(folder, recursive=False)]
     pages = sorted(name for name in names if name.endswith(".jpg"))
@@ -126,7 +126,7 @@ def first_sheet(files: Files, run: str) -> str | None:
 
 
 def _chosen(sheets: Sequence[Sheet], limits: Limits) -> list[tuple[str, Page]]:
-    """Returns the pages within the limit with the names of their files, in the order in which they are drawn."""
+    """Returns the pages within the limit with their file names, in drawing order."""
     pages = []
     for number, sheet in enumerate(sheets):
         ranked = sorted(range(len(sheet.pages)), key=lambda place: (sheet.pages[place].rank, place))
@@ -136,7 +136,7 @@ def _chosen(sheets: Sequence[Sheet], limits: Limits) -> list[tuple[str, Page]]:
 
 
 def _draw(files: Files, run: str, pages: Sequence[tuple[str, Page]], limits: Limits) -> set[str]:
-    """Publishes pages until the time is over, one of them at least; returns the names of their files."""
+    """Publishes pages until the time is over, but at least one; returns their file names."""
     began, drawn = time.monotonic(), set[str]()
     for name, page in pages:
         if drawn and limits.seconds is not None and time.monotonic() - began > limits.seconds:

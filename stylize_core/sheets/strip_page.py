@@ -12,7 +12,7 @@ from stylize_core.sheets.grid_page import CAPTION, HEAD, draw_tile, picture_keys
 from stylize_core.sheets.grids import Tile, input_tile, job_tile
 
 SNAPSHOTS = 8
-"""Snapshots shown of a job at most, spread evenly over those that there are."""
+"""Most snapshots shown per job, evenly spread over all."""
 
 LABEL = TEXT + SMALL + 22
 BETWEEN = 40
@@ -24,8 +24,8 @@ class Strip:
     """A job as a row of pictures.
 
     Attributes:
-        title: what names it.
-        note: what tells it from the others, and its final losses.
+        title: its name.
+        note: its distinguishing settings, and its final losses.
         tiles: content, style, snapshots, result.
     """
 
@@ -39,7 +39,7 @@ def make_strip(job: JobRecord, names: Sequence[str]) -> Strip:
 
     Args:
         job: a finished job.
-        names: the settings to tell it by.
+        names: the distinguishing settings.
     """
     losses = [f"{term} {wording.number(value)}" for term, value in job.finals.items() if value]
     parts = [brief.spell(job, ["preset", *(name for name in names if name != "preset")]), *losses]
@@ -68,19 +68,19 @@ class StripFrame:
 
     @property
     def pitch(self) -> tuple[int, int]:
-        """From one strip to the next: across, down."""
+        """The distance from one strip to the next: horizontal, vertical."""
         across = self.tiles * (self.width + GAP) - GAP + 2 * BETWEEN
         return across, LABEL + self.height + CAPTION + BETWEEN
 
     @property
     def capacity(self) -> tuple[int, int]:
-        """Strips that fit one page: across, down."""
+        """The number of strips on one page: horizontal, vertical."""
         across, down = self.pitch
         space = PAGE_LIMIT - 2 * MARGIN
         return max(1, (space + 2 * BETWEEN) // across), (PAGE_LIMIT - HEAD - MARGIN) // down
 
     def columns(self, count: int) -> int:
-        """Columns of strips on a page with so many: as few as make it no taller than wide, or than the limit."""
+        """Returns the fewest columns for `count` strips at which the page is no taller than wide, or than the limit."""
         across, down = self.pitch
         most, rows = self.capacity
         for columns in range(1, most + 1):
@@ -91,7 +91,7 @@ class StripFrame:
 
 
 def draw_strips(strips: Sequence[Strip], frame: StripFrame, title: str, pictures: Thumbnails) -> Canvas:
-    """Returns a page with strips that fit it, read column by column."""
+    """Returns a page with strips that fit on it, column by column."""
     pictures.prepare(picture_keys((tile for strip in strips for tile in strip.tiles), frame.width, frame.height))
     columns = frame.columns(len(strips))
     rows = -(-len(strips) // columns)

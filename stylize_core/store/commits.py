@@ -1,4 +1,4 @@
-"""Publishing finished jobs: what belongs to a job first, the line that makes it count last."""
+"""Publishes finished jobs: first the files of a job, last the line that makes it count."""
 
 import hashlib
 import secrets
@@ -15,26 +15,26 @@ from stylize_core.store import layout
 from stylize_core.store.records import METRICS, Outcome, results_table
 from stylize_core.store.tables import publish_table
 
-_THREADS = 8  # waiting for the disk to sync dominates: 8 threads write five times as many files a second as one
+_THREADS = 8  # waiting for disk syncs dominates: 8 threads write five times as many files per second as one
 
 
 def commit_name(run: str) -> str:
-    """Returns a new name: sorted by time within a run, unique among all workers."""
+    """Returns a new name: sorts by time within a run, and is unique among all workers."""
     return f"{run}-{time.time_ns():019d}-{secrets.token_hex(4)}"
 
 
 def publish_commit(
     files: Files, commit: str, outcomes: list[Outcome], check: Callable[[], None] = lambda: None
 ) -> None:
-    """Publishes finished jobs at once: until the results file is there, none of them counts.
+    """Publishes finished jobs together: none of them counts until the results file exists.
 
-    Whatever stops this in the middle leaves only files without a mark, which `sweep` deletes.
+    An interruption leaves only files without a mark, which `sweep` deletes.
 
     Args:
         files: of the store.
         commit: a name from `commit_name`.
         outcomes: the jobs; their results' `commit`, `image`, `image_sha256` and `bytes` are filled in.
-        check: raises where the lease is lost; called right before the mark, because publishing may have stalled.
+        check: raises if the lease is lost; called right before the mark, because publishing may have stalled.
 
     Raises:
         StoreLocked: by `check`.
@@ -45,7 +45,7 @@ def publish_commit(
     for outcome in outcomes:
         _describe(outcome, commit)
     metrics = [outcome.metrics for outcome in outcomes if outcome.metrics is not None]
-    if metrics:  # joined with an empty table, so that another schema is refused
+    if metrics:  # joined with an empty table, so that a different schema is refused
         publish_table(files, layout.metrics(commit), pa.concat_tables([METRICS.empty_table(), *metrics]))
     check()
     publish_table(files, layout.results(commit), results_table([outcome.result for outcome in outcomes]))
@@ -53,15 +53,15 @@ def publish_commit(
 
 
 def publish_pictures(files: Files, outcomes: list[Outcome]) -> None:
-    """Publishes images and snapshots; errors as of `publish_commit`."""
+    """Publishes images and snapshots; raises as `publish_commit` does."""
     with ThreadPoolExecutor(_THREADS) as pool:
         list(pool.map(partial(_publish_pictures, files), outcomes))
 
 
 def _publish_pictures(files: Files, outcome: Outcome) -> None:
-    """Publishes what a job has of pictures; one that the store refuses is failed by that.
+    """Publishes the pictures of a job; the job fails if the store refuses one.
 
-    A store that takes nothing at all will not take the mark either, which ends the commit.
+    A store that accepts nothing at all also refuses the mark, which ends the commit.
     """
     job_id = outcome.result.job_id
     try:
@@ -80,7 +80,7 @@ def _image_path(outcome: Outcome) -> str:
 
 
 def _superseded(outcome: Outcome) -> list[str]:
-    """Returns where earlier attempts may have left an image; none counts any more."""
+    """Returns where earlier attempts may have left an image; these no longer count."""
     job_id, attempt = outcome.result.job_id, outcome.result.attempt
     return [layout.image(job_id, outcome.format, failed_attempt=earlier) for earlier in range(1, attempt)]
 

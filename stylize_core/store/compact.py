@@ -1,11 +1,11 @@
-"""Small commits made into few large ones at the end of a run, so that a store of a million jobs is soon read.
+"""Joins small commits into few large ones at the end of a run, so that a store of a million jobs is quick to read.
 
 The new commit is published like any other, losses first and the mark last; only then are the old ones deleted, marks
-first. Wherever that is cut off, every line is there with its losses, some of them twice, of which one counts as ever;
-what is left over has no mark.
+first. If this is interrupted at any point, every line still exists with its losses, some of them twice, and one of
+them counts as always; leftovers have no mark.
 
-Only neighbours in the order of names are joined, and their commit's name lies between theirs and the next: so of lines
-of equal rank the same one counts before and after.
+Only neighbours in the order of names are joined, and the new name sorts right after theirs: so among lines of equal
+rank the same one counts before and after.
 """
 
 import logging
@@ -31,19 +31,19 @@ _log = logging.getLogger(__name__)
 _LEFT = "small commits are left as they are: %s"
 
 FEW = 16
-"""Fewer neighbours than this are left alone: readers do not feel them."""
+"""Fewer neighbours than this are not joined: readers do not notice them."""
 
 RESULTS_BYTES, METRICS_BYTES = 4_000_000, 32_000_000
-"""Of the files that are joined, at most: some 40,000 lines."""
+"""Upper bounds of the joined files: about 40,000 lines."""
 
 LARGE = 1 / 4
-"""A commit with this share of either bound is left alone: no line is rewritten again and again."""
+"""A commit with this share of either bound is not joined, so that no line is rewritten again and again."""
 
 RESULTS_LINES, METRICS_LINES = 10_000, 50_000
-"""Of a row group, about: some 20 MB in memory."""
+"""Approximate lines of a row group: about 20 MB in memory."""
 
 AT_ONCE = 8
-"""Files read at once, each small."""
+"""Number of small files to read at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Commit:
     Attributes:
         name: of the commit.
         results: bytes of its results.
-        metrics: bytes of its losses; 0 where it has none.
+        metrics: bytes of its losses; 0 if it has none.
     """
 
     name: str
@@ -62,18 +62,18 @@ class Commit:
 
     @property
     def is_large(self) -> bool:
-        """Whether it is left alone."""
+        """Whether it is too large to be joined."""
         return self.results >= LARGE * RESULTS_BYTES or self.metrics >= LARGE * METRICS_BYTES
 
 
 def compact(files: Files, check: Callable[[], None] = lambda: None) -> int:
-    """Joins small commits and returns how many it joined; only for the lease's holder, while nobody commits.
+    """Joins small commits and returns how many; only the lease's holder may call this, while nobody commits.
 
-    Nobody depends on it: where it fails, the log says why, and nothing is lost.
+    Nothing depends on it: if it fails, the log says why, and nothing is lost.
 
     Args:
         files: of the store.
-        check: raises where the lease is lost; called before each commit and right before its mark.
+        check: raises if the lease is lost; called before each commit and right before its mark.
 
     Raises:
         StoreLocked: by `check`.
@@ -94,7 +94,7 @@ def compact(files: Files, check: Callable[[], None] = lambda: None) -> int:
 
 @contextmanager
 def _damage_logged() -> Iterator[None]:
-    """A block for one stretch of commits, which a damaged file among them leaves as they are."""
+    """A block that joins one group of commits; a damaged file leaves the group as it is."""
     try:
         yield
     except StoreDamaged as error:
@@ -115,7 +115,7 @@ def _sizes(files: Files, folder: str) -> dict[str, int]:
 
 
 def _groups(commits: Iterable[Commit]) -> list[list[Commit]]:
-    """Returns stretches of small commits that are worth joining, each within the bounds."""
+    """Returns groups of small neighbouring commits that are worth joining, each within the bounds."""
     groups: list[list[Commit]] = [[]]
     for commit in commits:
         together = [*groups[-1], commit]
@@ -150,7 +150,7 @@ def _name_after(name: str) -> str:
 
 
 def _keys(files: Files, group: Sequence[Commit]) -> pa.Table:
-    """Returns what tells which lines of a group count; `commit` is a commit's number in the group, `place` a line's."""
+    """Returns the columns that decide which lines count; `commit` numbers commits in the group, `place` their lines."""
     schema = pa.schema([RESULTS.field(name) for name in ("job_id", "attempt", "status")])
     tables = list(_read(files, [layout.results(commit.name) for commit in group], schema))
     commits = np.repeat(np.arange(len(group), dtype=np.int32), [len(table) for table in tables])
@@ -159,7 +159,7 @@ def _keys(files: Files, group: Sequence[Commit]) -> pa.Table:
 
 
 def _losses(files: Files, group: Sequence[Commit], lines: pa.Table) -> Iterator[pa.Table]:
-    """Yields each commit's losses of the lines that count: losses are known by their job, and a job's must be one."""
+    """Yields each commit's losses of the lines that count, because a job may have only one set of losses."""
     counting = live(lines)
     jobs, commits = counting["job_id"].combine_chunks(), counting["commit"].to_numpy()
     places = [place for place, commit in enumerate(group) if commit.metrics and (commits == place).any()]
@@ -169,7 +169,7 @@ def _losses(files: Files, group: Sequence[Commit], lines: pa.Table) -> Iterator[
 
 
 def _results(files: Files, group: Sequence[Commit], lines: pa.Table, name: str) -> Iterator[pa.Table]:
-    """Yields each commit's lines under the new name, less those of which a later commit has a line of equal rank."""
+    """Yields each commit's lines under the new name, without those that a later commit repeats with equal rank."""
     kept = _latest_of_each_rank(lines)
     start = 0
     for table in _read(files, [layout.results(commit.name) for commit in group], RESULTS):

@@ -7,11 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 Part = tuple[bytes, bytes, bytes]
-"""Of n fingerprints: keys of 16 bytes, digests of 32, and width and height in 4 bytes each."""
+"""n fingerprints: keys of 16 bytes, digests of 32, and widths and heights of 4 bytes each."""
 
 
 class Fingerprint(NamedTuple):
-    """What a file was when it was read.
+    """Digest and size of an image file at the time it was read.
 
     Attributes:
         sha256: of its bytes, 64 hex digits.
@@ -30,7 +30,7 @@ class FingerprintIndex(NamedTuple):
     Attributes:
         keys: (n,) first halves of the keys, sorted.
         rests: (n,) second halves.
-        places: (n,) of each key's digest and shape.
+        places: (n,) index of each key's digest and shape.
         digests: (n, 32) bytes.
         shapes: (n, 2) width and height in pixels.
     """
@@ -43,8 +43,8 @@ class FingerprintIndex(NamedTuple):
 
     @classmethod
     def of(cls, parts: Iterable[Part]) -> "FingerprintIndex":
-        """Joins parts, one after another; of two fingerprints with one key, the later one counts."""
-        joined = bytearray(), bytearray(), bytearray()  # which grow in place, so that nothing is there twice
+        """Joins parts in order; if two fingerprints have the same key, the later one counts."""
+        joined = bytearray(), bytearray(), bytearray()  # these grow in place, so that nothing is in memory twice
         for part in parts:
             for whole, more in zip(joined, part, strict=True):
                 whole += more
@@ -66,9 +66,10 @@ class FingerprintIndex(NamedTuple):
         return keys.tobytes(), self.digests.tobytes(), self.shapes.tobytes()
 
     def find(self, keys: Sequence[bytes]) -> list[Fingerprint | None]:
-        """Returns the last fingerprint of each key; None where there is none.
+        """Returns the last fingerprint of each key; None if there is none.
 
-        Of two different keys with one first half, which nobody has ever seen, the earlier one is not found.
+        If two different keys had the same first half, which is practically impossible, the earlier one would not be
+        found.
         """
         if not len(self.keys) or not keys:
             return [None] * len(keys)

@@ -1,4 +1,4 @@
-"""What a store remembers of inputs, so that each file is read once, ever."""
+"""The fingerprints of inputs that a store keeps, so that each file is read only once."""
 
 import hashlib
 from collections.abc import Collection, Iterator, Sequence
@@ -15,8 +15,8 @@ from stylize_core.store.tables import list_tables, map_tables, read_readable, to
 
 _SCHEMA = pa.schema(
     [
-        ("uri", pa.string()),  # without credentials and query, for people
-        ("uri_hash", pa.binary()),  # of the whole URI, by which it is known; null where an earlier release wrote it
+        ("uri", pa.string()),  # without credentials and query, for human readers
+        ("uri_hash", pa.binary()),  # of the whole URI, which identifies it; null if an earlier release wrote it
         ("size", pa.int64()),
         ("stamp", pa.string()),
         ("sha256", pa.string()),
@@ -25,14 +25,14 @@ _SCHEMA = pa.schema(
     ]
 )
 
-_CONDENSED = 5000  # lines that are Python objects at a time
+_CONDENSED = 5000  # lines that are Python objects at one time
 
 Stat = tuple[str, int, str]
-"""A file as it is now: its URI, and size and stamp as `stat_input` gives them."""
+"""The current state of a file: its URI, and size and timestamp from `stat_input`."""
 
 
 class Fingerprints:
-    """The inputs that a store knows, by a hash of the whole URI, size and stamp; 60 bytes of memory each."""
+    """The inputs that a store knows, by a hash of the whole URI, size and timestamp; 60 bytes of memory each."""
 
     def __init__(self) -> None:
         self._known = FingerprintIndex.of([])
@@ -40,7 +40,7 @@ class Fingerprints:
 
     @classmethod
     def load(cls, files: Files) -> "Fingerprints":
-        """Returns what the store knows; what it forgot, because a file is damaged, is read again.
+        """Returns the fingerprints of a store; those in a damaged file are missing, so their inputs are read again.
 
         Raises:
             StoreError: the store cannot be read.
@@ -59,18 +59,18 @@ class Fingerprints:
         return len(self._new)
 
     def find(self, stats: Sequence[Stat]) -> list[Fingerprint | None]:
-        """Returns what is known of each file; None where it is new or has changed."""
+        """Returns the fingerprint of each file; None if the file is new or has changed."""
         keys = [_key(*stat) for stat in stats]
         found = self._known.find(keys)
         return [self._new[key][1] if key in self._new else known for key, known in zip(keys, found, strict=True)]
 
     def add(self, stat: Stat, fingerprint: Fingerprint) -> None:
-        """Remembers a file. Without a stamp a change could go unnoticed: such a file is read again in each run."""
+        """Adds a file. Without a timestamp a change could go unnoticed, so such a file is read again in each run."""
         if stat[2]:
             self._new[_key(*stat)] = stat, fingerprint
 
     def save(self, files: Files) -> None:
-        """Publishes what was added since the last time, as one more file.
+        """Publishes what was added since the last time as a further file.
 
         Raises:
             StoreFull: there is no space left.
@@ -87,7 +87,7 @@ class Fingerprints:
         self.settle()
 
     def settle(self) -> None:
-        """Keeps what was added in its compact form alone: known to this object, never to be saved."""
+        """Converts what was added to the compact form: this object keeps it, but never saves it."""
         entries = [entry for _, entry in self._new.values()]
         digests = bytes.fromhex("".join(entry.sha256 for entry in entries))
         shapes = np.array([(entry.width, entry.height) for entry in entries], np.int32)
@@ -96,10 +96,10 @@ class Fingerprints:
 
 
 def forget(files: Files, stat: Stat, sha256: str) -> None:
-    """Remembers that a fingerprint is wrong: the file of this URI, size and stamp has not these bytes.
+    """Records that a fingerprint is wrong: the file of this URI, size and timestamp has other bytes.
 
-    It is for file systems that do not tell of every change; the next plan reads the file again. The mark is an empty
-    file, so that any number of processes may leave it at once.
+    This is for file systems that do not reveal every change; the next plan reads the file again. The record is an empty
+    file, so that any number of processes can write it at once.
 
     Raises:
         StoreError: the store cannot be written.
@@ -124,7 +124,7 @@ def _wrong(key: bytes, digest: bytes) -> str:
 
 
 def _hash(data: bytes) -> bytes:
-    """128 bits of a cryptographic hash: no two files share one."""
+    """Returns 128 bits of a cryptographic hash, enough to be unique."""
     return hashlib.blake2b(data, digest_size=16).digest()
 
 
@@ -139,7 +139,7 @@ def _condensed(table: pa.Table) -> Part:
 
 
 def _without(part: Part, wrong: Collection[str]) -> Part:
-    """Returns the fingerprints of a part but for those that were found to be wrong."""
+    """Returns the fingerprints of a part without those that were found to be wrong."""
     if not wrong:
         return part
     sound = [(key, digest, shape) for key, digest, shape in _entries(part) if _wrong(key, digest) not in wrong]

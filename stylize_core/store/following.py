@@ -1,4 +1,4 @@
-"""A run as its store shows it while it goes, looked at again and again: each results file is read once."""
+"""Follows a run through its store by repeated looks; each results file is read once."""
 
 import statistics
 import time
@@ -28,22 +28,22 @@ _COMMITTED = pa.schema([RESULTS.field(name) for name in ("job_id", "status")])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """A run at a moment.
+    """The state of a run at one moment.
 
     Attributes:
-        run: its name; empty where the store has no run yet.
-        has_begun: whether it was seen before its end: one that was over at the first look may be followed by another.
-        planned: number of manifest rows by what is to become of them: run, skip, keep_failed, reject.
-        jobs: to be computed.
+        run: its name; empty if the store has no run yet.
+        has_begun: whether it was seen before its end; if it was over at the first look, another run may follow.
+        planned: number of manifest rows by action: run, skip, keep_failed, reject.
+        jobs: number of jobs to compute.
         done: jobs committed as done.
         failed: jobs committed as failed.
-        errors: number of these by error code, the most frequent first.
-        seconds: from the plan to the last commit, by the store's clock; 0 where there is none.
-        last_commit: when it was, seconds since 1970; 0 where there is none.
+        errors: number of failed jobs by error code, the most frequent first.
+        seconds: from the plan to the last commit, by the store's clock; 0 if there is none.
+        last_commit: its time in seconds since 1970; 0 if there is none.
         medians: of the final terms of the done jobs of the last commit.
         rows: number of rows by status, once the run has ended.
-        holder: who writes to the store now; None where nobody does as far as can be seen from here.
-        silent_seconds: since the holder was last seen to live, as long as it has been looked at.
+        holder: the current writer; None if none is visible from here.
+        silent_seconds: since the last sign of life of the holder, while it has been watched.
     """
 
     run: str = ""
@@ -62,16 +62,16 @@ class View:
 
     @property
     def committed(self) -> int:
-        """Jobs done or failed, no more than there are: two workers may have committed the same one."""
+        """Jobs done or failed, at most all: two workers may have committed the same one."""
         return min(self.done + self.failed, self.jobs)
 
     @property
     def rate(self) -> float:
-        """Jobs a second; 0 where that is not known."""
+        """Jobs per second; 0 if unknown."""
         return self.committed / self.seconds if self.seconds > 0 else 0.0
 
     def seconds_left(self, now: float) -> float | None:
-        """Returns how long the other jobs take at this rate; None where that is not known.
+        """Returns how long the remaining jobs take at this rate; None if unknown.
 
         Args:
             now: seconds since 1970.
@@ -94,8 +94,8 @@ class _Commit:
 class RunFollower:
     """Follows the newest run of a store.
 
-    A look costs two listings of one folder each, the lease, and the results that are new. Only as long as the run is
-    not known, or was over at the first look, all runs are listed.
+    A look costs two listings of one folder each, the lease, and the new results. It lists all runs only while the run
+    is unknown or was over at the first look.
 
     Args:
         files: of the store.
@@ -111,7 +111,7 @@ class RunFollower:
         self._shown_at = time.monotonic()
 
     def look(self) -> View:
-        """Returns the run as it is now.
+        """Returns the current state of the run.
 
         Raises:
             StoreError: the store cannot be read, or a file is damaged.
@@ -148,7 +148,7 @@ class RunFollower:
     def _read(self, entry: Entry) -> _Commit | None:
         try:
             lines = read_table(self._files, entry.path, _LINE)
-        except FileNotFoundError:  # joined with others since it was listed
+        except FileNotFoundError:  # compacted since it was listed
             return None
         ours = [line for line in lines.to_pylist() if line["run"] == self._run]
         done = [line for line in ours if line["status"] == "done"]
@@ -199,7 +199,7 @@ class CommitFollower:
         self._read: set[str] = set()
 
     def look(self) -> dict[str, str]:
-        """Returns the status by job id of what was committed since the last look.
+        """Returns the status by job id of the jobs committed since the last look.
 
         Raises:
             StoreError: the store cannot be read.

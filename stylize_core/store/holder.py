@@ -1,4 +1,4 @@
-"""Who holds a store's lease, and whether that process can be seen to live."""
+"""The holder of a store's lease, and whether its process is visibly alive."""
 
 import json
 import os
@@ -27,13 +27,13 @@ class Holder:
         n: number of the lease; the highest one counts.
         token: random, so that no two holders are alike.
         host: name of the machine.
-        machine: boot and process namespace; process numbers mean something only within one. Empty where unknown.
-        pid: process number.
-        process_start: when the process started, in the kernel's ticks; tells it from a later one of the same number.
+        machine: boot and process namespace, within which process ids are valid; empty if unknown.
+        pid: process id.
+        process_start: when the process started, in kernel ticks; distinguishes it from a later one with the same id.
         since: UTC time at which the lease was taken, ISO 8601.
-        renewed: how often the holder has shown that it lives.
-        released: the holder is done.
-        run: the newest run of the store that was planned, this holder's or an earlier one's; empty where unknown.
+        renewed: how often the holder has given a sign of life.
+        released: whether the holder has finished.
+        run: the newest planned run of the store, this holder's or an earlier one's; empty if unknown.
     """
 
     n: int
@@ -63,19 +63,19 @@ class Holder:
 
     @classmethod
     def unknown(cls, n: int) -> "Holder":
-        """Returns the n-th holder whose file is still empty, see `Disk.create`; where he was killed, it stays so."""
+        """Returns the n-th holder whose file is still empty, see `Disk.create`; it stays empty after a kill."""
         return cls(n=n, token="", host="unknown", machine="", pid=0, process_start=None, since="unknown")
 
     @classmethod
     def from_json(cls, data: bytes, n: int) -> "Holder":
-        """Reads what `to_json` wrote; fields of later releases are passed over.
+        """Parses the output of `to_json`; ignores fields of later releases.
 
         Args:
             data: of the file.
-            n: the number that is its name, and counts.
+            n: the number in its name, which takes precedence.
 
         Raises:
-            ValueError: it is something else.
+            ValueError: it is invalid.
         """
         found = parse_json(data)
         known: dict[str, Any] = {field.name: field.type for field in fields(cls)}
@@ -94,7 +94,7 @@ class Holder:
         return json.dumps(asdict(self)).encode()
 
     def is_running(self) -> bool | None:
-        """Returns whether the holder's process runs; None where that cannot be seen from here."""
+        """Returns whether the holder's process is running; None if that is not visible from here."""
         if not self.machine or (self.host, self.machine) != (socket.gethostname(), _machine()):
             return None
         start = _process_start(self.pid)
@@ -103,12 +103,12 @@ class Holder:
         return start == self.process_start
 
     def may_be_alive(self) -> bool:
-        """Returns whether the lease is neither released nor held by a process that is seen to be gone."""
+        """Returns whether the lease is neither released nor held by a process that is visibly gone."""
         return not self.released and self.is_running() is not False
 
 
 def newest_holder(files: Files) -> Holder | None:
-    """Returns the last one that took the lease; None where nobody ever did.
+    """Returns the last holder of the lease; None if there was never one.
 
     Raises:
         StoreUnusable: the lease file is damaged; it is named.
@@ -121,7 +121,7 @@ def newest_holder(files: Files) -> Holder | None:
         try:
             data = files.read(path)
             return Holder.from_json(data, numbers[-1]) if data else Holder.unknown(numbers[-1])
-        except FileNotFoundError:  # replaced by newer ones since they were listed
+        except FileNotFoundError:  # replaced by a newer one since it was listed
             continue
         except ValueError as error:
             raise StoreUnusable(
@@ -133,19 +133,19 @@ def newest_holder(files: Files) -> Holder | None:
 
 
 def check_held(files: Files, holder: Holder) -> None:
-    """Makes sure that a holder's lease still counts; asked by whoever commits for it, on whichever machine.
+    """Checks that a holder's lease is still valid; every process that commits for it calls this, on any machine.
 
     Args:
         files: of the store.
-        holder: from `Lease.holder`, or as it was found when the work for it began.
+        holder: from `Lease.holder`, or as found when the work for it began.
 
     Raises:
-        StoreLocked: another process took over, because the holder did not show for a while; or the holder is gone, or
-            has given the lease back.
-        StoreError: the store cannot be read; that says nothing of the lease.
+        StoreLocked: another process took over because the holder gave no sign of life; or the holder is gone, or
+                has released the lease.
+        StoreError: the store cannot be read; the lease may still be valid.
     """
     newest = newest_holder(files)
-    if newest is None or newest.n < holder.n:  # somebody deleted lease files: that takes the store from nobody
+    if newest is None or newest.n < holder.n:  # somebody deleted lease files: the holder keeps the store
         return
     if newest.token != holder.token:
         raise locked(files, newest)
@@ -177,7 +177,7 @@ def _machine() -> str:
 
 
 def _process_start(pid: int) -> str | None:
-    """Returns when a process started; None where there is none, or one that has ended but is not yet cleared away."""
+    """Returns when a process started; None if it does not exist, or has ended as a zombie."""
     try:
         state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -186,7 +186,7 @@ def _process_start(pid: int) -> str | None:
 
 
 def _hides(pid: int) -> bool:
-    """Returns whether /proc may hide a process: with hidepid, it shows a user only his own."""
+    """Returns whether /proc may hide a process: with hidepid, it shows users only their own."""
     try:
         os.kill(pid, 0)
     except PermissionError:

@@ -1,4 +1,4 @@
-"""JSON that a store holds, which others may have damaged."""
+"""JSON files of a store, which may be damaged."""
 
 import json
 import logging
@@ -14,7 +14,7 @@ def parse_json(data: bytes) -> dict[str, Any]:
     """Returns a JSON object.
 
     Raises:
-        ValueError: it is something else, or nested too deeply to be read.
+        ValueError: it is not a JSON object, or nested too deeply.
     """
     try:
         found = json.loads(data)
@@ -26,7 +26,7 @@ def parse_json(data: bytes) -> dict[str, Any]:
 
 
 def read_json(files: Files, path: str) -> dict[str, Any]:
-    """Returns a JSON object that a reader can do without: empty where it is not there, or damaged, which is logged.
+    """Returns an optional JSON object: empty if it is missing, or damaged, which is logged.
 
     Raises:
         StoreError: the store cannot be read.

@@ -1,4 +1,4 @@
-"""Where everything lies in a store; paths are relative to its root, with forward slashes."""
+"""The layout of a store; paths are relative to its root, with forward slashes."""
 
 import re
 
@@ -35,18 +35,18 @@ _DRAWN = re.compile(rf"{RUNS}/([^/]+)/({SHEETS}/.*[^/.]\.(jpg|html)|{re.escape(R
 
 
 def run_of_drawing(path: str) -> str | None:
-    """Returns the run of a sheet or a page, which `stylize report` draws again; None of any other file."""
+    """Returns the run of a sheet or a page, which `stylize report` can draw again; None for any other file."""
     found = _DRAWN.fullmatch(path)
     return found[1] if found else None
 
 
 def is_ours(path: str) -> bool:
-    """Returns whether a name below images, snapshots or metrics is one that this program gives."""
+    """Returns whether this program makes such a name below images, snapshots or metrics."""
     return any(pattern.fullmatch(path) for pattern in _MARKED)
 
 
 def image(job_id: str, format: str, *, failed_attempt: int | None = None) -> str:
-    """Returns the path of a result image; each failed attempt has its own, so that no later one overwrites it."""
+    """Returns the path of a result image; each failed attempt has its own, so that none is overwritten."""
     failed = f".failed-{failed_attempt}" if failed_attempt else ""
     return f"{IMAGES}/{job_id[:2]}/{job_id}{failed}{SUFFIX[format]}"
 

@@ -1,12 +1,12 @@
-"""One writer at a time: numbered lease files, of which the highest one counts.
+"""One writer at a time: numbered lease files, of which the highest number counts.
 
-A lease is taken by creating the next number, which exactly one of several can do. Its holder renews the file; it is
-taken over when its process is seen to be gone, or when an observer's own clock saw no change for a while. No clocks
-of two machines are ever compared.
+A process takes the lease by creating the next number, which only one of several can do. The holder renews the file;
+another process takes the lease over if the holder's process is visibly gone, or if its own clock has seen no change
+for a while. Clocks of two machines are never compared.
 
-Some object stores (Swift, Ceph) look whether a file exists when a request arrives, and write it later: of several that
-create it at the same moment each may be told that it did. So whoever took a lease looks again after a moment whose
-token is in the file, and again whenever it renews: the last one written stays, the others withdraw.
+Some object stores (Swift, Ceph) check whether a file exists when a request arrives, but write it later: if several
+processes create it at the same moment, each may be told that it succeeded. So a process that took a lease checks the
+token in the file after a moment, and again at each renewal: the last one written stays, the others withdraw.
 """
 
 import logging
@@ -26,19 +26,19 @@ from stylize_core.store.holder import Holder, check_held, locked, newest_holder
 PATIENCE_S = 30.0
 RENEW_S = 5.0
 LAST_RENEWAL_S = 1.5
-"""Time for a renewal on its way when the lease is given back; a run that was stopped has 4 s in all."""
-_REFUSALS = 20  # of one number, which should be another's by then
-_KEPT = 3  # lease files left for whoever looks into the store
+"""Time to wait for a pending renewal before the release; a stopped run has 4 s in all."""
+_REFUSALS = 20  # of one number, which should have another holder by then
+_KEPT = 3  # lease files kept for people who inspect the store
 _LEFT = re.compile(rf"{layout.LEASE}/\.?(\d+)\.json(\.tmp-[0-9a-f]{{12}})?")
 
 _log = logging.getLogger(__name__)
 
 
 class Lease:
-    """The right to write to a store; made by `acquire`, given back by `release` or at the end of a `with` block.
+    """The right to write to a store; made by `acquire`, ended by `release` or at the end of a `with` block.
 
     Attributes:
-        holder: this process as the store knows it; with it, workers elsewhere can ask `check_held`.
+        holder: this process as the store knows it; remote workers pass it to `check_held`.
     """
 
     def __init__(self, files: Files, holder: Holder, renew_s: float) -> None:
@@ -60,11 +60,11 @@ class Lease:
         patience_s: float = PATIENCE_S,
         renew_s: float = RENEW_S,
     ) -> "Lease":
-        """Takes the lease as soon as nobody holds it.
+        """Takes the lease as soon as it is free.
 
         Args:
             files: of the store.
-            wait: for a living holder's end.
+            wait: wait until a living holder ends.
             stop: polled while waiting.
             patience_s: seconds without a change after which a holder on another machine counts as dead; several
                 times `renew_s`.
@@ -72,7 +72,7 @@ class Lease:
 
         Raises:
             StoreLocked: a living process holds it and `wait` is False.
-            StoreDenied: the store is on a server that cannot tell who of several was first.
+            StoreDenied: the store's server cannot ensure that only one process creates a file.
             StoreError: the store cannot be read or written.
             Stopped: `stop` returned True.
         """
@@ -83,7 +83,7 @@ class Lease:
                 mine = Holder.here(newest.n + 1, newest.run) if newest else Holder.here(1)
                 if _take(files, mine, settle_s=renew_s / 5):
                     return cls(files, mine, renew_s)
-                refused[mine.n] += 1  # another one was faster, and is the newest now
+                refused[mine.n] += 1  # another process was faster
                 if refused[mine.n] > _REFUSALS:
                     what, where = "the lease cannot be taken", f"{files.public_uri}/{layout.lease(mine.n)}"
                     raise OutputRefused(what, where=where, todo="remove what stands there, if no run is writing")
@@ -94,18 +94,18 @@ class Lease:
         raise Stopped("stopped while waiting for the store", where=files.public_uri)
 
     def check(self) -> None:
-        """Makes sure that the lease is still held; to be called before each commit. Raises as `check_held` does."""
+        """Checks that the lease is still held; call it before each commit. Raises as `check_held` does."""
         check_held(self._files, self.holder)
 
     def release(self) -> None:
-        """Gives the lease back. Where the store cannot be written any more, the next run finds this process gone."""
+        """Releases the lease. If the store can no longer be written, the next run finds that this process is gone."""
         self._ended.set()
         self._renewal.join(timeout=LAST_RENEWAL_S)
-        if not self._renewal.is_alive():  # a renewal that still waits for its answer would come after the release
+        if not self._renewal.is_alive():  # otherwise the pending renewal would come after the release
             self._publish(released=True)
 
     def name_run(self, run: str) -> None:
-        """Lets the store know that a run was planned, which is the newest from now on."""
+        """Records in the store that a run was planned, which is now the newest."""
         self._publish(run=run)
 
     def __enter__(self) -> "Lease":
@@ -129,7 +129,7 @@ class Lease:
 
 
 class LeaseWatch:
-    """What one observer saw of the holders, timed by its own clock.
+    """Observes the holders, timed by the observer's own clock.
 
     Args:
         patience_s: seconds without a change after which a holder on another machine counts as dead.
@@ -142,13 +142,13 @@ class LeaseWatch:
         self.has_seen_life = False
 
     def is_free(self, holder: Holder) -> bool:
-        """Looks at the newest holder; returns whether its lease may be taken."""
+        """Observes the newest holder; returns whether its lease may be taken."""
         now = time.monotonic()
         if holder != self._seen:
             self.has_seen_life = self._seen is not None
             self._seen, self._changed_at = holder, now
         elif now - self._looked_at > self._patience_s / 3:
-            self._changed_at = now  # the store did not answer for a while, and so neither of us could show
+            self._changed_at = now  # the store did not answer for a while, so no process could renew
         self._looked_at = now
         running = holder.is_running()
         self.has_seen_life |= bool(running)
@@ -157,7 +157,7 @@ class LeaseWatch:
 
 
 def _take(files: Files, mine: Holder, settle_s: float) -> bool:
-    """Tries to become the newest holder; returns whether that worked."""
+    """Tries to become the newest holder; returns whether it succeeded."""
     path = layout.lease(mine.n)
     if not files.create(path, mine.to_json()):
         return False
@@ -170,7 +170,7 @@ def _take(files: Files, mine: Holder, settle_s: float) -> bool:
                 todo="use a store on a disk, or on a server with conditional writes",
             )
         time.sleep(settle_s)
-    newest = newest_holder(files)  # of another number where ours was so old that its first file is forgotten
+    newest = newest_holder(files)  # has another number if ours was so old that its first file was deleted
     if newest is None or newest.token != mine.token:
         return False
     _forget(files, mine.n - _KEPT)
@@ -178,6 +178,6 @@ def _take(files: Files, mine: Holder, settle_s: float) -> bool:
 
 
 def _forget(files: Files, last: int) -> None:
-    """Deletes the leases up to a number, with whatever a kill left of them."""
+    """Deletes the leases up to a number, and what a kill left of them."""
     found = [_LEFT.fullmatch(entry.path) for entry in files.list(layout.LEASE, recursive=False)]
     files.delete([match[0] for match in found if match and int(match[1]) <= last])

@@ -1,4 +1,4 @@
-"""What a store has: every line that was ever committed, and the one line per job that counts."""
+"""The lines of a store: all that were ever committed, and the one line per job that counts."""
 
 import logging
 from collections import defaultdict
@@ -20,9 +20,9 @@ _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 LISTINGS = 5
-"""Times that a store is listed to read it as a whole; one compaction costs one."""
+"""Most listings to read a store as a whole; each compaction in the meantime costs one."""
 LINES = 50_000
-"""Lines of losses in memory at once, beside those that are asked for."""
+"""Lines of losses in memory at once, besides the requested ones."""
 
 
 def read_results(files: Files) -> pa.Table:
@@ -36,9 +36,9 @@ def read_results(files: Files) -> pa.Table:
 
 
 def read_listed(files: Files, read: Callable[[list[str]], T]) -> T:
-    """Returns what is read from all results files; where one has gone since they were listed, lists them again.
+    """Returns what `read` makes of all results files; lists them again if one has gone since.
 
-    A run compacts its store at its end; on object stores the last requests of a killed one may arrive after its end.
+    A run compacts its store at its end; on object stores the last requests of a killed run may arrive after its end.
 
     Raises:
         StoreUnusable: the store is compacted again and again.
@@ -50,9 +50,9 @@ def read_listed(files: Files, read: Callable[[list[str]], T]) -> T:
 
 
 def map_results(function: Callable[[pa.Table], T], files: Files, columns: list[str]) -> Iterator[T]:
-    """Yields what a function makes of some columns of each results file, in the order of the files' names.
+    """Applies a function to some columns of each results file, in the order of the files' names.
 
-    For stores whose lines as a whole do not fit into memory; raises as `read_results` does.
+    For stores whose lines do not all fit into memory; raises as `read_results` does.
     """
     schema = pa.schema([RESULTS.field(column) for column in columns])
     return map_tables(function, files, results_paths(files), schema)
@@ -67,11 +67,11 @@ def results_paths(files: Files) -> list[str]:
 def live(results: pa.Table) -> pa.Table:
     """Returns one line per job, sorted by job id.
 
-    Of a job's lines the one that counts is done before failed, then of the highest attempt, then of the latest commit.
+    The line that counts is chosen by status (done before failed), then highest attempt, then latest commit.
 
     Args:
-        results: lines with job_id, attempt, commit, status and any other columns; ids and commits of any type whose
-            order is that of the texts.
+        results: lines with job_id, attempt, commit, status and any other columns; ids and commits of any type that
+                sorts like the texts.
     """
     keys = results.select(["job_id", "attempt", "commit"]).append_column(
         "failed", pc.not_equal(results["status"], "done")
@@ -91,12 +91,12 @@ def live(results: pa.Table) -> pa.Table:
 
 
 def live_results(files: Files) -> pa.Table:
-    """Returns the line of each job that counts; see `read_results` and `live`."""
+    """Returns the line that counts of each job; see `read_results` and `live`."""
     return live(read_results(files))
 
 
 def attempts(results: pa.Table) -> pa.Table:
-    """Returns the highest attempt of each job, failed ones included: columns job_id and attempt, in no order.
+    """Returns the highest attempt of each job, including failed ones: columns job_id and attempt, unordered.
 
     Args:
         results: every committed line.
@@ -108,7 +108,7 @@ def read_metrics(files: Files, results: pa.Table) -> pa.Table:
     """Returns the losses of the given live lines, with schema `METRICS`, in the order of the commits' names.
 
     Losses count only through a results line: those of a superseded attempt are left out although they are in the
-    store. A job without losses has no lines, nor has one whose losses are damaged, which is logged.
+    store. A job without losses has no lines; neither has a job whose losses are damaged, which is logged.
 
     Raises:
         StoreError: the store cannot be read.

@@ -1,4 +1,4 @@
-"""The lines that count, a few columns and some thousand lines at a time: how a store of a million jobs is read."""
+"""Reads the lines that count from a store of a million jobs: a few columns and some thousand lines at a time."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -13,7 +13,7 @@ from stylize_core.store.records import RESULTS
 from stylize_core.store.tables import map_tables, regrouped
 
 LINES = 20_000
-"""Lines given at once, about; those of a compacted file come together."""
+"""Approximate lines yielded at once; those of a compacted file come together."""
 
 _KEYS = ("job_id", "attempt", "status")
 
@@ -23,18 +23,18 @@ def live_lines(
 ) -> Iterator[pa.Table]:
     """Yields columns of the lines that count, one line per job, in the order of the commits' names.
 
-    Every results file is read once. The columns of all lines wait in a private file until it is known which of them
-    count; to tell that, the ids of all jobs are in memory, some 100 bytes a line.
+    Every results file is read once. A private file holds the columns of all lines until it is known which of them
+    count; to decide that, the ids of all jobs are in memory, about 100 bytes per line.
 
     Args:
         files: the store.
         columns: of `records.RESULTS`.
-        among: returns those of a file's lines of which one may count; all unless given.
+        among: returns the lines of a file that may count; all unless given.
 
     Raises:
         StoreUnusable: the store is compacted again and again.
         StoreError: a results file is damaged; it is named.
-        UsageError: there is no room for the private file.
+        UsageError: there is no space for the private file.
     """
     names = tuple(dict.fromkeys((*columns, *_KEYS)))
     spool = read_listed(files, lambda paths: _spooled(files, paths, _schema(names), among))
@@ -46,7 +46,7 @@ def live_lines(
 
 
 def live_table(files: Files, columns: Sequence[str]) -> pa.Table:
-    """Returns columns of the lines that count at once; see `live_lines`."""
+    """Returns columns of all lines that count as one table; see `live_lines`."""
     return pa.concat_tables([_schema(columns).empty_table(), *live_lines(files, columns)])
 
 

@@ -1,6 +1,6 @@
-"""Deleting what was drawn of old runs: contact sheets and pages, which `stylize report` draws again from the record.
+"""Deletes the drawings of old runs: contact sheets and pages, which `stylize report` can draw again from the record.
 
-Results, losses and the rows of every run stay, and so does every file whose name is not of this program's making.
+Results, losses and the rows of every run stay, and so does every file that this program did not name.
 """
 
 import re
@@ -18,12 +18,12 @@ _BYTES = {"kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What of the drawings is kept; a run goes as soon as one limit says so.
+    """Which drawings are kept; a run is pruned as soon as one limit requires it.
 
     Attributes:
-        keep: number of the newest runs that keep theirs, whatever else is said; the newest one always does.
-        older_than: age of a run, by its name, beyond which its drawings go; None for no limit.
-        max_bytes: of all drawings; beyond that the oldest go. None for no limit.
+        keep: number of newest runs that keep theirs in any case; the newest one always does.
+        older_than: age of a run, by its name, from which its drawings are deleted; None for no limit.
+        max_bytes: limit for all drawings, beyond which the oldest are deleted; None for no limit.
     """
 
     keep: int
@@ -32,10 +32,10 @@ class Limits:
 
     @classmethod
     def parse(cls, keep: int | None, older_than: str | None, max_size: str | None) -> "Limits":
-        """Reads limits as they are written: 10, `30d`, `5GB`.
+        """Parses limits such as 10, `30d` or `5GB`.
 
         Raises:
-            UsageError: one of them is something else, or none is given.
+            UsageError: one of them is invalid, or none is given.
         """
         if keep is None and older_than is None and max_size is None:
             what, todo = "nothing says what may go", "add for instance --older-than 30d, --max-size 5GB or --keep 10"
@@ -45,7 +45,7 @@ class Limits:
         age = _parsed(older_than, "--older-than", tuple(_UNITS), "12h, 30d or 8w")
         size = _parsed(max_size, "--max-size", tuple(_BYTES), "500MB or 5GB")
         if age is None and size is None:
-            age = (0, "d")  # the newest runs are all that is kept
+            age = (0, "d")  # only the newest runs are kept
         return cls(
             keep=keep or 1,
             older_than=timedelta(**{_UNITS[age[1]]: age[0]}) if age else None,
@@ -55,7 +55,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pruned:
-    """The drawings of a run that go.
+    """The drawings of a run to delete.
 
     Attributes:
         run: its name.
@@ -69,12 +69,12 @@ class Pruned:
 
 
 def prunable(files: Files, limits: Limits, now: datetime | None = None) -> list[Pruned]:
-    """Returns the drawings that the limits let go, oldest run first; deletes nothing.
+    """Returns the drawings that exceed the limits, oldest run first; deletes nothing.
 
     Args:
         files: of the store.
         limits: what is kept.
-        now: the current time; that of this machine unless given.
+        now: the current time; this machine's unless given.
 
     Raises:
         StoreError: the store cannot be read.
@@ -97,7 +97,7 @@ def prunable(files: Files, limits: Limits, now: datetime | None = None) -> list[
 
 
 def prune(files: Files, going: list[Pruned]) -> None:
-    """Deletes drawings that `prunable` told.
+    """Deletes drawings that `prunable` returned.
 
     Raises:
         StoreError: the store cannot be written.
@@ -106,7 +106,7 @@ def prune(files: Files, going: list[Pruned]) -> None:
 
 
 def _drawings(files: Files) -> list[Pruned]:
-    """Returns what is drawn of each run, sorted by their names, which begin with the time."""
+    """Returns the drawings of each run, sorted by name, which begins with the time."""
     found: dict[str, list[tuple[str, int]]] = {}
     for entry in files.list(layout.RUNS):
         if run := layout.run_of_drawing(entry.path):
@@ -118,7 +118,7 @@ def _drawings(files: Files) -> list[Pruned]:
 
 
 def _begun(run: str) -> datetime | None:
-    """Returns when a run began, by its name; None of a name that is not of our making."""
+    """Returns when a run began, by its name; None if this program did not make the name."""
     found = re.match(r"(\d{8}T\d{6})\.\d{3}-[0-9a-f]+$", run)
     try:
         return datetime.strptime(found[1], "%Y%m%dT%H%M%S").replace(tzinfo=UTC) if found else None

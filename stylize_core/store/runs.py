@@ -1,4 +1,4 @@
-"""The runs of a store, as their folders and the lease show them."""
+"""The runs of a store, according to their folders and the lease."""
 
 import re
 from contextlib import suppress
@@ -18,12 +18,12 @@ def planned_runs(files: Files) -> list[str]:
 
 
 def latest_run(files: Files) -> str:
-    """Returns the newest run that was planned, empty where there is none.
+    """Returns the newest run that was planned; empty if there is none.
 
-    Which one that is, the lease says: its order does not depend on clocks, as names do. In a store of release 0.1, or
-    where that run was deleted, it is the last by name.
+    The lease decides: unlike names, its order does not depend on clocks. In a store of release 0.1, or if that run was
+    deleted, the result is the last run by name.
     """
-    with suppress(StoreUnusable):  # a damaged lease tells nothing, and is no matter of those who read
+    with suppress(StoreUnusable):  # readers ignore a damaged lease
         holder = newest_holder(files)
         if holder and holder.run and files.exists(layout.run(holder.run, "plan.parquet")):
             return holder.run

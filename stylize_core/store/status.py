@@ -1,4 +1,4 @@
-"""What a store holds, counted: for `stylize status`."""
+"""Counts the contents of a store, for `stylize status`."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -20,14 +20,14 @@ Span = tuple[float, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSummary:
-    """A run as its folder shows it.
+    """A run according to its folder.
 
     Attributes:
         run: its name.
-        first_written: seconds since 1970 of its oldest file; 0 where the file system does not say.
+        first_written: seconds since 1970 of its oldest file; 0 if the file system does not say.
         last_written: seconds since 1970 of its newest file.
-        rows: number of manifest rows by status; None as long as the run has not ended, or where they are damaged.
-        is_damaged: its rows cannot be read.
+        rows: number of manifest rows by status; None until the run has ended, or if they are damaged.
+        is_damaged: whether its rows cannot be read.
     """
 
     run: str
@@ -47,7 +47,7 @@ class StoreSummary:
         files: number of files.
         bytes: of all files.
         runs: in the order of their names.
-        holder: who writes to the store now; None where nobody does as far as can be seen from here.
+        holder: the current writer; None if none is visible from here.
     """
 
     jobs: dict[str, int]
@@ -81,7 +81,7 @@ def summary(files: Files) -> StoreSummary:
 
 
 def _listed(files: Files) -> tuple[int, int, dict[str, Span]]:
-    """Returns number and bytes of all files, and when each run's first and last were written."""
+    """Returns number and bytes of all files, and when each run's first and last file was written."""
     count, size = 0, 0
     runs: dict[str, Span] = {}
     for entry in files.list(""):
@@ -95,7 +95,7 @@ def _listed(files: Files) -> tuple[int, int, dict[str, Span]]:
 
 
 def rows_by_status(files: Files, run: str) -> dict[str, int] | None:
-    """Returns the number of a run's manifest rows by status; None as long as the run has not ended."""
+    """Returns the number of a run's manifest rows by status; None until the run has ended."""
     rows = Counter[str]()
     try:
         for table in read_batches(files, layout.run(run, "results.parquet"), _STATUS, LINES):
@@ -109,6 +109,6 @@ def _run(files: Files, run: str, times: Span) -> RunSummary:
     rows, is_damaged = None, False
     try:
         rows = rows_by_status(files, run)
-    except (StoreDamaged, OutputRefused):  # of one run; the store itself is another matter
+    except (StoreDamaged, OutputRefused):  # this concerns one run, not the store
         is_damaged = True
     return RunSummary(run=run, first_written=times[0], last_written=times[1], rows=rows, is_damaged=is_damaged)

@@ -1,4 +1,4 @@
-"""Opening a store: its header, the schema version and what may become a store."""
+"""Opens a store: checks its header and schema version, and whether a folder may become a store."""
 
 import json
 
@@ -11,15 +11,15 @@ _PRODUCT = "stylize"
 
 
 def open_store(uri: str, *, create: bool) -> Files:
-    """Returns the files of a store whose header fits this release.
+    """Returns the files of a store that this release can read.
 
     Args:
         uri: a folder or an fsspec URL.
-        create: make a store where there is nothing yet, with its parent folders.
+        create: create the store, with its parent folders, if there is nothing yet.
 
     Raises:
-        StoreUnusable: the URI names a file, nothing may be written there, or there is no store and `create` is False.
-        StoreSchema: the folder holds other things, or a store of another version.
+        StoreUnusable: the URI names a file or is not writable, or there is no store and `create` is False.
+        StoreSchema: the folder contains other files, or a store of another version.
     """
     files = Files(uri)
     header = _read_header(files)
@@ -39,7 +39,7 @@ def _read_header(files: Files) -> bytes | None:
 
 
 def _write_header(files: Files) -> bytes | None:
-    if not files.is_empty() and _read_header(files) is None:  # read again: another run may just have made the store
+    if not files.is_empty() and _read_header(files) is None:  # check again: another run may just have created the store
         raise StoreSchema(
             "the folder is not empty and is no store",
             where=files.public_uri,
@@ -52,7 +52,7 @@ def _write_header(files: Files) -> bytes | None:
 
 
 def _is_unfinished(files: Files) -> bool:
-    """Returns whether a kill left an empty header and nothing else, see `Disk.create`."""
+    """Returns whether a kill left only an empty header, see `Disk.create`."""
     return [(entry.path, entry.size) for entry in files.list("")] == [(layout.STORE, 0)]
 
 

@@ -1,4 +1,4 @@
-"""A store's files held against its lines that count: what has no mark, and which images are gone."""
+"""Compares a store's files with its lines that count: finds files without a mark, and missing images."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ from stylize_core.store.ledger import results_paths
 from stylize_core.store.live import live_table
 
 AT_ONCE = 100_000
-"""Files that are looked up together."""
+"""Number of files to look up together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
-    """What a listing of a store shows.
+    """The result of comparing a store's files with its lines.
 
     Attributes:
         jobs: number of jobs with a line.
-        lost: ids of the done jobs whose image is not there, or not as long as it was written: they do not count.
+        lost: ids of the done jobs whose image is missing or has another size: they do not count.
         strays: paths of the files without a mark, sorted.
     """
 
@@ -37,10 +37,10 @@ class Survey:
 def survey(files: Files) -> Survey:
     """Lists a store and compares it with its lines.
 
-    Strays are what a kill or a failure in the middle of a commit leaves behind: temporary files, images that no line
-    that counts names, snapshots of jobs without a line, and losses of commits without lines. Inputs, runs and the
-    lease have no mark; of inputs and runs only temporary files count. The lease's own are left alone: its holder and
-    those who wait write them at any time. So is every file whose name is not of this program's making.
+    Strays are what a kill or a failure during a commit leaves behind: temporary files, images that no line that counts
+    names, snapshots of jobs without a line, and losses of commits without lines. Inputs, runs and the lease have no
+    mark; among inputs and runs only temporary files are strays. Files of the lease are not, because its holder and
+    waiting runs may write them at any time, nor is any file that this program did not name.
 
     Raises:
         StoreError: a results file is damaged.
@@ -59,7 +59,7 @@ def survey(files: Files) -> Survey:
 
 
 class _Images:
-    """The images that lines name.
+    """The images named by lines.
 
     Args:
         lines: that count.
@@ -72,7 +72,7 @@ class _Images:
         self._is_there: npt.NDArray[np.bool_] = np.zeros(len(lines), np.bool_)
 
     def look_at(self, entries: Sequence[Entry]) -> list[str]:
-        """Takes in files as they are listed; returns the paths of images of our making that no line names."""
+        """Checks listed files; returns the paths of this program's images that no line names."""
         places = pc.index_in(pa.array((entry.path for entry in entries), pa.string()), value_set=self._paths)
         is_named = pc.is_valid(places).to_numpy(zero_copy_only=False)
         named = places.drop_null().to_numpy()
@@ -82,18 +82,18 @@ class _Images:
         return [path for path in unnamed if layout.is_ours(path)]
 
     def lost(self) -> pa.Array:
-        """Returns the ids of done jobs whose image was not among the files, with its size."""
+        """Returns the ids of done jobs whose image was not among the files with its size."""
         is_lost = pc.and_(pc.equal(self._lines["status"], "done"), pa.array(~self._is_there))
         return self._lines["job_id"].filter(is_lost).combine_chunks()
 
 
 @dataclass(frozen=True, slots=True)
 class _Marked:
-    """What has a mark in a folder.
+    """The files with a mark in a folder.
 
     Attributes:
-        name_of: by which a file is known, from its path.
-        names: those with a mark.
+        name_of: returns the identifying name of a path.
+        names: the names with a mark.
     """
 
     name_of: Callable[[str], str]

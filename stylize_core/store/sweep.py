@@ -1,4 +1,4 @@
-"""Deleting files without a mark: what a kill or a failure in the middle of a commit leaves behind, and no more."""
+"""Deletes files without a mark: what a kill or a failure during a commit leaves behind, and nothing else."""
 
 import logging
 from collections import Counter
@@ -17,7 +17,7 @@ from stylize_core.store.survey import Survey
 from stylize_core.store.tables import read_batches
 
 FEW = 100
-"""Unmarked images that are swept wherever they come from: about a commit, as a writer leaves that was stalled."""
+"""Unmarked images to sweep whatever their origin: about one commit, as a stalled writer may leave."""
 
 LINES = 50_000
 """Rows of a run in memory at once."""
@@ -30,12 +30,12 @@ _log = logging.getLogger(__name__)
 def sweep(files: Files, found: Survey, check: Callable[[], None] = lambda: None) -> int:
     """Deletes the files without a mark and returns how many there were.
 
-    Only the lease's holder may do this, and before its workers write: what they are about to commit has no mark yet.
+    Only the lease's holder may do this, and before its workers write, because uncommitted files have no mark yet.
 
     Args:
         files: of the store.
         found: what the store has.
-        check: raises where the lease is lost.
+        check: raises if the lease is lost.
 
     Raises:
         StoreLocked: by `check`; nothing is deleted then.
@@ -53,10 +53,10 @@ def sweep(files: Files, found: Survey, check: Callable[[], None] = lambda: None)
 
 
 def check_sweepable(files: Files, found: Survey) -> None:
-    """Makes sure that the images without a mark are what a killed run leaves, and not a store that lacks results.
+    """Checks that the images without a mark come from a killed run, and not from a store with missing results.
 
     Raises:
-        StoreUnusable: there are more of them.
+        StoreUnusable: there are more of them than a killed run leaves.
     """
     count = len(_of_nobody(files, found.strays))
     if count > (FEW if found.jobs else 0):
@@ -69,7 +69,7 @@ def check_sweepable(files: Files, found: Survey) -> None:
 
 
 def _of_nobody(files: Files, strays: Sequence[str]) -> list[str]:
-    """Returns the images that the newest run cannot have left in mid-commit."""
+    """Returns the images that the newest run cannot have left by an interrupted commit."""
     images = [path for path in strays if path.startswith(f"{layout.IMAGES}/") and layout.is_ours(path)]
     if not images:
         return []
@@ -79,14 +79,14 @@ def _of_nobody(files: Files, strays: Sequence[str]) -> list[str]:
 
 
 def _unfinished(files: Files) -> pa.Array:
-    """Returns the ids of the jobs that the newest run was to compute and, as far as it tells, has not done."""
+    """Returns the ids of the jobs that the newest run planned to compute and, according to its record, has not done."""
     run = latest_run(files)
     if not run:
         return pa.array([], pa.string())
-    with suppress(StoreError, FileNotFoundError):  # it is damaged and tells nothing, or was deleted
+    with suppress(StoreError, FileNotFoundError):  # it is damaged or was deleted
         try:
             return _jobs(files, layout.run(run, "results.parquet"), ROWS, "status", _UNFINISHED)
-        except FileNotFoundError:  # it was cut off
+        except FileNotFoundError:  # it was interrupted
             return _jobs(files, layout.run(run, "plan.parquet"), PLAN, "action", pa.array(["run"]))
     return pa.array([], pa.string())
 

@@ -19,7 +19,7 @@ from stylize_core.store import layout
 from stylize_core.store.records import ADDED
 
 _CHECKED = 50_000  # lines in memory at once
-_THREADS = 8  # small files: the time goes into waiting for the disk or the network
+_THREADS = 8  # small files: most of the time is spent waiting for the disk or the network
 
 _MAY_LACK = frozenset({*ADDED, "uri_hash"})
 """Columns that files of earlier releases lack."""
@@ -39,9 +39,9 @@ _ADVICE = {
 
 
 def list_tables(files: Files, folder: str) -> list[Entry]:
-    """Returns the Parquet files right in a folder, sorted by path.
+    """Returns the Parquet files directly in a folder, sorted by path.
 
-    Names that begin with a dot are others': a file that is being written, macOS's notes on a file, a copy under way.
+    It skips names that begin with a dot: files being written, macOS's metadata files, copies in progress.
     """
     entries = files.list(folder, recursive=False)
     return [entry for entry in entries if re.fullmatch(r"[^.][^/]*\.parquet", entry.path.removeprefix(f"{folder}/"))]
@@ -53,8 +53,8 @@ def publish_table(files: Files, path: str, table: pa.Table) -> None:
 
 
 def publish_batches(files: Files, path: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
-    """Writes batches as one Parquet file, a row group each, in one step; holds no more than the compressed file."""
-    file = io.BytesIO()  # on no disk: a run's record needs no room for temporary files
+    """Writes batches as one Parquet file in one step, a row group each; memory holds only the compressed file."""
+    file = io.BytesIO()  # in memory: a run's record needs no space for temporary files
     with pq.ParquetWriter(file, schema, compression="zstd", write_page_checksum=True) as writer:
         for batch in batches:
             writer.write_batch(batch)
@@ -62,7 +62,7 @@ def publish_batches(files: Files, path: str, schema: pa.Schema, batches: Iterabl
 
 
 def to_parquet(table: pa.Table) -> bytes:
-    """Returns a table as Parquet: zstd, each page with a checksum so that damage is noticed."""
+    """Returns a table as Parquet: zstd, with a checksum for each page to detect damage."""
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
     return bytes(sink.getvalue().to_pybytes())
@@ -81,9 +81,9 @@ def read_table(files: Files, path: str, schema: pa.Schema) -> pa.Table:
 
 
 class TableFile:
-    """A Parquet file of a store, fetched once and read again and again, some lines at a time.
+    """A Parquet file of a store, fetched once and read repeatedly, some lines at a time.
 
-    On a disk it is read where it lies; from elsewhere it comes as a whole, into a private file.
+    A local file is read in place; a remote one is fetched as a whole into a private file.
 
     Args:
         files: the store.
@@ -91,19 +91,19 @@ class TableFile:
 
     Raises:
         FileNotFoundError: there is no such file.
-        OutputRefused: what stands there is no file.
-        UsageError: there is no room for the private file.
+        OutputRefused: it is not a regular file.
+        UsageError: there is no space for the private file.
     """
 
     def __init__(self, files: Files, path: str) -> None:
         self._files, self._path = files, path
         local = files.local_path(path)
         if local:
-            files.open(path).close()  # refuses what is no file: reading a pipe might never end
+            files.open(path).close()  # refuses anything but a file: reading a pipe might never end
         self._data = pa.OSFile(str(local)) if local else self._fetched(files.read(path))
 
     def batches(self, schema: pa.Schema, lines: int) -> Iterator[pa.Table]:
-        """Yields the columns of a schema, one at least, so many lines at a time, fewer only at the end.
+        """Yields the columns of a schema, at least one, `lines` at a time, fewer only at the end.
 
         Raises:
             StoreDamaged: the file is damaged, or lacks a column.
@@ -121,7 +121,7 @@ class TableFile:
 
 
 def read_batches(files: Files, path: str, schema: pa.Schema, lines: int) -> Iterator[pa.Table]:
-    """Yields the columns of a schema from a Parquet file, so many lines at a time; errors as of `read_table`."""
+    """Yields the columns of a schema from a Parquet file, `lines` at a time; raises as `read_table` does."""
     yield from TableFile(files, path).batches(schema, lines)
 
 
@@ -137,10 +137,10 @@ def map_tables(
     schema: pa.Schema,
     read: Callable[[Files, str, pa.Schema], pa.Table] = read_table,
 ) -> Iterator[T]:
-    """Yields what a function makes of each Parquet file, in the order of the paths; raises as `read` does.
+    """Applies a function to each Parquet file, in the order of the paths; raises as `read` does.
 
-    Some files are read ahead: of a store elsewhere many at once, to wait for all of them at a time; of a local one few,
-    because they take memory.
+    Some files are read ahead: many at once from a remote store, to overlap the waiting; few from a local one, because
+    they take memory.
     """
     window = 2 if files.local_path("results") else _THREADS
     with ThreadPoolExecutor(window) as pool:
@@ -154,9 +154,9 @@ def map_tables(
 
 
 def read_readable(files: Files, path: str, schema: pa.Schema) -> pa.Table:
-    """Returns the same as `read_table`, without lines where the file is damaged, which is logged.
+    """Returns the same as `read_table`, but no lines if the file is damaged, which is logged.
 
-    For what a run can do without: losses, and what is remembered of inputs.
+    For tables that a run does not need: losses, and fingerprints of inputs.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -177,7 +177,7 @@ def check_table(files: Files, path: str) -> None:
 
 
 def regrouped(tables: Iterable[pa.Table], lines: int) -> Iterator[pa.RecordBatch]:
-    """Yields the same lines in batches of at least so many, the last one excepted."""
+    """Yields the same lines in batches of at least `lines`, except the last one."""
     pending: list[pa.Table] = []
     for table in tables:
         pending.append(table)
@@ -193,7 +193,7 @@ def _parquet(data: pa.NativeFile) -> pq.ParquetFile:
 
 
 def _typed(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Returns the columns of a schema; of those in `_MAY_LACK`, nulls where it lacks them."""
+    """Returns the columns of a schema; fills missing columns of `_MAY_LACK` with nulls."""
     for column in schema:
         if column.name in _MAY_LACK and column.name not in table.column_names:
             table = table.append_column(column, pa.nulls(table.num_rows, column.type))

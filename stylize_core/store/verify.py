@@ -1,4 +1,4 @@
-"""Checking a store against its own lines: is everything there, and is it what was written."""
+"""Checks a store against its own lines: whether every file exists and is as it was written."""
 
 import functools
 import hashlib
@@ -37,11 +37,11 @@ Line = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something in a store that is not as its lines say.
+    """Something in a store that does not match its lines.
 
     Attributes:
         path: of the file, relative to the store.
-        jobs: ids of those that it concerns, whose results have to be made again to mend it.
+        jobs: ids of the affected jobs, whose results must be made again to repair it.
         what: one phrase.
     """
 
@@ -51,7 +51,7 @@ class Fault:
 
 
 def verify(files: Files) -> list[Fault]:
-    """Returns what is missing, damaged or stray; all of it is read. While a run is writing, its files look stray.
+    """Reads the whole store; returns what is missing, damaged or stray. Files of a running run look stray.
 
     Raises:
         StoreError: a results file is damaged; it is named.
@@ -61,12 +61,12 @@ def verify(files: Files) -> list[Fault]:
 
 
 def lost_jobs(files: Files, found: Survey, *, read_all: bool) -> list[str]:
-    """Returns the ids of the jobs that are to be made again although they have a line.
+    """Returns the ids of the jobs that must be made again although they have a line.
 
     Args:
         files: of the store.
         found: what the store has.
-        read_all: name all that `verify` finds, not only done jobs whose image is gone or has another size.
+        read_all: include all that `verify` finds, not only done jobs whose image is gone or has another size.
 
     Raises:
         StoreError: a results file is damaged; it is named.
@@ -80,7 +80,7 @@ def lost_jobs(files: Files, found: Survey, *, read_all: bool) -> list[str]:
 
 def _job_faults(files: Files) -> Iterator[Fault]:
     snapshots = _Snapshots(files)
-    for table in live_lines(files, RESULTS.names):  # commit by commit, so that a file of losses is read once
+    for table in live_lines(files, RESULTS.names):  # commit by commit, so that each file of losses is read once
         lines = table.select(_LINE).to_pylist()
         done = [line for line in lines if line["status"] == "done"]
         yield from _image_faults(files, lines)
@@ -112,7 +112,7 @@ def _image_fault(files: Files, line: Line) -> list[Fault]:
 
 
 def _table_faults(files: Files) -> Iterator[Fault]:
-    """Yields what is wrong with tables that no job depends on: fingerprints of inputs, and records of runs."""
+    """Yields the faults of tables that no job depends on: fingerprints of inputs, and records of runs."""
     runs = (entry for entry in files.list(layout.RUNS) if _OF_RUN.fullmatch(entry.path))
     for entry in (*list_tables(files, layout.INPUTS), *runs):
         try:
@@ -124,13 +124,13 @@ def _table_faults(files: Files) -> Iterator[Fault]:
 
 
 class _Snapshots:
-    """The snapshots of a store, listed when the first job is met that has some."""
+    """The snapshots of a store, listed when the first job with snapshots is checked."""
 
     def __init__(self, files: Files) -> None:
         self._files = files
 
     def faults(self, lines: Sequence[Line]) -> list[Fault]:
-        """Returns what is missing of finished jobs."""
+        """Returns the missing snapshots of finished jobs."""
         expected = [
             Fault(layout.snapshot(line["job_id"], step), (line["job_id"],), "missing snapshot")
             for line in lines
@@ -167,7 +167,7 @@ def _metrics_faults(files: Files, lines: Sequence[Line]) -> Iterator[Fault]:
 
 
 def _steps(files: Files, path: str) -> dict[str, tuple[int, ...]]:
-    """Returns number of steps, of distinct ones, the first and the last of each job; reads every column."""
+    """Returns the number of steps, of distinct steps, the first and the last step of each job; reads every column."""
     parts = [table.select(["job_id", "step"]) for table in read_batches(files, path, METRICS, _LINES)]
     steps = pa.concat_tables([METRICS.empty_table().select(["job_id", "step"]), *parts])
     lines: Iterable[dict[str, Any]] = steps.group_by("job_id").aggregate(_COMPLETE).to_pylist()

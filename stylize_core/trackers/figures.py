@@ -1,6 +1,6 @@
-"""What trackers show of a run, read from its store: numbers over many jobs and a few pictures, never a job's own line.
+"""A run's figures for trackers, read from its store: numbers over many jobs and a few pictures, no single jobs.
 
-Trackers grow slow with a few thousand series, so what they get does not grow with the run: bands by step,
+Trackers become slow with a few thousand series, so these figures do not grow with the run: bands by step,
 distributions, counts, and some strips.
 """
 
@@ -26,10 +26,10 @@ from stylize_core.store.records import FIGURES, QUALITIES
 from stylize_core.trackers.strips import STRIPS, draw_strips
 
 SHOWN = 20
-"""Groups that trackers get, the largest ones: each adds some twenty series and seven histograms."""
+"""Number of groups sent to trackers, the largest ones: each adds about twenty series and seven histograms."""
 
 NAMED = {name: name.replace("_", "/", 1) for name in FIGURES}
-"""Columns of the results whose distribution is shown, and the names that trackers show them under."""
+"""Columns of the results whose distribution is shown, with their names in trackers."""
 
 ENVIRONMENT = ("device", "precision", "weights", "versions")
 
@@ -38,13 +38,13 @@ Values = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupFigures:
-    """Jobs whose content, style and tv may be compared.
+    """Jobs whose content, style and tv are comparable.
 
     Attributes:
         name: such as `mean-192px`.
-        settings: by which the group is told from others.
-        jobs: done ones.
-        bands: by loss that compares, `step`, `p10`, `p25`, `p50`, `p75` and `p90`; see `record.bands`.
+        settings: that distinguish the group from others.
+        jobs: number of done jobs.
+        bands: `step`, `p10`, `p25`, `p50`, `p75` and `p90` by comparable loss; see `record.bands`.
         distributions: finite values of the jobs by `final/<term>` or `quality/<figure>`.
     """
 
@@ -57,15 +57,15 @@ class GroupFigures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFigures:
-    """A run as trackers show it; of more rows than a table lists, groups and medians are about those that it does.
+    """A run for trackers; if it has more rows than a table lists, groups and medians cover the listed ones.
 
     Attributes:
         run: its name.
         store: public URI of the store.
-        counts: rows by status, every status among them.
+        counts: number of rows for every status.
         totals: `jobs`, `jobs_done`, `seconds` of these, `jobs_in_groups`, `groups` and `groups_left_out`, the small
             ones of very many.
-        settings: that all jobs share, `preset` among them, and for each other one how many values it takes.
+        settings: the values that all jobs share, including `preset`, and for other settings the number of values.
         environment: device, precision, weights and versions.
         groups: the largest ones first.
         medians: of each figure of quality over all done jobs that have it.
@@ -130,7 +130,7 @@ def _group(one: ComparableSet, name: str, done: pd.DataFrame, curves: TermCurves
 
 
 def _names(sets: Sequence[ComparableSet]) -> list[str]:
-    """Returns a short name for each set; those of one form and size are numbered in the manifest's order."""
+    """Returns a short name for each set; sets of equal form and size are numbered in the manifest's order."""
     alike = Counter[str]()
     names: dict[int, str] = {}
     for one in sorted(sets, key=_first):
@@ -156,7 +156,7 @@ def _distributions(jobs: pd.DataFrame, columns: Sequence[str]) -> dict[str, Valu
 
 
 def _settings(jobs: pd.DataFrame) -> dict[str, object]:
-    """Returns the value of each setting that all jobs share, and of each other one how many there are."""
+    """Returns the value of each setting that all jobs share, and the number of values of each other setting."""
     values = {name: jobs[name].unique() for name in NAMES}
     return {name: plain(one[0]) if len(one) == 1 else f"{len(one)} values" for name, one in values.items() if len(one)}
 

@@ -10,20 +10,20 @@ from stylize_core.record.thumbnails import Thumbnails
 from stylize_core.store import layout
 
 STRIPS = 16
-"""Jobs that are shown, the first done ones."""
+"""Number of jobs shown: the first done ones."""
 
 EDGE, GAP = 256, 4
-"""Pixels of a picture at most, and between two."""
+"""Longest edge of a picture, and gap between two, in pixels."""
 
 
 def draw_strips(files: Files, jobs: Iterable[JobRecord]) -> dict[str, Image.Image]:
-    """Returns the strips of jobs, by the row's id or else the job's."""
+    """Returns the strips of jobs, by the row's id or otherwise the job's."""
     pictures = Thumbnails(files)
     return {job.id or job.job_id: _strip(pictures, _paths(job)) for job in jobs}
 
 
 def _paths(job: JobRecord) -> list[str | None]:
-    """Returns where the pictures of a strip lie in the store."""
+    """Returns the paths of a strip's pictures in the store."""
     return [layout.thumbnail(job.content.sha256), layout.thumbnail(job.style.sha256), job.image]
 
 

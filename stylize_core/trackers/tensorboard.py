@@ -1,4 +1,4 @@
-"""A run as TensorBoard shows it: one folder of events."""
+"""Writes a run for TensorBoard, as one folder of events."""
 
 import json
 from collections.abc import Mapping
@@ -12,13 +12,13 @@ from stylize_core.release import install_extra
 from stylize_core.trackers.figures import GroupFigures, RunFigures
 
 SUFFIX = ".stylize"
-"""Ends the names of our event files, by which they are known again."""
+"""Suffix that identifies our event files."""
 
 MARGINS = (("p10 to p90", ("p50", "p10", "p90")), ("p25 to p75", ("p50", "p25", "p75")))
 
 
 def write_tensorboard(figures: RunFigures, folder: Path) -> Path:
-    """Writes a run into `<folder>/<run>`, in place of what was written of it before, and returns that folder.
+    """Writes a run into `<folder>/<run>`, replaces what was written before, and returns that folder.
 
     Raises:
         UsageError: TensorBoard is not installed, or the folder cannot be written.
@@ -33,7 +33,7 @@ def write_tensorboard(figures: RunFigures, folder: Path) -> Path:
             _write(figures, writer)
     except OSError as error:
         what = f"the events cannot be written: {error.strerror or error}"
-        raise UsageError(what, where=str(own), todo="name a folder where you may write") from error
+        raise UsageError(what, where=str(own), todo="name a folder that you can write to") from error
     return own
 
 
@@ -81,7 +81,7 @@ def _margins(group: GroupFigures) -> dict[str, list[Any]]:
 
 
 def _write_hyperparameters(figures: RunFigures, writer: Any) -> None:
-    """Writes a line for the table of hyperparameters, into the run's own events instead of a run of its own."""
+    """Writes a line for the table of hyperparameters into the run's own events instead of a separate run."""
     from torch.utils.tensorboard import summary
 
     make: Any = summary.hparams

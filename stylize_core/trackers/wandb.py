@@ -1,4 +1,4 @@
-"""A run as Weights & Biases shows it: one run of a project."""
+"""Writes a run to Weights & Biases, as one run of a project."""
 
 import hashlib
 from pathlib import Path
@@ -11,17 +11,17 @@ from stylize_core.release import install_extra
 from stylize_core.trackers.figures import RunFigures
 
 BINS = 64
-"""Of a histogram; the service takes up to 512."""
+"""Bins of a histogram; the service accepts up to 512."""
 
 
 def write_wandb(figures: RunFigures, project: str) -> str:
-    """Writes a run into a project, in place of what was written of it before, and returns where it is.
+    """Writes a run into a project, replaces what was written before, and returns its address.
 
-    Account, server and mode (`WANDB_MODE=offline` writes below `./wandb`, for `wandb sync`) are those of the
-    environment. What is sent: what `RunFigures` holds; nothing of this machine, its code or its output.
+    Account, server and mode (`WANDB_MODE=offline` writes below `./wandb`, for `wandb sync`) come from the environment.
+    It sends only the contents of `RunFigures`; nothing about this machine, its code or its output.
 
     Raises:
-        UsageError: Weights & Biases is not installed, or does not take the run.
+        UsageError: Weights & Biases is not installed, or does not accept the run.
     """
     wandb = _package()
     try:
@@ -85,7 +85,7 @@ def _write(wandb: Any, run: Any, figures: RunFigures) -> None:
 
 
 def _by_step(figures: RunFigures) -> dict[int, dict[str, float]]:
-    """Returns the values of all bands by step: what is logged together counts as one line of the run's history."""
+    """Returns the values of all bands by step: values logged together are one line of the run's history."""
     values: dict[int, dict[str, float]] = {}
     for group in figures.groups:
         for term, bands in group.bands.items():
