@@ -25,7 +25,7 @@ FLOORS = (
     {"settings"},
     {"presets", "job", "engine"},
     {"files", "wording"},
-    {"manifest", "store"},
+    {"manifest", "store", "pictures"},
     {"plan", "chunk", "record"},
     {"sheets", "export", "trackers"},
     {"report"},

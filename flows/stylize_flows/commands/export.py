@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from stylize_core.errors import StoreError, UsageError
+from stylize_core.errors import InputError, StoreError, UsageError
 from stylize_core.wording import plural, size
 from stylize_flows.console import err, out, show_error, words
 from stylize_flows.stop import StopFlag
@@ -16,6 +16,7 @@ from stylize_flows.stop import StopFlag
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
+    from stylize_core.export.contents import ContentReader
     from stylize_core.export.export import Exported
     from stylize_core.export.shards import ShardSize
 
@@ -59,6 +60,13 @@ def export(
             show_default=False,
         ),
     ] = None,
+    with_content: Annotated[
+        bool,
+        Parameter(
+            help="Put each image's content beside it, at the same size: pairs for image-to-image training.",
+            negative="",
+        ),
+    ] = False,
     shard_size: Annotated[
         str | None,
         Parameter(
@@ -85,14 +93,21 @@ def export(
     with StopFlag() as stop, _Progress() as look:
         try:
             watch = ExportWatch(begun=look.begun, progressed=look.progressed, should_stop=stop)
-            exported = write_export(files, selection, target, format, shards, watch)
-        except StoreError as error:
+            reader = _content_reader() if with_content else None
+            exported = write_export(files, selection, target, format, shards, watch, read_content=reader)
+        except (StoreError, InputError) as error:
             if not look.images:
                 raise
             show_error(error)  # in the middle of it
             return EXIT_FAILED
-    _show(exported, target.public_uri)
+    _show(exported, target.public_uri, with_content=with_content)
     return 0
+
+
+def _content_reader() -> ContentReader:
+    from stylize_core.pictures import content_png
+
+    return content_png
 
 
 def _shards(size: str | None, format: str) -> ShardSize:
@@ -103,13 +118,13 @@ def _shards(size: str | None, format: str) -> ShardSize:
     return ShardSize.parse(size) if size else ShardSize()
 
 
-def _show(exported: Exported, uri: str) -> None:
+def _show(exported: Exported, uri: str, *, with_content: bool) -> None:
     splits = words(exported.splits)
     kept = f"; {exported.kept:,} of them were there already" if exported.kept else ""
     classes = f"{exported.classes:,} class{'' if exported.classes == 1 else 'es'}"
-    out.print(
-        f"{plural(exported.images, 'image')} ({size(exported.bytes)}) in {classes}: {splits}{kept}", soft_wrap=True
-    )
+    images = f"{plural(exported.images, 'image')} ({size(exported.bytes)})"
+    pairs = ", each with its content," if with_content else ""
+    out.print(f"{images}{pairs} in {classes}: {splits}{kept}", soft_wrap=True)
     if exported.left_out:
         out.print(f"left out, because they have no image: {words(exported.left_out)}", soft_wrap=True)
     out.print(f"data set: {uri}", soft_wrap=True)
