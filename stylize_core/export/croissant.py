@@ -85,15 +85,16 @@ def croissant(catalogue: Catalogue, format: FormatName, lines: Sequence[Line]) -
 
 
 def _records(format: FormatName, catalogue: Catalogue) -> Iterator[Node]:
-    """Yields the images with their columns, and contents that lie in files: mlcroissant joins no third source."""
+    """Yields the images with their columns, and contents that are files: mlcroissant joins no third source to these.
+
+    Of tar files it reads but one set; where their contents are, the column `content_path` says.
+    """
     columns = [_column(column) for column in catalogue.schema if column.name != "path"]
     fields = [_image("image", format), _path("path", format), *columns]
-    if not catalogue.is_paired:
-        yield _record_set("images", fields)
-    elif format == "parquet":
-        yield _record_set("images", [_image(CONTENT_IMAGE, format), *fields])
-    else:
-        yield _record_set("images", fields)
+    if catalogue.is_paired and format == "parquet":
+        fields = [_image(CONTENT_IMAGE, format), *fields]
+    yield _record_set("images", fields)
+    if catalogue.is_paired and format == "imagefolder":
         path = _field("path", "sc:Text", meaning("path"), _from_columns("path"))
         yield _record_set("contents", [_image(CONTENT_IMAGE, format), _path("content_path", format), path])
 
@@ -125,9 +126,8 @@ def _distribution(format: FormatName, catalogue: Catalogue, lines: Sequence[Line
     ends = [end for suffix in suffixes for end in (_but_contents(suffix) if catalogue.is_paired else [f"*{suffix}"])]
     includes = [f"{split}/{end}" for split in tally.by_split for end in ends]
     yield _files("files", includes, [_MIME[suffix] for suffix in suffixes]) | contained
-    if catalogue.is_paired:
-        includes = [f"{split}/*{CONTENT_SUFFIX}" for split in tally.by_split]
-        yield _files("content_files", includes, [_MIME[".png"]]) | contained
+    if catalogue.is_paired and not shards:
+        yield _files("content_files", [f"{split}/*{CONTENT_SUFFIX}" for split in tally.by_split], [_MIME[".png"]])
     yield _files("columns", ["columns.parquet"] if shards else ["*/metadata.parquet"], [_PARQUET])
 
 

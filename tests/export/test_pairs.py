@@ -149,22 +149,37 @@ def test_torchvision(paired: Any) -> None:
 @pytest.mark.filterwarnings("ignore:ConjunctiveGraph is deprecated")  # what mlcroissant uses of rdflib and of pandas
 @pytest.mark.filterwarnings("ignore:The inplace keyword", "ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("format", FORMATS)
-def test_croissant(format: str, paired: Any, pairs: dict[str, Pixels]) -> None:
-    """The description has both images: in Parquet in one record, else in two that share the path."""
-    import mlcroissant
+def test_croissant(
+    format: str, paired: Any, pairs: dict[str, Pixels], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The description has both images: in Parquet in one record, in a tree in two that share the path.
 
+    Of tar files it has the results, and the contents' paths.
+    """
+    import mlcroissant
+    from etils import epath
+
+    # It unpacks tar files into folders that it calls after their names alone.
+    monkeypatch.setattr("mlcroissant._src.operation_graph.operations.extract.EXTRACT_PATH", epath.Path(tmp_path))
     dataset = mlcroissant.Dataset(paired(format) / "croissant.json")
     assert not dataset.metadata.issues.errors
-    images = [{name.partition("/")[2]: value for name, value in line.items()} for line in dataset.records("images")]
-    contents = images
-    if format != "parquet":
-        contents = [{n.partition("/")[2]: value for n, value in line.items()} for line in dataset.records("contents")]
-    beside = {line["path"]: line["content_image"] for line in contents}
+    images = [_plain(record) for record in dataset.records("images")]
+    contents = [_plain(record) for record in dataset.records("contents")] if format == "imagefolder" else images
     assert len(images) == len(contents) == 5
-    found = {line["path"].decode().rpartition(".")[0]: (line["image"], beside[line["path"]]) for line in images}
-    check({key: found[key] for key in pairs}, pairs)
-    del images, contents, beside, found
+    if format == "webdataset":
+        assert {line["content_path"].decode() for line in images} == {f"{key}.content.png" for key in pairs}
+    else:
+        beside = {line["path"]: line["content_image"] for line in contents}
+        found = {line["path"].decode().rpartition(".")[0]: (line["image"], beside[line["path"]]) for line in images}
+        check({key: found[key] for key in pairs}, pairs)
+        del beside, found
+    del images, contents
     gc.collect()
+
+
+def _plain(record: dict[str, Any]) -> dict[str, Any]:
+    """Returns a record without the name of its set before each column."""
+    return {name.partition("/")[2]: value for name, value in record.items()}
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -172,23 +187,23 @@ def test_stopped_and_gone_on_with(
     format: str, folder: Path, paired: Any, export: Export, bytes_of: Any, tmp_path: Path
 ) -> None:
     """Stopped anywhere, the same call finishes with the same bytes; a content that was deleted comes back."""
+    for limit in range(6):  # the first time it is asked is while it looks whether the contents are there
+        left = iter(range(limit))
 
-    def again(**more: Any) -> Any:
-        return export(folder / "store", tmp_path, format, images=2, read_content=content_png, **more)
+        def again(out: Path = tmp_path / str(limit), **more: Any) -> Any:
+            return export(folder / "store", out, format, images=2, read_content=content_png, **more)
 
-    for limit in range(5):
-        left = iter(range(limit + 1))
         with pytest.raises(Stopped):
             again(watch=ExportWatch(should_stop=lambda left=left: next(left, None) is None))
-    again()
-    assert bytes_of(tmp_path) == bytes_of(paired(format))
+        again()
+        assert bytes_of(tmp_path / str(limit)) == bytes_of(paired(format))
     assert again().kept == 5
-    for path in tmp_path.rglob("val/**/*.content.png"):
+    for path in (tmp_path / "5/val").rglob("*.content.png"):
         path.unlink()
         assert again().kept == 4
         path.write_bytes(b"")
         assert again().kept == 4
-    assert bytes_of(tmp_path) == bytes_of(paired(format))
+    assert bytes_of(tmp_path / "5") == bytes_of(paired(format))
 
 
 @pytest.mark.parametrize("format", FORMATS)
