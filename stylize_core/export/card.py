@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from stylize_core.export.annotations import Annotated, annotations_path
 from stylize_core.export.catalogue import Catalogue
 from stylize_core.export.column_meanings import meaning
 from stylize_core.export.formats import FormatName
@@ -64,13 +65,14 @@ _PAIRS = {
 Counts = Mapping[str, int]
 
 
-def card(catalogue: Catalogue, format: FormatName, shards: Counts) -> str:
+def card(catalogue: Catalogue, format: FormatName, shards: Counts, annotated: Annotated | None = None) -> str:
     """Returns the card of an export in Markdown.
 
     Args:
         catalogue: its samples.
         format: of its files.
         shards: number of them by split.
+        annotated: what is annotated of them; None where nothing is.
     """
     tally, split = catalogue.tally, catalogue.splits[0]
     load = _LOADED[format].format(split=split, last=shards[split] - 1, **_PAIRED[catalogue.is_paired])
@@ -87,17 +89,23 @@ def card(catalogue: Catalogue, format: FormatName, shards: Counts) -> str:
         "## Columns",
         _table(("column", "meaning"), ((f"`{name}`", meaning(name)) for name in catalogue.schema.names)),
         *(["## Pairs", _pairs(format)] if catalogue.is_paired else []),
+        *(["## Annotations", _annotations(annotated, catalogue.splits)] if annotated else []),
         "## Loading",
         f"```python\n{load}\n```",
     ]
-    return f"---\n{_front_matter(catalogue, format)}\n---\n\n" + "\n\n".join(parts) + "\n"
+    return (
+        f"---\n{_front_matter(catalogue, format, is_annotated=annotated is not None)}\n---\n\n"
+        + "\n\n".join(parts)
+        + "\n"
+    )
 
 
-def _front_matter(catalogue: Catalogue, format: FormatName) -> str:
+def _front_matter(catalogue: Catalogue, format: FormatName, *, is_annotated: bool) -> str:
     """Returns YAML; texts are in JSON's quotes, which are YAML's too."""
     tally = catalogue.tally
     lines = [f"pretty_name: {TITLE}", *_licence_lines(tally.licences)]
     lines += ["task_categories:", "- image-classification", *(["- image-to-image"] if catalogue.is_paired else [])]
+    lines += ["- object-detection"] if is_annotated else []
     lines += ["tags:", "- style-transfer"]
     lines += ["size_categories:", f"- {_size_category(tally.images)}", "configs:", "- config_name: default"]
     lines += ["  data_files:"]
@@ -153,6 +161,14 @@ def _pairs(format: FormatName) -> str:
     return (
         "With each image goes its content, as the optimisation saw it: upright, of the image's size, in sRGB, without "
         f"transparency, and without loss: {_PAIRS[format]}."
+    )
+
+
+def _annotations(annotated: Annotated, splits: Sequence[str]) -> str:
+    files = ", ".join(f"`{annotations_path(split)}`" for split in splits)
+    return (
+        f"{annotated.annotations:,} annotations of {annotated.images:,} images, in COCO's format: {files}. They are "
+        "those of the contents, at the images' size; `file_name` is the column `path`."
     )
 
 

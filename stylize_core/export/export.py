@@ -1,19 +1,21 @@
 """An export from the outside: images of a store and all that made them, into a folder."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 
 from stylize_core.errors import Stopped, UsageError
+from stylize_core.export.annotations import Annotated, Annotations
 from stylize_core.export.card import card
 from stylize_core.export.catalogue import Catalogue
+from stylize_core.export.coco import Coco
 from stylize_core.export.contents import ContentReader, Contents
 from stylize_core.export.croissant import croissant
 from stylize_core.export.formats import Format, FormatName, make_format
 from stylize_core.export.gathering import gather
 from stylize_core.export.image_reader import ImageReader
-from stylize_core.export.index import ExportIndex
+from stylize_core.export.index import ExportIndex, Line
 from stylize_core.export.sample import FullSample
 from stylize_core.export.selection import Selection
 from stylize_core.export.shards import Shard, ShardSize, cut
@@ -32,6 +34,7 @@ class Exported:
         classes: number of classes.
         left_out: rows without an image, by status.
         kept: images that an earlier try had written.
+        annotated: what became of annotations; None where there were none.
     """
 
     images: int
@@ -40,6 +43,7 @@ class Exported:
     classes: int
     left_out: Mapping[str, int]
     kept: int
+    annotated: Annotated | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +70,7 @@ def export(
     watch: ExportWatch | None = None,
     *,
     read_content: ContentReader | None = None,
+    coco: Coco | None = None,
 ) -> Exported:
     """Exports the selected rows that have an image; what an earlier try has finished is kept.
 
@@ -80,9 +85,10 @@ def export(
         size: of the shards; a class tree has none.
         watch: sees how it goes, and may stop it.
         read_content: where given, the content of each image is put beside it, at the image's size, as this reads it.
+        coco: what is annotated of the contents; carried over to the images.
 
     Raises:
-        UsageError: there is no such run, no image, or the folder holds other things.
+        UsageError: there is no such run, no image, the folder holds other things, or annotations do not fit.
         InputError: a content is gone, changed, or cannot be used: those that are gone before anything is written.
         StoreError: the store or the folder cannot be used, or an image is damaged.
         Stopped: the watch asked for it; the same call goes on from there.
@@ -93,6 +99,7 @@ def export(
     if not tally.images:
         what = "no image of the store is selected" if selection.is_narrow else "the store has no image to export"
         raise UsageError(what, where=files.public_uri, todo="`stylize status STORE` tells what became of its rows")
+    annotations = Annotations(coco, catalogue) if coco else None
     writing = make_format(format, output, catalogue, size)
     identity = {"format": format, "shard_size": asdict(writing.size), "samples": catalogue.digest()}
     index = ExportIndex(output, identity | {"with_content": is_paired})
@@ -104,9 +111,7 @@ def export(
         watch.begun(tally.images)
         shards, kept = _publish_shards(catalogue, writing, index, reader, watch)
     writing.finish()
-    lines = [index.line(shard) for shard in shards]
-    output.publish("README.md", card(catalogue, format, Counter(line["split"] for line in lines)).encode())
-    output.publish("croissant.json", croissant(catalogue, format, lines).encode())
+    _publish_beside(catalogue, format, [index.line(shard) for shard in shards], annotations, output)
     index.complete(shards)
     return Exported(
         images=tally.images,
@@ -115,7 +120,20 @@ def export(
         classes=len(catalogue.folders),
         left_out=dict(tally.left_out),
         kept=kept,
+        annotated=annotations.counts if annotations else None,
     )
+
+
+def _publish_beside(
+    catalogue: Catalogue, format: FormatName, lines: Sequence[Line], annotations: Annotations | None, output: Files
+) -> None:
+    """Writes what describes the export: the annotations, the card, the description for machines."""
+    if annotations:
+        annotations.publish(output)
+    shards = Counter(line["split"] for line in lines)
+    text = card(catalogue, format, shards, annotations.counts if annotations else None)
+    output.publish("README.md", text.encode())
+    output.publish("croissant.json", croissant(catalogue, format, lines).encode())
 
 
 def _publish_shards(

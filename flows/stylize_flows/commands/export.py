@@ -67,6 +67,13 @@ def export(
             negative="",
         ),
     ] = False,
+    annotations: Annotated[
+        str | None,
+        Parameter(
+            help="COCO file of the contents; boxes and masks are carried over to the images: annotations-SPLIT.json.",
+            show_default=False,
+        ),
+    ] = None,
     shard_size: Annotated[
         str | None,
         Parameter(
@@ -79,6 +86,7 @@ def export(
 
     Run the same command again to go on after a stop: the data set's bytes are the same.
     """
+    from stylize_core.export.coco import read_coco
     from stylize_core.export.export import ExportWatch
     from stylize_core.export.export import export as write_export
     from stylize_core.export.selection import Selection, read_ids
@@ -90,11 +98,12 @@ def export(
         runs=tuple(run or ()), where=Where(where) if where else None, ids=read_ids(ids) if ids else None
     )
     shards, files, target = _shards(shard_size, format), open_store(store, create=False), Files(output)
+    coco = read_coco(annotations) if annotations else None
     with StopFlag() as stop, _Progress() as look:
         try:
             watch = ExportWatch(begun=look.begun, progressed=look.progressed, should_stop=stop)
             reader = _content_reader() if with_content else None
-            exported = write_export(files, selection, target, format, shards, watch, read_content=reader)
+            exported = write_export(files, selection, target, format, shards, watch, read_content=reader, coco=coco)
         except (StoreError, InputError) as error:
             if not look.images:
                 raise
@@ -127,6 +136,12 @@ def _show(exported: Exported, uri: str, *, with_content: bool) -> None:
     out.print(f"{images}{pairs} in {classes}: {splits}{kept}", soft_wrap=True)
     if exported.left_out:
         out.print(f"left out, because they have no image: {words(exported.left_out)}", soft_wrap=True)
+    if exported.annotated:
+        found = exported.annotated
+        are = "is" if found.unknown == 1 else "are"
+        unknown = f"; {found.unknown:,} of {plural(found.contents, 'content')} {are} not in the file"
+        carried = f"annotations: {found.annotations:,} on {plural(found.images, 'image')}"
+        out.print(f"{carried}{unknown if found.unknown else ''}", soft_wrap=True)
     out.print(f"data set: {uri}", soft_wrap=True)
 
 
