@@ -1,8 +1,7 @@
 """The pictures of inputs, read as they were planned: a file that is gone, or another one by now, is an error."""
 
 import hashlib
-from contextlib import ExitStack
-from threading import Lock
+from concurrent.futures import ThreadPoolExecutor
 
 from stylize_core.errors import InputChanged
 from stylize_core.files.inputs import open_input
@@ -12,9 +11,9 @@ from stylize_core.images.resize import content_image
 from stylize_core.job import public_uri
 
 LARGE_PIXELS = 16_000_000
-"""Of contents with more than this, a process decodes one at a time for a data set: 64 MB in memory."""
+"""Of contents with more than this, a process decodes one at a time for a data set: of 16 million, some 200 MB."""
 
-_one_large = Lock()  # of the process, whose memory it is about
+_large_ones = ThreadPoolExecutor(1)  # the C library keeps what a thread has freed for that thread: of few, little
 
 
 def read_picture(uri: str, sha256: str) -> Picture:
@@ -48,12 +47,16 @@ def content_png(uri: str, sha256: str, *, height: int, width: int, fit: str) -> 
     Raises:
         InputError: as of `read_picture`.
     """
-    with open_input(uri) as data, ExitStack() as held:
+    where = public_uri(uri)
+
+    def png(data: bytes) -> bytes:
+        return lossless(content_image(decode(data, where), height, width, fit))
+
+    with open_input(uri) as data:
         _check(data, uri, sha256)
-        content_width, content_height = shape_of(data, public_uri(uri))
-        if content_width * content_height > LARGE_PIXELS:
-            held.enter_context(_one_large)
-        return lossless(content_image(decode(data, public_uri(uri)), height, width, fit))
+        content_width, content_height = shape_of(data, where)
+        is_large = content_width * content_height > LARGE_PIXELS
+        return _large_ones.submit(png, data).result() if is_large else png(data)
 
 
 def _check(data: bytes, uri: str, sha256: str) -> None:
