@@ -48,7 +48,7 @@ class Annotations:
         catalogue: its samples.
 
     Raises:
-        UsageError: no content is in the COCO file, it cannot be told which, one was cropped, or its size is another.
+        UsageError: no content is in the COCO file, it cannot be told which, one is cropped, or its size is another.
     """
 
     def __init__(self, coco: Coco, catalogue: Catalogue) -> None:
@@ -60,7 +60,7 @@ class Annotations:
         }
         self._images = match(coco.images, contents, coco.where)
         if not self._images:
-            todo = "compare its file names with the column content of the manifest"
+            todo = "make each `file_name` the end of the content's path, such as 001.jpg or cats/001.jpg"
             raise UsageError("none of the contents is in the annotations", where=coco.where, todo=todo)
         self._check_masks()
         images, count = 0, 0

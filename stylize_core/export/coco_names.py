@@ -1,7 +1,6 @@
 """Which image of a COCO file a content is: by the names of files."""
 
 import unicodedata
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
@@ -10,8 +9,6 @@ from stylize_core.errors import UsageError
 
 Node = dict[str, Any]
 Parts = tuple[str, ...]
-
-_TODO = "give `file_name` the folders that tell them apart, such as cats/001.jpg"
 
 
 def parts_of(path: str) -> Parts:
@@ -23,44 +20,34 @@ def parts_of(path: str) -> Parts:
 def match(images: Sequence[Node], contents: Mapping[str, str], where: str) -> dict[str, Node]:
     """Returns the images that contents are, by the contents' URIs.
 
-    An image's `file_name` is the end of the content's path: the longest that fits counts. An image that fits no
-    content so is the one content, of those left over, whose file is called the same, whatever its folders.
+    An image's `file_name` is the end of the content's path; the longest that fits counts. A name in other folders is no
+    match: each class of a data set may have a 001.jpg.
 
     Args:
-        images: of the file.
+        images: of the file, no two with the same `file_name`.
         contents: sha256 by URI.
         where: the file, for errors.
 
     Raises:
-        UsageError: it cannot be told which image a content is, or which of different contents an image is.
+        UsageError: it cannot be told which of different contents an image is.
     """
-    by_name: dict[str, list[tuple[Parts, Node]]] = defaultdict(list)
-    for image in images:
-        parts = parts_of(image["file_name"])
-        by_name[parts[-1] if parts else ""].append((parts, image))
+    by_parts = {parts_of(image["file_name"]): image for image in images}
     found: dict[str, Node] = {}
     for uri in contents:
         path = parts_of(uri)
-        ends = [(len(parts), image) for parts, image in by_name.get(path[-1], ()) if path[-len(parts) :] == parts]
-        if ends:
-            found[uri] = max(ends, key=lambda end: end[0])[1]
-    taken = {id(image) for image in found.values()}
-    for uri in contents.keys() - found.keys():
-        left = [image for _, image in by_name.get(parts_of(uri)[-1], ()) if id(image) not in taken]
-        if len(left) > 1:
-            names = " or ".join(repr(image["file_name"]) for image in left[:2])
-            raise UsageError(f"the content {uri} may be {names}", where=where, todo=_TODO)
-        if left:
-            found[uri] = left[0]
+        ends = (path[start:] for start in range(len(path)))
+        if (end := next((end for end in ends if end in by_parts), None)) is not None:
+            found[uri] = by_parts[end]
     _check_distinct(found, contents, where)
-    return {uri: found[uri] for uri in contents if uri in found}
+    return found
 
 
 def _check_distinct(found: Mapping[str, Node], contents: Mapping[str, str], where: str) -> None:
     """Copies of one file may be one image; different files may not."""
     first: dict[int, str] = {}
-    for uri in sorted(found):
-        other = first.setdefault(id(found[uri]), uri)
+    for uri, image in found.items():
+        other = first.setdefault(id(image), uri)
         if contents[other] != contents[uri]:
-            what = f"the image {found[uri]['file_name']!r} may be {other} or {uri}"
-            raise UsageError(what, where=where, todo=_TODO)
+            what = f"the image {image['file_name']!r} may be {other} or {uri}"
+            todo = "give its `file_name` the folders that tell them apart, such as cats/001.jpg"
+            raise UsageError(what, where=where, todo=todo)

@@ -100,7 +100,7 @@ def _records(format: FormatName, catalogue: Catalogue) -> Iterator[Node]:
 
 
 def _record_set(name: str, fields: Sequence[Node]) -> Node:
-    named = [{**field, "@id": f"{name}/{field['name']}"} for field in fields]
+    named = [{"@type": field["@type"], "@id": f"{name}/{field['name']}"} | field for field in fields]
     return {"@type": "cr:RecordSet", "@id": name, "name": name, "field": named}
 
 
