@@ -63,14 +63,14 @@ def export(
     with_content: Annotated[
         bool,
         Parameter(
-            help="Put each image's content beside it, at the same size: pairs for image-to-image training.",
+            help="Add the content beside each image, at the same size: pairs for image-to-image training.",
             negative="",
         ),
     ] = False,
     annotations: Annotated[
         str | None,
         Parameter(
-            help="COCO file of the contents; boxes and masks are carried over to the images: annotations-SPLIT.json.",
+            help="COCO file of the contents: transfers boxes and masks to the images, as annotations-SPLIT.json.",
             show_default=False,
         ),
     ] = None,
