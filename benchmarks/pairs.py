@@ -7,8 +7,9 @@ from types import MappingProxyType
 from benchmarks.reference import CONTENT_LAYER, CONTENT_WEIGHT, STYLE_LAYERS, STYLE_WEIGHT
 from stylize_core.engine.pair import Pair
 from stylize_core.images.decode import decode
-from stylize_core.images.resize import content_tensor, output_shape, style_tensor
+from stylize_core.images.resize import content_tensor, style_tensor
 from stylize_core.settings import Settings
+from stylize_core.shapes import output_shape
 
 IMAGES = Path(__file__).parents[1] / "manifests" / "images"
 

@@ -19,10 +19,11 @@ from stylize_core.engine.optimise import Optimised
 from stylize_core.engine.pair import Pair
 from stylize_core.engine.weights import load_weights
 from stylize_core.images.decode import decode
-from stylize_core.images.resize import content_tensor, output_shape, style_tensor
+from stylize_core.images.resize import content_tensor, style_tensor
 from stylize_core.manifest.manifest import Manifest
 from stylize_core.manifest.row import Row
 from stylize_core.settings import Settings
+from stylize_core.shapes import output_shape
 
 CELL, LINE, GAP = 224, 16, 4  # pixels
 

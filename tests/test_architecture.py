@@ -19,13 +19,13 @@ SOURCES = sorted(
 
 FLOORS = (
     {"control_codes"},
-    {"errors", "release"},
+    {"errors", "release", "shapes"},
     {"layers", "options", "images", "spool"},
     {"terms", "setting_field"},
     {"settings"},
     {"presets", "job", "engine"},
     {"files", "wording"},
-    {"manifest", "store"},
+    {"manifest", "store", "pictures"},
     {"plan", "chunk", "record"},
     {"sheets", "export", "trackers"},
     {"report"},
@@ -35,7 +35,7 @@ FLOORS = (
 )
 """Parts of the house, lowest first; a part uses only those on floors below."""
 
-LEAVES = {"control_codes", "errors", "layers", "terms", "setting_field", "settings", "presets", "job"}
+LEAVES = {"control_codes", "errors", "shapes", "layers", "terms", "setting_field", "settings", "presets", "job"}
 
 
 def part_of(module: str) -> str:

@@ -1,6 +1,5 @@
 """Loads a job's files as tensors."""
 
-import hashlib
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from contextlib import suppress
@@ -12,11 +11,12 @@ import torch
 from stylize_core.engine.pair import Pair
 from stylize_core.errors import InputChanged, InputError, OutputRefused
 from stylize_core.files.files import Files
-from stylize_core.files.inputs import open_input, stat_input
-from stylize_core.images.decode import Picture, decode
+from stylize_core.files.inputs import stat_input
+from stylize_core.images.decode import Picture
 from stylize_core.images.encode import thumbnail
 from stylize_core.images.resize import alpha_plane, content_tensor, style_tensor
-from stylize_core.job import Job, Source, public_uri
+from stylize_core.job import Job, Source
+from stylize_core.pictures import read_picture
 from stylize_core.store import layout
 from stylize_core.store.fingerprints import forget
 
@@ -130,11 +130,11 @@ class Loader(PairLoader):
         self.files = files
 
     def _read(self, source: Source) -> Picture:
-        with open_input(source.uri) as data:
-            if hashlib.sha256(data).hexdigest() != source.sha256:
-                self._forget(source)
-                raise InputChanged("the file was changed after it was planned", where=public_uri(source.uri))
-            picture = decode(data, public_uri(source.uri))
+        try:
+            picture = read_picture(source.uri, source.sha256)
+        except InputChanged:
+            self._forget(source)
+            raise
         path = layout.thumbnail(source.sha256)
         if not self.files.exists(path):
             with suppress(OutputRefused):  # a report does not need it

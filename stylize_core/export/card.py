@@ -6,10 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from stylize_core.export.annotations import Annotated, annotations_path
 from stylize_core.export.catalogue import Catalogue
 from stylize_core.export.column_meanings import meaning
 from stylize_core.export.formats import FormatName
 from stylize_core.export.licences import hub_licence
+from stylize_core.export.sample import CONTENT_IMAGE, CONTENT_SUFFIX
 from stylize_core.export.tally import MANY, Tally
 from stylize_core.release import release
 from stylize_core.wording import size
@@ -32,32 +34,48 @@ _LOADED = {
 from torchvision.datasets import ImageFolder  # classes alone
 from datasets import load_dataset  # every column
 
-train = ImageFolder("FOLDER/{split}")
+train = ImageFolder("FOLDER/{split}"{images_alone})
 columns = load_dataset("FOLDER")  # by this card; with data_dir it would guess splits from names""",
     "webdataset": """\
 import webdataset
 
 shards = "FOLDER/{split}-{{000000..{last:06d}}}.tar"
-train = webdataset.WebDataset(shards, shardshuffle=False).decode("pil").to_tuple("png;jpg;webp", "cls", "json")""",
+train = webdataset.WebDataset(shards, shardshuffle=False).decode("pil").to_tuple({members}"cls", "json")""",
     "parquet": """\
 from datasets import load_dataset
 
 columns = load_dataset("FOLDER")  # by this card; with data_dir it would guess splits from names""",
 }
 
+_PAIRED = {
+    False: {"images_alone": "", "members": '"png;jpg;webp", '},
+    True: {
+        "images_alone": f', is_valid_file=lambda path: not path.endswith("{CONTENT_SUFFIX}")',
+        "members": f'"png;jpg;webp", "{CONTENT_SUFFIX[1:]}", ',
+    },
+}
+"""What else the lines above say, by whether contents are in it."""
+
+_PAIRS = {
+    "imagefolder": f"of `name.png` it is `name{CONTENT_SUFFIX}`, and to `datasets` the column `{CONTENT_IMAGE}`",
+    "webdataset": f"it is the member `{CONTENT_SUFFIX[1:]}` of the same key",
+    "parquet": f"it is the column `{CONTENT_IMAGE}`",
+}
+
 Counts = Mapping[str, int]
 
 
-def card(catalogue: Catalogue, format: FormatName, shards: Counts) -> str:
+def card(catalogue: Catalogue, format: FormatName, shards: Counts, annotated: Annotated | None = None) -> str:
     """Returns the card of an export in Markdown.
 
     Args:
         catalogue: its samples.
         format: of its files.
         shards: number of them by split.
+        annotated: what is annotated of them; None where nothing is.
     """
     tally, split = catalogue.tally, catalogue.splits[0]
-    load = _LOADED[format].format(split=split, last=shards[split] - 1)
+    load = _LOADED[format].format(split=split, last=shards[split] - 1, **_PAIRED[catalogue.is_paired])
     parts = [
         f"# {TITLE}",
         _opening(tally),
@@ -70,17 +88,25 @@ def card(catalogue: Catalogue, format: FormatName, shards: Counts) -> str:
         _made(tally),
         "## Columns",
         _table(("column", "meaning"), ((f"`{name}`", meaning(name)) for name in catalogue.schema.names)),
+        *(["## Pairs", _pairs(format)] if catalogue.is_paired else []),
+        *(["## Annotations", _annotations(annotated, catalogue.splits)] if annotated else []),
         "## Loading",
         f"```python\n{load}\n```",
     ]
-    return f"---\n{_front_matter(catalogue, format)}\n---\n\n" + "\n\n".join(parts) + "\n"
+    return (
+        f"---\n{_front_matter(catalogue, format, is_annotated=annotated is not None)}\n---\n\n"
+        + "\n\n".join(parts)
+        + "\n"
+    )
 
 
-def _front_matter(catalogue: Catalogue, format: FormatName) -> str:
+def _front_matter(catalogue: Catalogue, format: FormatName, *, is_annotated: bool) -> str:
     """Returns YAML; texts are in JSON's quotes, which are YAML's too."""
     tally = catalogue.tally
     lines = [f"pretty_name: {TITLE}", *_licence_lines(tally.licences)]
-    lines += ["task_categories:", "- image-classification", "tags:", "- style-transfer"]
+    lines += ["task_categories:", "- image-classification", *(["- image-to-image"] if catalogue.is_paired else [])]
+    lines += ["- object-detection"] if is_annotated else []
+    lines += ["tags:", "- style-transfer"]
     lines += ["size_categories:", f"- {_size_category(tally.images)}", "configs:", "- config_name: default"]
     lines += ["  data_files:"]
     for split in catalogue.splits:
@@ -129,6 +155,21 @@ def _splits(tally: Tally, splits: Sequence[str]) -> Iterator[str]:
 def _counts(counts: Counter[str], what: str) -> str:
     rows = [(name or "(none)", f"{counts[name]:,}") for name in _largest(counts)]
     return _table((what, "images"), rows) + _others(counts)
+
+
+def _pairs(format: FormatName) -> str:
+    return (
+        "With each image goes its content, as the optimisation saw it: upright, of the image's size, in sRGB, without "
+        f"transparency, and without loss: {_PAIRS[format]}."
+    )
+
+
+def _annotations(annotated: Annotated, splits: Sequence[str]) -> str:
+    files = ", ".join(f"`{annotations_path(split)}`" for split in splits)
+    return (
+        f"{annotated.annotations:,} annotations of {annotated.images:,} images, in COCO's format: {files}. They are "
+        "those of the contents, at the images' size; `file_name` is the column `path`."
+    )
 
 
 def _made(tally: Tally) -> str:

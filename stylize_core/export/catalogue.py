@@ -3,8 +3,6 @@
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,38 +17,11 @@ from stylize_core.export.naming import (
     stage_name,
     unique_stages,
 )
+from stylize_core.export.sample import CONTENT_SUFFIX, Content, Sample
 from stylize_core.export.tally import Tally
 from stylize_core.spool import TableSpool
 
 _FIRST = ("train", "val", "test")
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """An image to export, and all that goes along.
-
-    Attributes:
-        split: its split.
-        key: `split/class/name`, the path of its file without an ending; unique, whatever its case.
-        suffix: of its file, such as `.png`.
-        image: path in the store.
-        sha256: of the image's bytes, as recorded.
-        bytes: of the image.
-        columns: plain values by name; see `columns.py`.
-    """
-
-    split: str
-    key: str
-    suffix: str
-    image: str
-    sha256: str
-    bytes: int
-    columns: dict[str, Any]
-
-    @property
-    def path(self) -> str:
-        """Of its file in a class tree."""
-        return f"{self.key}{self.suffix}"
 
 
 class Catalogue:
@@ -59,18 +30,20 @@ class Catalogue:
     Args:
         batches: lines with schema `GATHERED`.
         tally: counts them.
+        is_paired: whether the contents are exported too.
 
     Attributes:
         splits: train, val and test first.
         folders: of the classes, by name; in the order of their numbers, which is that of the folders' names.
         schema: of the samples' columns.
         tally: what the samples have in common, counted.
+        is_paired: whether the contents are exported too.
 
     Raises:
         UsageError: there is no room for temporary files.
     """
 
-    def __init__(self, batches: Iterable[list[Line]], tally: Tally) -> None:
+    def __init__(self, batches: Iterable[list[Line]], tally: Tally, *, is_paired: bool = False) -> None:
         self._spools: dict[str, TableSpool] = {}
         digests: dict[str, list[Stages]] = {}
         for batch in batches:
@@ -81,11 +54,11 @@ class Catalogue:
                 digests.setdefault(split, []).append(_digests(lines))
                 tally.add(lines)
         self._stages = {split: unique_stages(np.concatenate(parts)) for split, parts in digests.items()}
-        self.tally = tally
+        self.tally, self.is_paired = tally, is_paired
         self.splits = tuple(sorted(self._spools, key=lambda split: ((*_FIRST, split).index(split), split)))
         folders = class_folders(sorted(tally.classes))
         self.folders = dict(sorted(folders.items(), key=lambda item: item[1]))
-        self.schema = columns_schema(tally.extra)
+        self.schema = columns_schema(tally.extra, is_paired=is_paired)
 
     def samples(self, split: str) -> Iterator[Sample]:
         """Yields the samples of a split, in the manifest's order."""
@@ -107,6 +80,8 @@ class Catalogue:
     def _sample(self, line: Line, stage: int, label: int) -> Sample:
         name = stage_name(line["name"], line["job_id"], line["row"], stage)
         key, suffix = f"{line['split']}/{self.folders[line['class']]}/{name}", suffix_of(line["image"])
+        paths = {"path": f"{key}{suffix}", "content_path": f"{key}{CONTENT_SUFFIX}"}
+        columns = columns_of(line | paths, label, self.schema)
         return Sample(
             split=line["split"],
             key=key,
@@ -114,7 +89,15 @@ class Catalogue:
             image=line["image"],
             sha256=line["image_sha256"],
             bytes=line["bytes"],
-            columns=columns_of({**line, "path": f"{key}{suffix}"}, label, self.schema),
+            columns=columns,
+            content=Content(
+                uri=line["content_uri"],
+                sha256=columns["content_sha256"],
+                height=columns["height"],
+                width=columns["width"],
+                fit=columns["fit"],
+            ),
+            is_paired=self.is_paired,
         )
 
 

@@ -5,6 +5,7 @@ from stylize_core.terms import LOSSES
 
 MEANINGS = {
     "path": "of the image in a class tree; names it",
+    "content_path": "of the content's image in a class tree",
     "class": "name of the class",
     "label": "number of the class, from 0 in the order of the classes' folders",
     "split": "train, val, test, or a name of one's own",

@@ -35,23 +35,31 @@ _BEFORE = pa.schema(
     ]
 )
 
+_CONTENT_PATH = pa.field("content_path", _TEXT)  # of the content's file in a class tree
 
-def columns_schema(extra: Iterable[str]) -> pa.Schema:
-    """Returns the columns of an export with these `x_` columns."""
+
+def columns_schema(extra: Iterable[str], *, is_paired: bool = False) -> pa.Schema:
+    """Returns the columns of an export.
+
+    Args:
+        extra: the `x_` columns.
+        is_paired: whether the contents are exported too.
+    """
     settings = [pa.field(spec.name, _type(spec)) for spec in SETTING_FIELDS]
     made = [pa.field("weights_sha256", _TEXT), *(RESULTS.field(name) for name in RECORDED)]
-    return pa.schema([*_BEFORE, *settings, *made, *(pa.field(name, _TEXT) for name in sorted(extra))])
+    paths = [_BEFORE.field("path"), *([_CONTENT_PATH] if is_paired else [])]
+    return pa.schema([*paths, *list(_BEFORE)[1:], *settings, *made, *(pa.field(name, _TEXT) for name in sorted(extra))])
 
 
 def columns_of(line: Mapping[str, Any], label: int, schema: pa.Schema) -> dict[str, Any]:
     """Returns the columns of a sample as plain values, in the order of the schema.
 
     Args:
-        line: with schema `gathering.GATHERED`, and its `path`.
+        line: with schema `gathering.GATHERED`, and the paths of its image and of its content in a class tree.
         label: number of its class.
         schema: from `columns_schema`.
     """
-    known = {**own_columns(line), "path": line["path"], "label": label}
+    known = {**own_columns(line), "path": line["path"], "content_path": line["content_path"], "label": label}
     return {name: known.get(name, "" if name.startswith("x_") else None) for name in schema.names}
 
 

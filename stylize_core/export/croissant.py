@@ -11,7 +11,7 @@ from stylize_core.export.catalogue import Catalogue
 from stylize_core.export.column_meanings import meaning
 from stylize_core.export.formats import FormatName
 from stylize_core.export.index import Line
-from stylize_core.export.tally import Tally
+from stylize_core.export.sample import CONTENT_IMAGE, CONTENT_SUFFIX
 
 Node = dict[str, Any]
 
@@ -69,8 +69,6 @@ def croissant(catalogue: Catalogue, format: FormatName, lines: Sequence[Line]) -
         lines: what its index says of each shard.
     """
     tally = catalogue.tally
-    columns = [_column(column) for column in catalogue.schema if column.name != "path"]
-    fields = [_image(format), _path(format), *columns]
     document = {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
@@ -80,14 +78,35 @@ def croissant(catalogue: Catalogue, format: FormatName, lines: Sequence[Line]) -
         "conformsTo": "http://mlcommons.org/croissant/1.0",
         **({"license": next(iter(tally.licences))} if len(tally.licences) == 1 and "" not in tally.licences else {}),
         "version": "1.0.0",
-        "distribution": list(_distribution(format, tally, lines)),
-        "recordSet": [{"@type": "cr:RecordSet", "@id": "images", "name": "images", "field": fields}],
+        "distribution": list(_distribution(format, catalogue, lines)),
+        "recordSet": list(_records(format, catalogue)),
     }
     return json.dumps(document, indent=1) + "\n"
 
 
-def _distribution(format: FormatName, tally: Tally, lines: Sequence[Line]) -> Iterator[Node]:
-    """Yields the files: those of the columns, and where they are others those of the images."""
+def _records(format: FormatName, catalogue: Catalogue) -> Iterator[Node]:
+    """Yields the images with their columns, and contents that are files: mlcroissant joins no third source to these.
+
+    Of tar files it reads but one set; where their contents are, the column `content_path` says.
+    """
+    columns = [_column(column) for column in catalogue.schema if column.name != "path"]
+    fields = [_image("image", format), _path("path", format), *columns]
+    if catalogue.is_paired and format == "parquet":
+        fields = [_image(CONTENT_IMAGE, format), *fields]
+    yield _record_set("images", fields)
+    if catalogue.is_paired and format == "imagefolder":
+        path = _field("path", "sc:Text", meaning("path"), _from_columns("path"))
+        yield _record_set("contents", [_image(CONTENT_IMAGE, format), _path("content_path", format), path])
+
+
+def _record_set(name: str, fields: Sequence[Node]) -> Node:
+    named = [{"@type": field["@type"], "@id": f"{name}/{field['name']}"} | field for field in fields]
+    return {"@type": "cr:RecordSet", "@id": name, "name": name, "field": named}
+
+
+def _distribution(format: FormatName, catalogue: Catalogue, lines: Sequence[Line]) -> Iterator[Node]:
+    """Yields the files: those of the columns, and where they are others those of the images and of the contents."""
+    tally = catalogue.tally
     if format == "parquet":
         yield _files("columns", [f"{split}-*.parquet" for split in tally.by_split], [_PARQUET])
         return
@@ -104,9 +123,20 @@ def _distribution(format: FormatName, tally: Tally, lines: Sequence[Line]) -> It
         }
     contained = {"containedIn": [{"@id": line["shard"]} for line in shards]} if shards else {}
     suffixes = sorted(tally.suffixes)
-    includes = [f"{split}/*{suffix}" for split in tally.by_split for suffix in suffixes]
+    ends = [end for suffix in suffixes for end in (_but_contents(suffix) if catalogue.is_paired else [f"*{suffix}"])]
+    includes = [f"{split}/{end}" for split in tally.by_split for end in ends]
     yield _files("files", includes, [_MIME[suffix] for suffix in suffixes]) | contained
+    if catalogue.is_paired and not shards:
+        yield _files("content_files", [f"{split}/*{CONTENT_SUFFIX}" for split in tally.by_split], [_MIME[".png"]])
     yield _files("columns", ["columns.parquet"] if shards else ["*/metadata.parquet"], [_PARQUET])
+
+
+def _but_contents(suffix: str) -> list[str]:
+    """Returns patterns of the files with a suffix that are no contents; mlcroissant passes over `excludes`."""
+    mark = CONTENT_SUFFIX.removesuffix(suffix)
+    if mark == CONTENT_SUFFIX:
+        return [f"*{suffix}"]
+    return [f"*[!{mark[place]}]{mark[place + 1 :]}{suffix}" for place in range(len(mark))]
 
 
 def _files(name: str, includes: Sequence[str], kinds: Sequence[str]) -> Node:
@@ -119,23 +149,25 @@ def _files(name: str, includes: Sequence[str], kinds: Sequence[str]) -> Node:
     }
 
 
-def _image(format: FormatName) -> Node:
+def _image(name: str, format: FormatName) -> Node:
     if format == "parquet":
-        source = _from_columns("image") | {"transform": {"jsonPath": "bytes"}}
+        source = _from_columns(name) | {"transform": {"jsonPath": "bytes"}}
     else:
-        source = {"fileSet": {"@id": "files"}, "extract": {"fileProperty": "content"}}
-    return _field("image", "sc:ImageObject", "the image", source)
+        files = "content_files" if name == CONTENT_IMAGE else "files"
+        source = {"fileSet": {"@id": files}, "extract": {"fileProperty": "content"}}
+    return _field(name, "sc:ImageObject", "the content" if name == CONTENT_IMAGE else "the image", source)
 
 
-def _path(format: FormatName) -> Node:
-    """Returns the field by which images and columns are joined, where they are in different files."""
-    field = _field("path", "sc:Text", meaning("path"), _from_columns("path"))
+def _path(name: str, format: FormatName) -> Node:
+    """Returns the field by which files and columns are joined, where the images are not among the columns."""
+    field = _field(name, "sc:Text", meaning(name), _from_columns(name))
     if format == "parquet":
         return field
-    joined: Node = {"fileSet": {"@id": "files"}, "extract": {"fileProperty": "fullpath"}}
+    files = "content_files" if name == "content_path" else "files"
+    joined: Node = {"fileSet": {"@id": files}, "extract": {"fileProperty": "fullpath"}}
     if format == "imagefolder":
         joined["transform"] = {"regex": "(.*)"}  # mlcroissant compares paths of local files as texts only then
-    return field | {"source": joined, "references": _from_columns("path")}
+    return field | {"source": joined, "references": _from_columns(name)}
 
 
 def _column(column: pa.Field) -> Node:
@@ -146,7 +178,6 @@ def _column(column: pa.Field) -> Node:
 def _field(name: str, kind: str, description: str, source: Node) -> Node:
     return {
         "@type": "cr:Field",
-        "@id": f"images/{name}",
         "name": name,
         "description": description,
         "dataType": kind,

@@ -1,19 +1,24 @@
 """An export from the outside: images of a store and all that made them, into a folder."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 
 from stylize_core.errors import Stopped, UsageError
+from stylize_core.export.annotations import Annotated, Annotations
 from stylize_core.export.card import card
-from stylize_core.export.catalogue import Catalogue, Sample
+from stylize_core.export.catalogue import Catalogue
+from stylize_core.export.coco import Coco
+from stylize_core.export.contents import ContentReader, Contents
 from stylize_core.export.croissant import croissant
 from stylize_core.export.formats import Format, FormatName, make_format
 from stylize_core.export.gathering import gather
 from stylize_core.export.image_reader import ImageReader
-from stylize_core.export.index import ExportIndex
+from stylize_core.export.index import ExportIndex, Line
+from stylize_core.export.sample import FullSample
 from stylize_core.export.selection import Selection
-from stylize_core.export.shards import ShardSize, cut
+from stylize_core.export.shards import Shard, ShardSize, cut
 from stylize_core.export.tally import Tally
 from stylize_core.files.files import Files
 
@@ -29,6 +34,7 @@ class Exported:
         classes: number of classes.
         left_out: rows without an image, by status.
         kept: images that an earlier try had written.
+        annotated: what became of annotations; None where there were none.
     """
 
     images: int
@@ -37,6 +43,7 @@ class Exported:
     classes: int
     left_out: Mapping[str, int]
     kept: int
+    annotated: Annotated | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +68,9 @@ def export(
     format: FormatName,
     size: ShardSize,
     watch: ExportWatch | None = None,
+    *,
+    read_content: ContentReader | None = None,
+    coco: Coco | None = None,
 ) -> Exported:
     """Exports the selected rows that have an image; what an earlier try has finished is kept.
 
@@ -74,29 +84,37 @@ def export(
         format: of the export.
         size: of the shards; a class tree has none.
         watch: sees how it goes, and may stop it.
+        read_content: where given, the content of each image is put beside it, at the image's size, as this reads it.
+        coco: what is annotated of the contents; carried over to the images.
 
     Raises:
-        UsageError: there is no such run, no image, or the folder holds other things.
+        UsageError: there is no such run, no image, the folder holds other things, or annotations do not fit.
+        InputError: a content is gone, changed, or cannot be used: those that are gone before anything is written.
         StoreError: the store or the folder cannot be used, or an image is damaged.
         Stopped: the watch asked for it; the same call goes on from there.
     """
-    watch, tally = watch or ExportWatch(), Tally()
-    catalogue = Catalogue(gather(files, selection, tally.left_out, dots=format != "webdataset"), tally)
+    watch, tally, is_paired = watch or ExportWatch(), Tally(), read_content is not None
+    dots = format != "webdataset" and not is_paired  # behind a dot begins what tells an image from its content
+    catalogue = Catalogue(gather(files, selection, tally.left_out, dots=dots), tally, is_paired=is_paired)
     if not tally.images:
         what = "no image of the store is selected" if selection.is_narrow else "the store has no image to export"
         todo = "`stylize status STORE` tells what became of its rows"
         if selection.is_narrow:
             todo = f"select others with --where, --ids or --run; {todo}"
         raise UsageError(what, where=files.public_uri, todo=todo)
+    annotations = Annotations(coco, catalogue) if coco else None
     writing = make_format(format, output, catalogue, size)
-    index = ExportIndex(output, {"format": format, "shard_size": asdict(writing.size), "samples": catalogue.digest()})
-    watch.begun(tally.images)
-    with ImageReader(files) as pictures:
-        shards, kept = _publish_shards(catalogue, writing, index, pictures, watch)
+    identity = {"format": format, "shard_size": asdict(writing.size), "samples": catalogue.digest()}
+    index = ExportIndex(output, identity | {"with_content": is_paired})
+    with Contents(read_content) if read_content else nullcontext() as contents, ImageReader(files, contents) as reader:
+        if contents:
+            to_write = (shard for shard, is_there in _shards(catalogue, writing, index) if not is_there)
+            contents.check((sample for shard in to_write for sample in shard.samples), watch.should_stop)
+        index.begin()
+        watch.begun(tally.images)
+        shards, kept = _publish_shards(catalogue, writing, index, reader, watch)
     writing.finish()
-    lines = [index.line(shard) for shard in shards]
-    output.publish("README.md", card(catalogue, format, Counter(line["split"] for line in lines)).encode())
-    output.publish("croissant.json", croissant(catalogue, format, lines).encode())
+    _publish_beside(catalogue, format, [index.line(shard) for shard in shards], annotations, output)
     index.complete(shards)
     return Exported(
         images=tally.images,
@@ -105,31 +123,51 @@ def export(
         classes=len(catalogue.folders),
         left_out=dict(tally.left_out),
         kept=kept,
+        annotated=annotations.counts if annotations else None,
     )
 
 
+def _publish_beside(
+    catalogue: Catalogue, format: FormatName, lines: Sequence[Line], annotations: Annotations | None, output: Files
+) -> None:
+    """Writes what describes the export: the annotations, the card, the description for machines."""
+    if annotations:
+        annotations.publish(output)
+    shards = Counter(line["split"] for line in lines)
+    text = card(catalogue, format, shards, annotations.counts if annotations else None)
+    output.publish("README.md", text.encode())
+    output.publish("croissant.json", croissant(catalogue, format, lines).encode())
+
+
 def _publish_shards(
-    catalogue: Catalogue, writing: Format, index: ExportIndex, pictures: ImageReader, watch: ExportWatch
+    catalogue: Catalogue, writing: Format, index: ExportIndex, reader: ImageReader, watch: ExportWatch
 ) -> tuple[list[str], int]:
     """Writes the shards that are not there; returns the names of all, and the number of images that were there."""
     names, done, kept = list[str](), 0, 0
-    for split in catalogue.splits:
-        for shard in cut(split, catalogue.samples(split), writing.size):
-            names.append(shard.name)
-            facts, count = index.line(shard.name), len(shard.samples)
-            if facts and index.holds(writing.files(shard, facts)):
-                kept += count
-            else:
-                facts = writing.publish(shard, _watched(pictures.read(shard.samples), done, watch))
-                index.add({"shard": shard.name, "split": split, "images": count, **facts})
-            done += count
-            watch.progressed(done)
+    for shard, is_there in _shards(catalogue, writing, index):
+        names.append(shard.name)
+        count = len(shard.samples)
+        if is_there:
+            kept += count
+        else:
+            facts = writing.publish(shard, _watched(reader.read(shard.samples), done, watch))
+            index.add({"shard": shard.name, "split": shard.split, "images": count, **facts})
+        done += count
+        watch.progressed(done)
     return names, kept
 
 
-def _watched(pairs: Iterable[tuple[Sample, bytes]], done: int, watch: ExportWatch) -> Iterator[tuple[Sample, bytes]]:
-    for number, pair in enumerate(pairs, done):
+def _shards(catalogue: Catalogue, writing: Format, index: ExportIndex) -> Iterator[tuple[Shard, bool]]:
+    """Yields all shards, and whether an earlier try has written each."""
+    for split in catalogue.splits:
+        for shard in cut(split, catalogue.samples(split), writing.size):
+            facts = index.line(shard.name)
+            yield shard, bool(facts) and writing.is_there(shard, facts, index.sizes)
+
+
+def _watched(samples: Iterable[FullSample], done: int, watch: ExportWatch) -> Iterator[FullSample]:
+    for number, sample in enumerate(samples, done):
         if watch.should_stop():
             raise Stopped("the export was stopped")
         watch.progressed(number)
-        yield pair
+        yield sample

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, Protocol
 
-from stylize_core.export.catalogue import Catalogue, Sample
+from stylize_core.export.catalogue import Catalogue
 from stylize_core.export.imagefolder import ImageFolder
 from stylize_core.export.parquet import Parquet
+from stylize_core.export.sample import FullSample
 from stylize_core.export.shards import Shard, ShardSize
 from stylize_core.export.webdataset import WebDataset
 from stylize_core.files.files import Files
@@ -22,23 +23,24 @@ class Format(Protocol):
 
     size: ShardSize
 
-    def publish(self, shard: Shard, pictures: Iterable[tuple[Sample, bytes]]) -> dict[str, Any]:
+    def publish(self, shard: Shard, pictures: Iterable[FullSample]) -> dict[str, Any]:
         """Writes a shard, each file of it in one step.
 
         Args:
             shard: the shard.
-            pictures: its samples with their images' bytes.
+            pictures: its samples with the bytes of their files.
 
         Returns:
             What the index says of it: bytes; where it is one file, its path and sha256 too.
         """
 
-    def files(self, shard: Shard, facts: Mapping[str, Any]) -> dict[str, int]:
-        """Returns the files of a shard with their sizes in bytes.
+    def is_there(self, shard: Shard, facts: Mapping[str, Any], sizes: Mapping[str, int]) -> bool:
+        """Returns whether a shard that was written is still there, as far as names and sizes tell.
 
         Args:
             shard: the shard.
             facts: what the index says of it.
+            sizes: of the folder's files, in bytes by path.
         """
 
     def finish(self) -> None:

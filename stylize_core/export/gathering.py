@@ -26,6 +26,7 @@ GATHERED = pa.schema(
     [
         *(PLAN.field(name) for name in ("row", "id", "job_id", "preset", "settings", "digests")),
         *((name, _TEXT) for name in ("content", "style", "init")),  # as the manifest has them
+        ("content_uri", _TEXT),  # as the plan has it: absolute, without credentials
         *((name, _TEXT) for name in ("class", "split", "name", "extra")),  # extra: JSON of the `x_` columns
         *(RESULTS.field(name) for name in _MADE),
     ]
@@ -95,5 +96,5 @@ def _line(row: Line, *, dots: bool) -> Line:
     extra = {name: text for name, text in cells.items() if name.startswith("x_")}
     inputs = {name: cells.get(name, "") for name in ("content", "style", "init")}
     where = {"class": place.class_name, "split": place.split, "name": wished, "extra": json.dumps(extra)}
-    known = {**row, **inputs, **where}
+    known = {**row, **inputs, **where, "content_uri": row["content"]}
     return {name: known[name] for name in GATHERED.names}

@@ -1,4 +1,4 @@
-"""The images of a store, read some ahead and compared with their records."""
+"""The images of a store, read some ahead and compared with their records; and the contents beside them."""
 
 import hashlib
 from collections import deque
@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from stylize_core.errors import OutputRefused, StoreError
-from stylize_core.export.catalogue import Sample
+from stylize_core.export.contents import Contents
+from stylize_core.export.sample import FullSample, Sample
 from stylize_core.files.files import Files
 
 _AHEAD = 32
@@ -17,10 +18,11 @@ class ImageReader:
 
     Args:
         files: the store.
+        contents: reads what stands beside the images; None where nothing does.
     """
 
-    def __init__(self, files: Files) -> None:
-        self._files = files
+    def __init__(self, files: Files, contents: Contents | None = None) -> None:
+        self._files, self._contents = files, contents
         self._pool = ThreadPoolExecutor(8)  # the time goes into waiting, and into hashing, which lets others run
 
     def __enter__(self) -> "ImageReader":
@@ -31,18 +33,21 @@ class ImageReader:
         """Waits for what is being read, and reads nothing more."""
         self._pool.shutdown(cancel_futures=True)
 
-    def read(self, samples: Sequence[Sample]) -> Iterator[tuple[Sample, bytes]]:
-        """Yields samples with the bytes of their images, in order; at most `_AHEAD` images are in memory.
+    def read(self, samples: Sequence[Sample]) -> Iterator[FullSample]:
+        """Yields samples with the bytes of their files, in order; at most `_AHEAD` are in memory.
 
         Raises:
             StoreError: an image is missing, or is not what was recorded; it is named.
+            InputError: a content is missing, or is not what it was; it is named.
         """
-        reading: deque[Future[bytes]] = deque()
+        reading: deque[tuple[Future[bytes], Future[bytes] | None]] = deque()
         waiting = iter(samples)
         for sample in samples:
             while len(reading) < _AHEAD and (following := next(waiting, None)):
-                reading.append(self._pool.submit(self._verified, following))
-            yield sample, reading.popleft().result()
+                content = self._contents.ask(following) if self._contents else None
+                reading.append((self._pool.submit(self._verified, following), content))
+            image, content = reading.popleft()
+            yield FullSample(sample, image.result(), content.result() if content else None)
 
     def _verified(self, sample: Sample) -> bytes:
         try:

@@ -1,6 +1,7 @@
 """A class tree: split/class/name.png, as torchvision's `ImageFolder` reads it.
 
-Beside the classes of a split lies metadata.parquet, from which the library `datasets` takes the columns.
+A content that is exported stands beside its result: split/class/name.content.png. Beside the classes of a split lies
+metadata.parquet, from which the library `datasets` takes the columns.
 """
 
 from collections import deque
@@ -8,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from stylize_core.export.catalogue import Catalogue, Sample
+from stylize_core.export.catalogue import Catalogue
+from stylize_core.export.sample import FullSample
 from stylize_core.export.shards import Shard, ShardSize
 from stylize_core.export.tables import publish_columns
 from stylize_core.files.files import Files
@@ -33,21 +35,29 @@ class ImageFolder:
         self.size = PART
         self._output, self._catalogue = output, catalogue
 
-    def publish(self, shard: Shard, pictures: Iterable[tuple[Sample, bytes]]) -> dict[str, Any]:
+    def publish(self, shard: Shard, pictures: Iterable[FullSample]) -> dict[str, Any]:
         """Writes images, some at a time: on a disk, most of the time goes into waiting until each is safe."""
+        content_bytes = 0
         with ThreadPoolExecutor(_THREADS) as pool:
             writing: deque[Future[None]] = deque()
-            for sample, data in pictures:
-                writing.append(pool.submit(self._output.publish, sample.path, data))
-                if len(writing) > _BEHIND:
+            for full in pictures:
+                writing.extend(pool.submit(self._output.publish, *file) for file in full.files.items())
+                while len(writing) > _BEHIND:
                     writing.popleft().result()
+                content_bytes += len(full.content or b"")
             for written in writing:
                 written.result()
-        return {"bytes": sum(sample.bytes for sample in shard.samples)}
+        facts = {"bytes": sum(sample.bytes for sample in shard.samples)}
+        return facts | {"content_bytes": content_bytes} if self._catalogue.is_paired else facts
 
-    def files(self, shard: Shard, facts: Mapping[str, Any]) -> dict[str, int]:
-        """Returns the images of a shard."""
-        return {sample.path: sample.bytes for sample in shard.samples}
+    def is_there(self, shard: Shard, facts: Mapping[str, Any], sizes: Mapping[str, int]) -> bool:
+        """Returns whether all images of a shard are there, and contents of as many bytes together as were written."""
+        contents = [sizes.get(sample.content_path) for sample in shard.samples if sample.is_paired]
+        return (
+            all(sizes.get(sample.path) == sample.bytes for sample in shard.samples)
+            and None not in contents
+            and sum(filter(None, contents)) == facts.get("content_bytes", 0)
+        )
 
     def finish(self) -> None:
         """Writes the columns of each split."""

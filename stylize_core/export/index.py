@@ -22,7 +22,11 @@ class ExportIndex:
 
     Args:
         output: where the export goes to.
-        identity: what tells this export from others: its format, the digest of its samples, the size of its shards.
+        identity: what tells this export from others: its format, the digest of its samples, the size of its shards,
+            whether contents are in it.
+
+    Attributes:
+        sizes: of the files that were there when the folder was looked at, in bytes by path.
 
     Raises:
         UsageError: the folder holds other things, or another export.
@@ -32,14 +36,13 @@ class ExportIndex:
         self._output = output
         self._header = {"product": _PRODUCT, "version": _VERSION, **identity}
         found = self._read()
-        self._lines = found or {}
-        self._sizes = self._listed()
-        if found is None:
-            self._publish(complete=False)
+        self._lines, self._is_new = found or {}, found is None
+        self.sizes = self._listed()
 
-    def holds(self, files: Mapping[str, int]) -> bool:
-        """Returns whether files were there when the mark was made, with these sizes in bytes."""
-        return all(self._sizes.get(path) == size for path, size in files.items())
+    def begin(self) -> None:
+        """Makes the mark, before anything else is written."""
+        if self._is_new:
+            self._publish(complete=False)
 
     def line(self, shard: str) -> Line:
         """Returns what is known of a finished shard; empty where it is not finished."""
@@ -58,7 +61,7 @@ class ExportIndex:
     def _read(self) -> dict[str, Line] | None:
         """Returns the lines of an earlier try, None where the folder is new."""
         try:
-            found = parse_json(self._output.read(NAME))
+            found = {"with_content": False} | parse_json(self._output.read(NAME))  # earlier releases had none
             header = {name: found[name] for name in self._header}
             lines = {line["shard"]: line for line in found["shards"]}
         except FileNotFoundError:

@@ -5,7 +5,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from stylize_core.export.catalogue import Catalogue, Sample
+from stylize_core.export.catalogue import Catalogue
+from stylize_core.export.sample import FullSample
 from stylize_core.export.shards import Shard, ShardSize
 from stylize_core.files.files import Files
 
@@ -29,19 +30,19 @@ class OneFile(ABC):
         self.output, self.catalogue = output, catalogue
 
     @abstractmethod
-    def build(self, pictures: Iterable[tuple[Sample, bytes]]) -> bytes:
+    def build(self, pictures: Iterable[FullSample]) -> bytes:
         """Returns the bytes of a shard: the same for the same samples."""
 
     @abstractmethod
     def finish(self) -> None:
         """Writes what stands beside the shards."""
 
-    def publish(self, shard: Shard, pictures: Iterable[tuple[Sample, bytes]]) -> dict[str, Any]:
+    def publish(self, shard: Shard, pictures: Iterable[FullSample]) -> dict[str, Any]:
         """Writes the file of a shard."""
         path, data = f"{shard.name}{self.suffix}", self.build(pictures)
         self.output.publish(path, data)
         return {"path": path, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
-    def files(self, shard: Shard, facts: Mapping[str, Any]) -> dict[str, int]:
-        """Returns the file of a shard."""
-        return {facts["path"]: facts["bytes"]}
+    def is_there(self, shard: Shard, facts: Mapping[str, Any], sizes: Mapping[str, int]) -> bool:
+        """Returns whether the file of a shard is there with its size."""
+        return bool(sizes.get(facts["path"]) == facts["bytes"])

@@ -9,13 +9,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stylize_core.export.catalogue import Sample
 from stylize_core.export.one_file import OneFile
+from stylize_core.export.sample import CONTENT_IMAGE, FullSample
 
 _GROUP = 100
 """Lines of a row group: readers take whole groups into memory, and images are large."""
 
-_IMAGE = pa.field("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())]))
+_IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
 _KINDS = {pa.string(): "string", pa.int64(): "int64", pa.int32(): "int32", pa.float64(): "float64"}
 
@@ -25,12 +25,14 @@ class Parquet(OneFile):
 
     suffix = ".parquet"
 
-    def build(self, pictures: Iterable[tuple[Sample, bytes]]) -> bytes:
+    def build(self, pictures: Iterable[FullSample]) -> bytes:
         """Returns a Parquet file."""
         columns = self.catalogue.schema
-        features = _features(columns, list(self.catalogue.folders))
-        schema = pa.schema([_IMAGE, *columns], metadata={"huggingface": json.dumps(features)})
-        lines = ({"image": {"bytes": data, "path": sample.path}, **sample.columns} for sample, data in pictures)
+        images = ["image", *([CONTENT_IMAGE] if self.catalogue.is_paired else [])]
+        features = _features(images, columns, list(self.catalogue.folders))
+        fields = [pa.field(name, _IMAGE) for name in images]
+        schema = pa.schema([*fields, *columns], metadata={"huggingface": json.dumps(features)})
+        lines = (_line(images, full) for full in pictures)
         with TemporaryFile() as file:
             with pq.ParquetWriter(file, schema, compression="zstd", use_dictionary=columns.names) as writer:
                 while group := list(islice(lines, _GROUP)):
@@ -42,9 +44,14 @@ class Parquet(OneFile):
         """Nothing stands beside the shards."""
 
 
-def _features(schema: pa.Schema, classes: Sequence[str]) -> dict[str, Any]:
-    """Returns what `datasets` keeps in a file about its columns: which is an image, and what labels are called."""
-    features: dict[str, Any] = {"image": {"_type": "Image"}}
+def _line(images: Sequence[str], full: FullSample) -> dict[str, Any]:
+    files = ({"bytes": data, "path": path} for path, data in full.files.items())
+    return {**dict(zip(images, files, strict=True)), **full.sample.columns}
+
+
+def _features(images: Sequence[str], schema: pa.Schema, classes: Sequence[str]) -> dict[str, Any]:
+    """Returns what `datasets` keeps in a file about its columns: which are images, and what labels are called."""
+    features: dict[str, Any] = {name: {"_type": "Image"} for name in images}
     features |= {column.name: {"dtype": _KINDS.get(column.type, "float32"), "_type": "Value"} for column in schema}
     features["label"] = {"names": list(classes), "_type": "ClassLabel"}
     return {"info": {"features": features}}

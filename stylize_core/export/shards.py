@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from stylize_core.errors import UsageError
-from stylize_core.export.catalogue import Sample
+from stylize_core.export.sample import Sample
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 _SIZE = re.compile(r"([0-9]{1,15})\s*(?:([kmg]?)(b))?", re.IGNORECASE)
@@ -17,7 +17,7 @@ class ShardSize:
 
     Attributes:
         images: at most.
-        bytes: of images, at most; what stands beside them is not counted.
+        bytes: of images, and of the pixels of the contents beside them, at most; nothing else is counted.
     """
 
     images: int = 10_000
@@ -65,10 +65,10 @@ def cut(split: str, samples: Iterable[Sample], size: ShardSize) -> Iterator[Shar
     """Yields the shards of a split, in order; each as large as `size` allows."""
     number, part, total = 0, list[Sample](), 0
     for sample in samples:
-        if part and (len(part) == size.images or total + sample.bytes > size.bytes):
+        if part and (len(part) == size.images or total + sample.most_bytes > size.bytes):
             yield Shard(split, number, part)
             number, part, total = number + 1, [], 0
         part.append(sample)
-        total += sample.bytes
+        total += sample.most_bytes
     if part:
         yield Shard(split, number, part)

@@ -1,15 +1,15 @@
 """WebDataset: tar files of samples; of each its image, its columns (.json) and the number of its class (.cls).
 
-All of them unpacked into one folder are a class tree.
+A content that is exported is a member, too (.content.png). All of them unpacked into one folder are a class tree.
 """
 
 import io
 import json
 import tarfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from stylize_core.export.catalogue import Sample
 from stylize_core.export.one_file import OneFile
+from stylize_core.export.sample import FullSample
 from stylize_core.export.tables import publish_columns
 
 COLUMNS = "columns.parquet"
@@ -20,13 +20,13 @@ class WebDataset(OneFile):
 
     suffix = ".tar"
 
-    def build(self, pictures: Iterable[tuple[Sample, bytes]]) -> bytes:
+    def build(self, pictures: Iterable[FullSample]) -> bytes:
         """Returns a tar file without times, users and rights."""
         file = io.BytesIO()
         with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT, encoding="utf-8") as tar:
-            for sample, data in pictures:
-                for suffix, member in _members(sample, data):
-                    entry = tarfile.TarInfo(f"{sample.key}{suffix}")  # mode 0644, time 0, user and group 0
+            for full in pictures:
+                for path, member in _members(full):
+                    entry = tarfile.TarInfo(path)  # mode 0644, time 0, user and group 0
                     entry.size = len(member)
                     tar.addfile(entry, io.BytesIO(member))
         return file.getvalue()
@@ -37,9 +37,8 @@ class WebDataset(OneFile):
         publish_columns(self.output, COLUMNS, samples, self.catalogue.schema)
 
 
-def _members(sample: Sample, image: bytes) -> tuple[tuple[str, bytes], ...]:
-    return (
-        (sample.suffix, image),
-        (".json", json.dumps(sample.columns, allow_nan=False).encode()),
-        (".cls", str(sample.columns["label"]).encode()),
-    )
+def _members(full: FullSample) -> Iterator[tuple[str, bytes]]:
+    key, columns = full.sample.key, full.sample.columns
+    yield from full.files.items()
+    yield f"{key}.json", json.dumps(columns, allow_nan=False).encode()
+    yield f"{key}.cls", str(columns["label"]).encode()

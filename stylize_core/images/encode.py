@@ -72,6 +72,13 @@ def read_metadata(data: bytes, where: str = "") -> dict[str, str]:
     return _from_json(comment.removeprefix(_UNDEFINED_CHARSET) if isinstance(comment, bytes) else None)
 
 
+def lossless(image: Image.Image) -> bytes:
+    """Returns a PNG of an image, marked as sRGB, that says nothing of how it was made."""
+    file = io.BytesIO()
+    image.save(file, "png", pnginfo=_marked_as_srgb())
+    return file.getvalue()
+
+
 def thumbnail(picture: Picture, edge: int = 256) -> bytes:
     """Returns a JPEG of the picture that fits into edge x edge pixels; a smaller picture is not enlarged."""
     small = picture.rgb.copy()
@@ -90,10 +97,15 @@ def to_pillow(image: Tensor, alpha: Tensor | None) -> Image.Image:
 
 
 def _png_options(quality: int, metadata: Mapping[str, str]) -> dict[str, Any]:
-    chunks = PngInfo()
-    chunks.add(b"sRGB", b"\0")  # rendering intent: perceptual
+    chunks = _marked_as_srgb()
     chunks.add_itxt(_KEY, _to_json(metadata))
     return {"pnginfo": chunks}
+
+
+def _marked_as_srgb() -> PngInfo:
+    chunks = PngInfo()
+    chunks.add(b"sRGB", b"\0")  # rendering intent: perceptual
+    return chunks
 
 
 def _jpeg_options(quality: int, metadata: Mapping[str, str]) -> dict[str, Any]:

@@ -7,11 +7,11 @@ from stylize_core.engine.network import least_edge
 from stylize_core.engine.scales import coarsest
 from stylize_core.engine.weights import Weights, require_layers
 from stylize_core.errors import ImageTooSmall, StylizeError
-from stylize_core.images.resize import output_shape, style_shape
 from stylize_core.job import Job, Source, job_id, public_uri
 from stylize_core.layers import LAYERS
 from stylize_core.manifest.row import Row
 from stylize_core.settings import Settings
+from stylize_core.shapes import output_shape, style_shape
 
 Inputs = Mapping[str, Source | StylizeError]
 """Inputs by URI: their source, or why they cannot be used."""

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-import stylize_core.chunk.loading
+import stylize_core.pictures
 from stylize_core.chunk.loading import Loader, PictureCache
 from stylize_core.errors import InputChanged, InputMissing
 from stylize_core.files.inputs import open_input, stat_input
@@ -101,7 +101,7 @@ def test_inputs_are_decoded_once(job: Callable[..., Any], loader: Loader, monkey
         read.append(Path(uri).name)
         return open_input(uri)
 
-    monkeypatch.setattr(stylize_core.chunk.loading, "open_input", read_and_note)
+    monkeypatch.setattr(stylize_core.pictures, "open_input", read_and_note)
     for content in ("content-0.png", "content-1.png", "content-0.png"):
         loader.pair(job(content=content))
     assert sorted(read) == ["content-0.png", "content-1.png", "style-0.png"]
@@ -150,7 +150,7 @@ def test_threads_that_ask_for_the_same_input_decode_it_once(
         Event().wait(0.1)  # time enough for every other thread to come here too
         return open_input(uri)
 
-    monkeypatch.setattr(stylize_core.chunk.loading, "open_input", read_slowly)
+    monkeypatch.setattr(stylize_core.pictures, "open_input", read_slowly)
     with ThreadPoolExecutor(4) as pool:
         pictures = list(pool.map(loader.picture, [job().content] * 4))
     assert read == ["content-0.png"]
@@ -167,7 +167,7 @@ def test_threads_decode_different_inputs_at_once(
         both.wait(timeout=30)
         return open_input(uri)
 
-    monkeypatch.setattr(stylize_core.chunk.loading, "open_input", read_together)
+    monkeypatch.setattr(stylize_core.pictures, "open_input", read_together)
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(loader.picture, [job().content, job(content="content-1.png").content]))
 

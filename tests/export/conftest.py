@@ -79,6 +79,12 @@ def _run(folder: Path, rows: list[dict[str, str]], *options: str) -> Path:
     return folder / "store"
 
 
+@pytest.fixture(scope="session")
+def write_run() -> Callable[..., Path]:
+    """Runs rows of tiny jobs into a folder's `store`."""
+    return lambda folder, rows: _run(folder, [TINY | row for row in rows])
+
+
 ODD_NAMES = (
     *("cats/cat (1)", "cats/été 003", "猫/一", "猫/二", "c++ [#5] {x}/100% ~'a' & b!"),
     "l" * 40 + "猫" * 30 + "/1",
@@ -179,11 +185,20 @@ def exported(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[
 
 
 def to_folder(
-    store: Path, folder: Path, format: FormatName, *, images: int = 3, run: str = "", watch: ExportWatch | None = None
+    store: Path,
+    folder: Path,
+    format: FormatName,
+    *,
+    images: int = 3,
+    run: str = "",
+    ids: frozenset[str] | None = None,
+    watch: ExportWatch | None = None,
+    **options: Any,
 ) -> Exported:
-    """Exports the store, or a run of it."""
+    """Exports the store, or a run or some rows of it."""
     files, output = open_store(str(store), create=False), Files(str(folder))
-    return make_export(files, Selection(runs=(run,) if run else ()), output, format, ShardSize(images=images), watch)
+    selection = Selection(runs=(run,) if run else (), ids=ids)
+    return make_export(files, selection, output, format, ShardSize(images=images), watch, **options)
 
 
 @pytest.fixture(scope="session")

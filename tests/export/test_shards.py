@@ -7,13 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stylize_core.errors import UsageError
-from stylize_core.export.catalogue import Sample
+from stylize_core.export.sample import Content, Sample
 from stylize_core.export.shards import ShardSize, cut
 
 
-def sample(number: int, size: int) -> Sample:
+def sample(number: int, size: int, *, is_paired: bool = False) -> Sample:
     """A sample with an image of so many bytes."""
-    return Sample("train", f"train/a/{number}", ".png", "images/x.png", "", size, {})
+    content = Content("a.png", "", 2, 3, "keep")
+    return Sample("train", f"train/a/{number}", ".png", "images/x.png", "", size, {}, content, is_paired)
 
 
 @given(st.lists(st.integers(1, 20), max_size=30), st.integers(1, 5), st.integers(1, 30))
@@ -29,6 +30,13 @@ def test_cut(sizes: list[int], images: int, bytes: int) -> None:
     for shard in shards:
         assert len(shard.samples) <= images
         assert sum(one.bytes for one in shard.samples) <= bytes or len(shard.samples) == 1
+
+
+def test_contents_count_as_their_pixels() -> None:
+    """Of a content, 18 bytes of 2 x 3 pixels: more than its PNG would have, and known before it is read."""
+    samples = [sample(number, 10, is_paired=True) for number in range(4)]
+    assert [len(shard.samples) for shard in cut("train", samples, ShardSize(bytes=56))] == [2, 2]
+    assert [len(shard.samples) for shard in cut("train", samples, ShardSize(bytes=55))] == [1, 1, 1, 1]
 
 
 @pytest.mark.parametrize(

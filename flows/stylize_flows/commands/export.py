@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from stylize_core.errors import StoreError, UsageError
+from stylize_core.errors import InputError, StoreError, UsageError
 from stylize_core.wording import plural, size
 from stylize_flows.console import err, out, show_error, words
 from stylize_flows.stop import StopFlag
@@ -16,6 +16,7 @@ from stylize_flows.stop import StopFlag
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
+    from stylize_core.export.contents import ContentReader
     from stylize_core.export.export import Exported
     from stylize_core.export.shards import ShardSize
 
@@ -59,6 +60,20 @@ def export(
             show_default=False,
         ),
     ] = None,
+    with_content: Annotated[
+        bool,
+        Parameter(
+            help="Add the content beside each image, at the same size: pairs for image-to-image training.",
+            negative="",
+        ),
+    ] = False,
+    annotations: Annotated[
+        str | None,
+        Parameter(
+            help="COCO file of the contents: transfers boxes and masks to the images, as annotations-SPLIT.json.",
+            show_default=False,
+        ),
+    ] = None,
     shard_size: Annotated[
         str | None,
         Parameter(
@@ -71,6 +86,7 @@ def export(
 
     Run the same command again to go on after a stop: the data set's bytes are the same.
     """
+    from stylize_core.export.coco import read_coco
     from stylize_core.export.export import ExportWatch
     from stylize_core.export.export import export as write_export
     from stylize_core.export.selection import Selection, read_ids
@@ -82,17 +98,25 @@ def export(
         runs=tuple(run or ()), where=Where(where) if where else None, ids=read_ids(ids) if ids else None
     )
     shards, files, target = _shards(shard_size, format), open_store(store, create=False), Files(output)
+    coco = read_coco(annotations) if annotations else None
     with StopFlag() as stop, _Progress() as look:
         try:
             watch = ExportWatch(begun=look.begun, progressed=look.progressed, should_stop=stop)
-            exported = write_export(files, selection, target, format, shards, watch)
-        except StoreError as error:
+            reader = _content_reader() if with_content else None
+            exported = write_export(files, selection, target, format, shards, watch, read_content=reader, coco=coco)
+        except (StoreError, InputError) as error:
             if not look.images:
                 raise
             show_error(error)  # in the middle of it
             return EXIT_FAILED
-    _show(exported, target.public_uri)
+    _show(exported, target.public_uri, with_content=with_content)
     return 0
+
+
+def _content_reader() -> ContentReader:
+    from stylize_core.pictures import content_png
+
+    return content_png
 
 
 def _shards(size: str | None, format: str) -> ShardSize:
@@ -103,15 +127,21 @@ def _shards(size: str | None, format: str) -> ShardSize:
     return ShardSize.parse(size) if size else ShardSize()
 
 
-def _show(exported: Exported, uri: str) -> None:
+def _show(exported: Exported, uri: str, *, with_content: bool) -> None:
     splits = words(exported.splits)
     kept = f"; {exported.kept:,} of them were there already" if exported.kept else ""
     classes = f"{exported.classes:,} class{'' if exported.classes == 1 else 'es'}"
-    out.print(
-        f"{plural(exported.images, 'image')} ({size(exported.bytes)}) in {classes}: {splits}{kept}", soft_wrap=True
-    )
+    images = f"{plural(exported.images, 'image')} ({size(exported.bytes)})"
+    pairs = ", each with its content," if with_content else ""
+    out.print(f"{images}{pairs} in {classes}: {splits}{kept}", soft_wrap=True)
     if exported.left_out:
         out.print(f"left out, because they have no image: {words(exported.left_out)}", soft_wrap=True)
+    if exported.annotated:
+        found = exported.annotated
+        are = "is" if found.unknown == 1 else "are"
+        unknown = f"; {found.unknown:,} of {plural(found.contents, 'content')} {are} not in the file"
+        carried = f"annotations: {found.annotations:,} on {plural(found.images, 'image')}"
+        out.print(f"{carried}{unknown if found.unknown else ''}", soft_wrap=True)
     out.print(f"data set: {uri}", soft_wrap=True)
 
 
