@@ -1,5 +1,6 @@
 """A file of annotations in COCO's format (cocodataset.org): what it has to say of each image, checked."""
 
+import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from stylize_core.errors import UsageError
 from stylize_core.export.coco_names import parts_of
 from stylize_core.files.inputs import read_input
 from stylize_core.job import public_uri
-from stylize_core.manifest.paths import absolute, folder_of
+from stylize_core.manifest.paths import absolute
 from stylize_core.store.json_files import parse_json
 
 Node = dict[str, Any]
@@ -73,7 +74,7 @@ def read_coco(path: str) -> Coco:
         InputError: the file cannot be read.
         UsageError: it is not in COCO's format, contradicts itself, or names a file twice.
     """
-    uri = absolute(path, folder_of("./"))
+    uri = absolute(path, os.getcwd())
     where = public_uri(uri)
     try:
         found = parse_json(read_input(uri))

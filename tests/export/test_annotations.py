@@ -230,6 +230,13 @@ def test_no_coco_file(text: str, words: str, tmp_path: Path) -> None:
         read_coco(str(tmp_path / "coco.json"))
 
 
+def test_a_relative_path(coco: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It starts at the current folder."""
+    coco([image(1, "a.png")], [])
+    monkeypatch.chdir(tmp_path)
+    assert read_coco("coco.json").where == f"{tmp_path}/coco.json"
+
+
 @pytest.mark.parametrize(
     ("names", "contents", "found"),
     [
