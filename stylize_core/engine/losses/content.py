@@ -1,4 +1,4 @@
-"""The content term: the target's features are those of the content (eq. 1)."""
+"""The content term: the target's features should be those of the content (eq. 1)."""
 
 from torch import Tensor
 
@@ -10,14 +10,16 @@ _FLOAT = 4  # bytes
 
 
 def content_loss(features: Tensor, target: Tensor, form: str) -> Tensor:
-    """Returns C_l of each sample, (B,); of form `relative` what is divided by the target's size.
+    """Returns C_l of each sample, (B,); for form `relative`, before the division by the target's size.
 
     Args:
         features: F, (B, N, h, w).
         target: P, same shape.
         form: `paper`, or another for the mean.
     """
-    square = (accurate(features) - accurate(target)).square()  # not flattened: that would copy channels-last features
+    square = (
+        accurate(features) - accurate(target)
+    ).square()  # not flattened, because that would copy channels-last features
     return square.sum((1, 2, 3)) / 2 if form == "paper" else square.mean((1, 2, 3))
 
 
@@ -26,7 +28,7 @@ def _distance(features: Tensor, target: Target, settings: Settings) -> Tensor:
 
 
 def _live_bytes(channels: int, value: int) -> LiveBytes:
-    """F − P is in float32, and so are its copies on the way back where the network is shorter."""
+    """F − P is in float32, and so are its copies in the backward pass if the network's dtype is shorter."""
     short = 2 * channels * _FLOAT if value < _FLOAT else 0
     return LiveBytes(kept=channels * _FLOAT, transient=short, target=channels * value)
 
