@@ -61,7 +61,7 @@ TOLD = """
 TOLD_OF_ROWS = """
 {"text": {{ ("stylize: " ~ (deployment.name or "a run by hand") ~ ": " ~ event.payload.summary
              ~ " · " ~ event.payload.failed_percent ~ " % of the rows failed or were rejected"
-             ~ " · to mend and run again: " ~ event.payload.places.failed_rows
+             ~ " · to correct and run again: " ~ event.payload.places.failed_rows
              ~ " · report: " ~ (event.payload.places.report or "not drawn") ~ " · " ~ (flow_run | ui_url or ""))
             | tojson }}}
 """

@@ -59,7 +59,7 @@ class _Words(_Console):
 PLACES = {
     "contact_sheets": "contact sheets",
     "report": "report",
-    "failed_rows": "failed and rejected rows, to be mended and run again",
+    "failed_rows": "failed and rejected rows, to correct and run again",
     "image": "image",
 }
 """Names of the outputs of a run."""

@@ -17,9 +17,7 @@ def content_loss(features: Tensor, target: Tensor, form: str) -> Tensor:
         target: P, same shape.
         form: `paper`, or another for the mean.
     """
-    square = (
-        accurate(features) - accurate(target)
-    ).square()  # not flattened, because that would copy channels-last features
+    square = (accurate(features) - accurate(target)).square()  # not flattened: that would copy channels-last features
     return square.sum((1, 2, 3)) / 2 if form == "paper" else square.mean((1, 2, 3))
 
 
