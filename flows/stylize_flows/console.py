@@ -138,7 +138,7 @@ def show_rejected(plan: Plan) -> None:
 
 
 def show_enlarged(plan: Plan) -> None:
-    """Warns where styles are much smaller than they are seen."""
+    """Warns about styles that are enlarged a lot."""
     one = plan.rows.first_enlarged
     if one and one.job:
         factor, style = one.job.enlargement, one.job.styles[0][0]

@@ -57,7 +57,7 @@ class WinogradConv2d(nn.Module):
         assert convolution.bias is not None, "VGG-19's convolutions have one"
         self.weight, self.bias = convolution.weight, convolution.bias
         weight = self.weight.detach()
-        rotated = weight.flip(2, 3).transpose(0, 1)  # convolving with it gives the gradient with respect to the input
+        rotated = weight.flip(2, 3).transpose(0, 1)  # convolving with it gives the gradient of the input
         self._forwards = _Filters(weight, self.bias.detach(), 0.0, workspace)
         self._backwards = _Filters(rotated, weight.new_zeros(len(rotated)), -inf, workspace)
 
