@@ -1,8 +1,8 @@
-"""Registers the automations of a standing server; may be run again, also with another address.
+"""Registers the automations of a permanent server; may be run again, also with another address.
 
 python deploy/automations.py                        # dead runs are marked Crashed
-python deploy/automations.py https://chat/hook      # and bad nights are told to a webhook (JSON with a `text`)
-python deploy/automations.py https://chat/hook 5    # and runs in which 5 % of the rows or more failed; else 1 %
+python deploy/automations.py https://chat/hook      # and a webhook is notified of bad nights (JSON with a `text`)
+python deploy/automations.py https://chat/hook 5    # and of runs in which at least 5 % of the rows failed; default 1 %
 """
 
 import asyncio
@@ -38,7 +38,7 @@ NO_SIGN_OF_LIFE = Automation(
         after={HEARTBEAT},
         expect={HEARTBEAT, *ENDS},
         threshold=1,
-        within=timedelta(minutes=10),  # three heartbeats of 180 s, and a little
+        within=timedelta(minutes=10),  # three heartbeats of 180 s, and a margin
     ),
     actions=[
         ChangeFlowRunState(
@@ -56,16 +56,16 @@ TOLD = """
              ~ ". " ~ (flow_run.state.message or "") ~ " · " ~ (flow_run | ui_url or ""))
             | tojson }}}
 """
-"""What a webhook gets of a bad night, for Prefect to fill in. The message tells where report and failed.csv are."""
+"""The text for a webhook about a bad night, which Prefect fills in. It says where report and failed.csv are."""
 
 TOLD_OF_ROWS = """
 {"text": {{ ("stylize: " ~ (deployment.name or "a run by hand") ~ ": " ~ event.payload.summary
              ~ " · " ~ event.payload.failed_percent ~ " % of the rows failed or were rejected"
-             ~ " · to mend and run again: " ~ event.payload.places.failed_rows
+             ~ " · to correct and run again: " ~ event.payload.places.failed_rows
              ~ " · report: " ~ (event.payload.places.report or "not drawn") ~ " · " ~ (flow_run | ui_url or ""))
             | tojson }}}
 """
-"""The same of a run with many failed rows."""
+"""The text about a run with many failed rows."""
 
 
 async def call(webhook: str, payload: str) -> CallWebhook:
@@ -75,7 +75,7 @@ async def call(webhook: str, payload: str) -> CallWebhook:
 
 
 async def bad_night(webhook: str) -> Automation:
-    """Returns the automation that tells a webhook of runs that failed, crashed or did not start in time."""
+    """Returns the automation that notifies a webhook of runs that failed, crashed or did not start in time."""
     return Automation(
         name="stylize: a bad night is told",
         trigger=EventTrigger(
@@ -90,7 +90,7 @@ async def bad_night(webhook: str) -> Automation:
 
 
 async def failed_rows(webhook: str, percent: int) -> Automation:
-    """Returns the automation that tells a webhook of runs in which so large a share of the rows failed, or a larger."""
+    """Returns the automation that notifies a webhook of runs in which at least this share of the rows failed."""
     shares = [str(share) for share in range(percent, 101)]
     return Automation(
         name="stylize: failed rows are told",
@@ -105,7 +105,7 @@ async def failed_rows(webhook: str, percent: int) -> Automation:
 
 
 async def register(automation: Automation) -> None:
-    """Creates an automation in place of the one of that name."""
+    """Creates an automation and replaces the one of that name."""
     with suppress(ValueError):
         await (await Automation.aread(name=automation.name)).adelete()
     await automation.acreate()
@@ -113,7 +113,7 @@ async def register(automation: Automation) -> None:
 
 
 async def main(webhook: str | None = None, percent: str = "1") -> None:
-    """Registers what needs no address, then what does."""
+    """Registers the automations without an address, then those with one."""
     await register(NO_SIGN_OF_LIFE)
     if webhook:
         await register(await bad_night(webhook))

@@ -1,4 +1,4 @@
-"""Writes what documents say of the code anew, between two marks: the picture of the parts and the columns of the store.
+"""Renews what documents generate from the code, between two markers: the picture of the parts and the store's columns.
 
 python docs/draw.py
 """
@@ -17,7 +17,7 @@ BEGIN, END = "<!-- {}: begin (written by docs/draw.py) -->", "<!-- {}: end -->"
 
 
 def part_of(path: Path) -> str:
-    """Returns the part of the house that a file is of."""
+    """Returns the part of the code that a file belongs to."""
     if "stylize_flows" in path.parts:
         return "flows"
     return path.relative_to(ROOT / "stylize_core").parts[0].removesuffix(".py")
@@ -35,7 +35,7 @@ def used_by(path: Path) -> Iterator[str]:
 
 
 def parts() -> str:
-    """Returns the rooms of the house and who uses whom, as mermaid; leaves that all may use are left out."""
+    """Returns the rooms and their dependencies as mermaid, without the leaves that all may use."""
     rooms = sorted({path.parent.name for path in ROOT.glob("stylize_core/*/*.py")} | {"flows"})
     files = [*ROOT.glob("stylize_core/**/*.py"), *ROOT.glob("flows/stylize_flows/**/*.py")]
     arrows = {(part_of(path), used) for path in files for used in used_by(path)}
@@ -47,14 +47,14 @@ def parts() -> str:
 
 
 def columns(name: str, schema: pa.Schema) -> str:
-    """Returns a table of a schema's columns, with what the code says of each beside it."""
+    """Returns a table of a schema's columns with the code's comment on each."""
     said = comments()
     rows = [f"| `{field.name}` | {field.type} | {said.get((name, field.name), '')} |" for field in schema]
     return "\n".join(["| column | type | |", "| --- | --- | --- |", *rows])
 
 
 def comments() -> dict[tuple[str, str], str]:
-    """Returns the comment behind each column in `records.py`, by schema and column."""
+    """Returns the comment after each column in `records.py`, by schema and column."""
     found, schema = {}, ""
     for line in inspect.getsource(records).splitlines():
         code, _, comment = line.partition("  # ")
@@ -80,11 +80,11 @@ def store() -> str:
 
 
 WRITTEN: dict[str, Callable[[], str]] = {"architecture": parts, "store": store}
-"""By document: what is written into it."""
+"""The generated part of each document."""
 
 
 def renewed(name: str) -> str:
-    """Returns a document with what is written into it."""
+    """Returns a document with its renewed part."""
     text, begin, end = (ROOT / f"docs/{name}.md").read_text(encoding="utf-8"), BEGIN.format(name), END.format(name)
     before, _, rest = text.partition(begin)
     return f"{before}{begin}\n{WRITTEN[name]()}\n{end}{rest.partition(end)[2]}"

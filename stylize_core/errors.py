@@ -280,7 +280,7 @@ class DeviceLost(EngineError):
 
 
 class WorkerLost(EngineError):
-    """The worker died each time it computed the job, which was alone on it."""
+    """The worker died each time it computed the job alone."""
 
     code = "worker_lost"
     retryable = True

@@ -52,7 +52,7 @@ class Job:
 
     @property
     def enlargement(self) -> float:
-        """The largest factor by which a style is enlarged, below 1 where all are made smaller."""
+        """The largest factor by which a style is enlarged; below 1 if all are reduced."""
         edge = self.settings.style_edge(self.height, self.width)
         return max(edge / max(style.width, style.height) for style, _ in self.styles)
 

@@ -28,7 +28,7 @@ class Options:
         workers: number for a Dask cluster made for the run; None for one per GPU, or one on the CPU.
         dask_address: scheduler of an existing Dask cluster, such as `tcp://host:8786`.
         rows_per_task: jobs of a chunk, None to choose.
-        chunks_per_flow_run: at most; more make partitions, each a flow run of its own.
+        chunks_per_flow_run: most chunks; more are split into partitions, each in a separate flow run.
         partitions_at_once: of a run that a deployment made, where its work pool has room for them.
         max_failed: failed and rejected rows that a good run may have: a number, or a share such as `5%`.
         retry_failed: which jobs that failed before run again.

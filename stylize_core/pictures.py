@@ -1,4 +1,4 @@
-"""The pictures of inputs, read as they were planned: a file that is gone, or another one by now, is an error."""
+"""Reads the pictures of inputs as planned: a file that is missing or has changed is an error."""
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
@@ -11,9 +11,9 @@ from stylize_core.images.resize import content_image
 from stylize_core.job import public_uri
 
 LARGE_PIXELS = 16_000_000
-"""Of contents with more than this, a process decodes one at a time for a data set: of 16 million, some 200 MB."""
+"""A process decodes only one content with more pixels at a time for a data set: 16 million take about 200 MB."""
 
-_large_ones = ThreadPoolExecutor(1)  # the C library keeps what a thread has freed for that thread: of few, little
+_large_ones = ThreadPoolExecutor(1)  # the C library keeps freed memory per thread: use few threads
 
 
 def read_picture(uri: str, sha256: str) -> Picture:
@@ -21,11 +21,11 @@ def read_picture(uri: str, sha256: str) -> Picture:
 
     Args:
         uri: an absolute path or an fsspec URL.
-        sha256: of the file as it was planned, 64 hex digits.
+        sha256: of the planned file, 64 hex digits.
 
     Raises:
-        InputChanged: the file is another one by now.
-        InputError: it is gone, or no image that can be used.
+        InputChanged: the file has changed.
+        InputError: it is missing, or not a usable image.
     """
     with open_input(uri) as data:
         _check(data, uri, sha256)
@@ -33,13 +33,13 @@ def read_picture(uri: str, sha256: str) -> Picture:
 
 
 def content_png(uri: str, sha256: str, *, height: int, width: int, fit: str) -> bytes:
-    """Returns a content at the size of its result as a PNG: the very pixels that the optimisation saw.
+    """Returns a content at the size of its result as a PNG: exactly the pixels that the optimisation used.
 
-    They are upright, in sRGB, and what is transparent is laid on white. For any number of threads.
+    They are upright, in sRGB, and composited on white. Any number of threads may call it.
 
     Args:
         uri: an absolute path or an fsspec URL.
-        sha256: of the file as it was planned, 64 hex digits.
+        sha256: of the planned file, 64 hex digits.
         height: of the result, pixels.
         width: of the result, pixels.
         fit: the setting of its row.

@@ -1,10 +1,10 @@
-"""What `size`, `fit`, `style_size` and `style_fit` mean, in numbers alone: a plan knows shapes without a pixel."""
+"""Computes shapes from `size`, `fit`, `style_size` and `style_fit`, so that a plan needs no pixels."""
 
 CONTENT = 0
-"""In place of a size: the content's own."""
+"""Instead of a size: the content's own."""
 
 _MULTIPLE = 8
-"""Short edges are multiples of this, so that contents of nearly the same aspect share a shape, and so a group."""
+"""Short edges are multiples of this, so that contents of similar aspect ratio share a shape and thus a group."""
 
 
 def output_shape(width: int, height: int, size: int, fit: str) -> tuple[int, int]:
@@ -18,8 +18,8 @@ def output_shape(width: int, height: int, size: int, fit: str) -> tuple[int, int
             or `stretch` (a square).
 
     Returns:
-        (height, width) in pixels. With `keep` and `exact` the long edge is exactly `size` and the short edge no longer
-        than it; of a square content the height counts as the short edge.
+        (height, width) in pixels. With `keep` and `exact` the long edge is exactly `size` and the short edge is not
+        longer; for a square content the height counts as the short edge.
     """
     if size == CONTENT:
         return height, width
@@ -35,7 +35,7 @@ def output_shape(width: int, height: int, size: int, fit: str) -> tuple[int, int
 def style_shape(
     style_width: int, style_height: int, style_size: float, style_fit: str, height: int, width: int
 ) -> tuple[int, int]:
-    """Returns the shape at which a style is seen.
+    """Returns the shape to which a style is resized.
 
     Args:
         style_width: of the style, upright, in pixels.

@@ -101,7 +101,7 @@ def _where_to_look(run: Run) -> str:
             lines.append(f"Newest contact sheet: {_link(f'{folder}/{sheet}')}")
             lines.append(f"All contact sheets: {_link(f'{folder}/{INDEX}')}")
     if run.failed:
-        lines.append(f"Rows to mend and run again: `{folder}/failed.csv`")
+        lines.append(f"Rows to correct and run again: `{folder}/failed.csv`")
     return "\n\n".join(lines)
 
 

@@ -189,7 +189,7 @@ def _exit_code(command: Callable[[], object]) -> int:
 
 
 def _fault(error: CycloptsError) -> str:
-    """Returns what is wrong with the arguments; cyclopts says of an absent option that it lacks a value."""
+    """Returns the fault in the arguments; for a missing option cyclopts only says that it lacks a value."""
     if isinstance(error, MissingArgumentError) and error.argument and not (error.keyword or error.argument.tokens):
         return f"{error.argument.name} is missing"
     return str(error).removesuffix(".")

@@ -59,7 +59,7 @@ class _Words(_Console):
 PLACES = {
     "contact_sheets": "contact sheets",
     "report": "report",
-    "failed_rows": "failed and rejected rows, to be mended and run again",
+    "failed_rows": "failed and rejected rows, to correct and run again",
     "image": "image",
 }
 """Names of the outputs of a run."""
@@ -138,7 +138,7 @@ def show_rejected(plan: Plan) -> None:
 
 
 def show_enlarged(plan: Plan) -> None:
-    """Warns where styles are much smaller than they are seen."""
+    """Warns about styles that are enlarged a lot."""
     one = plan.rows.first_enlarged
     if one and one.job:
         factor, style = one.job.enlargement, one.job.styles[0][0]

@@ -24,7 +24,7 @@ def final_state(run: Run) -> State[Any]:
     found = places(run)
     report = f" · report: {found['report']}" if "report" in found else ""
     limit = f" · max_failed={run.options.max_failed} allows fewer" if run.too_many_failed else ""
-    message = f"{run.summary}{limit} · to mend and run again: {found['failed_rows']}{report}"
+    message = f"{run.summary}{limit} · to correct and run again: {found['failed_rows']}{report}"
     return Failed(message=message) if run.too_many_failed else Completed(name=WITH_FAILURES, message=message)
 
 

@@ -156,7 +156,7 @@ def _ended(said: str) -> UsageError:
     what = (
         f"Prefect's temporary server ends as soon as it is started: {(reasons or lines or ['it does not say why'])[-1]}"
     )
-    todo = f"set PREFECT_HOME to a folder of its own that you may write; {WITHOUT}"
+    todo = f"set PREFECT_HOME to a separate folder that you can write to; {WITHOUT}"
     return UsageError(what, where=f"{named('PREFECT_HOME', PREFECT_HOME.value())}, where its database is", todo=todo)
 
 

@@ -82,7 +82,7 @@ def stylize_manifest(
         verify: Read all that the store has, and compute again what is damaged or missing.
         job_timeout: Seconds that a job may be computed before it fails; no limit unless given.
         no_report: Draw neither contact sheets nor report.
-        partition: Internal, to be left empty: set where a run makes flow runs of its own deployment.
+        partition: Internal, leave it empty: set if a run makes further flow runs of its deployment.
     """
     parameters = dict(locals())
     return _carry_out(parameters.pop("partition"), parameters)

@@ -46,7 +46,7 @@ def flow(options: Options, look: ConsoleWatcher) -> None:
             state = stylize_manifest(**asdict(options), return_state=True)
     except Exception as problem:
         look.is_prefect_lost = has_lost_server()
-        if look.is_prefect_lost and look.run is None:  # before the flow run began
+        if look.is_prefect_lost and look.run is None:  # lost before the flow run began
             loop(options)
             return
         if not look.is_over:
@@ -67,10 +67,10 @@ def flow(options: Options, look: ConsoleWatcher) -> None:
 
 
 def _with_server() -> AbstractContextManager[object]:
-    """Sees to a server; returns the settings that a run with it takes, as a block.
+    """Finds or starts a server; returns a block with the settings for a run on it.
 
     Raises:
-        UsageError: the server that is named does not answer, or a temporary one cannot be started.
+        UsageError: the configured server does not answer, or a temporary one cannot be started.
     """
     check_certificates()
     with quiet_errors():  # it writes there what it also raises

@@ -1,4 +1,4 @@
-"""When each step was done, without waiting for the device."""
+"""Records when each step was done, without waiting for the device."""
 
 import time
 
@@ -7,10 +7,10 @@ from torch import Tensor
 
 
 class Clock:
-    """Notes moments; on a GPU, those at which it has done all work given to it so far.
+    """Records moments; on a GPU, those at which it has finished all work submitted so far.
 
     Args:
-        device: whose work is timed; time counts from here.
+        device: whose work is timed; the time starts here.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -20,7 +20,7 @@ class Clock:
         self.tick()
 
     def tick(self) -> None:
-        """Notes the moment."""
+        """Records the current moment."""
         if self._device.type == "cuda":
             event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
             event.record(torch.cuda.current_stream(self._device))
@@ -29,7 +29,7 @@ class Clock:
             self._moments.append(time.perf_counter())
 
     def seconds(self) -> Tensor:
-        """Returns the seconds from the beginning to each moment, (moments,) float32; waits for the last."""
+        """Returns the seconds from the start to each moment, (moments,) float32; waits for the last one."""
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
             first = self._events[0]

@@ -1,19 +1,19 @@
-"""What becomes of the colours: setting `colour`.
+"""The colours of a result: setting `colour`.
 
 Gatys, Ecker, Bethge, Hertzmann, Shechtman, "Controlling Perceptual Factors in Neural Style Transfer", CVPR 2017,
 and Gatys, Bethge, Hertzmann, Shechtman, "Preserving Color in Neural Artistic Style Transfer", arXiv 1606.05897: the
-content's colours are kept either by giving them to the style before, or by transferring luminance alone.
+content's colours are kept either by first giving them to the style, or by transferring only luminance.
 """
 
 import torch
 from torch import Tensor
 
 LUMA = (0.299, 0.587, 0.114)
-"""Of red, green and blue: ITU-R BT.601, that of JPEG, of YIQ and of greyscale pictures in Pillow."""
+"""Weights of red, green and blue: ITU-R BT.601, as in JPEG, YIQ and Pillow's greyscale pictures."""
 
 LEAST_SPREAD = 1e-3
-"""Least standard deviation of luminance, and least share of the mean variance in a direction of colour, by which is
-divided: a grey or a blank picture has none."""
+"""Least divisor for the standard deviation of luminance, and for the share of the mean variance in a direction of
+colour, because both are zero in a grey or blank picture."""
 
 
 def luma(image: Tensor) -> Tensor:
@@ -25,7 +25,7 @@ def luma(image: Tensor) -> Tensor:
 def with_luminance(image: Tensor, luminance: Tensor) -> Tensor:
     """Returns an image (3, H, W) in [0, 1] with another luminance, (1, H, W), and its own chroma.
 
-    In YIQ a change of Y alone is the same change of red, green and blue.
+    In YIQ, changing only Y changes red, green and blue equally.
     """
     return (image + (luminance - luma(image))).clamp(0, 1)
 

@@ -1,4 +1,4 @@
-"""CUDA graphs: a step's hundreds of kernels are launched once and for all, and then replayed."""
+"""CUDA graphs: a step's hundreds of kernels are captured once and then replayed."""
 
 import logging
 from collections.abc import Callable
@@ -8,18 +8,18 @@ import torch
 log = logging.getLogger(__name__)
 
 WARM_UP = 3
-"""Calls before the capture: libraries choose their algorithms and reserve their memory in the first ones."""
+"""Calls before the capture: in the first calls, libraries choose their algorithms and reserve their memory."""
 
 
 class Replayed:
-    """Calls a function that works in place on fixed tensors; on a GPU, from a CUDA graph after some calls.
+    """Calls a function that works in place on fixed tensors; on a GPU, replays it as a CUDA graph after some calls.
 
-    Each call does exactly what the function does. What cannot be captured goes on as plain calls. The function is not
-    kept: an owner's method would make a cycle, and the tensors of a batch would outlive it.
+    Each call does exactly what the function does. A function that cannot be captured is called normally. The function
+    is not stored: an owner's method would make a cycle, and the tensors of a batch would outlive it.
 
     Args:
-        device: where the function's tensors lie.
-        is_captured: whether to capture at all: a function that waits for the device cannot be.
+        device: of the function's tensors.
+        is_captured: whether to capture at all: a function that waits for the device cannot be captured.
     """
 
     def __init__(self, device: torch.device, *, is_captured: bool = True) -> None:
@@ -28,10 +28,10 @@ class Replayed:
         self._graph: torch.cuda.CUDAGraph | None = None
 
     def __call__(self, function: Callable[[], None]) -> None:
-        """Does a function's work once; on a GPU it may be done later.
+        """Runs a function once; on a GPU its work may finish later.
 
         Args:
-            function: the same each time; without arguments and result, and without a branch on the values of tensors.
+            function: always the same; without arguments, result, or branches on the values of tensors.
         """
         if self._is_captured and self._calls == WARM_UP:
             self._graph = self._captured(function)
@@ -45,11 +45,11 @@ class Replayed:
         graph = torch.cuda.CUDAGraph()
         torch.cuda.synchronize(self._device)
         try:
-            with torch.cuda.graph(graph):  # records, does not run
+            with torch.cuda.graph(graph):  # records without running
                 function()
         except torch.OutOfMemoryError:
             raise  # the caller halves the batch
         except RuntimeError:
-            log.warning("a step could not be captured as a CUDA graph; going on without", exc_info=True)
+            log.warning("a step could not be captured as a CUDA graph; continuing without", exc_info=True)
             return None
         return graph

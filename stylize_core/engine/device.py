@@ -1,4 +1,4 @@
-"""Devices and precisions: what `auto` means here."""
+"""Devices and precisions, and the meaning of `auto`."""
 
 import ctypes
 import platform
@@ -13,14 +13,14 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 """Arithmetic of the network by precision; the image, losses and optimiser state are always float32."""
 
 NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
-"""What errors say that are of no class of their own when there is no memory left."""
+"""Parts of the messages of out-of-memory errors that have no class of their own."""
 
 
 def resolve_device(name: str) -> torch.device:
     """Returns the device for `auto`, `cpu`, `cuda` or `cuda:N`.
 
     Raises:
-        UsageError: an unknown name, or a GPU that is not there.
+        UsageError: an unknown name, or a GPU that does not exist.
     """
     if name == "auto":
         return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
@@ -36,7 +36,7 @@ def resolve_device(name: str) -> torch.device:
 
 
 def resolve_precision(name: str, device: torch.device) -> str:
-    """Returns `float32` or `bfloat16`; `auto` takes bfloat16 where the hardware multiplies it natively.
+    """Returns `float32` or `bfloat16`; `auto` means bfloat16 if the hardware multiplies it natively.
 
     Raises:
         UsageError: an unknown name.
@@ -49,7 +49,7 @@ def resolve_precision(name: str, device: torch.device) -> str:
 
 
 def has_bfloat16(device: torch.device) -> bool:
-    """Whether the device multiplies bfloat16 natively: AMX or AVX512-BF16, or compute capability 8 and more."""
+    """Returns whether the device multiplies bfloat16 natively: AMX or AVX512-BF16, or compute capability 8 or more."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device)[0] >= 8
     return torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
@@ -58,7 +58,7 @@ def has_bfloat16(device: torch.device) -> bool:
 def describe(device: torch.device, precision: str) -> str:
     """Returns the device's name for records, such as `cpu x86_64, 2 threads` or `cuda NVIDIA H200, TF32`.
 
-    TF32 is what PyTorch computes float32 convolutions in on GPUs that have it; matrix products stay in float32.
+    On GPUs with TF32, PyTorch computes float32 convolutions in it; matrix products stay in float32.
     """
     if device.type == "cuda":
         short = precision == "float32" and has_bfloat16(device) and torch.backends.cudnn.allow_tf32
@@ -67,10 +67,10 @@ def describe(device: torch.device, precision: str) -> str:
 
 
 def keep_freed_memory() -> None:
-    """Lets glibc hold on to memory for the next step's tensors, which have the same sizes.
+    """Makes glibc keep freed memory for the next step's tensors, which have the same sizes.
 
-    By itself it gives large ones back to the system at once and gets them again page by page: 10 to 15 % of the time
-    of an evaluation of four pairs at 256 px. Without glibc nothing happens. For the whole process.
+    By default it returns large blocks to the system at once and gets them again page by page, which takes 10 to 15 %
+    of an evaluation of four pairs at 256 px. Without glibc nothing happens. It affects the whole process.
     """
     trim_threshold, mmap_threshold, largest = -1, -3, 32 << 20  # names and limit of malloc.h
     with suppress(AttributeError, OSError):
@@ -80,29 +80,29 @@ def keep_freed_memory() -> None:
 
 
 def give_back_freed_memory() -> None:
-    """Gives the system what `keep_freed_memory` kept: tensors of other shapes would lie between the old ones' gaps."""
+    """Returns the memory that `keep_freed_memory` kept to the system; tensors of other shapes would fragment it."""
     with suppress(AttributeError, OSError):
         ctypes.CDLL(None).malloc_trim(0)
 
 
 @contextmanager
 def out_of_memory_as(error: Exception) -> Iterator[None]:
-    """Raises `error` in place of the device's own out-of-memory errors."""
+    """A block that raises `error` instead of the device's own out-of-memory errors."""
     try:
         yield
     except (torch.OutOfMemoryError, MemoryError) as problem:
         raise error from problem
-    except RuntimeError as problem:  # the CPU allocator and CUDA's libraries have no class of their own
+    except RuntimeError as problem:  # the CPU allocator and CUDA's libraries have no error class of their own
         if any(words in str(problem) for words in NO_MEMORY):
             raise error from problem
         raise
 
 
 def is_lost(device: torch.device) -> bool:
-    """Whether a device has stopped working for this process; to be asked after an error, as it waits for the device.
+    """Returns whether a device has stopped working for this process; waits for the device, so call it after an error.
 
-    A GPU answers every call with the error that broke it (an illegal access, a failed assertion, an uncorrectable
-    fault of its memory), so asking is surer than reading messages.
+    A broken GPU answers every call with the error that broke it (an illegal access, a failed assertion, an
+    uncorrectable memory error), so a call is more reliable than parsing messages.
     """
     if device.type != "cuda":
         return False

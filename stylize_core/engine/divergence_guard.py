@@ -1,4 +1,4 @@
-"""Keeps each sample's best image and sends a sample back to it when its loss stops being a number or explodes.
+"""Keeps each sample's best image, and sends a sample back to it if its loss explodes or is no longer finite.
 
 Like the optimisers, it never branches on values and changes its state in place.
 """
@@ -12,11 +12,11 @@ def _column(values: Tensor) -> Tensor:
 
 
 class DivergenceGuard:
-    """The best iterate of each sample, and who may go on.
+    """The best iterate of each sample, and the samples that may continue.
 
-    A sample is sent back when its total or gradient is not finite, or its total is both `EXPLOSION` times its best
-    and not small against its first. It is given up, as diverged, after more than `PATIENCE` returns without a new
-    best, or at once where its start has no finite evaluation to return to.
+    A sample is sent back if its total or gradient is not finite, or if its total is both `EXPLOSION` times its best
+    and not small compared with its first. It is given up as diverged after more than `PATIENCE` returns without a new
+    best, or at once if its start has no finite evaluation to return to.
 
     Attributes:
         best: image with the lowest total so far, (B, 3, H, W).
@@ -28,7 +28,7 @@ class DivergenceGuard:
     EXPLOSION = 10.0
     SMALL = 0.01
     PATIENCE = 24
-    """A step halved so often is below what float32 resolves: a finite loss has stopped exploding by then."""
+    """A step halved this often is below the resolution of float32: a finite loss has stopped exploding by then."""
 
     def __init__(self, image: Tensor) -> None:
         batch = image.shape[0]
@@ -53,8 +53,8 @@ class DivergenceGuard:
             gradient: (B, 3, H, W).
 
         Returns:
-            The image and the gradient to go on from (its best for a sample sent back or given up), and the samples
-            sent back now, (B,) bool.
+            The image and the gradient to continue from (the best ones for a sample sent back or given up), and the
+            samples sent back now, (B,) bool.
         """
         total = total.detach()
         started = self.last_step >= 0

@@ -1,4 +1,4 @@
-"""An engine: one device with the network loaded, ready for batches of jobs of one group."""
+"""An engine: one device with a loaded network, ready for batches of jobs of one group."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -40,7 +40,7 @@ class Engine:
         precision: `float32` or `bfloat16`, of the network's arithmetic.
 
     Attributes:
-        memory: bytes of the device that were available when the engine was made.
+        memory: bytes available on the device when the engine was made.
     """
 
     def __init__(self, weights: Weights, *, device: torch.device, precision: str) -> None:
@@ -54,7 +54,7 @@ class Engine:
 
     @classmethod
     def load(cls, weights: str, device: str, precision: str) -> "Engine":
-        """Returns the engine with these names, as a run's options have them; downloads weights if need be.
+        """Returns the engine for the names in a run's options; downloads weights if necessary.
 
         Raises:
             UsageError: there is no such device or precision.
@@ -65,7 +65,7 @@ class Engine:
         return cls(load_weights(weights, progress=True), device=resolved, precision=arithmetic)
 
     def network(self, settings: Settings) -> Vgg19:
-        """Returns the network, cut and pooled as the settings say; made once."""
+        """Returns the network, cut and pooled according to the settings; it is made once."""
         layers = settings.layers_in_use
         key = (settings.pooling, layers)
         if key not in self._networks:
@@ -79,11 +79,11 @@ class Engine:
         return self._networks[key]
 
     def fit(self, settings: Settings, height: int, width: int) -> Fit:
-        """Returns how many jobs of a group go into a batch here; see `memory.fit`."""
+        """Returns how many jobs of a group fit into a batch here; see `memory.fit`."""
         return fit(settings, height, width, self.precision, self.device, self.memory)
 
     def objective(self, pairs: Sequence[Pair], *, recompute: bool = False) -> Objective:
-        """Returns the objective of a batch; computes the targets that are not known yet."""
+        """Returns the objective of a batch; computes the targets that are not cached."""
         settings = [pair.settings for pair in pairs]
         network = self.network(settings[0])
         content = targets(network, self._batch([pair.content for pair in pairs]), settings[0], "content")
@@ -97,19 +97,19 @@ class Engine:
         on_step: OnStep = lambda step, totals: None,
         should_stop: Callable[[], bool] = lambda: False,
     ) -> list[Optimised]:
-        """Optimises jobs of one group together, and finds the quality of the results; see `optimise.optimise`.
+        """Optimises jobs of one group together, and judges the quality of the results; see `optimise.optimise`.
 
-        A single job that does not fit is tried again with `recompute`.
+        A single job that does not fit is retried with `recompute`.
 
         Raises:
-            OutOfMemory: the batch does not fit; names the size at which one job would.
-            DeviceLost: the device can no longer be used by this process.
-            Stopped: `should_stop` said so. What it raises itself goes through; no error holds on to tensors.
+            OutOfMemory: the batch does not fit; the error names a size at which one job would fit.
+            DeviceLost: this process can no longer use the device.
+            Stopped: `should_stop` returned True. Its own exceptions pass through; no error holds tensors.
         """
         toned = [pair.toned() for pair in pairs]
         recompute = self.fit(pairs[0].settings, *pairs[0].content.shape[1:]).recompute
         if self.device.type == "cpu" and self._peak_bytes(pairs, recompute=recompute) > self.memory:
-            raise self._too_large(pairs[0])  # Linux would rather kill a process than refuse it memory
+            raise self._too_large(pairs[0])  # Linux kills a process rather than refuse it memory
         try:
             return self._finished(pairs, self._attempt(toned, recompute, on_step, should_stop))
         except OutOfMemory:
@@ -142,7 +142,7 @@ class Engine:
             raise
 
     def _way(self, pairs: Sequence[Pair], *, recompute: bool) -> tuple[list[Leg], Tensor]:
-        """Returns the legs of a batch, each with its objective at that size, and where the first one starts."""
+        """Returns the legs of a batch, each with its objective at that size, and the start of the first one."""
         settings, (height, width) = pairs[0].settings, pairs[0].content.shape[1:]
         way = stages(height, width, settings.scales, settings.steps)
         sized = [[pair.at(stage.height, stage.width) for pair in pairs] for stage in way]
@@ -153,7 +153,7 @@ class Engine:
         return legs, self._batch([start_image(pair.settings, pair.content, pair.init) for pair in sized[0]])
 
     def _finished(self, pairs: Sequence[Pair], results: list[Optimised]) -> list[Optimised]:
-        """Returns the results in their colours with their quality; here, since no other thread may use the device."""
+        """Returns the results in final colours with their quality; here, because no other thread may use the device."""
         return [self._coloured_and_judged(pair, result) for pair, result in zip(pairs, results, strict=True)]
 
     def _coloured_and_judged(self, pair: Pair, result: Optimised) -> Optimised:
@@ -172,7 +172,7 @@ class Engine:
 
     def _too_large(self, pair: Pair) -> OutOfMemory:
         height, width = pair.content.shape[1:]
-        # Where the forecast says that it fits, it takes more than that, so others will too.
+        # If the forecast says that it fits, it takes more than forecast, and so will others.
         room = int(MEMORY_SHARE * min(self.memory, self._peak_bytes([pair], recompute=True)))
         size = largest_size(pair.settings, height, width, self.precision, self.device, room)
         return OutOfMemory(
@@ -180,12 +180,12 @@ class Engine:
         )
 
     def forget_styles(self) -> None:
-        """Drops what is kept of styles; to be called between chunks, so that a long run's memory stays flat."""
+        """Drops cached data of styles; call it between chunks, so that a long run's memory stays constant."""
         self._style_targets.clear()
         self._judge.forget_styles()
 
     def forget_networks(self) -> None:
-        """Gives back the memory of networks made so far; to be called where others compute from now on."""
+        """Frees the memory of networks made so far; call it when other processes compute from now on."""
         self._networks.clear()
         self._style_targets.clear()
         if self.device.type == "cpu":
@@ -204,7 +204,7 @@ class Engine:
 
 
 def _release(problem: BaseException | None) -> None:
-    """Lets go of what an error's traceback holds: all the tensors of an attempt that failed."""
+    """Releases what an error's traceback holds: all tensors of a failed attempt."""
     while problem is not None:
         clear_frames(problem.__traceback__)
         problem = problem.__context__

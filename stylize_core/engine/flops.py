@@ -1,4 +1,4 @@
-"""How many operations an evaluation takes."""
+"""The number of operations of an evaluation."""
 
 from stylize_core.engine.losses import TERMS
 from stylize_core.engine.memory import CHANNELS
@@ -16,8 +16,8 @@ def job_flops(
         settings: of the job.
         height: of the output, pixels.
         width: of the output, pixels.
-        steps: updates that it takes; those of the settings unless given.
-        recompute: as of `evaluation_flops`.
+        steps: number of updates; that of the settings unless given.
+        recompute: see `evaluation_flops`.
     """
     way = stages(height, width, settings.scales, settings.steps if steps is None else steps)
     counts = [stage.steps + (place == len(way) - 1) for place, stage in enumerate(way)]
@@ -26,9 +26,10 @@ def job_flops(
 
 
 def evaluation_flops(settings: Settings, height: int, width: int, *, recompute: bool = False) -> float:
-    """Returns the operations of one evaluation of one image, counted the plain way: convolutions and losses.
+    """Returns the operations of one evaluation of one image, for direct convolutions and losses.
 
-    Each is one product forward and one backward (the gradient by its input); with `recompute` another one forward.
+    Each has one product forward and one backward (the gradient with respect to its input); with `recompute` another one
+    forward.
     """
     passes = 3 if recompute else 2
     last = max(map(LAYERS.index, settings.layers_in_use))

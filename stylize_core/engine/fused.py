@@ -1,8 +1,8 @@
-"""A convolution with its bias and ReLU in one kernel, and their gradient by the input: for GPUs.
+"""A convolution with its bias and ReLU in one GPU kernel, and their gradient with respect to the input.
 
-As three operations, PyTorch adds the bias and applies the ReLU in passes of their own over the memory; on a GPU whose
-matrix units are fast, such passes take as long as the convolution. Here the forward pass is one kernel of cuDNN's, and
-the backward pass masks the gradient once and convolves it with the rotated filters. Frozen weights have no gradient.
+PyTorch adds the bias and applies the ReLU in separate passes over the memory; on a GPU with fast matrix units, these
+passes take as long as the convolution. Here the forward pass is one cuDNN kernel, and the backward pass masks the
+gradient once and convolves it with the rotated filters. Frozen weights have no gradient.
 """
 
 import logging
@@ -16,17 +16,17 @@ from torch.nn import functional
 log = logging.getLogger(__name__)
 
 ALIGNED = 8
-"""Channels of which tensor cores take a multiple; an image's 3 are filled up with zeros."""
+"""Tensor cores need a multiple of this number of channels; an image's 3 are padded with zeros."""
 
 
 def pays(device: torch.device, dtype: torch.dtype) -> bool:
-    """Whether the network's convolutions are to be fused: on GPUs where cuDNN's kernel is there and right."""
+    """Returns whether to fuse the network's convolutions: on GPUs where cuDNN's kernel exists and is correct."""
     return device.type == "cuda" and dtype in (torch.bfloat16, torch.float32) and _is_right(device, dtype)
 
 
 @cache
 def _is_right(device: torch.device, dtype: torch.dtype) -> bool:
-    """Tries cuDNN's fused kernel beside the plain way, once in a process."""
+    """Compares cuDNN's fused kernel with plain operations, once per process."""
     made = torch.Generator(device).manual_seed(0)
     x = torch.randn(2, 64, 16, 16, device=device, generator=made).to(dtype, memory_format=torch.channels_last)
     weight = torch.randn(64, 64, 3, 3, device=device, generator=made).to(x) / 24
@@ -34,16 +34,16 @@ def _is_right(device: torch.device, dtype: torch.dtype) -> bool:
     try:
         difference = (_convolve_gpu(x, weight, bias) - _convolve(x, weight, bias)).abs().max()
     except RuntimeError:
-        log.warning("cuDNN's fused convolution cannot be used; going on with plain ones", exc_info=True)
+        log.warning("cuDNN's fused convolution cannot be used; continuing with plain ones", exc_info=True)
         return False
-    return bool(difference < 0.05)  # of numbers of about 1: rounding in bfloat16 stays below 0.02
+    return bool(difference < 0.05)  # for numbers of about 1, rounding in bfloat16 stays below 0.02
 
 
 class FusedConv2d(nn.Module):
-    """A 3 x 3 convolution with padding 1 and the ReLU after it.
+    """A 3 x 3 convolution with padding 1 and a ReLU.
 
     Args:
-        convolution: whose weight (K, C, 3, 3) and bias (K,) it takes over; they are frozen.
+        convolution: provides weight (K, C, 3, 3) and bias (K,), which are frozen.
     """
 
     def __init__(self, convolution: nn.Conv2d) -> None:
@@ -51,13 +51,13 @@ class FusedConv2d(nn.Module):
         assert convolution.bias is not None, "VGG-19's convolutions have one"
         self.weight, self.bias = convolution.weight, convolution.bias
         self._missing = -convolution.in_channels % ALIGNED
-        # With these, convolving the output's gradient gives the input's.
+        # Convolving the output's gradient with these gives the input's gradient.
         filled = functional.pad(self.weight.detach(), (0, 0, 0, 0, 0, self._missing))
         self._filters = filled.contiguous(memory_format=torch.channels_last)
         self._rotated = filled.flip(2, 3).transpose(0, 1).contiguous(memory_format=torch.channels_last)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Returns (B, K, H, W), not negative, of (B, C, H, W)."""
+        """Returns (B, K, H, W), not negative, from (B, C, H, W)."""
         if self._missing:
             x = functional.pad(x, (0, 0, 0, 0, 0, self._missing))
         y: Tensor = _Fused.apply(x, self._filters, self.bias.detach(), self._rotated)

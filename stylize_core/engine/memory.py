@@ -1,9 +1,9 @@
-"""How much memory a batch takes, and how many jobs go into one.
+"""Forecasts the memory of a batch, and decides how many jobs fit into one.
 
-The model counts what is alive at the peak, in the backward pass through the block where that is most: the activations
-that autograd keeps (one a convolution and one a pooling layer, with the 8-byte places of the maxima), gradients on
-their way, what the terms add (`Term.live_bytes`), and image-sized buffers of optimiser and guard. Its constants are
-measured (benchmarks/README.md): `FIXED_BYTES`, `IMAGES`, `SLACK`, and those of the terms.
+The model counts what is alive at the peak, which is in the backward pass through the block with the most memory: the
+activations that autograd keeps (one per convolution and one per pooling layer, with 8-byte indices of the maxima),
+gradients in transit, what the terms add (`Term.live_bytes`), and image-sized buffers of optimiser and guard. Its
+constants are measured (benchmarks/README.md): `FIXED_BYTES`, `IMAGES`, `SLACK`, and those of the terms.
 """
 
 import os
@@ -19,33 +19,33 @@ from stylize_core.settings import Settings
 CHANNELS = {name: min(32 << int(name[4]), 512) for name in LAYERS}
 
 VALUE_BYTES = {"float32": 4, "bfloat16": 2}
-"""Of a number of the network, by precision."""
+"""Bytes per number of the network, by precision."""
 
 FIXED_BYTES = 40 << 20
-"""Whatever the size of the images: buffers of the convolutions."""
+"""Buffers of the convolutions, independent of the size of the images."""
 IMAGES = {"lbfgs": 45, "plbfgs": 47, "adam": 23}
-"""Images in float32 that are alive at the peak, by optimiser: its state, the guard's, the objective's."""
+"""Images in float32 alive at the peak, by optimiser: its state, the guard's and the objective's."""
 SLACK = {"cpu": 1.3, "cuda": 1.0}
-"""What the allocator holds beyond what is alive, as a factor."""
+"""Ratio of the memory that the allocator holds to the memory that is alive."""
 
 CPU_BATCH_PIXELS = 512 * 512
-"""On a CPU so many pixels fill the cores; a larger batch is slower, for want of cache, and delays the first result."""
+"""On a CPU this many pixels occupy all cores; a larger batch overflows the caches and delays the first result."""
 GPU_BATCH = 64
 MOST_NUMBERS = 2**31 - 1
-"""Of a batch's largest layer on a GPU: cuDNN counts in 32 bits, and is slow or wrong beyond."""
+"""Limit for a batch's largest layer on a GPU: cuDNN uses 32-bit indices, and is slow or wrong beyond them."""
 
 MEMORY_SHARE = 0.8
-"""Share of the available memory that a batch may be forecast to take."""
+"""Largest share of the available memory for the forecast of a batch."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """How a group is optimised on a device.
+    """How to optimise a group on a device.
 
     Attributes:
-        jobs: together in one batch, at least 1.
-        recompute: whether blocks of the network are computed again in the backward pass to save memory.
-        bytes: forecast peak of the batch, beside the program itself.
+        jobs: number of jobs in one batch, at least 1.
+        recompute: whether the backward pass recomputes blocks of the network to save memory.
+        bytes: forecast peak of the batch, without the program itself.
     """
 
     jobs: int
@@ -54,7 +54,7 @@ class Fit:
 
 
 def fit(settings: Settings, height: int, width: int, precision: str, device: torch.device, available: int) -> Fit:
-    """Returns the largest batch that is worth it and fits; one job where none fits.
+    """Returns the largest useful batch that fits; one job if none fits.
 
     Args:
         settings: of one job of the group.
@@ -62,7 +62,7 @@ def fit(settings: Settings, height: int, width: int, precision: str, device: tor
         width: in pixels.
         precision: `float32` or `bfloat16`.
         device: that computes.
-        available: bytes of the device that nothing else uses.
+        available: unused bytes of the device.
     """
 
     def peak(jobs: int, recompute: bool) -> int:
@@ -76,12 +76,12 @@ def fit(settings: Settings, height: int, width: int, precision: str, device: tor
 
 
 def largest_size(settings: Settings, height: int, width: int, precision: str, device: torch.device, room: int) -> int:
-    """Returns the longest edge at which a job takes `room` bytes at most, with `recompute`.
+    """Returns the longest edge at which a job takes at most `room` bytes, with `recompute`.
 
     Args:
         settings: of the job.
         height: in pixels.
-        width: in pixels; the aspect is kept.
+        width: in pixels; the aspect ratio is kept.
         precision: `float32` or `bfloat16`.
         device: that computes.
         room: bytes.
@@ -115,7 +115,7 @@ def peak_bytes(
 
 
 def _live_bytes(settings: Settings, precision: str) -> dict[str, list[LiveBytes]]:
-    """Returns what each term that reads a layer adds there."""
+    """Returns the memory that each term adds at the layers it reads."""
     value = VALUE_BYTES[precision]
     live: dict[str, list[LiveBytes]] = {layer: [] for layer in settings.layers_in_use}
     for term in settings.layered_terms:
@@ -125,18 +125,18 @@ def _live_bytes(settings: Settings, precision: str) -> dict[str, list[LiveBytes]
 
 
 def _features(settings: Settings, precision: str, recompute: bool, live: dict[str, list[LiveBytes]]) -> float:
-    """Returns the peak bytes of features, for each pixel of the image."""
+    """Returns the peak bytes of features per pixel of the image."""
     last = max(map(LAYERS.index, settings.layers_in_use))
     value, place = VALUE_BYTES[precision], 8 if settings.pooling == "max" else 0
     peak = before = targets = 0.0  # of the blocks so far
     for block in range(1, int(LAYERS[last][4]) + 1):
         names = [name for name in LAYERS[: last + 1] if int(name[4]) == block]
-        positions = 1 / 4 ** (block - 1)  # of a layer, for each pixel
+        positions = 1 / 4 ** (block - 1)  # of a layer, per pixel
         width = CHANNELS[names[0]] * positions  # numbers of a layer
         pooled = width / 4 if names[-1] != LAYERS[last] else 0
         added = [one for name in names for one in live.get(name, ())]
         kept = len(names) * width * value + pooled * (value + place) + positions * sum(one.kept for one in added)
-        # The gradients on their way through a layer.
+        # The gradients in transit through a layer.
         transient = 2 * width * value + positions * max((one.transient for one in added), default=0.0)
         peak = max(peak, before + kept + transient)
         before += pooled * value if recompute else kept
@@ -145,13 +145,13 @@ def _features(settings: Settings, precision: str, recompute: bool, live: dict[st
 
 
 def available_memory(device: torch.device) -> int:
-    """Returns the bytes that this process could have on a device: free, or held unused by torch."""
+    """Returns the bytes that this process can use on a device: free, or held unused by torch."""
     if device.type == "cuda":
         held = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return torch.cuda.mem_get_info(device)[0] + held
     try:
         with open("/proc/meminfo", encoding="ascii") as file:
             fields = dict(line.split(":", 1) for line in file)
-        return int(fields["MemAvailable"].split()[0]) * 1024  # counts what Linux holds of files and would give up
+        return int(fields["MemAvailable"].split()[0]) * 1024  # includes the file cache that Linux would release
     except OSError:  # not Linux
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2

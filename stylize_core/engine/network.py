@@ -1,4 +1,4 @@
-"""VGG-19 as a fixed extractor of features (Simonyan and Zisserman, arXiv 1409.1556, configuration E).
+"""VGG-19 as a fixed feature extractor (Simonyan and Zisserman, arXiv 1409.1556, configuration E).
 
 The definition and the key names of its tensors are torchvision's.
 """
@@ -18,31 +18,31 @@ from stylize_core.layers import LAYERS
 Shapes = dict[str, dict[str, torch.Size]]
 
 BLOCKS = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))
-"""Channels and number of the convolutions of each block; a pooling ends it."""
+"""Channels and number of convolutions of each block; a pooling layer ends each block."""
 
 
 class Vgg19(nn.Module):
     """VGG-19, frozen and cut after the deepest layer in use.
 
-    Tensors are kept channels-last: at 256 px on a CPU an evaluation takes 5 to 20 % less time that way, in
+    Tensors are channels-last: at 256 px on a CPU this makes an evaluation 5 to 20 % faster, in
     float32 and in bfloat16 (torch 2.15).
 
     Args:
-        tensors: torchvision's key names (`features.0.weight`, ...) to tensors; deeper ones are not used.
+        tensors: tensors by torchvision's key names (`features.0.weight`, ...); deeper ones are not used.
         layers: the layers in use, such as `conv4_2`.
         pooling: `max`, as trained, or `average` as in Gatys, Ecker, Bethge, CVPR 2016, section 2.
-        device: where the network computes.
-        dtype: in which the network computes: float32, bfloat16 or float64.
-        lean: holds the weights alone; without filters made ready for speed it takes a fifth of the memory on a CPU.
+        device: of the network.
+        dtype: of the network: float32, bfloat16 or float64.
+        lean: keep only the weights; without precomputed filters the network takes a fifth of the memory on a CPU.
 
     Raises:
         KeyError: a layer is unknown, or has no tensors; see `weights.require_layers`.
     """
 
     MEAN = (0.485, 0.456, 0.406)
-    """Of ImageNet's pixels, by channel of sRGB in [0, 1]: what torchvision's networks were trained with."""
+    """Mean of ImageNet's pixels, by channel of sRGB in [0, 1], as in the training of torchvision's networks."""
     STD = (0.229, 0.224, 0.225)
-    """Of the same pixels."""
+    """Standard deviation of the same pixels."""
 
     mean: Tensor
     std: Tensor
@@ -60,7 +60,7 @@ class Vgg19(nn.Module):
         super().__init__()
         features = _definition()
         convolutions = _convolutions(features)
-        # An activation is taken after the ReLU that follows its convolution.
+        # A layer's activation is the output of the ReLU after its convolution.
         self._outputs = {convolutions[layer] + 1: layer for layer in layers}
         self._dtype = dtype
         self.features = _with_pooling(features[: max(self._outputs) + 1], pooling)
@@ -71,14 +71,14 @@ class Vgg19(nn.Module):
             if tensor.ndim == 4
         }
         self.load_state_dict(chosen | filters, assign=True)
-        # In bfloat16, subtracting the mean would cost an image most of its digits.
+        # In bfloat16, subtracting the mean would lose most digits of an image.
         exact = torch.promote_types(dtype, torch.float32)
         for name, values in (("mean", self.MEAN), ("std", self.STD)):
             constant = torch.tensor(values, device=device, dtype=exact).view(1, 3, 1, 1)
             self.register_buffer(name, constant, persistent=False)
         pools = [i for i, module in enumerate(self.features) if isinstance(module, nn.MaxPool2d | nn.AvgPool2d)]
         ends = [0, *(i + 1 for i in pools), len(self.features)]
-        self._blocks = [range(*pair) for pair in pairwise(ends)]  # each ends in its pooling
+        self._blocks = [range(*pair) for pair in pairwise(ends)]  # each ends with its pooling
         self.requires_grad_(False).eval()
         if not lean:
             self._speed_up(device)
@@ -103,15 +103,15 @@ class Vgg19(nn.Module):
         *,
         recompute: bool = False,
     ) -> dict[str, Any]:
-        """Returns what is read from the layers in use, by layer, shallow to deep.
+        """Returns the output of `read` for each layer in use, shallow to deep.
 
         Args:
             image: (B, 3, H, W), sRGB in [0, 1]; values outside are not clamped.
-            read: given a layer's name and its activation after the ReLU, (B, N, h, w) in the network's dtype, N
-                channels, not negative; returns one tensor or several. By itself the activation.
-            recompute: keep only the input of each block (up to a pooling) and compute the block again in the
-                backward pass: half more work for two thirds of the memory (Chen et al., arXiv 1604.06174). `read` must
-                then return less than the activation for this to save anything.
+            read: gets a layer's name and its activation after the ReLU, (B, N, h, w) in the network's dtype, N
+                    channels, not negative; returns one tensor or several. The default returns the activation.
+            recompute: keep only the input of each block (up to a pooling) and compute the block again in the backward
+                    pass: 50 % more work for two thirds of the memory (Chen et al., arXiv 1604.06174). `read` must then
+                    return less than the activation for this to save anything.
         """
         x = (image - self.mean) / self.std  # (B, 3, H, W)
         x = x.to(self._dtype, memory_format=torch.channels_last)
@@ -125,23 +125,23 @@ class Vgg19(nn.Module):
         return found
 
     def _run(self, block: range, x: Tensor, read: Callable[[str, Tensor], Any]) -> tuple[Tensor, dict[str, Any]]:
-        """Runs some modules; returns their output, and what was read from the layers among them."""
+        """Runs some modules; returns their output, and the outputs of `read` for the layers among them."""
         found = {}
         for index in block:
-            x = self.features[index](x)  # (B, N, h, w); in place for a ReLU, which overwrites its convolution alone
+            x = self.features[index](x)  # (B, N, h, w); a ReLU works in place and overwrites only its convolution
             if index in self._outputs:
                 found[self._outputs[index]] = read(self._outputs[index], x)
         return x, found
 
 
 def least_edge(layers: Collection[str]) -> int:
-    """Returns the least edge, in pixels, of an image that leaves each layer a pixel: conv1_x 1 ... conv5_x 16."""
+    """Returns the smallest edge of an image, in pixels, at which each layer has a pixel: conv1_x 1 ... conv5_x 16."""
     deepest_block = max(int(layer.removeprefix("conv").partition("_")[0]) for layer in layers)
-    return 1 << (deepest_block - 1)  # each earlier block ends in a pooling that halves
+    return 1 << (deepest_block - 1)  # each earlier block ends with a pooling that halves
 
 
 def parameter_shapes() -> Shapes:
-    """Returns the shape of each convolution's weight and bias by key name, in that order, by layer."""
+    """Returns, by layer, the shapes of each convolution's weight and bias by key name, in that order."""
     features = _definition()
     return {
         layer: {f"features.{index}.{name}": tensor.shape for name, tensor in features[index].named_parameters()}
@@ -152,11 +152,11 @@ def parameter_shapes() -> Shapes:
 def _definition() -> nn.Sequential:
     """Returns the modules of torchvision's `vgg19().features`, in their order; a test compares them.
 
-    torchvision itself is not asked: importing it takes seconds and 180 MB in every process of a run.
+    torchvision itself is not imported, because that takes seconds and 180 MB in every process of a run.
     """
     modules: list[nn.Module] = []
     inputs = 3
-    with torch.device("meta"):  # shapes alone: no memory, no random numbers drawn
+    with torch.device("meta"):  # only shapes: no memory, no random numbers
         for outputs, convolutions in BLOCKS:
             for _ in range(convolutions):
                 modules += [nn.Conv2d(inputs, outputs, kernel_size=3, padding=1), nn.ReLU(inplace=True)]

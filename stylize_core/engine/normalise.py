@@ -1,7 +1,7 @@
-"""The normalised network: every filter's mean activation is 1, and what the network sees stays the same.
+"""The normalised network: every filter's mean activation is 1, and the network computes the same function.
 
 Gatys, Ecker, Bethge, CVPR 2016, section 2: the weights are scaled such that the mean activation of each filter over
-images and positions is one. This leaves the network's output as it is, since there are only rectified linear units
+images and positions is one. This does not change the network's output, because there are only rectified linear units
 and neither normalisation nor pooling over feature maps.
 """
 
@@ -18,7 +18,7 @@ from stylize_core.engine.weights import Weights
 from stylize_core.errors import ImageTooSmall, UsageError
 
 LEAST_SHARE = 0.1
-"""Of the median of a layer's mean activations, below which a filter counts as hardly firing."""
+"""Share of the median of a layer's mean activations below which a filter counts as nearly inactive."""
 
 
 def normalise(weights: Weights, images: Iterable[Tensor], pooling: str) -> dict[str, Tensor]:
@@ -29,19 +29,19 @@ def normalise(weights: Weights, images: Iterable[Tensor], pooling: str) -> dict[
         W'_l,ij = W_l,ij · m_(l-1),j / m_l,i        b'_l,i = b_l,i / m_l,i
 
     where j counts input channels and m_0 = 1 for those of the image. ReLU, maximum and average pooling commute
-    with a positive factor per channel, so that F'_l,i = F_l,i / m_l,i for any image and either pooling, exactly
-    but for rounding.
+    with a positive factor per channel, so that F'_l,i = F_l,i / m_l,i for any image and either pooling, except
+    for rounding.
 
-    Deviation: no m_l,i is less than `LEAST_SHARE` of its layer's median. A filter that hardly fires over these images
-    would get a factor of hundreds of thousands, and its noise would drown the others (looked at: pictures of noise).
+    Deviation: no m_l,i is less than `LEAST_SHARE` of its layer's median. A filter that is nearly inactive on these
+    images would get a factor of hundreds of thousands, and its noise would dominate (we saw pictures of noise).
 
     Args:
-        weights: of the network; every layer that they reach is normalised.
+        weights: of the network; every layer that they contain is normalised.
         images: each (3, H, W), sRGB in [0, 1]; read one after the other, sizes may differ.
-        pooling: `max` or `average`: the one that the network will be used with, since means depend on it.
+        pooling: `max` or `average`: the one to use the network with, because means depend on it.
 
     Returns:
-        Tensors by key name, in the dtype of those given.
+        Tensors by key name, in the dtype of the given ones.
 
     Raises:
         UsageError: there are no images.
@@ -62,17 +62,17 @@ def normalise(weights: Weights, images: Iterable[Tensor], pooling: str) -> dict[
 
 
 def scales_of(means: Tensor) -> Tensor:
-    """Returns what a layer's filters are divided by, (N,): their mean activations, none far below the others.
+    """Returns the divisors of a layer's filters, (N,): their mean activations, none far below the others.
 
     Args:
-        means: of the filters' activations, (N,), not negative; of a layer without any it is 1.
+        means: of the filters' activations, (N,), not negative; a layer without activations gets 1.
     """
     firing = means[means > 0]
     return means.clamp(min=LEAST_SHARE * float(firing.median())) if len(firing) else torch.ones_like(means)
 
 
 def save_weights(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Writes tensors as a `.safetensors` file, whole or not at all.
+    """Writes tensors as a `.safetensors` file, completely or not at all.
 
     Raises:
         UsageError: the file cannot be written there.
@@ -90,7 +90,7 @@ def save_weights(path: Path, tensors: Mapping[str, Tensor]) -> None:
         raise UsageError(
             f"the weights cannot be written: {error.strerror or error}",
             where=str(path),
-            todo="name a file in a folder that exists and where you may write",
+            todo="name a file in a folder that exists and that you can write to",
         ) from error
     finally:
         partial.unlink(missing_ok=True)

@@ -15,18 +15,18 @@ from stylize_core.engine.losses.term import Target
 from stylize_core.settings import Settings
 
 Targets = Mapping[str, Mapping[str, Target]]
-"""By term and layer."""
+"""Targets by term and layer."""
 
 
 @torch.no_grad()
 def targets(network: nn.Module, image: Tensor, settings: Settings, source: str) -> dict[str, dict[str, Target]]:
-    """Returns the targets of the terms in use that compare with a picture.
+    """Returns the targets of the terms in use that compare the image with a picture.
 
     Args:
-        network: reaches all layers in use; see `Vgg19.forward`.
+        network: with all layers in use; see `Vgg19.forward`.
         image: contents or styles, (B, 3, h, w).
-        settings: what the batch shares.
-        source: `content` or `style`: what the pictures are.
+        settings: those that the batch shares.
+        source: kind of the pictures: `content` or `style`.
     """
     names = [name for name in settings.layered_terms if TERMS[name].target_of == source]
     layers = {name: [layer for layer, _ in settings.layers(name)] for name in names}
@@ -39,7 +39,7 @@ def targets(network: nn.Module, image: Tensor, settings: Settings, source: str) 
 
 
 def joined(samples: Sequence[Targets]) -> dict[str, dict[str, Target]]:
-    """Returns targets of one sample each as those of a batch."""
+    """Returns the targets of single samples joined as those of a batch."""
     return {
         name: {
             layer: tuple(map(torch.cat, zip(*(one[name][layer] for one in samples), strict=True))) for layer in layers
@@ -49,14 +49,14 @@ def joined(samples: Sequence[Targets]) -> dict[str, dict[str, Target]]:
 
 
 def columns_of(settings: Settings) -> tuple[str, ...]:
-    """Returns the names of the numbers in a line of losses: total, terms, and layers as `<term>_<layer>`."""
+    """Returns the names of the columns of losses: total, terms, and layers as `<term>_<layer>`."""
     layers = (f"{term}_{layer}" for term in settings.layered_terms for layer, _ in settings.layers(term))
     return ("total", *settings.terms, *layers)
 
 
 @dataclass(frozen=True, slots=True)
 class Losses:
-    """The objective of each sample, with its parts.
+    """The objective of each sample and its parts.
 
     Attributes:
         total: (B,), exactly what is minimised.
@@ -77,15 +77,15 @@ class Objective:
     """Evaluates a batch.
 
     Args:
-        network: reaches all layers in use; see `Vgg19.forward`.
+        network: with all layers in use; see `Vgg19.forward`.
         targets: of the layered terms in use.
-        settings: one a sample; all share what fixes the graph.
-        device: where the image lies.
+        settings: one per sample; those that fix the graph are equal.
+        device: of the image.
         dtype: of the losses.
-        recompute: save memory at the price of time; see `Vgg19.forward`.
+        recompute: save memory at the cost of time; see `Vgg19.forward`.
 
     Attributes:
-        columns: names of the numbers of `Losses.stacked`; see `columns_of`.
+        columns: names of the columns of `Losses.stacked`; see `columns_of`.
         is_captured: whether its evaluation can be captured as a CUDA graph.
     """
 
@@ -126,7 +126,7 @@ class Objective:
     def _term(self, name: str, layers: Mapping[str, Tensor], image: Tensor) -> Tensor:
         if name in layers:
             return (self.layer_weights[name] * layers[name]).sum(1)
-        # Its gradient is not wanted where it has no weight.
+        # A term without weight needs no gradient.
         return TERMS[name].loss(image if name in self._weighted else image.detach(), (), self.shared)
 
     def _read(self, layer: str, features: Tensor) -> dict[str, Tensor]:
@@ -138,7 +138,7 @@ class Objective:
         }
 
     def evaluate(self, image: Tensor) -> tuple[Losses, Tensor]:
-        """Returns the losses and the gradient of each sample's total by its own image, (B, 3, H, W)."""
+        """Returns the losses, and the gradient of each sample's total with respect to its own image, (B, 3, H, W)."""
         image = image.detach().requires_grad_()
         losses = self(image)
         (gradient,) = torch.autograd.grad(losses.total.sum(), image)

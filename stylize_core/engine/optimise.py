@@ -1,4 +1,4 @@
-"""The optimisation of a batch to its number of steps, and what comes of each sample."""
+"""The optimisation of a batch to its number of steps, and the result of each sample."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -18,29 +18,29 @@ from stylize_core.images.encode import to_8bit
 from stylize_core.settings import Settings
 
 OnStep = Callable[[int, Tensor], None]
-"""Called after each evaluation with the step and the totals (B,), which may still lie on the device."""
+"""Called after each evaluation with the step and the totals (B,), which may still be on the device."""
 
 LIVENESS_STEPS = 25
-"""How often a batch looks whether any of its samples is still alive; each look waits for the device."""
+"""Steps between two checks whether any sample of a batch is still alive; each check waits for the device."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Optimised:
-    """What came of one sample.
+    """The result of one sample.
 
     Attributes:
         image: (3, H, W) uint8.
         diverged: whether it was given up.
         steps: updates done.
-        best_step: step with the lowest total, of those at the last size.
+        best_step: step with the lowest total among those at the last size.
         columns: names of the losses, see `Objective.columns`.
         losses: (steps + 1, columns) float32 on the CPU.
         sizes: (steps + 1,) int32, the long edge at which each step's losses were computed, pixels.
-        seconds: (steps + 1,) float32, wall, since the batch began.
+        seconds: (steps + 1,) float32, wall time since the batch began.
         batch: number of samples that were optimised together.
         final: (columns) like `losses`, of the clamped 8-bit image.
         snapshots: (3, H, W) uint8 by step.
-        quality: figures of the image; none unless somebody judged it.
+        quality: figures of the image; none if it was not judged.
     """
 
     image: Tensor
@@ -58,7 +58,7 @@ class Optimised:
 
 
 class Leg(NamedTuple):
-    """A stretch of the way at one size.
+    """The part of an optimisation at one size.
 
     Attributes:
         stage: the size and the number of updates.
@@ -77,22 +77,22 @@ def optimise(
     on_step: OnStep = lambda step, totals: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> list[Optimised]:
-    """Optimises a batch to its number of steps, size by size; each size begins with what the one before has made.
+    """Optimises a batch to its number of steps, size by size; each size starts from the result of the previous one.
 
     The losses of step k, after k updates, are those at the size of the next update.
 
     Args:
         legs: from the coarsest size to that of the results.
         start: (B, 3, h, w) in [0, 1] at the first size, on the objective's device and in its dtype.
-        settings: one a sample; what fixes the graph is shared.
+        settings: one per sample; those that fix the graph are equal.
         on_step: progress.
-        should_stop: asked between evaluations.
+        should_stop: called between evaluations.
 
     Returns:
-        One result a sample, in order.
+        One result per sample, in order.
 
     Raises:
-        Stopped: `should_stop` said so; the batch is lost.
+        Stopped: `should_stop` returned True; the batch is lost.
     """
     way = _Way(legs[-1].stage, settings[0].snapshot_every, Clock(start.device), on_step, should_stop)
     image = start
@@ -100,7 +100,7 @@ def optimise(
         solver = Solver(leg.objective(), image, settings, evaluations=leg.stage.steps)
         way.go(solver, leg.stage)
         image = resized(solver.leave(), following.stage.height, following.stage.width)
-        del solver  # with its objective, before the next one is made
+        del solver  # and its objective, before the next one is made
     last = legs[-1]
     solver = Solver(last.objective(), image, settings, evaluations=last.stage.steps + 1)
     began = way.step
@@ -109,7 +109,7 @@ def optimise(
 
 
 class _Way:
-    """What is kept of a batch on its way."""
+    """What is recorded of a batch during its optimisation."""
 
     def __init__(
         self, end: Stage, snapshot_every: int, clock: Clock, on_step: OnStep, should_stop: Callable[[], bool]
@@ -121,7 +121,7 @@ class _Way:
         self._end, self._every, self._on_step, self._should_stop = end, snapshot_every, on_step, should_stop
 
     def go(self, solver: Solver, stage: Stage, *, is_last: bool = False) -> None:
-        """Evaluates as often as there are updates at this size, and at the last size once more."""
+        """Evaluates once per update at this size, and at the last size once more."""
         for _ in range(stage.steps + is_last):
             if self._should_stop():
                 raise Stopped("the optimisation was stopped")
@@ -138,7 +138,7 @@ class _Way:
 
 
 def _results(solver: Solver, settings: Sequence[Settings], way: _Way, began: int) -> list[Optimised]:
-    """Returns what came of each sample; whether it was given up, and its best step, is a matter of the last size."""
+    """Returns the result of each sample; the last size decides whether it was given up, and its best step."""
     guard, last = solver.guard, solver.image
     keep_best = torch.tensor([s.keep == "best" for s in settings], device=last.device)
     image = to_8bit(torch.where((keep_best | ~guard.alive)[:, None, None, None], guard.best, last))

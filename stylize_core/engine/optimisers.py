@@ -1,8 +1,8 @@
-"""Optimisers of a batch of images: every sample has its own step size and state, and never feels its neighbours.
+"""Optimisers of a batch of images: every sample has its own step size and state, independent of the others.
 
-Both are written on tensors of shape (B, 3, H, W) without a branch on their values, so that nothing waits for the
-device, and change their state in place, so that a step can be captured as a CUDA graph. A sample sent back to an
-earlier image (`restart`) forgets its state and goes on with half its step size.
+They work on tensors of shape (B, 3, H, W) without branches on their values, so that nothing waits for the device,
+and change their state in place, so that a step can be captured as a CUDA graph. A sample that is sent back to an
+earlier image (`restart`) loses its state and continues with half its step size.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ class Optimiser(Protocol):
         ...
 
     def restart(self, samples: Tensor) -> None:
-        """Forgets the state of some samples, (B,) bool, and halves their step size."""
+        """Resets the state of some samples, (B,) bool, and halves their step size."""
         ...
 
 
@@ -31,7 +31,7 @@ def _column(values: Tensor) -> Tensor:
 
 
 class Adam:
-    """Adam (Kingma, Ba, ICLR 2015, algorithm 1), as `torch.optim.Adam`, then projected into the box [0, 1].
+    """Adam (Kingma, Ba, ICLR 2015, algorithm 1), like `torch.optim.Adam`, with projection into the box [0, 1].
 
     Args:
         image: the start, (B, 3, H, W).
@@ -57,9 +57,9 @@ class Adam:
         return (image - _column(rate) * self.mean / denominator).clamp(0, 1)
 
     def restart(self, samples: Tensor) -> None:
-        """Forgets both moments of some samples, (B,) bool, and halves their step size."""
+        """Resets both moments of some samples, (B,) bool, and halves their step size."""
         keep = ~samples
-        # A moment may hold infinities, and 0 times infinity is no number.
+        # A moment may contain infinities, and 0 times infinity is NaN.
         self.mean.copy_(torch.where(_column(keep), self.mean, 0))
         self.square.copy_(torch.where(_column(keep), self.square, 0))
         self.count *= keep
@@ -70,7 +70,7 @@ class Lbfgs:
     """L-BFGS with a fixed step (Nocedal, Wright, Numerical Optimization, 2nd ed., algorithm 7.4), no line search.
 
     The direction is computed in the compact form of Byrd, Nocedal, Schnabel, Mathematical Programming 63, 1994,
-    theorem 2.2: two products with the whole history in place of the 4 `HISTORY` products of the two loops. With S and
+    theorem 2.2: two products with the whole history instead of the 4 `HISTORY` products of the two loops. With S and
     Y the pairs as columns, oldest first, R the upper triangle of SᵀY, D its diagonal and γ the newest sᵀy/yᵀPy,
 
         H g = γ P g + S q − γ P Y p,    p = R⁻¹ Sᵀg,    q = R⁻ᵀ((D + γ YᵀP Y) p − γ YᵀP g)
@@ -78,8 +78,8 @@ class Lbfgs:
     where P is 1; see `PreconditionedLbfgs`.
 
     After each step the image is projected into the box [0, 1]. The pairs (s, y) are taken between projected images, so
-    that they belong to the objective; clamping only at the end would throw away what the optimiser found outside (up
-    to 16 times the final loss, benchmarks/README.md). Two bounds stand in for the line search: the first step after a
+    that they match the objective; clamping only at the end would discard what the optimiser found outside (up to 16
+    times the final loss, benchmarks/README.md). Two bounds replace the line search: the first step after a
     start moves a pixel by `FIRST_STEP` on average along the gradient, and no step is longer than `LONGEST_STEP`. A
     pair without positive curvature is left out.
 
@@ -97,7 +97,7 @@ class Lbfgs:
     BOLDNESS = 1.0
     """Factor on γ."""
     CURVATURE = 1e-10
-    """Least sᵀy of a pair relative to yᵀPy, below which it is noise; the loss itself may be of any scale."""
+    """Least sᵀy of a pair relative to yᵀPy, below which it is noise; the loss itself may have any scale."""
 
     def __init__(self, image: Tensor, learning_rate: Tensor) -> None:
         batch, m = len(image), self.HISTORY
@@ -115,7 +115,7 @@ class Lbfgs:
         return (image - self.move(image, gradient)).clamp(0, 1)
 
     def move(self, image: Tensor, gradient: Tensor) -> Tensor:
-        """Returns what is taken off each image before it is projected, (B, 3, H, W); remembers the evaluation."""
+        """Returns the step to subtract from each image before the projection, (B, 3, H, W); records the evaluation."""
         move = self.learning_rate[:, None] * self._direction(image, gradient, gradient)
         length = move.square().mean(1).sqrt().clamp(min=torch.finfo(move.dtype).tiny)
         return (move * (self.LONGEST_STEP / length).clamp(max=1)[:, None]).view_as(image)
@@ -132,7 +132,7 @@ class Lbfgs:
         return gradient
 
     def _direction(self, image: Tensor, gradient: Tensor, right: Tensor) -> Tensor:
-        """Takes in an evaluation; returns H times `right`, (B, pixels)."""
+        """Records an evaluation; returns H times `right`, (B, pixels)."""
         products = self._remember(image, gradient, right)
         p_right = self._precondition(right).flatten(1)
         first = self.FIRST_STEP / p_right.abs().mean(1).clamp(min=torch.finfo(right.dtype).tiny)
@@ -141,7 +141,7 @@ class Lbfgs:
         return scale[:, None] * p_right + torch.bmm(factors[:, None], self.pairs)[:, 0]
 
     def _remember(self, image: Tensor, gradient: Tensor, right: Tensor) -> Tensor:
-        """Takes in an evaluation; returns the products of all s and all P y with `right`, (B, 2m)."""
+        """Records an evaluation; returns the products of all s and all P y with `right`, (B, 2m)."""
         m, now = self.HISTORY, (image, gradient, self._precondition(gradient))
         before = (self.image, self.gradient, self.preconditioned)
         s, y, py = (new.flatten(1) - old for new, old in zip(now, before, strict=True))
@@ -151,7 +151,7 @@ class Lbfgs:
         good = (curvature > self.CURVATURE * length) & ~self.fresh
         self.fresh.zero_()
         self.scale.copy_(torch.where(good, curvature / length, self.scale))
-        # A bad pair may hold infinities, and 0 times infinity is no number.
+        # A bad pair may contain infinities, and 0 times infinity is NaN.
         s, y, py = (torch.where(good[:, None], part, 0) for part in (s, y, py))
         self.newest.add_(1).remainder_(m)
         self.pairs.index_copy_(1, self.newest, s[:, None]).index_copy_(1, self.newest + m, py[:, None])
@@ -182,8 +182,8 @@ class Lbfgs:
 class PreconditionedLbfgs(Lbfgs):
     """L-BFGS in coordinates z with image = P^½ z, where P is a `Preconditioner`.
 
-    P mixes pixels. Where many lie at a bound (a saturated picture), their gradients would lead the others astray, so
-    pixels that their gradient holds at a bound are left out of a step (Bertsekas, SIAM J. Control Optim. 20:2, 1982).
+    P mixes pixels. If many are at a bound (a saturated picture), their gradients would mislead the others, so a step
+    leaves out pixels that their gradient holds at a bound (Bertsekas, SIAM J. Control Optim. 20:2, 1982).
     """
 
     FIRST_STEP, LONGEST_STEP = 0.05, 0.1
@@ -195,7 +195,7 @@ class PreconditionedLbfgs(Lbfgs):
         self.preconditioner = Preconditioner(image)
 
     def move(self, image: Tensor, gradient: Tensor) -> Tensor:
-        """As of `Lbfgs`; drops the pairs made with an earlier P."""
+        """See `Lbfgs`; drops the pairs made with an earlier P."""
         changed = self.preconditioner.observe(gradient * _free(image, gradient))
         self.usable &= ~changed
         self.fresh |= changed

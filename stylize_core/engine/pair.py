@@ -18,8 +18,8 @@ class Pair:
         settings: of the job.
         content: at the size of the target.
         style: at its own size.
-        style_key: names the style as the job sees it; equal keys share targets.
-        init: the start image where `start` is `image`.
+        style_key: identifies the style as the job uses it; equal keys share targets.
+        init: the start image if `start` is `image`.
     """
 
     settings: Settings
@@ -29,7 +29,7 @@ class Pair:
     init: Tensor | None = None
 
     def at(self, height: int, width: int) -> "Pair":
-        """Returns the pair for a target of another size: everything is resized by the same factor."""
+        """Returns the pair for a target of another size, with everything resized by the same factor."""
         if self.content.shape[1:] == (height, width):
             return self
         factor = max(height, width) / max(self.content.shape[1:])
@@ -42,7 +42,7 @@ class Pair:
         )
 
     def toned(self) -> "Pair":
-        """Returns the pair in the colours in which it is optimised; see setting `colour`."""
+        """Returns the pair in the colours used for the optimisation; see setting `colour`."""
         if self.settings.colour == "match":
             return replace(self, style=matched_colours(self.style, self.content))
         if self.settings.colour == "content":

@@ -1,13 +1,13 @@
 """The preconditioner of optimiser `plbfgs`: how far a pixel should go for a gradient.
 
-The Gram terms answer to fine grey structure far more strongly than to broad or coloured changes, and to busy regions
-more than to flat ones, so that plain L-BFGS spends most of its steps on the former. As its initial matrix H₀ (Nocedal,
-Wright, 2nd ed., section 7.2) this symmetric, positive operator evens them out; the objective stays what it is.
+The Gram terms respond far more strongly to fine grey structure than to broad or coloured changes, and more to busy
+regions than to flat ones, so plain L-BFGS spends most of its steps on these. Used as the initial matrix H₀ (Nocedal,
+Wright, 2nd ed., section 7.2), this symmetric, positive operator balances them; the objective does not change.
 
     P = √R · K · √R
 
 R is diagonal: large where the gradients of the first steps were small. K has a gain by frequency and colour. The
-numbers below were found by measuring (benchmarks/README.md).
+constants below were found by measurements (benchmarks/README.md).
 """
 
 import math
@@ -20,29 +20,29 @@ CORNER, POWER = 0.08, 1.6
 """Gain by frequency f in cycles per pixel: 1 + (CORNER/f)^POWER, bounded by the ceilings below."""
 GREY_CEILING = 30.0
 COLOUR_GAIN, COLOUR_CEILING = 8.0, 6.0
-"""Of the two colour directions: a factor on their gain by frequency, which has a ceiling of its own."""
+"""For the two colour directions: a factor on their gain by frequency, which has its own ceiling."""
 OBSERVED = 5
-"""Gradients from which R is made; until then R = 1."""
+"""Number of gradients from which R is made; until then R = 1."""
 NEIGHBOURHOOD = 11
 """Edge in pixels of the square over which a gradient's size is averaged."""
 LEAST = 0.1
-"""Gradients smaller than this share of the mean do not reach further."""
+"""Gradients smaller than this share of the mean do not increase the reach further."""
 
 
 class Preconditioner:
-    """P for a batch of images; each sample has its own R. All state is changed in place.
+    """P for a batch of images; each sample has its own R. All state changes in place.
 
-    Frequencies are those of the cosine transform, whose images have no seam at their borders.
+    Frequencies are those of the cosine transform, which has no seam at the borders of an image.
 
     Args:
-        image: (B, 3, H, W), whose shape, dtype and device it is made for.
+        image: (B, 3, H, W); gives shape, dtype and device.
     """
 
     def __init__(self, image: Tensor) -> None:
         height, width = image.shape[-2:]
         self._rows, self._columns = (cosines(n).to(image) for n in (height, width))
         f = torch.hypot(*torch.meshgrid(_frequencies(height), _frequencies(width), indexing="ij"))
-        f = f.clamp(min=0.5 / max(height, width))  # the mean goes with the lowest frequency
+        f = f.clamp(min=0.5 / max(height, width))  # the mean counts as the lowest frequency
         gains = 1 + (CORNER / f) ** POWER
         self._grey_gains = gains.clamp(max=GREY_CEILING).to(image)
         self._colour_gains = (COLOUR_GAIN * gains.clamp(max=COLOUR_CEILING)).to(image)
@@ -51,7 +51,7 @@ class Preconditioner:
         self._count = torch.zeros((), dtype=torch.long, device=image.device)
 
     def observe(self, gradient: Tensor) -> Tensor:
-        """Takes in a gradient; returns whether P is another from now on, a bool on the device."""
+        """Adds a gradient; returns whether P has changed, as a bool tensor on the device."""
         self._count += 1
         self._squares += gradient.square().mean(1, keepdim=True)
         settled = self._count == OBSERVED
@@ -67,14 +67,14 @@ class Preconditioner:
 
 
 def _reach(squares: Tensor) -> Tensor:
-    """Returns the diagonal of R of squared gradients (B, 1, H, W): its mean is 1."""
+    """Returns the diagonal of R, with mean 1, from squared gradients (B, 1, H, W)."""
     edge = NEIGHBOURHOOD // 2
     padded = functional.pad(squares, (edge,) * 4, mode="replicate")
     size = functional.avg_pool2d(padded, NEIGHBOURHOOD, stride=1).sqrt()
     tiny = torch.finfo(size.dtype).tiny
     reach = 1 / (size / size.mean((2, 3), keepdim=True).clamp(min=tiny) + LEAST)
     reach = reach / reach.mean((2, 3), keepdim=True)
-    return torch.where(reach.isfinite(), reach, 1)  # of a sample whose gradient is not
+    return torch.where(reach.isfinite(), reach, 1)  # for a sample whose gradient is not finite
 
 
 def cosines(n: int) -> Tensor:

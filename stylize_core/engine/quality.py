@@ -1,4 +1,4 @@
-"""Figures of quality: how near a result is to its content and to its style, whatever it was optimised for.
+"""Quality figures: how close a result is to its content and to its style, whatever it was optimised for.
 
 | figure | measures                        | definition                                     | range   | nearest |
 |--------|---------------------------------|------------------------------------------------|---------|---------|
@@ -6,10 +6,10 @@
 | colour | palette's distance to the style | Hellinger distance of joint RGB histograms     | 0 to 1  | 0       |
 | gram   | texture's distance to the style | mean relative distance of Gram matrices        | 0 and up| 0       |
 
-None depends on the job's form, weights, layers, pooling or precision, so that jobs of other settings may be compared,
-which their losses may not. `gram` belongs to a network, as losses do.
+None of them depends on the job's form, weights, layers, pooling or precision, so jobs with different settings are
+comparable, unlike their losses. `gram` depends on the network, as losses do.
 
-They are computed image by image, so that neither a batch nor its size is felt.
+They are computed image by image, so they do not depend on a batch or its size.
 """
 
 import logging
@@ -28,14 +28,14 @@ from stylize_core.engine.weights import Weights
 log = logging.getLogger(__name__)
 
 GRAM_LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
-"""Those of Gatys, Ecker, Bethge, CVPR 2016; of them, the ones that the weights hold."""
+"""The layers of Gatys, Ecker, Bethge, CVPR 2016; only those that the weights contain are used."""
 
 GRAM_EDGE = 224
-"""Long edge in pixels at which Gram matrices are compared, that of the pictures that VGG-19 is trained on: a pass of
-the network costs no more than that, and results of any larger size can be compared. Nothing is enlarged to it."""
+"""Long edge in pixels at which Gram matrices are compared, as in VGG-19's training: this bounds the cost of a pass of
+the network, and makes results of all larger sizes comparable. Nothing is enlarged to it."""
 
 BINS = 8
-"""Of each channel of a histogram."""
+"""Bins per channel of a histogram."""
 
 WINDOW, SIGMA = 11, 1.5
 K1, K2 = 0.01, 0.03
@@ -44,7 +44,7 @@ K1, K2 = 0.01, 0.03
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quality:
-    """The figures of one result; None where there is none, since an edge is too short or something failed."""
+    """The figures of one result; None if there is none, because an edge is too short or something failed."""
 
     ssim: float | None = None
     colour: float | None = None
@@ -52,10 +52,10 @@ class Quality:
 
 
 class QualityMetrics:
-    """Finds the figures of results on one device, in float32 or better.
+    """Computes the figures of results on one device, in float32 or better.
 
     Args:
-        weights: of the network, of which the first figure that needs it makes a copy.
+        weights: of the network; the first figure that needs it makes a copy.
         device: where to compute.
     """
 
@@ -67,22 +67,22 @@ class QualityMetrics:
 
     @torch.no_grad()
     def judge(self, image: Tensor, content: Tensor, style: Tensor, style_key: str) -> Quality:
-        """Returns the figures of a result; an error is logged and leaves all of them None, never more.
+        """Returns the figures of a result; an error is logged and only leaves all figures None.
 
         Args:
             image: the result, (3, H, W) uint8.
             content: of the same size, (3, H, W) in [0, 1].
             style: as the objective saw it, (3, h, w) in [0, 1].
-            style_key: names the style image; its half of the work is kept until `forget_styles`.
+            style_key: identifies the style image, whose Gram matrices are cached until `forget_styles`.
         """
         try:
             return self._judged(image.to(self._device) / 255, content.to(self._device), style, style_key)
-        except Exception:  # a figure less is no reason to lose an image
+        except Exception:  # a missing figure is no reason to lose an image
             log.warning("the quality of a result could not be judged", exc_info=True)
             return Quality()
 
     def forget_styles(self) -> None:
-        """Drops what is kept of styles."""
+        """Drops cached data of styles."""
         self._styles.clear()
 
     def _judged(self, image: Tensor, content: Tensor, style: Tensor, style_key: str) -> Quality:
@@ -115,14 +115,14 @@ class QualityMetrics:
                 pooling="max",
                 device=self._device,
                 dtype=torch.float32,
-                lean=True,  # one pass a job is not worth 400 MB
+                lean=True,  # one pass per job is not worth 400 MB
             )
         grams: Mapping[str, Tensor] = self._network(image[None], lambda _, features: gram(features, "mean"))
         return grams
 
 
 def ssim(image: Tensor, content: Tensor) -> Tensor:
-    """Returns the mean structural similarity of two pictures' luma, a number in [-1, 1]; 1 where they are equal.
+    """Returns the mean structural similarity of two pictures' luma, a number in [-1, 1]; 1 if they are equal.
 
     Wang, Bovik, Sheikh, Simoncelli, "Image Quality Assessment: From Error Visibility to Structural Similarity", IEEE
     Transactions on Image Processing 13(4), 2004, eq. 13 and 14: with means, variances and covariance under a Gaussian
@@ -130,7 +130,7 @@ def ssim(image: Tensor, content: Tensor) -> Tensor:
 
         SSIM(x, y) = (2·μx·μy + C1)(2·σxy + C2) / ((μx² + μy² + C1)(σx² + σy² + C2))
 
-    averaged over all windows that lie inside the picture. Taken at the size of the result, in float64.
+    averaged over all windows inside the picture. Computed at the size of the result, in float64.
 
     Args:
         image: (3, H, W) in [0, 1], each edge 11 or more.
@@ -143,11 +143,11 @@ def ssim(image: Tensor, content: Tensor) -> Tensor:
     luminance = (2 * mean_x * mean_y + K1**2) / (mean_x**2 + mean_y**2 + K1**2)
     structure = (2 * covariance + K2**2) / (variances + K2**2)
     similarity: Tensor = luminance * structure
-    return similarity.mean().clamp(-1, 1)  # rounding leads a bit out of the range
+    return similarity.mean().clamp(-1, 1)  # rounding may leave the range slightly
 
 
 def histogram(image: Tensor) -> Tensor:
-    """Returns the share of a picture's pixels in each of 8 x 8 x 8 boxes of sRGB, (512,) float64.
+    """Returns the share of a picture's pixels in each of 8 x 8 x 8 bins of sRGB, (512,) float64.
 
     Args:
         image: (3, H, W) in [0, 1].
@@ -159,13 +159,13 @@ def histogram(image: Tensor) -> Tensor:
 
 
 def histogram_distance(first: Tensor, second: Tensor) -> Tensor:
-    """Returns the Hellinger distance of two histograms: 0 where they are equal, 1 where they share no box.
+    """Returns the Hellinger distance of two histograms: 0 if they are equal, 1 if they share no bin.
 
-    √(1 − Σ√(p·q)); Σ√(p·q) is the coefficient of Bhattacharyya, 1943, and the distance that of Comaniciu, Ramesh, Meer,
+    √(1 − Σ√(p·q)); Σ√(p·q) is the Bhattacharyya coefficient, 1943, and the distance is from Comaniciu, Ramesh, Meer,
     "Kernel-Based Object Tracking", IEEE Transactions on Pattern Analysis and Machine Intelligence 25(5), 2003, eq. 6.
 
     Args:
-        first: shares, 1 together.
+        first: shares with sum 1.
         second: same shape.
     """
     distance: Tensor = (1 - (first * second).sqrt().sum()).clamp(min=0).sqrt()
@@ -173,10 +173,10 @@ def histogram_distance(first: Tensor, second: Tensor) -> Tensor:
 
 
 def gram_distance(grams: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> Tensor:
-    """Returns the mean over layers of ‖G − A‖/‖A‖ (Frobenius norms), 0 where all Gram matrices are equal.
+    """Returns the mean over layers of ‖G − A‖/‖A‖ (Frobenius norms), 0 if all Gram matrices are equal.
 
-    With the style term's E_l of form `mean` it is √(E_l(G, A) / E_l(0, A)): relative, so that each layer counts the
-    same, whatever the scale of its activations, and dark and light styles may be compared.
+    With the style term's E_l of form `mean` it is √(E_l(G, A) / E_l(0, A)). It is relative, so that all layers count
+    equally, whatever the scale of their activations, and dark and light styles are comparable.
 
     Args:
         grams: G by layer, (1, N, N), from `losses.gram` with form `mean`.
@@ -186,7 +186,7 @@ def gram_distance(grams: Mapping[str, Tensor], targets: Mapping[str, Tensor]) ->
 
 
 def shrunk(image: Tensor, edge: int) -> Tensor:
-    """Returns a picture whose long edge is `edge` pixels, antialiased; one that is no longer is returned as it is.
+    """Returns a picture reduced to a long edge of `edge` pixels, antialiased; smaller pictures are unchanged.
 
     Args:
         image: (3, H, W).
@@ -205,7 +205,7 @@ def _windowed(maps: Tensor) -> Tensor:
     place = torch.arange(WINDOW, dtype=maps.dtype, device=maps.device) - WINDOW // 2
     kernel = torch.exp(-(place**2) / (2 * SIGMA**2))
     kernel = kernel / kernel.sum()
-    down = functional.conv2d(maps[:, None], kernel.view(1, 1, -1, 1))  # the Gaussian is a product of two
+    down = functional.conv2d(maps[:, None], kernel.view(1, 1, -1, 1))  # the Gaussian is separable
     return functional.conv2d(down, kernel.view(1, 1, 1, -1))[:, 0]
 
 

@@ -1,7 +1,7 @@
-"""Coarse to fine: a job is optimised at halved sizes first, so that large shapes are found where the network sees them.
+"""Coarse to fine: a job is optimised at halved sizes first, at which the network's receptive field covers large shapes.
 
 Gatys, Ecker, Bethge, Hertzmann, Shechtman, "Controlling Perceptual Factors in Neural Style Transfer", CVPR 2017,
-section 7, has it for high resolutions.
+section 7, uses this for high resolutions.
 """
 
 import math
@@ -13,10 +13,10 @@ from torch.nn import functional
 MOST = 5
 
 COARSEST_PX = 96
-"""Where as many sizes are taken as the picture is worth, the first one has a long edge of this to twice as much."""
+"""With automatic scales, the first size has a long edge from this to twice as much."""
 
 FALL = 2.0
-"""A size gets this times the steps of the next larger one: what is coarse is cheap."""
+"""Each size gets this factor times the steps of the next larger one, because coarse sizes are cheap."""
 
 
 class Stage(NamedTuple):
@@ -34,12 +34,12 @@ class Stage(NamedTuple):
 
 
 def count_scales(scales: int, height: int, width: int) -> int:
-    """Returns the number of sizes for setting `scales`; 0 stands for as many as a picture of that size is worth."""
+    """Returns the number of sizes for setting `scales`; 0 means automatic, by the size of the picture."""
     return scales or min(MOST, 1 + max(0, int(math.log2(max(height, width) / COARSEST_PX))))
 
 
 def stages(height: int, width: int, scales: int, steps: int) -> list[Stage]:
-    """Returns the sizes of a job, the coarsest first; those that would get no step are left out, the last one never.
+    """Returns the sizes of a job, the coarsest first, without those that would get no step; the last one always stays.
 
     Args:
         height: of the output, pixels.
@@ -60,13 +60,13 @@ def stages(height: int, width: int, scales: int, steps: int) -> list[Stage]:
 
 
 def coarsest(height: int, width: int, scales: int) -> tuple[int, int]:
-    """Returns height and width of the first size, pixels; arguments as of `stages`."""
+    """Returns height and width of the first size, pixels; for the arguments see `stages`."""
     factor = 2 ** (count_scales(scales, height, width) - 1)
     return max(1, round(height / factor)), max(1, round(width / factor))
 
 
 def resized(images: Tensor, height: int, width: int) -> Tensor:
-    """Returns images (..., 3, h, w) in [0, 1] at another size, bicubic and antialiased; at their own unchanged."""
+    """Returns images (..., 3, h, w) in [0, 1] resized, bicubic and antialiased; at their own size unchanged."""
     if images.shape[-2:] == (height, width):
         return images
     batch = images.reshape(-1, *images.shape[-3:])

@@ -1,4 +1,4 @@
-"""The way down of a batch: evaluate, record, guard, step; every tensor stays on the device."""
+"""The loop body of an optimisation: evaluate, record, guard, step; every tensor stays on the device."""
 
 from collections.abc import Sequence
 
@@ -13,17 +13,17 @@ from stylize_core.settings import Settings
 
 
 class Solver:
-    """A batch on its way down; nothing here waits for the device.
+    """The optimisation of a batch at one size; nothing here waits for the device.
 
     Args:
         objective: of the batch.
         start: (B, 3, H, W) in [0, 1], on the objective's device and in its dtype.
-        settings: one a sample; the optimiser is shared.
-        evaluations: how many there will be at most.
+        settings: one per sample; the optimiser is shared.
+        evaluations: greatest number of evaluations.
 
     Attributes:
         image: the current images, (B, 3, H, W), overwritten by each step.
-        guard: the best images, and who is alive.
+        guard: the best images, and the samples that are alive.
         losses: (evaluations, B, columns), see `Objective.columns`.
         evaluated: number of evaluations so far.
     """
@@ -56,7 +56,7 @@ class Solver:
 
     @torch.no_grad()
     def leave(self) -> Tensor:
-        """Takes a step after the last evaluation; returns the images, of a sample that was given up its best."""
+        """Takes a step after the last evaluation; returns the images, and for given-up samples their best ones."""
         image = self._optimiser.step(self.image, self._gradient)
         return torch.where(self.guard.alive[:, None, None, None], image, self.guard.best)
 

@@ -1,4 +1,4 @@
-"""Where an optimisation starts."""
+"""The start image of an optimisation."""
 
 import torch
 from torch import Tensor
@@ -9,12 +9,13 @@ from stylize_core.settings import Settings
 def start_image(settings: Settings, content: Tensor, init: Tensor | None) -> Tensor:
     """Returns the start of one job, (3, H, W) float32 in [0, 1].
 
-    Noise is uniform in [0, 1], drawn on the CPU from the job's own seed: the same on every device and in every batch.
+    Noise is uniform in [0, 1] and drawn on the CPU from the job's own seed: it is the same on every device and in every
+    batch.
 
     Args:
         settings: of the job.
         content: (3, H, W) in [0, 1].
-        init: (3, H, W) in [0, 1]; needed where `start` is `image`.
+        init: (3, H, W) in [0, 1]; required if `start` is `image`.
     """
     if settings.start == "content":
         return content.clone()

@@ -1,4 +1,4 @@
-"""The tensors of VGG-19: where they come from, and what a file must hold to be trusted."""
+"""Loads the tensors of VGG-19, and checks the contents of their file."""
 
 import hashlib
 import re
@@ -19,7 +19,7 @@ from stylize_core.engine.network import parameter_shapes
 from stylize_core.errors import WeightsCorrupt, WeightsError, WeightsIncomplete, WeightsUnavailable
 
 IMAGENET_URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
-"""Of torchvision's `VGG19_Weights.IMAGENET1K_V1`; a test compares it."""
+"""URL of torchvision's `VGG19_Weights.IMAGENET1K_V1`; a test compares them."""
 
 STALL_SECONDS = 60.0
 BUILTIN = Path(__file__).parents[1] / "weights" / "vgg19-builtin.safetensors"
@@ -30,10 +30,10 @@ class Weights:
     """The convolutions of a VGG-19.
 
     Attributes:
-        name: `imagenet`, `builtin` or the path, as asked for.
+        name: `imagenet`, `builtin` or the path, as requested.
         sha256: of the file's bytes, 64 hex digits.
         tensors: by torchvision's key names (`features.0.weight`, ...), float32, on the CPU; no classifier.
-        reach: the layers it holds, from conv1_1 on without a gap.
+        reach: the layers it contains, from conv1_1 without a gap.
     """
 
     name: str
@@ -43,18 +43,18 @@ class Weights:
 
 
 def load_weights(name: str, *, progress: bool = False, imagenet_url: str = IMAGENET_URL) -> Weights:
-    """Returns weights, checked.
+    """Returns validated weights.
 
     Args:
-        name: `imagenet` (torchvision's, from torch's own cache or else downloaded), `builtin` (packaged), or
+        name: `imagenet` (torchvision's, from torch's own cache or downloaded), `builtin` (packaged), or
             the path of a `.safetensors`, `.pth` or `.pt` file.
         progress: draws a bar on standard error while downloading.
-        imagenet_url: where `imagenet` comes from; the file's name ends in the first digits of its sha256.
+        imagenet_url: source of `imagenet`; the file's name ends with the first digits of its sha256.
 
     Raises:
         WeightsUnavailable: there is no such file, or it cannot be read or downloaded.
-        WeightsCorrupt: the file is damaged, or holds other things than finite tensors; no code in it is run.
-        WeightsIncomplete: a tensor is missing before the deepest one, or has another shape than VGG-19's.
+        WeightsCorrupt: the file is damaged, or contains anything but finite tensors; no code in it is run.
+        WeightsIncomplete: a tensor is missing before the deepest one, or its shape differs from VGG-19's.
         WeightsError: the file is of an unknown type.
     """
     if name == "imagenet":
@@ -68,7 +68,7 @@ def load_weights(name: str, *, progress: bool = False, imagenet_url: str = IMAGE
 
 
 def require_layers(weights: Weights, layers: Iterable[str]) -> None:
-    """Checks that weights hold every layer in use.
+    """Checks that weights contain every layer in use.
 
     Raises:
         WeightsIncomplete: a layer is deeper than the weights reach.
@@ -93,7 +93,7 @@ def _imagenet(url: str, progress: bool) -> tuple[Path, str]:
         cached.parent.mkdir(parents=True, exist_ok=True)
         with _stalls_end_after(STALL_SECONDS):
             torch.hub.download_url_to_file(url, str(cached), hash_prefix=digits, progress=progress)
-    except (OSError, RuntimeError, HTTPException) as error:  # RuntimeError: the hash is another
+    except (OSError, RuntimeError, HTTPException) as error:  # RuntimeError: the hash differs
         if isinstance(error, HTTPError):
             error.close()  # it holds the connection
         state = "damaged" if found else "missing"
@@ -108,7 +108,7 @@ def _imagenet(url: str, progress: bool) -> tuple[Path, str]:
 
 @contextmanager
 def _stalls_end_after(seconds: float) -> Iterator[None]:
-    """The download of torch has no time limit of its own: a connection that falls silent would hang a night's run."""
+    """A block with a time limit for torch's download, which has none: a silent connection would block a nightly run."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(seconds)
     try:
@@ -127,10 +127,10 @@ def _sha256(path: Path) -> str:
 
 
 def _read(path: Path) -> Mapping[str, object]:
-    """Returns what a file holds; neither reader runs code that a file may hold."""
+    """Returns the contents of a file; neither reader runs code in it."""
     load: Callable[[Path], object]
     if path.suffix == ".safetensors":
-        import safetensors.torch  # here: the engine can be imported without it
+        import safetensors.torch  # imported here: the engine can be imported without it
 
         load = safetensors.torch.load_file
     elif path.suffix in (".pth", ".pt"):
@@ -139,7 +139,7 @@ def _read(path: Path) -> Mapping[str, object]:
         raise WeightsError(f"a file of type {path.suffix!r} cannot hold weights", where=str(path))
     try:
         content = load(path)
-    except Exception as error:  # damaged bytes make an unpickler raise anything
+    except Exception as error:  # damaged bytes can make an unpickler raise anything
         raise WeightsCorrupt(
             "the weights file is damaged, or holds other things than tensors (code in it was not run)",
             where=str(path),
@@ -150,7 +150,7 @@ def _read(path: Path) -> Mapping[str, object]:
 
 
 def _convolutions(content: Mapping[str, object], path: Path) -> dict[str, dict[str, Tensor]]:
-    """Returns weight and bias by layer, up to the deepest layer of which the file holds anything."""
+    """Returns weight and bias by layer, up to the deepest layer that is in the file."""
     shapes = parameter_shapes()
     depth = max((n for n, keys in enumerate(shapes.values(), 1) if keys.keys() & content.keys()), default=1)
     return {

@@ -73,7 +73,7 @@ def read_metadata(data: bytes, where: str = "") -> dict[str, str]:
 
 
 def lossless(image: Image.Image) -> bytes:
-    """Returns a PNG of an image, marked as sRGB, that says nothing of how it was made."""
+    """Returns a PNG of an image, marked as sRGB, without a record of how it was made."""
     file = io.BytesIO()
     image.save(file, "png", pnginfo=_marked_as_srgb())
     return file.getvalue()

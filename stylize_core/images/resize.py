@@ -13,7 +13,7 @@ from stylize_core.shapes import style_shape
 
 
 def content_image(picture: Picture, height: int, width: int, fit: str) -> Image.Image:
-    """Returns the pixels that `content_tensor` has of the same arguments, mode `RGB`."""
+    """Returns the pixels of `content_tensor` for the same arguments, in mode `RGB`."""
     return _resized(picture.rgb, height, width, fit)
 
 

@@ -15,7 +15,7 @@ EXTRA_PREFIX = "x_"
 """Columns with this prefix are carried through."""
 
 REASON = ("x_error_code", "x_error")
-"""Columns of failed.csv that say why a row is there; they are not read again, for the row may be corrected by then."""
+"""Columns of failed.csv with the reason for each row; they are not read again, because the row may be corrected."""
 
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 

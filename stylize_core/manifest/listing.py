@@ -11,7 +11,7 @@ from stylize_core.errors import UsageError
 from stylize_core.files.remote import Remote, UnknownPlace, locate
 
 Tell = Callable[[str], None]
-"""Takes a sentence about what was left out."""
+"""Receives a sentence about what was left out."""
 
 _SYSTEMS = frozenset(
     {

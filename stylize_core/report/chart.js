@@ -1,4 +1,4 @@
-// A chart by itself: drawn, on a logarithmic or a linear axis, enlarged.
+// A single chart: drawing, logarithmic or linear axis, enlarging.
 
 let vega;
 
@@ -43,7 +43,7 @@ async function embed(element, spec, datasets) {
 
 // A chart: its node, and how it is drawn once the node is on the page. `tools` says whether it can be enlarged.
 function chartOf(title, note, label, spec, datasets, tools = true) {
-  const drawing = h("div"); // the library gives it a role and a label of its own
+  const drawing = h("div"); // the library gives it its own role and label
   const data = datasets.curves ?? datasets.bands; // of a chart by step
   const turn = data && h("button", { type: "button", class: "plain", onclick: turnAxis }, "log/linear");
   const larger = tools && h("button", { type: "button", class: "plain", "aria-label": `enlarge ${title}`, onclick: () => enlarge(title, note, label, spec, datasets) }, "enlarge");

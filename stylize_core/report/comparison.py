@@ -26,7 +26,7 @@ class Comparison:
     Attributes:
         rows: a line per matched pair of jobs: the columns of the first run, of the other `other_job_id`,
             `other_image`, `other_status`, `before_<figure>`, and `change_<figure>`: by which share of the figure
-            before it rose; NaN where the two do not compare.
+            before it rose; NaN if the two are not comparable.
         others: the matched jobs of the other run, in the same order.
         alone: jobs that only the first run has.
         missing: jobs that only the other run has.

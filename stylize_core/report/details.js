@@ -1,4 +1,4 @@
-// A row opened: its pictures, curves, figures, settings as a manifest line, and its error; marked by key.
+// An opened row: its pictures, curves, figures, settings as a manifest line, and its error; keys mark it.
 
 function Details(rows, marks) {
   const dialog = $("details");
@@ -50,7 +50,7 @@ function Details(rows, marks) {
     dialog.querySelector(`[data-step="${name}"]`).focus();
   }
 
-  // A mark goes on to the next row.
+  // A mark moves to the next row.
   function pressed(event) {
     const { place, order } = shown;
     const mark = markOf(event);
@@ -66,7 +66,7 @@ function Details(rows, marks) {
     return code ? h("p", { class: "error" }, h("code", {}, code), ` ${rows.text.error.word(place)}`) : null;
   }
 
-  // The result, large; in a comparison both; and small what it was made from.
+  // The result, large (in a comparison both), and the pictures that it was made from, small.
   function pictures(place, id) {
     const sides = rows.data.other ? [["B", rows.otherImage(place)], ["A", rows.image(place)]] : [["result", rows.image(place)]];
     const results = sides.filter(([, path]) => path).map(([name, path]) => result(place, name, path));
@@ -75,7 +75,7 @@ function Details(rows, marks) {
     return h("div", { class: "strip" }, h("div", { class: "results" }, ...results), h("div", { class: "origins" }, ...small));
   }
 
-  // The page may have the picture small; the whole one comes out of the store, where the page lies beside it.
+  // The page may have a small picture; the full one is in the store beside the page.
   function result(place, name, path) {
     const alt = `${name} of ${rows.label(place)}`;
     const small = name === "B" ? "" : rows.thumbnail(place);

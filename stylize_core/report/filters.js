@@ -1,4 +1,4 @@
-// The filters of the table: words, choices, least and greatest figures, marks.
+// The filters of the table: words, choices, minimum and maximum figures, marks.
 
 const CHOICES = 200;
 
@@ -50,7 +50,7 @@ function Filters(rows, marks, figures, changed) {
     changed();
   }
 
-  // The places of the rows that pass, in the manifest's order.
+  // The positions of the rows that pass, in the manifest's order.
   function found() {
     const words = state.words.toLowerCase().split(/\s+/).filter((word) => word);
     const picked = Object.entries(state.picked).filter(([, code]) => code !== undefined);

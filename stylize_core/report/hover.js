@@ -1,8 +1,8 @@
-// The pointer on a chart: the next line is named with its step and value, however thin it is; a click opens its job.
+// The pointer on a chart: shows the nearest line's name, step and value; a click opens its job.
 
-const CLICK = 16; // pixels from a line at which a click still means it
+const CLICK = 16; // greatest distance of a click from its line, in pixels
 
-const tip = h("div", { class: "tip", popover: "manual" }); // in the top layer: above an opened row as well
+const tip = h("div", { class: "tip", popover: "manual" }); // in the top layer, above an opened row too
 
 function showTip({ target, clientX, clientY }, lines) {
   tip.replaceChildren(...lines.map(([name, value]) => h("p", {}, h("span", { class: "quiet" }, name), " ", String(value))));
@@ -14,11 +14,11 @@ function showTip({ target, clientX, clientY }, lines) {
 
 const hideTip = () => tip.remove();
 
-// A row of a chart by step is of a job, of a series of one job, or of a part of the jobs, with quantiles.
+// A row of a chart by step belongs to a job, to a series of one job, or to a part of the jobs, with quantiles.
 const lineOf = (row) => row.job ?? row.series ?? (row.p50 === undefined ? "" : (row.value ?? ""));
 const heightOf = (row) => row.p50 ?? row.value;
 
-// Where the pointer is within the plot, in its pixels; null beside it.
+// The position of the pointer in the plot, in its pixels; null outside.
 function within(view, event) {
   const plot = view.container().querySelector("svg > g");
   const { x, y } = new DOMPoint(event.clientX, event.clientY).matrixTransform(plot.getScreenCTM().inverse());
@@ -35,7 +35,7 @@ function nearest(rows, step) {
   return step - rows[low].step < rows[high].step - step ? rows[low] : rows[high];
 }
 
-// The row that is next to the pointer, and at most so far away; null where there is none.
+// The row nearest to the pointer, within a distance; null if there is none.
 function pointed(view, lines, event, reach = Infinity) {
   const at = within(view, event);
   if (!at) return null;
@@ -57,7 +57,7 @@ function told(row, title) {
   return [...(row.value ? [["jobs with", row.value]] : []), step, ...known.map(([name, word]) => [word, figure(row[name])])];
 }
 
-// Follows the pointer on a chart by step; `view` gives the chart as it is drawn now. Where it drags no click opens.
+// Follows the pointer on a chart by step; `view` returns the current chart. A drag does not count as a click.
 function follow(element, view, title, data, opens) {
   const lines = Map.groupBy(data, lineOf);
   const mark = (job) => data[0]?.job && view().signal("hovered", job).runAsync();

@@ -1,4 +1,4 @@
-// The charts: bands of losses by step and what they came to, for a set of comparable jobs and its parts.
+// The charts: bands of losses by step and final losses, for a set of comparable jobs and its parts.
 
 const COLOURS = ["#3b7dd8", "#d9822b", "#2f9e78", "#c2477f", "#8a63d2", "#a98a1f", "#4f93a5", "#8c6d5a"];
 const LINES_AT_FIRST = 40;
@@ -6,7 +6,7 @@ const BANDS = 3; // parts: more bands than that hide each other
 const BAR = 20; // pixels
 const FEW = 20; // jobs: fewer make no histogram
 
-// A logarithm has no place for what is missing or was not positive: the line passes over it.
+// A logarithmic axis cannot show missing or non-positive values: the line skips them.
 function points(steps, losses = []) {
   return steps.flatMap((step, place) => (losses[place] == null ? [] : [{ step, value: losses[place] }]));
 }
@@ -63,7 +63,7 @@ function Losses({ sets, charts }, jobs) {
     ];
   }
 
-  // The controls are made anew: whoever uses one by keyboard stays on it.
+  // The controls are made again: keep the keyboard focus.
   function refocus(change, place) {
     change();
     show();
@@ -104,7 +104,7 @@ function Losses({ sets, charts }, jobs) {
     return chartOf(term, "", `${said}; by ${state.split}`, charts.split, { bands: rows });
   }
 
-  // One job that diverged would flatten all others: what exceeds them leaves the chart.
+  // A single diverged job would flatten all others: values far above them leave the chart.
   function lineRows(set, term) {
     const rows = set.lines.lines.flatMap((line) => {
       const curve = jobs[line.job]?.curve;
@@ -136,7 +136,7 @@ function Losses({ sets, charts }, jobs) {
   return { start };
 }
 
-// The charts of one job: its terms as they weigh in the total, which shows what leads, and the layers of each.
+// The charts of one job: its weighted terms, which show what dominates the total, and the layers of each.
 function curveCharts(rows, place) {
   const { jobs, charts } = rows.jobs;
   const { curve, label } = jobs[rows.data.job_id[place]] ?? {};

@@ -1,8 +1,8 @@
-// Rows as a manifest that asks for the same again: inputs, preset, what differs from it, and columns of one's own.
+// Rows as a manifest for the same jobs: inputs, preset, settings that differ from it, and the user's own columns.
 
 const INPUTS = ["id", "content", "style", "init"];
 
-// What a spreadsheet would take for a formula gets an apostrophe, as in failed.csv.
+// Text that a spreadsheet would take for a formula gets an apostrophe, as in failed.csv.
 function quoted(cell) {
   const text = /^[=+@\t\r]/.test(cell) ? `'${cell}` : cell;
   return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
@@ -16,9 +16,9 @@ function cellsOf(rows, place) {
   if (!rows.data.job_id[place]) return null;
   const preset = rows.settings.preset.word(place);
   const usual = rows.data.presets[preset];
-  const cells = { preset: usual ? preset : "" }; // one that this release does not know is spelt out
+  const cells = { preset: usual ? preset : "" }; // a preset that this release does not know is written out
   for (const name of INPUTS) cells[name] = rows.text[name].word(place);
-  const left = { ...usual, preset, style_size: rows.settings.size.word(place) }; // what a cell that is left out stands for
+  const left = { ...usual, preset, style_size: rows.settings.size.word(place) }; // the meaning of a missing cell
   for (const [name, { word }] of Object.entries(rows.settings)) {
     if (word(place) !== left[name]) cells[name] = word(place);
   }
@@ -34,7 +34,7 @@ function manifestOf(rows, places) {
   return lines.length ? csv([names, ...lines.map((cells) => names.map((name) => cells[name] ?? ""))]) : "";
 }
 
-// A query may hold a secret and is kept nowhere: whoever runs such a row writes it in again.
+// A query may contain a secret and is not kept: the user restores it before running such a row.
 function lackQuery(rows, places) {
   return places.filter((place) => INPUTS.some((name) => rows.text[name].word(place).endsWith("?…"))).length;
 }

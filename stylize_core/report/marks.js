@@ -1,10 +1,10 @@
-// Good and bad rows: marked by key, kept by this browser for the run, taken along as CSV.
+// Good and bad rows: marked with keys, kept by this browser for the run, downloadable as CSV.
 
 const MARKS = { g: "good", b: "bad", u: "" };
 
 const isTyping = ({ target }) => target.matches("input:not([type=checkbox]), select, textarea");
 
-// The mark that a key gives; undefined where it gives none.
+// The mark of a key; undefined if it has none.
 function markOf(event) {
   if (isTyping(event) || event.ctrlKey || event.metaKey || event.altKey) return undefined;
   return MARKS[event.key.toLowerCase()];
@@ -19,13 +19,13 @@ function Marks(rows) {
     try {
       return JSON.parse(localStorage.getItem(key)) ?? {};
     } catch {
-      return {}; // this browser keeps nothing for this page
+      return {}; // this browser does not allow storage for this page
     }
   }
 
   const of = (place) => marks[rows.number("row", place)] ?? "";
 
-  // A row that was rejected has nothing to be judged.
+  // A rejected row has nothing to judge.
   function set(place, mark) {
     if (!rows.data.job_id[place]) return;
     const row = rows.number("row", place);

@@ -63,7 +63,7 @@ def table(rows: pd.DataFrame) -> dict[str, Any]:
     """Returns rows as columns.
 
     `texts` and `settings` are `words` with `codes` into them, -1 for none, a single code where all rows have the same;
-    inputs have `names` beside their `words`, and `sha256` where they are few. `extras` are texts as well.
+    inputs have `names` besides their `words`, and `sha256` if they are few. `extras` are texts too.
     `numbers` are lists with null for none, those that no row has left out. Of images only the `ending` is kept, for
     the path of all others follows from the job id.
 

@@ -1,7 +1,7 @@
-// What the parts of the page share: its packed data, elements, and how figures are written.
+// Shared by all parts of the page: packed data, elements, formatting of figures.
 
 const MEANINGS = {
-  final_total: "what was minimised; compares only within one form, size, set of layers, network and weights",
+  final_total: "what was minimised; comparable only at equal form, size, layers, network and weights",
   final_content: "final content term, unweighted",
   final_style: "final style term, unweighted",
   final_tv: "final total variation, unweighted",
@@ -12,18 +12,18 @@ const MEANINGS = {
   falling: "share of its total by which the job fell over the last tenth of its steps",
 };
 
-// In a comparison each figure has its value before and its change.
+// In a comparison each figure has its previous value and its change.
 const NAMES = {};
 for (const [name, title] of Object.entries(JSON.parse(document.getElementById("figures").textContent))) {
   Object.assign(NAMES, { [name]: title, [`before_${name}`]: `${title} in B`, [`change_${name}`]: `${title}, change` });
-  MEANINGS[`change_${name}`] = "from B to A, as a share of B; empty where the two do not compare";
+  MEANINGS[`change_${name}`] = "from B to A, as a share of B; empty if the two are not comparable";
 }
 
 const isShare = (name) => name === "falling" || name.startsWith("change_");
 
 const $ = (id) => document.getElementById(id);
 
-// Reads what packing.py wrote: compressed text in base64.
+// Reads the output of packing.py: compressed text in base64.
 async function unpack(id) {
   const packed = Uint8Array.from(atob($(id).textContent), (letter) => letter.charCodeAt(0));
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));

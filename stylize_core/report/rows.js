@@ -1,6 +1,6 @@
-// The rows as the page holds them, column by column: what each is called, its figures, and where its pictures are.
+// The rows of the page, column by column: names, figures and pictures.
 
-// A column of words and codes as functions of a row's place.
+// A column of words and codes as functions of a row's position.
 function column({ words, names, sha256, codes }) {
   const code = typeof codes === "number" ? () => codes : (place) => codes[place];
   return {
@@ -34,7 +34,7 @@ function Rows(data, jobs) {
 
   const otherImage = (place) => (other ? imageOf(other.job_id[place], other.ending.word(place)) : "");
 
-  // Of a content or a style, its small picture in the store.
+  // The small picture of a content or a style in the store.
   function input(kind, place) {
     const sha256 = text[kind].sha256(place);
     return sha256 && `inputs/${sha256.slice(0, 2)}/${sha256}.jpg`;
@@ -42,7 +42,7 @@ function Rows(data, jobs) {
 
   const embedded = (key) => jobs.pictures[key] ?? document.querySelector(`[data-key="${key}"]`)?.src;
 
-  // The result as the page has it, small; empty where only the store has it.
+  // The page's small picture of the result; empty if only the store has it.
   function thumbnail(place) {
     const id = data.job_id[place];
     const key = jobs.thumbs[id] ?? jobs.jobs[id]?.strip.at(-1)[0];
@@ -54,7 +54,7 @@ function Rows(data, jobs) {
 
 const inStore = (path) => path && `../../${path}`;
 
-// A picture of the store, where the page lies beside it.
+// A picture of the store beside the page.
 function stored(path, alt, more = {}) {
   const gone = (event) => event.target.replaceWith(h("span", { class: "blank" }, "not reachable from here"));
   return h("img", { src: inStore(path), alt, onerror: gone, ...more });

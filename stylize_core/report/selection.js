@@ -1,8 +1,8 @@
-// The selected rows, across pages and filters, and what can be taken along of them: a manifest, and all marks.
+// The selected rows, across pages and filters, and their downloads: a manifest, and all marks.
 
 function Selection(rows, marks, found, changed) {
   const selected = new Set();
-  let last = null; // the box used before: with shift, all between follow
+  let last = null; // the previously used box: with shift, all between are selected
   const all = h("input", { type: "checkbox", "aria-label": "select all rows found", onchange: ({ target }) => turnAll(target.checked) });
   const [said, counted] = [h("span", { role: "status" }), h("span", { role: "status" })];
   const take = [

@@ -1,4 +1,4 @@
-// The table of all rows: filters, sorts, shows a page of rows at a time; marks and selects by mouse and by key.
+// The table of all rows: filters, sorts, shows one page at a time; marks and selects with mouse and keys.
 
 const PAGE = 50;
 
@@ -51,7 +51,7 @@ function Table(rows, marks, open) {
     show();
   }
 
-  // Empty cells come last, whichever way; equal ones keep the manifest's order.
+  // Empty cells come last in both directions; equal ones keep the manifest's order.
   function sorted(places) {
     const { key, words } = columns.find(({ key }) => key === state.sort);
     const value = key === "mark" ? (place) => ({ good: 0, bad: 1 })[marks.of(place)] : words ? byRank(words) : (place) => number(key, place);
@@ -78,7 +78,7 @@ function Table(rows, marks, open) {
     refresh();
   }
 
-  // Marks and selection alone: the rows stay as they are, even where a filter would no longer find them.
+  // Only marks and selection: the rows stay, even if a filter would no longer match them.
   function refresh() {
     for (const row of $("rows-body").children) {
       const place = Number(row.dataset.place);
@@ -101,7 +101,7 @@ function Table(rows, marks, open) {
     });
     const opened = (event) => {
       if (!getSelection().isCollapsed || event.target.closest("a, .select")) return;
-      event.currentTarget.querySelector("th button").focus(); // so that keys go on from here once it is closed
+      event.currentTarget.querySelector("th button").focus(); // so that keys continue from here after it is closed
       open(place, state.order);
     };
     return h("tr", { "data-place": place, onclick: opened }, h("td", { class: "select" }, selection.box(place)), h("td", { class: "thumb" }, thumb(place)), ...cells);
@@ -124,7 +124,7 @@ function Table(rows, marks, open) {
     event.preventDefault();
   }
 
-  // To the next row or the one before, on another page if need be.
+  // To the next or previous row, on another page if necessary.
   function go(row, way) {
     const next = way > 0 ? row.nextElementSibling : row.previousElementSibling;
     const page = state.page + way;

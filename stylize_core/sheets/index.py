@@ -1,4 +1,4 @@
-"""The index of a run's contact sheets: one static HTML file beside them."""
+"""The index of a run's contact sheets: one static HTML file in their folder."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

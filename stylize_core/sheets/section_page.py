@@ -14,7 +14,7 @@ from stylize_core.sheets.sections import Section, Sections
 
 PAGE_WIDTH, PAGE_HEIGHT = 2400, 3200
 CELLS = 220
-"""Most results on a page, so that it is clear and opens quickly."""
+"""Most pixels, and most results, of a page, so that it is clear and opens quickly."""
 
 LABEL = TEXT + 26
 """Height above a row's pictures for the rule and the names of sections that begin there."""

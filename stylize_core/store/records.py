@@ -12,12 +12,12 @@ from stylize_core.terms import LOSSES, TERM_NAMES, loss_columns
 _TEXT, _INT, _LONG, _FLOAT = pa.string(), pa.int32(), pa.int64(), pa.float32()
 
 QUALITY = ("ssim", "colour", "gram")
-"""How near a result is to its content (ssim) and its style; defined in `engine.quality` and docs/quality.md."""
+"""How close a result is to its content (ssim) and its style; defined in `engine.quality` and docs/quality.md."""
 
 FINALS = tuple(f"final_{loss}" for loss in LOSSES)
 QUALITIES = tuple(f"quality_{figure}" for figure in QUALITY)
 FIGURES = (*FINALS, *QUALITIES)
-"""Of a result, the numbers that say how good it is."""
+"""The numbers that say how good a result is."""
 
 ADDED = frozenset(
     {
@@ -26,8 +26,8 @@ ADDED = frozenset(
         *loss_columns(is_original=False),
     }
 )
-"""Columns that files of earlier releases lack: they are read as null. A column that may be null can be added without
-another schema version, because a release that does not know it does not read it."""
+"""Columns that files of earlier releases lack: they are read as null. A nullable column can be added without
+another schema version, because releases that do not know it do not read it."""
 
 Text = Annotated[str, _TEXT]
 Int = Annotated[int, _INT]
@@ -151,10 +151,10 @@ class Outcome:
 
     Attributes:
         result: its line; `commit`, `image`, `image_sha256` and `bytes` are filled in when it is published.
-        image: the encoded result, None where there is none.
+        image: the encoded result, None if there is none.
         format: of the image, as in setting `format`.
         snapshots: encoded PNG by step.
-        metrics: its lines, with schema `METRICS`; None where nothing was computed.
+        metrics: its lines, with schema `METRICS`; None if nothing was computed.
     """
 
     result: Result
@@ -164,7 +164,7 @@ class Outcome:
     metrics: pa.Table | None = None
 
     def refuse(self, error: StylizeError) -> None:
-        """Makes the job a failed one without pictures, because the store does not take them."""
+        """Makes the job a failed one without pictures, because the store refuses them."""
         self.result.status, self.result.error_code = "failed", error.code
         self.result.error, self.result.retryable = str(error), error.retryable
         self.image, self.snapshots = None, {}

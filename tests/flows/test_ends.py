@@ -21,7 +21,7 @@ def test_a_manifest_ends_with_sheets_report_and_failed_rows(
     assert lines == [
         f"contact sheets: {folder}/contact-sheets/index.html",
         f"report: {folder}/report.html",
-        f"failed and rejected rows, to be mended and run again: {folder}/failed.csv",
+        f"failed and rejected rows, to correct and run again: {folder}/failed.csv",
     ]
     for line in lines:
         assert (folder / line.partition(": ")[2]).is_file()
@@ -42,4 +42,4 @@ def test_no_report(bad_rows: str, run_loop: Callable[..., Any], stylize: Callabl
 def test_a_failed_image_is_not_promised(manifests: Any, damaged: Any, run_loop: Callable[..., Any]) -> None:
     """A single row whose job failed without an image ends with the rows to mend."""
     ended = run_loop(manifests.write(manifests.rows(1, content="truncated.jpg")), "--no-report")
-    assert ended.out.splitlines()[-1].startswith("failed and rejected rows, to be mended and run again: ")
+    assert ended.out.splitlines()[-1].startswith("failed and rejected rows, to correct and run again: ")

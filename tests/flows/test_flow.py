@@ -141,12 +141,12 @@ def test_failed_rows(flow: Callable[..., State[Any]], manifests: Any, store: Any
     counts, limit, failed, report = str(state.message).split(" · ")
     assert counts == "2 rows: 1 done, 0 skipped, 0 failed, 1 rejected, 0 stopped"
     assert limit == "max_failed=0 allows fewer"
-    assert failed == f"to mend and run again: {store.folder}/runs/{store.runs[0]}/failed.csv"
+    assert failed == f"to correct and run again: {store.folder}/runs/{store.runs[0]}/failed.csv"
     assert report == f"report: {store.folder}/runs/{store.runs[0]}/report.html"
 
     state = flow(rows, max_failed="50%", no_report=True)
     assert (state.is_completed(), state.name) == (True, "CompletedWithFailures")
-    assert str(state.message).startswith("2 rows: 0 done, 1 skipped, 0 failed, 1 rejected, 0 stopped · to mend")
+    assert str(state.message).startswith("2 rows: 0 done, 1 skipped, 0 failed, 1 rejected, 0 stopped · to correct")
     assert "report:" not in str(state.message)
 
 
@@ -189,7 +189,7 @@ def test_nothing_to_start(flow: Callable[..., State[Any]], manifests: Any) -> No
     assert state.is_failed()
     assert state.message is not None
     assert state.message.startswith("2 of 2 rows are rejected · ")
-    assert "mend these rows" in state.message
+    assert "correct these rows" in state.message
     assert isinstance(state.result(raise_on_failure=False), ManifestError)
 
 

@@ -1,4 +1,4 @@
-"""The terms of the objective, a file each; `TERM` in each file is the term.
+"""The terms of the objective, one file each; `TERM` in each file is the term.
 
 Equation numbers are those of Gatys, Ecker, Bethge, "Image Style Transfer Using Convolutional Neural Networks", CVPR
 2016. Setting `form` says how the terms are normalised:
@@ -10,8 +10,8 @@ Equation numbers are those of Gatys, Ecker, Bethge, "Image Style Transfer Using 
 | relative | Σ(F−P)²/ΣP²         | ‖G/M_x − A/M_a‖²/‖A/M_a‖²               | as `mean`                    |
 
 Deviation: the paper divides by one M; dividing each Gram matrix by its own number of positions is the same at equal
-sizes and lets the style keep its own size. `mean` does not depend on the size of the image; `relative` neither on that
-nor on the scale of the network's layers, and so not on `feature_scale`.
+sizes and lets the style keep its own size. `mean` does not depend on the size of the image; `relative` depends on
+neither the size nor the scale of the network's layers, and so not on `feature_scale`.
 """
 
 from importlib import import_module

@@ -8,19 +8,19 @@ from stylize_core.engine.losses.term import LiveBytes, Target, accurate
 from stylize_core.settings import Settings
 
 MOMENTS = 5
-"""Of the paper."""
+"""As in the paper."""
 
 EPSILON = 1e-12
-"""Added to a squared norm: a norm has no slope at zero."""
+"""Added to a squared norm, because a norm has no derivative at zero."""
 
 _FLOAT = 4  # bytes
 
 
 def squashed(features: Tensor, scale: Tensor) -> Tensor:
-    """Returns features in (0, 1), (B, N, M): the sigmoid, as the paper has it, of features in units of `scale`, (B,).
+    """Returns features in (0, 1), (B, N, M): the sigmoid, as in the paper, of features in units of `scale`, (B,).
 
-    Deviation: the paper takes features as they are; in units of the style's root mean square the loss does not depend
-    on the scale of the layer.
+    Deviation: the paper uses unscaled features; in units of the style's root mean square the loss does not depend on
+    the scale of the layer.
     """
     return torch.sigmoid(accurate(features).flatten(2) / scale[:, None, None])
 
@@ -36,7 +36,7 @@ def cmd_loss(features: Tensor, scale: Tensor, target: Tensor) -> Tensor:
     """Returns Σ_k ‖c_k(F) − c_k(A)‖ over the moments, (B,).
 
     Kalischek, Wegner, Schindler, "In the Light of Feature Distributions: Moment Matching for Neural Style Transfer",
-    CVPR 2021. Values lie in an interval of length 1, so that the paper's factors 1/|b − a|^k are 1.
+    CVPR 2021. Values are in an interval of length 1, so the paper's factors 1/|b − a|^k are 1.
 
     Args:
         features: (B, N, h, w).

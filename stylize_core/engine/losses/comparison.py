@@ -1,4 +1,4 @@
-"""How the features of two pictures are compared at a layer, and what the forms make of that."""
+"""Compares the features of two pictures at a layer, in each form."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,26 +9,26 @@ from stylize_core.engine.losses.term import LiveBytes, Target, Term
 from stylize_core.settings import Settings
 
 FLOOR = 1e-12
-"""Least size of a target by which form `relative` divides: an empty one, as of a layer that a blank picture leaves
-dark, stays finite."""
+"""Least size of a target by which form `relative` divides, so that an empty target, such as a layer that a blank
+picture does not activate, gives a finite loss."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """What is kept of a picture's features, and how far the image's are from that.
+    """A statistic of a picture's features, and the distance of the image's features from it.
 
-    Shapes as of `Term`. In form `relative` both are those of form `mean`.
+    For shapes see `Term`. In form `relative` both are those of form `mean`.
 
     Attributes:
-        statistic: of the picture's features, (B, N, h, w): what is kept of them, in float32 at least.
-        distance: of the image's features to a statistic; (B,).
-        size: of a statistic: how far nothing is from it, (B,). Form `relative` divides by it.
+        statistic: computes the statistic of the picture's features (B, N, h, w), at least in float32.
+        distance: from the image's features to a statistic, (B,).
+        size: of a statistic: its distance from zero features, (B,). Form `relative` divides by it.
         feature_power: of `feature_scale` in the distance, in the forms that are not relative.
         forms: in which it is defined.
         flops: operations of statistic and distance, from N and M.
         live_bytes: see `Term`.
         is_seeded: whether the statistic depends on the job's seed.
-        is_captured: whether its step can be captured as a CUDA graph: nothing in it waits for the device.
+        is_captured: whether its step can be captured as a CUDA graph, because nothing in it waits for the device.
     """
 
     statistic: Callable[[Tensor, Settings], Target]
@@ -47,7 +47,7 @@ def layered_term(target_of: str, comparison_of: Callable[[Settings], Comparison]
 
     Args:
         target_of: the picture, `content` or `style`.
-        comparison_of: tells how, from what a batch shares.
+        comparison_of: returns the comparison for the settings that a batch shares.
     """
 
     def target(features: Tensor, settings: Settings) -> Target:

@@ -1,4 +1,4 @@
-"""The content term: the target's features are those of the content (eq. 1)."""
+"""The content term: the target's features should be those of the content (eq. 1)."""
 
 from torch import Tensor
 
@@ -10,7 +10,7 @@ _FLOAT = 4  # bytes
 
 
 def content_loss(features: Tensor, target: Tensor, form: str) -> Tensor:
-    """Returns C_l of each sample, (B,); of form `relative` what is divided by the target's size.
+    """Returns C_l of each sample, (B,); for form `relative`, before the division by the target's size.
 
     Args:
         features: F, (B, N, h, w).
@@ -26,7 +26,7 @@ def _distance(features: Tensor, target: Target, settings: Settings) -> Tensor:
 
 
 def _live_bytes(channels: int, value: int) -> LiveBytes:
-    """F − P is in float32, and so are its copies on the way back where the network is shorter."""
+    """F − P is in float32, and so are its copies in the backward pass if the network's dtype is shorter."""
     short = 2 * channels * _FLOAT if value < _FLOAT else 0
     return LiveBytes(kept=channels * _FLOAT, transient=short, target=channels * value)
 

@@ -1,4 +1,4 @@
-"""Gram matrices of features (eq. 3 and 4), with a gradient that is one product."""
+"""Gram matrices of features (eq. 3 and 4), with a gradient as one product."""
 
 from typing import Any
 
@@ -10,21 +10,21 @@ from stylize_core.engine.losses.term import LiveBytes, Target, accurate
 from stylize_core.settings import Settings
 
 GRAMS = 5
-"""Gram matrices in float32 that are alive at the peak, by layer of a job: target, difference, gradients (measured)."""
+"""Gram matrices in float32 alive at the peak, per layer of a job: target, difference, gradients (measured)."""
 
 PARTS = 4
-"""Of a layer's positions, whose Gram matrices are added up, in bfloat16 on a CPU."""
+"""In bfloat16 on a CPU, number of parts of a layer's positions whose Gram matrices are added up."""
 
 
 def gram(features: Tensor, form: str) -> Tensor:
     """Returns the Gram matrices G = FFᵀ (eq. 3) in the scale that `style_loss` compares.
 
     Args:
-        features: (B, N, h, w); channels-last ones are read where they lie.
-        form: `paper` gives G/M, another G/(N·M).
+        features: (B, N, h, w); channels-last ones are read without a copy.
+        form: `paper` gives G/M, any other G/(N·M).
 
     Returns:
-        (B, N, N), symmetric, float32 at least.
+        (B, N, N), symmetric, at least float32.
     """
     channels, positions = features.shape[1], features.shape[2] * features.shape[3]
     matrices: Tensor = _Gram.apply(features)
@@ -43,8 +43,8 @@ class _Gram(torch.autograd.Function):
             return torch.bmm(rows.mT, rows)
         if features.is_cuda:
             return torch.bmm(rows.mT, rows, out_dtype=torch.float32)
-        # A CPU adds up in float32 too, but rounds each product to bfloat16 when it is done: the mean over parts errs
-        # less than one (benchmarks/README.md).
+        # A CPU adds up in float32 too, but rounds the final product to bfloat16: the mean over parts has a smaller
+        # error than one product (benchmarks/README.md).
         parts = rows.tensor_split(PARTS, 1)
         return torch.stack([torch.bmm(part.mT, part) for part in parts]).sum(0, dtype=torch.float32)
 
@@ -56,12 +56,12 @@ class _Gram(torch.autograd.Function):
 
 
 def _rows(features: Tensor) -> Tensor:
-    """Returns Fᵀ, (B, M, N): a view where features are channels-last."""
+    """Returns Fᵀ, (B, M, N): a view if features are channels-last."""
     return features.permute(0, 2, 3, 1).flatten(1, 2)
 
 
 def style_loss(grams: Tensor, targets: Tensor, form: str) -> Tensor:
-    """Returns E_l of each sample, (B,); of form `relative` what is divided by the target's size.
+    """Returns E_l of each sample, (B,); for form `relative`, before the division by the target's size.
 
     Args:
         grams: of the image, (B, N, N), from `gram` with the same form.

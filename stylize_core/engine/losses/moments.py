@@ -1,4 +1,4 @@
-"""Means, spreads and covariances of the channels of features, and style losses made of them."""
+"""Means, spreads and covariances of the channels of features, and style losses based on them."""
 
 from torch import Tensor
 
@@ -8,7 +8,7 @@ from stylize_core.engine.losses.term import LiveBytes, Target, accurate
 from stylize_core.settings import Settings
 
 EPSILON = 1e-8
-"""Added to a variance, relative to the mean square of its channel: a spread has no slope at zero."""
+"""Added to a variance, relative to the mean square of its channel, because a spread has no derivative at zero."""
 
 _FLOAT = 4  # bytes
 
@@ -30,8 +30,8 @@ def covariance(features: Tensor, form: str) -> Tensor:
     """Returns (F − μ)(F − μ)ᵀ in the scale of `gram`, (B, N, N): Gram matrices without the means of the channels.
 
     Sun, Saenko, "Deep CORAL: Correlation Alignment for Deep Domain Adaptation", ECCV 2016 workshops; as a style loss:
-    Li, Wang, Liu, Hou, "Demystifying Neural Style Transfer", IJCAI 2017. In float32: products in bfloat16 would lose
-    what is left beside the means.
+    Li, Wang, Liu, Hou, "Demystifying Neural Style Transfer", IJCAI 2017. Computed in float32, because products in
+    bfloat16 would lose what remains after subtracting the means.
     """
     return gram(accurate(features) - mean_of(features)[:, :, None, None], form)
 

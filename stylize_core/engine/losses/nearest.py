@@ -1,4 +1,4 @@
-"""Nearest neighbours: each place of the image looks like some place of the style."""
+"""Nearest neighbours: each place of the image should look like some place of the style."""
 
 import torch
 from torch import Tensor
@@ -9,7 +9,7 @@ from stylize_core.engine.losses.term import LiveBytes, Target, accurate
 from stylize_core.settings import Settings
 
 PLACES = 4096
-"""Places of a layer that are compared, at most; of more, neighbours are averaged first."""
+"""Most places of a layer to compare; if there are more, neighbours are averaged first."""
 
 _FLOAT = 4  # bytes
 
@@ -29,7 +29,7 @@ def nn_loss(features: Tensor, style: Tensor) -> Tensor:
     """Returns the mean over places of 1 − cos(F_i, A_nearest(i)), (B,).
 
     Kolkin, Kucera, Paris, Sykora, Shechtman, Shakhnarovich, "Neural Neighbor Style Transfer", arXiv 2203.13215. The
-    neighbours are found anew at each evaluation, and are constants for the gradient.
+    neighbours are found again at each evaluation, and are constants for the gradient.
 
     Args:
         features: (B, N, h, w).
@@ -49,7 +49,7 @@ def _statistic(features: Tensor, settings: Settings) -> Target:
 NN = Comparison(
     statistic=_statistic,
     distance=lambda features, target, settings: nn_loss(features, target[0]),
-    size=lambda target: torch.ones_like(target[0][:, 0, 0]),  # a cosine is relative as it is
+    size=lambda target: torch.ones_like(target[0][:, 0, 0]),  # a cosine is already relative
     flops=lambda channels, positions: 2 * channels * min(positions, PLACES) * PLACES,
     live_bytes=lambda channels, value: LiveBytes(
         kept=3 * channels * _FLOAT, target=channels * _FLOAT, passing=PLACES**2 * _FLOAT

@@ -1,4 +1,4 @@
-"""Distributions of features compared by sorting: channel by channel, or along random directions."""
+"""Compares distributions of features by sorting: channel by channel, or along random directions."""
 
 import torch
 from torch import Tensor
@@ -9,20 +9,20 @@ from stylize_core.engine.losses.term import LiveBytes, Target, accurate
 from stylize_core.settings import Settings
 
 DIRECTIONS = 64
-"""Random directions of a layer, at most; one for each channel where it has fewer."""
+"""Most random directions of a layer; one per channel if it has fewer."""
 
 _FLOAT, _PLACE = 4, 8  # bytes
 
 
 def quantiles(ordered: Tensor, count: int) -> Tensor:
-    """Returns the values of a distribution at the middles of `count` equal shares, by linear interpolation.
+    """Returns the quantiles of a distribution at the midpoints of `count` equal shares, by linear interpolation.
 
     Args:
-        ordered: rising values in the last dimension, (B, K, M).
-        count: of the values wanted.
+        ordered: ascending values in the last dimension, (B, K, M).
+        count: number of quantiles.
 
     Returns:
-        (B, K, count); `ordered` itself where it has as many.
+        (B, K, count); `ordered` itself if it has this many values.
     """
     given = ordered.shape[-1]
     if given == count:
@@ -40,7 +40,7 @@ def sorted_loss(values: Tensor, ordered: Tensor) -> Tensor:
 
     Args:
         values: of the image, (B, K, M_x), in any order.
-        ordered: of the style, (B, K, M_a), rising.
+        ordered: of the style, (B, K, M_a), ascending.
     """
     rising: Tensor = values.sort(dim=-1).values
     return (rising - quantiles(ordered, rising.shape[-1])).square().mean((1, 2))
@@ -89,7 +89,7 @@ HISTOGRAM = Comparison(
     live_bytes=lambda channels, value: _live_bytes(channels),
 )
 """Each channel's histogram, matched by sorting: Risser, Wilmot, Barnes, "Stable and Controllable Neural Texture
-Synthesis and Style Transfer Using Histogram Losses", arXiv 1701.08893; exact histograms in place of binned ones."""
+Synthesis and Style Transfer Using Histogram Losses", arXiv 1701.08893; exact histograms instead of binned ones."""
 
 SLICED = Comparison(
     statistic=_sliced_statistic,

@@ -1,4 +1,4 @@
-"""The style term: statistics of the target's features are those of the style's; setting `style_loss` says which."""
+"""The style term: the target's features should have the style's statistics; setting `style_loss` selects which."""
 
 from collections.abc import Mapping
 from dataclasses import astuple
@@ -43,7 +43,7 @@ def _both(first: Comparison, second: Comparison) -> Comparison:
         distance=distance,
         size=lambda target: target[0].new_ones(len(target[0])),
         flops=lambda channels, positions: first.flops(channels, positions) + second.flops(channels, positions),
-        forms=("relative",),  # their scales differ otherwise
+        forms=("relative",),  # otherwise their scales differ
         live_bytes=live_bytes,
     )
 
@@ -59,6 +59,6 @@ STYLE_LOSSES: Mapping[str, Comparison] = {
     "cmd": CMD,
     "nn": NN,
 }
-"""By value of the setting."""
+"""The style losses, by value of the setting."""
 
 TERM = layered_term("style", lambda settings: STYLE_LOSSES[settings.style_loss])

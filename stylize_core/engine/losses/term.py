@@ -1,4 +1,4 @@
-"""What a term of the objective is, to the engine."""
+"""A term of the objective, as the engine uses it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,19 +9,19 @@ from torch import Tensor
 from stylize_core.settings import Settings
 
 Target = tuple[Tensor, ...]
-"""What a layer's loss compares with; every tensor has a sample in each place of its first dimension."""
+"""The target of a layer's loss; the first dimension of every tensor is the sample."""
 
 
 @dataclass(frozen=True, slots=True)
 class LiveBytes:
-    """What a term adds to the memory that is alive at the peak, by layer and sample.
+    """What a term adds to the memory alive at the peak, per layer and sample.
 
     Attributes:
-        kept: for each position, what autograd keeps.
-        transient: for each position, while the gradient goes through the layer.
-        target: for each position, for as long as the batch lasts.
-        fixed: whatever the number of positions.
-        passing: the same, while the loss of this layer is computed and no longer.
+        kept: per position, kept by autograd.
+        transient: per position, while the gradient passes through the layer.
+        target: per position, for the lifetime of the batch.
+        fixed: independent of the number of positions.
+        passing: the same, but only while the loss of this layer is computed.
     """
 
     kept: float = 0.0
@@ -43,13 +43,13 @@ class Term:
     a term reads only what the batch shares (see `Settings.graph`).
 
     Attributes:
-        loss: of features (B, N, h, w) and their target; of a term of the image alone, of the image (B, 3, H, W) in
+        loss: of features (B, N, h, w) and their target; for a term without layers, of the image (B, 3, H, W) in
             [0, 1] and nothing. Returns (B,), without the layer's weight.
-        target_of: the picture that the target is computed from: `content`, `style`, or none of them.
+        target_of: the picture from which the target is computed: `content`, `style`, or neither.
         target: from that picture's features, (B, N, h, w).
         feature_power: of `feature_scale` in the loss: a factor c on all features is a factor c^power on the loss.
         flops: operations of one layer's loss in one direction, from N and M.
-        live_bytes: of one layer, from N and the bytes of a number of the network.
+        live_bytes: of one layer, from N and the bytes per number of the network.
         is_seeded: whether the target depends on the job's seed.
         is_captured: whether its step can be captured as a CUDA graph.
     """
@@ -65,5 +65,5 @@ class Term:
 
 
 def accurate(x: Tensor) -> Tensor:
-    """Returns `x` in float32 at least: sums over a layer overflow or lose digits in anything shorter."""
+    """Returns `x` at least in float32: sums over a layer overflow or lose digits in shorter types."""
     return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x

@@ -1,4 +1,4 @@
-"""Total variation: neighbouring pixels of the image are alike."""
+"""Total variation: neighbouring pixels of the image should be similar."""
 
 from torch import Tensor
 

@@ -1,4 +1,4 @@
-"""The Wasserstein distance of features taken for Gaussians: their means and covariances."""
+"""The Wasserstein distance of features modelled as Gaussians, from their means and covariances."""
 
 from typing import Any
 
@@ -13,10 +13,10 @@ from stylize_core.settings import Settings
 _FLOAT = 4  # bytes
 
 MATRICES = 6
-"""Of the size of a Gram matrix that are alive at the peak."""
+"""Matrices of the size of a Gram matrix that are alive at the peak."""
 
 EPSILON = 1e-6
-"""Share of the largest eigenvalue below which one counts as zero: its square root has no slope there."""
+"""Share of the largest eigenvalue below which one counts as zero: the square root has no derivative there."""
 
 
 def square_root(matrices: Tensor) -> Tensor:
@@ -27,7 +27,7 @@ def square_root(matrices: Tensor) -> Tensor:
 
 
 class _TraceOfRoot(torch.autograd.Function):
-    """tr(A^½) of symmetric matrices; its gradient is ½ A^−½, without the gaps between eigenvalues that eigh's has."""
+    """tr(A^½) of symmetric matrices; its gradient ½ A^−½ avoids the gaps between eigenvalues in eigh's gradient."""
 
     @staticmethod
     def forward(ctx: Any, matrices: Tensor) -> Tensor:
@@ -46,7 +46,7 @@ class _TraceOfRoot(torch.autograd.Function):
 
 
 def wasserstein_loss(features: Tensor, mean: Tensor, root: Tensor, trace: Tensor) -> Tensor:
-    """Returns W₂²/N of the Gaussians of two pictures' features, (B,).
+    """Returns W₂²/N between the Gaussians of two pictures' features, (B,).
 
     ‖μ − μ_a‖² + tr(Σ + Σ_a − 2(Σ_a^½ Σ Σ_a^½)^½): Dowson, Landau, "The Fréchet Distance between Multivariate Normal
     Distributions", Journal of Multivariate Analysis 12(3), 1982; as a style loss Mroueh, "Wasserstein Style Transfer",

@@ -1,6 +1,6 @@
-"""C that belongs to the engine, compiled when it is first needed by the compiler of the system.
+"""C code of the engine, compiled on first use by the system's compiler.
 
-It makes things faster and nothing else: whoever asks has another way where there is no compiler.
+It only improves speed: callers have an alternative if there is no compiler.
 """
 
 import ctypes
@@ -18,18 +18,18 @@ log = logging.getLogger(__name__)
 COMPILERS = ("cc", "gcc", "clang")
 FLAGS = ("-O3", "-march=native", "-fPIC", "-fopenmp")
 SECONDS = 60
-"""Longest that the compiler may take; it takes less than one."""
+"""Time limit for the compiler, which usually takes less than one second."""
 
 
 @cache
 def compiled(name: str, constants: tuple[tuple[str, str], ...] = ()) -> ctypes.CDLL | None:
-    """Returns a library made of a C file of this folder, None where it cannot be made here.
+    """Returns a library compiled from a C file of this folder, None if that fails on this machine.
 
-    It is made for this very processor, anew in each process, and never read from a cache that another could write.
+    Each process compiles it for its own processor; it is never read from a cache that others could write.
 
     Args:
         name: of the file.
-        constants: names and values that the file takes as defined.
+        constants: names and values of macros to define.
     """
     compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
     if compiler is None:
@@ -47,7 +47,7 @@ def _build(compiler: str, source: Path, constants: Mapping[str, str], folder: Pa
     defines = [f"-D{name}={value}" for name, value in constants.items()]
     made, library = folder / "made.o", folder / "made.so"
     _call(compiler, *FLAGS, *defines, "-c", str(source), "-o", str(made))
-    # Not linked with OpenMP: its functions are those of the library that torch has loaded, whose threads it so shares.
+    # Not linked with OpenMP: it uses the OpenMP library that torch has loaded, and so shares its threads.
     _call(compiler, "-shared", str(made), "-o", str(library))
     return library
 

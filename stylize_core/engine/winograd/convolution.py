@@ -1,7 +1,7 @@
 """Winograd's minimal filtering: 3 x 3 convolutions with a quarter of the multiplications.
 
-Between the transforms of `tiles.py` the products ⊙, summed over input channels, are 36 matrix products; the plain way
-multiplies 144 times.
+Between the transforms of `tiles.py` the products ⊙, summed over input channels, are 36 matrix products; a direct
+convolution would need 144 multiplications.
 """
 
 from collections.abc import Sequence
@@ -14,16 +14,16 @@ from torch import Tensor, nn
 from stylize_core.engine.winograd.tiles import TILE, WINDOW, CompiledTiles, make_tiles, transforms
 
 STRIP = 256
-"""Tiles at once: few enough to stay in the processor's cache between the steps, enough to use the filters well."""
+"""Tiles at once: few enough to stay in the processor's cache between steps, enough to reuse the filters well."""
 
 LEAST_CHANNELS = {torch.bfloat16: 128, torch.float32: 256}
 """With fewer, the transforms cost more than the multiplications they save (benchmarks/README.md)."""
 LEAST_COMPILED = 64
-"""The same where the transforms are compiled."""
+"""The same if the transforms are compiled."""
 
 
 def pays(convolution: nn.Conv2d, device: torch.device, dtype: torch.dtype) -> bool:
-    """Whether a convolution is faster this way: on CPUs without matrix units (AMX), for wide layers."""
+    """Returns whether Winograd is faster for a convolution: on CPUs without matrix units (AMX), for wide layers."""
     if dtype not in LEAST_CHANNELS or device.type != "cpu" or torch.cpu._is_amx_tile_supported():
         return False
     least = LEAST_COMPILED if isinstance(make_tiles(dtype), CompiledTiles) else LEAST_CHANNELS[dtype]
@@ -31,13 +31,13 @@ def pays(convolution: nn.Conv2d, device: torch.device, dtype: torch.dtype) -> bo
 
 
 class Workspace:
-    """Buffers that the layers of a network use one after the other."""
+    """Buffers that the layers of a network share, one after the other."""
 
     def __init__(self) -> None:
         self._buffers: dict[str, Tensor] = {}
 
     def take(self, name: str, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
-        """Returns an uninitialised tensor, which the next call of that name overwrites."""
+        """Returns an uninitialised tensor; the next call with the same name reuses it."""
         count = prod(shape)
         if name not in self._buffers or self._buffers[name].numel() < count:
             self._buffers[name] = torch.empty(count, dtype=dtype)
@@ -45,10 +45,10 @@ class Workspace:
 
 
 class WinogradConv2d(nn.Module):
-    """A 3 x 3 convolution with padding 1 and the ReLU after it, and their gradient by the input.
+    """A 3 x 3 convolution with padding 1 and a ReLU, and their gradient with respect to the input.
 
     Args:
-        convolution: whose weight (K, C, 3, 3) and bias (K,) it takes over; they are frozen.
+        convolution: provides weight (K, C, 3, 3) and bias (K,), which are frozen.
         workspace: shared by the layers of one network, of one dtype.
     """
 
@@ -57,12 +57,12 @@ class WinogradConv2d(nn.Module):
         assert convolution.bias is not None, "VGG-19's convolutions have one"
         self.weight, self.bias = convolution.weight, convolution.bias
         weight = self.weight.detach()
-        rotated = weight.flip(2, 3).transpose(0, 1)  # convolving with it gives the gradient by the input
+        rotated = weight.flip(2, 3).transpose(0, 1)  # convolving with it gives the gradient of the input
         self._forwards = _Filters(weight, self.bias.detach(), 0.0, workspace)
         self._backwards = _Filters(rotated, weight.new_zeros(len(rotated)), -inf, workspace)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Returns (B, K, H, W), channels-last and not negative, of (B, C, H, W)."""
+        """Returns (B, K, H, W), channels-last and not negative, from (B, C, H, W)."""
         y: Tensor = _Convolution.apply(x, self._forwards, self._backwards)
         return y
 
@@ -90,7 +90,7 @@ class _Filters:
         self.tiles = make_tiles(self.dtype)
 
     def __call__(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Returns (B, K, H, W), channels-last, of (B, C, H, W); see `Tiles.split` for the mask, of the shape of `x`."""
+        """Returns (B, K, H, W), channels-last, from (B, C, H, W); for the mask, shaped like `x`, see `Tiles.split`."""
         batch, _, height, width = x.shape
         shape = (batch, len(self.bias), height, width)
         y = torch.empty(shape, dtype=x.dtype, memory_format=torch.channels_last)
@@ -119,5 +119,5 @@ class _Filters:
 
 
 def _lines(image: Tensor) -> Tensor:
-    """Returns (B, H, W, C), contiguous, of (B, C, H, W)."""
+    """Returns (B, H, W, C), contiguous, from (B, C, H, W)."""
     return image.permute(0, 2, 3, 1).contiguous()

@@ -3,11 +3,11 @@
 Lavin, Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016, equation 8: an output tile of 4 x 4 pixels
 is Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A with g the filter and d the 6 x 6 input pixels around the tile.
 
-Deviation: the matrices belong to the interpolation points 0, ±5/8, ±3/2 and infinity, whose rounding error is half that
-of the usual 0, ±1, ±2 (on the choice of points: Barabasz et al., ACM TOMS 46:4, 2020).
+Deviation: the interpolation points are 0, ±5/8, ±3/2 and infinity, with half the rounding error of the
+usual 0, ±1, ±2 (on the choice of points: Barabasz et al., ACM TOMS 46:4, 2020).
 
-There are two ways with equal results but for rounding: `CompiledTiles` goes through memory once, `TorchTiles` needs no
-compiler.
+There are two implementations, with equal results except for rounding: `CompiledTiles` passes through memory once,
+`TorchTiles` needs no compiler.
 """
 
 import ctypes
@@ -26,23 +26,23 @@ TILE, WINDOW = 4, 6
 """Edge of an output tile, and of the input pixels that it needs."""
 
 POINTS = (0.0, 0.625, -0.625, 1.5, -1.5)
-"""Of interpolation; the sixth is infinity."""
+"""Interpolation points; the sixth is infinity."""
 
 KINDS = {torch.float32: "FLOAT32", torch.bfloat16: "BFLOAT16"}
-"""The dtypes that tiles.c is there for, and what it calls them."""
+"""The dtypes that tiles.c supports, and their names there."""
 
 
 class Tiles(Protocol):
-    """Both transforms, of the tiles in some lines of tiles of an image; line k holds the pixel lines 4k ... 4k + 3."""
+    """Both transforms for some lines of tiles of an image; line k covers the pixel rows 4k ... 4k + 3."""
 
     def split(self, image: Tensor, mask: Tensor | None, lines: range, spectrum: Tensor) -> None:
         """Computes Bᵀ d B.
 
         Args:
-            image: (B, H, W, C), contiguous; beyond its edges are zeros.
-            mask: as `image`; where it is not positive, the image counts as zero: the gradient of a ReLU.
+            image: (B, H, W, C), contiguous; zero-padded at its edges.
+            mask: like `image`; where it is not positive, the image counts as zero: the gradient of a ReLU.
             lines: of tiles.
-            spectrum: (36, tiles, C), contiguous; is overwritten.
+            spectrum: (36, tiles, C), contiguous; overwritten.
         """
         ...
 
@@ -51,7 +51,7 @@ class Tiles(Protocol):
 
         Args:
             products: (36, tiles, K), contiguous.
-            bias: (K,) in float32, or float64 where the image is.
+            bias: (K,) in float32, or float64 if the image is.
             least: 0 for a ReLU, -inf for none.
             image: (B, H, W, K), contiguous; the pixels of `lines` are overwritten.
             lines: of tiles.
@@ -60,7 +60,7 @@ class Tiles(Protocol):
 
 
 def make_tiles(dtype: torch.dtype) -> Tiles:
-    """Returns the faster way that there is here for images of a dtype."""
+    """Returns the fastest implementation available here for images of a dtype."""
     return (_compiled_tiles(dtype) if dtype in KINDS else None) or TorchTiles(dtype)
 
 
@@ -100,10 +100,10 @@ def _windows(image: Tensor, lines: range) -> Tensor:
 
 
 class CompiledTiles:
-    """The transforms in C, of float32 and bfloat16, with as many channels as a multiple of 16.
+    """The transforms in C, for float32 and bfloat16, with a multiple of 16 channels.
 
     Args:
-        library: of tiles.c, for the dtype of the images.
+        library: compiled from tiles.c, for the dtype of the images.
     """
 
     def __init__(self, library: ctypes.CDLL) -> None:
