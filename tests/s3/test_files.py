@@ -175,7 +175,7 @@ def test_refusals_are_for_good(swift: Any, bucket: str, monkeypatch: pytest.Monk
             assert not caught.value.retryable
             assert "hush" not in str(caught.value)
             assert swift.secret not in str(caught.value)
-        assert time.monotonic() - start < 5, number
+        assert time.monotonic() - start < 15, number  # asked again and again it would take a minute
 
 
 def test_missing_inputs(bucket: str) -> None:
