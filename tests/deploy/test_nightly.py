@@ -30,7 +30,7 @@ def first_night(standing: Any) -> Any:
 
 def test_first_night_says_what_it_did(standing: Any, first_night: Any) -> None:
     """A run of the deployment does its rows; names and states tell so in Prefect."""
-    assert re.fullmatch(r"nightly\.csv to store, \d{4}-\d\d-\d\d", first_night["name"])
+    assert re.fullmatch(r"nightly\.csv to store, \d{4}-\d\d-\d\d \d\d:\d\d", first_night["name"])
     assert first_night["state"]["type"] == "COMPLETED", first_night["state"]["message"]
     assert first_night["state"]["message"].startswith("2 rows: 2 done, 0 skipped, 0 failed")
     assert list(standing.tasks(first_night["id"])) == ["plan", "chunk 1: 2 jobs, 32 px, plbfgs", "collect"]
