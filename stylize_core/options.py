@@ -74,7 +74,7 @@ class Options:
             raise UsageError(what, where="--retry-failed", todo=f"use {', '.join(RETRY_FAILED)}")
         if self.rows_per_task is not None and self.rows_per_task < 1:
             raise UsageError(
-                f"{self.rows_per_task} rows make no task", where="--rows-per-task", todo="use auto or 1, 2 …"
+                f"{self.rows_per_task} rows are too few for a task", where="--rows-per-task", todo="use auto or 1, 2 …"
             )
         for where, value in (
             ("--chunks-per-flow-run", self.chunks_per_flow_run),
@@ -84,7 +84,9 @@ class Options:
                 raise UsageError(f"{value} is too few", where=where, todo="use 1, 2 …")
         if self.job_timeout is not None and not self.job_timeout > 0:
             raise UsageError(
-                f"{self.job_timeout:g} seconds are no limit", where="--job-timeout", todo="write for instance 600"
+                f"{self.job_timeout:g} seconds is not a valid limit",
+                where="--job-timeout",
+                todo="write for instance 600",
             )
 
     def allowed(self, rows: int) -> int:
@@ -95,7 +97,7 @@ class Options:
         except ValueError:
             value = -1
         if rest or not 0 <= value <= (100 if percent else math.inf):
-            what = f"{self.max_failed!r} is no number of rows and no share"
+            what = f"{self.max_failed!r} is neither a number of rows nor a share"
             raise UsageError(what, where="--max-failed", todo="write for instance 10 or 5%")
         return int(rows * value / 100) if percent else int(value)
 
@@ -103,7 +105,7 @@ class Options:
         if self.runner not in RUNNERS:
             raise UsageError(f"unknown choice {self.runner!r}", where="--runner", todo=f"use {', '.join(RUNNERS)}")
         if self.workers is not None and self.workers < 1:
-            raise UsageError(f"{self.workers} workers do no work", where="--workers", todo="use 1, 2 …")
+            raise UsageError(f"{self.workers} workers are too few", where="--workers", todo="use 1, 2 …")
         for where, value in (("--workers", self.workers), ("--dask-address", self.dask_address)):
             if value is not None and self.runner != "dask":
                 raise UsageError(f"runner {self.runner} has no workers", where=where, todo="add --runner dask")

@@ -49,12 +49,12 @@ class Settings:
         choices=("keep", "exact", "crop", "stretch"),
     )
     style_size: int | None = setting(
-        "long edge at which the style is seen; the same as the output's unless given",
+        "long edge to which the style is resized; the same as the output's unless given",
         low=16,
         high=16384,
         words={"content": 0},
     )
-    style_scale: float = setting("factor on the edge at which the style is seen", low=0.05, high=20, neutral=1.0)
+    style_scale: float = setting("factor on the long edge of the style", low=0.05, high=20, neutral=1.0)
     style_fit: str = setting(
         "keep the style's aspect, or stretch the style to the shape of the output",
         choices=("keep", "stretch"),
@@ -81,12 +81,12 @@ class Settings:
         scale="terms",
     )
     feature_scale: float = setting(
-        "factor on all features; about 57.6 where weights were made for 0-255 inputs", low=1e-6, high=1e6, scale="terms"
+        "factor on all features; about 57.6 for weights made for 0-255 inputs", low=1e-6, high=1e6, scale="terms"
     )
     pooling: str = setting("pooling of the network", choices=("max", "average"), fixes_graph=True, scale="terms")
     scales: int = setting(
-        "number of sizes at which the picture is optimised, each twice the one before, up to its own: the steps are "
-        "shared out, most to the smallest; auto takes as many as the picture's size is worth",
+        "number of sizes at which the picture is optimised, each twice the previous one, up to its own: the smallest "
+        "gets the most steps; auto chooses by the picture's size",
         low=1,
         high=5,
         words={"auto": 0},
@@ -94,8 +94,8 @@ class Settings:
         fixes_graph=True,
     )
     colour: str = setting(
-        "colours of the result: the style's; the content's, of which luminance alone is stylised; or the style's after "
-        "they were matched to the content's",
+        "colours of the result: the style's; the content's, with only the luminance stylised; or the style's, first "
+        "matched to the content's",
         choices=("style", "content", "match"),
         neutral="style",
     )
@@ -115,7 +115,7 @@ class Settings:
     )
     steps: int = setting("number of steps (updates of the image)", low=0, high=1_000_000, fixes_graph=True)
     snapshot_every: int = setting(
-        "keep an image every so many steps; 0 keeps none", low=0, high=1_000_000, fixes_graph=True
+        "steps between two kept images; 0 keeps none", low=0, high=1_000_000, fixes_graph=True
     )
     keep: str = setting("which image is the result: the last or the best", choices=("last", "best"))
     format: str = setting("file format of the result", choices=("png", "jpeg", "webp"))

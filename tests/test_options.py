@@ -18,7 +18,7 @@ def test_allowed(max_failed: str, rows: int, allowed: int) -> None:
 @pytest.mark.parametrize("max_failed", ["", "%", "x", "-1", "-1%", "101%", "5%%", "5 percent", "1.5", "nan%", "inf%"])
 def test_no_share(max_failed: str) -> None:
     """Anything else is refused at once."""
-    with pytest.raises(UsageError, match="is no number of rows and no share"):
+    with pytest.raises(UsageError, match="is neither a number of rows nor a share"):
         Options(manifest="m", store="s", max_failed=max_failed)
 
 
@@ -26,5 +26,5 @@ def test_other_options_are_checked() -> None:
     """Unknown words and impossible numbers are refused at once."""
     with pytest.raises(UsageError, match="unknown choice 'some'"):
         Options(manifest="m", store="s", retry_failed="some")
-    with pytest.raises(UsageError, match="0 rows make no task"):
+    with pytest.raises(UsageError, match="0 rows are too few for a task"):
         Options(manifest="m", store="s", rows_per_task=0)

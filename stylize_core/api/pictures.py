@@ -67,11 +67,11 @@ def _file(picture: PictureLike, name: str) -> tuple[bytes, str]:
 
 def _from_array(pixels: npt.NDArray[Any], name: str) -> Image.Image:
     if not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] in (3, 4))) or not pixels.size:
-        what, todo = f"an array of shape {pixels.shape} is no picture", "give (H, W), (H, W, 3) or (H, W, 4)"
+        what, todo = f"an array of shape {pixels.shape} is not a picture", "give (H, W), (H, W, 3) or (H, W, 4)"
         raise ImageUnknown(what, where=name, todo=todo)
     if pixels.dtype == np.uint8:
         return Image.fromarray(pixels)
     if not np.issubdtype(pixels.dtype, np.floating) or not (0 <= pixels.min() <= pixels.max() <= 1):
         what, todo = f"an array of {pixels.dtype} with other values", "give uint8, or floats from 0 to 1"
-        raise ImageUnknown(f"{what} is no picture", where=name, todo=todo)
+        raise ImageUnknown(f"{what} is not a picture", where=name, todo=todo)
     return Image.fromarray((pixels * 255).round().astype(np.uint8))

@@ -98,7 +98,7 @@ def _imagenet(url: str, progress: bool) -> tuple[Path, str]:
             error.close()  # it holds the connection
         state = "damaged" if found else "missing"
         raise WeightsUnavailable(
-            f"the ImageNet weights cannot be had: the cached file is {state} and the download failed ({error})",
+            f"the ImageNet weights are not available: the cached file is {state} and the download failed ({error})",
             where=f"{cached}, {url}",
             todo="put the file there from a machine with a network, or use --weights builtin (packaged) or "
             "--weights PATH (.safetensors or .pth)",
@@ -141,7 +141,7 @@ def _read(path: Path) -> Mapping[str, object]:
         content = load(path)
     except Exception as error:  # damaged bytes can make an unpickler raise anything
         raise WeightsCorrupt(
-            "the weights file is damaged, or holds other things than tensors (code in it was not run)",
+            "the weights file is damaged, or contains something other than tensors (code in it was not run)",
             where=str(path),
         ) from error
     if not isinstance(content, Mapping):
@@ -165,7 +165,7 @@ def _tensor(content: Mapping[str, object], key: str, shape: torch.Size, path: Pa
         raise WeightsIncomplete(f"the weights file lacks the tensor {key}", where=where)
     stored = content[key]
     if not isinstance(stored, Tensor) or not stored.is_floating_point():
-        raise WeightsCorrupt(f"{key} is no tensor of floating point numbers", where=where)
+        raise WeightsCorrupt(f"{key} is not a tensor of floating point numbers", where=where)
     if stored.shape != shape:
         found, expected = tuple(stored.shape), tuple(shape)
         raise WeightsIncomplete(f"{key} has the shape {found}; VGG-19 needs {expected}", where=where)

@@ -29,7 +29,7 @@ _KINDS = (
     (rb"version https://git-lfs", "a pointer of Git LFS", "fetch the file itself: git lfs pull"),
     (rb"\s*(<(\?xml|!--|!doctype svg).*)?<svg", "an SVG drawing", _CONVERT),
     (rb"\s*<(!doctype html|html|head|\?xml)", "a web page", "name the picture itself, not the page that shows it"),
-    (rb'\s*[{\[]\s*["{]', "a text (JSON), such as a server's answer", "look what it says"),
+    (rb'\s*[{\[]\s*["{]', "a text (JSON), such as a server's answer", "read what it says"),
 )
 
 _KNOWN = tuple((re.compile(begin, re.DOTALL | re.IGNORECASE), what, todo) for begin, what, todo in _KINDS)

@@ -70,7 +70,7 @@ def parse_preset(text: str) -> str:
         ValueError: there is no such preset.
     """
     if text not in PRESETS:
-        raise ValueError(f"is no preset; use {' | '.join(PRESETS)}{did_you_mean(text, PRESETS)}")
+        raise ValueError(f"is not a preset; use {' | '.join(PRESETS)}{did_you_mean(text, PRESETS)}")
     return text
 
 

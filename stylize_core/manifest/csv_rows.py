@@ -62,7 +62,7 @@ def _lines(file: BinaryIO, where: str) -> Iterator[str]:
             fault = f"the manifest is not UTF-8: byte 0x{error.object[error.start]:02x}"
         else:
             if "\0" in text:
-                fault = "the manifest holds a NUL byte"
+                fault = "the manifest contains a NUL byte"
         if fault:
             raise ManifestError(fault, where=f"{where}, line {number}", todo="save it again as CSV in UTF-8")
         yield text
@@ -73,6 +73,6 @@ def _raw_row(number: int, line: int, columns: Sequence[str], cells: list[str]) -
     if len(cells) > len(columns):  # spreadsheets often end lines with commas
         cells = cells[: len(columns)] + without_trailing_blanks(cells[len(columns) :])
     if len(cells) != len(columns):
-        message = f"{len(cells)} cells where the header has {len(columns)}; quote cells that hold a comma"
+        message = f"{len(cells)} cells where the header has {len(columns)}; quote cells that contain a comma"
         problem = Problem(line=line, row=number, message=message)
     return RawRow(number, line, dict(zip(columns, cells, strict=False)), problem)

@@ -54,7 +54,7 @@ def _texts(batches: Iterator[pa.RecordBatch], where: str) -> Iterator[list[list[
             columns = [pc.utf8_trim_whitespace(column.cast(pa.string())).fill_null("") for column in batch.columns]
             texts = [column.to_pylist() for column in columns]
             if any("\0" in text for column in texts for text in column):
-                raise ManifestError("the manifest holds a NUL byte", where=where, todo="write texts without it")
+                raise ManifestError("the manifest contains a NUL byte", where=where, todo="write texts without it")
             yield texts
 
 

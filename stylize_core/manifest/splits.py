@@ -67,4 +67,4 @@ def _rank(path: str, seed: int) -> bytes:
 
 def _check_share(share: float, option: str) -> None:
     if not 0 < share < 1:
-        raise UsageError(f"{share} is no share", where=option, todo="use a number between 0 and 1, such as 0.1")
+        raise UsageError(f"{share} is not a share", where=option, todo="use a number between 0 and 1, such as 0.1")

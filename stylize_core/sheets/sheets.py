@@ -82,7 +82,7 @@ def limits_of(sheets: str | None) -> Limits:
     if sheets == "all":
         return Limits(pages=None, seconds=None)
     if not sheets.isdecimal() or int(sheets) < 1:
-        raise UsageError(f"{sheets!r} is no number of pages", where="--sheets", todo="a number from 1, or all")
+        raise UsageError(f"{sheets!r} is not a number of pages", where="--sheets", todo="a number from 1, or all")
     return Limits(pages=int(sheets), seconds=None)
 
 

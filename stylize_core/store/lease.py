@@ -86,7 +86,7 @@ class Lease:
                 refused[mine.n] += 1  # another process was faster
                 if refused[mine.n] > _REFUSALS:
                     what, where = "the lease cannot be taken", f"{files.public_uri}/{layout.lease(mine.n)}"
-                    raise OutputRefused(what, where=where, todo="remove what stands there, if no run is writing")
+                    raise OutputRefused(what, where=where, todo="remove what is there, if no run is writing")
                 continue
             if watch.has_seen_life and not wait:
                 raise locked(files, newest)

@@ -41,7 +41,7 @@ def _read_header(files: Files) -> bytes | None:
 def _write_header(files: Files) -> bytes | None:
     if not files.is_empty() and _read_header(files) is None:  # check again: another run may just have created the store
         raise StoreSchema(
-            "the folder is not empty and is no store",
+            "the folder is not empty and is not a store",
             where=files.public_uri,
             todo="name an empty or a new folder with --store",
         )

@@ -57,7 +57,7 @@ def manifest(manifests: Any, draw: Callable[..., Path], png: Callable[..., bytes
     (folder / "empty.png").write_bytes(b"")
     whole = (folder / "content-0.png").read_bytes()
     (folder / "truncated.png").write_bytes(whole[: len(whole) // 2])
-    (folder / "text.png").write_text("this is no picture")
+    (folder / "text.png").write_text("this is not a picture")
     (folder / "folder.png").mkdir()
     (folder / "bomb.png").write_bytes(png((60_000, 60_000)))
     Image.new("RGB", (1, 1)).save(folder / "dot.png")

@@ -141,7 +141,7 @@ URLS = {
 
 @pytest.fixture
 def broken_pictures(pictures: Path) -> Iterator[list[str]]:
-    """URLs with credentials of a file that is no picture, and of one that is cut."""
+    """URLs with credentials of a file that is not a picture, and of one that is cut."""
     there = fsspec.filesystem("memory")
     place = f"/user:{SECRET}@bucket"  # what a file system in memory makes of them
     there.pipe(f"{place}/unknown.png", b"no picture")

@@ -14,7 +14,7 @@ def damaged(manifests: Any, png: Callable[..., bytes]) -> Path:
     folder: Path = manifests.folder
     (folder / "folder.png").mkdir()
     (folder / "empty.png").write_bytes(b"")
-    (folder / "text.png").write_text("this is no picture")
+    (folder / "text.png").write_text("this is not a picture")
     (folder / "huge.png").write_bytes(png((60_000, 60_000)))
     Image.new("RGB", (1, 1)).save(folder / "dot.png")
     Image.open(folder / "content-0.png").resize((200, 200)).save(folder / "whole.jpg", quality=95)

@@ -13,7 +13,7 @@ UNUSABLE = {
     "empty": (b"", "the manifest is empty", ""),
     "only a header": (b"content,style\n", "the manifest has no data rows", ""),
     "not UTF-8": ("content,style\nc,s\nthé,s\n".encode("latin-1"), "not UTF-8: byte 0xe9", ", line 3"),
-    "binary": (b"content,style\n\0\n", "holds a NUL byte", ", line 2"),
+    "binary": (b"content,style\n\0\n", "contains a NUL byte", ", line 2"),
     "open quote": (b'content,style\n"c,s\n', "not valid CSV", ", line 2"),
 }
 """By fault: the manifest's bytes, part of the error, and what `where` adds to the file's name."""

@@ -42,7 +42,7 @@ def test_folder_of_other_things_as_store(
     """A folder with other things in it does not become a store."""
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "letter.txt").write_text("mine")
-    assert "the folder is not empty and is no store" in refused(run_into(tmp_path / "folder"))
+    assert "the folder is not empty and is not a store" in refused(run_into(tmp_path / "folder"))
     assert [path.name for path in (tmp_path / "folder").iterdir()] == ["letter.txt"]
 
 

@@ -38,7 +38,7 @@ def test_corrupt_weights(
 ) -> None:
     """A damaged file is refused."""
     (tmp_path / name).write_bytes(b"garbage" * 100)
-    assert "the weights file is damaged, or holds other things than tensors" in refused(
+    assert "the weights file is damaged, or contains something other than tensors" in refused(
         run_weights(f"{tmp_path}/{name}")
     )
 
@@ -82,7 +82,7 @@ def test_imagenet_without_a_network(
     monkeypatch.setenv("TORCH_HOME", f"{tmp_path}/torch")
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # the discard port: refused at once, no name is looked up
     error = refused(run_weights("imagenet"))
-    assert "the ImageNet weights cannot be had: the cached file is missing and the download failed" in error
+    assert "the ImageNet weights are not available: the cached file is missing and the download failed" in error
     assert f"{tmp_path}/torch/hub/checkpoints/vgg19-dcbb9e9d.pth" in error
     assert "--weights builtin" in error
     assert "--weights PATH" in error

@@ -77,9 +77,9 @@ def test_variables_of_a_deployment_are_no_options(
     ("text", "what"),
     [
         ('[run]\nstore = "out"\nstroe = 1\n', '"[stroe]"'),
-        ("[rnu]\nwait = true\n", "'rnu' is no table of a command"),
-        ("[plan]\nwait = true\n", "'plan' is no table of a command"),
-        ("wait = true\n", "'wait' is no table of a command"),
+        ("[rnu]\nwait = true\n", "'rnu' is not a table of a command"),
+        ("[plan]\nwait = true\n", "'plan' is not a table of a command"),
+        ("wait = true\n", "'wait' is not a table of a command"),
         ('[run]\nstore = "out"\nrunner = "foo"\n', '"foo"'),
         ("[run\n", "the options file is not valid TOML"),
     ],

@@ -83,7 +83,7 @@ def test_row_of_a_result_makes_the_same_job(
 def test_picture_that_is_no_result(stylize: Callable[..., Any], pictures: Path, refused: Callable[..., str]) -> None:
     """A picture of another origin holds no settings."""
     error = refused(stylize("cross", "--from-image", f"{pictures}/content-0.png"))
-    assert "the image holds no settings" in error
+    assert "the image contains no settings" in error
 
 
 def test_damaged_result(damaged: Path, stylize: Callable[..., Any], refused: Callable[..., str]) -> None:
@@ -158,7 +158,7 @@ def test_styles_of_validation_are_named(stylize: Callable[..., Any], tree: Path,
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--split", "2"), "2.0 is no share"),
+        (("--split", "2"), "2.0 is not a share"),
         (("--disjoint-styles", "0.5"), "there is no validation split"),
         (("--split", "0.5", "--disjoint-styles", "0.5", "--val-style", "s.png"), "no images are found"),
     ],

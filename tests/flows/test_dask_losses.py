@@ -84,7 +84,7 @@ def test_a_gpu_each() -> None:
         ({"runner": "abacus"}, "unknown choice 'abacus'"),
         ({"workers": 2}, "runner local has no workers"),
         ({"runner": "loop", "dask_address": "tcp://a:1"}, "runner loop has no workers"),
-        ({"runner": "dask", "workers": 0}, "0 workers do no work"),
+        ({"runner": "dask", "workers": 0}, "0 workers are too few"),
         ({"runner": "dask", "workers": 2, "dask_address": "tcp://a:1"}, "of an existing cluster cannot be set"),
         ({"runner": "dask", "device": "cuda:1"}, "cannot all be cuda:1"),
     ],

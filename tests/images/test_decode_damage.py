@@ -74,7 +74,7 @@ def test_what_is_no_image_is_named(read, data, error):
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:aa", "a pointer of Git LFS", "git lfs pull"),
         (b'<?xml version="1.0"?>\n<!-- by hand -->\n<svg xmlns="x"/>', "an SVG drawing", "save it as PNG or JPEG"),
         (b"\n<!DOCTYPE html><html><head><title>Just a moment...</title>", "a web page", "name the picture itself"),
-        (b'{"error": "rate limit"}', "a text (JSON), such as a server's answer", "look what it says"),
+        (b'{"error": "rate limit"}', "a text (JSON), such as a server's answer", "read what it says"),
     ],
 )
 def test_what_is_often_taken_for_an_image_is_named(read, data, kind, todo):

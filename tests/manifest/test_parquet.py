@@ -102,7 +102,7 @@ def test_nested_columns_are_refused(load: Callable[..., Any]) -> None:
 @pytest.mark.parametrize("columns", [{"content": ["a\0b"], "style": ["b"]}, {"content": ["a"], "style": ["b\0"]}])
 def test_a_nul_byte(columns: dict[str, list[str]], load: Callable[..., Any]) -> None:
     """It is refused as in CSV: no file has it in its name."""
-    assert refusal(load, parquet(columns)).what == "the manifest holds a NUL byte"
+    assert refusal(load, parquet(columns)).what == "the manifest contains a NUL byte"
 
 
 def test_no_rows(load: Callable[..., Any]) -> None:

@@ -141,7 +141,7 @@ def test_utf16_is_not_utf8() -> None:
 def test_a_nul_byte_is_named_with_its_line() -> None:
     """A NUL byte means a binary or damaged file."""
     error = refusal(b"content,style\na,b\nc\0,d\n")
-    assert (error.what, error.where) == ("the manifest holds a NUL byte", "m.csv, line 3")
+    assert (error.what, error.where) == ("the manifest contains a NUL byte", "m.csv, line 3")
 
 
 @pytest.mark.parametrize(

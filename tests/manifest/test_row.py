@@ -134,7 +134,7 @@ def test_no_text_breaks_a_number(text: str) -> None:
         ("form", "zzz", "is not allowed; use paper | mean | relative"),
         ("content_layers", "conv4_2 conv4_2", "is not allowed; a layer is named twice; name each layer once"),
         ("preset", "gatys", None),
-        ("preset", "kerass", "is no preset; use " + " | ".join(PRESETS) + "; did you mean 'keras'?"),
+        ("preset", "kerass", "is not a preset; use " + " | ".join(PRESETS) + "; did you mean 'keras'?"),
     ],
 )
 def test_the_message_says_what_is_allowed(column: str, text: str, detail: str | None) -> None:

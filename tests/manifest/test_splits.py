@@ -59,9 +59,9 @@ def test_another_image_moves_at_most_one() -> None:
 @pytest.mark.parametrize("share", [0, 1, -0.5, 1.5])
 def test_no_share(share: float) -> None:
     """Shares lie between 0 and 1."""
-    with pytest.raises(UsageError, match="is no share"):
+    with pytest.raises(UsageError, match="is not a share"):
         split_off(tree([3]), share, 0)
-    with pytest.raises(UsageError, match="is no share"):
+    with pytest.raises(UsageError, match="is not a share"):
         part_styles(["/s/1.png", "/s/2.png"], share, 0)
 
 

@@ -214,7 +214,7 @@ def test_a_very_large_run_is_shown_in_part(stores, run, monkeypatch):
     assert findings.record.totals.bytes == sum(len(files.read(entry.path)) for entry in files.list("images"))
     page = Page(files.read(write_report(files, run, Limits(pages=1, seconds=None))).decode())
     assert "210 rows: 208 done" in page.text
-    assert "about 205 of 210 rows" in page.text
+    assert "cover 205 of 210 rows" in page.text
     assert "1 further page is not drawn" in page.text
     monkeypatch.undo()
     write_report(files, run)

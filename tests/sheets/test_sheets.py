@@ -180,7 +180,7 @@ def test_limits_as_an_option():
     assert limits_of("7") == Limits(pages=7, seconds=None)
     assert limits_of("all") == Limits(pages=None, seconds=None)
     for given in ("0", "-1", "many", ""):
-        with pytest.raises(UsageError, match="no number of pages"):
+        with pytest.raises(UsageError, match="not a number of pages"):
             limits_of(given)
 
 

@@ -75,7 +75,7 @@ def test_another_product(files: Files) -> None:
 def test_a_folder_with_other_things(tmp_path: Path) -> None:
     """A folder that holds other things does not become a store."""
     (tmp_path / "photo.jpg").write_bytes(b"")
-    with pytest.raises(StoreSchema, match="not empty and is no store"):
+    with pytest.raises(StoreSchema, match="not empty and is not a store"):
         open_store(str(tmp_path), create=True)
     assert [path.name for path in tmp_path.iterdir()] == ["photo.jpg"]
 

@@ -57,6 +57,6 @@ def _read(path: str, root: App) -> dict[str, Any]:
     known = [name for name in root if not name.startswith("-") and name != "plan"]
     for name, value in tables.items():
         if name not in known or not isinstance(value, dict):
-            what = f"{name!r} is no table of a command"
+            what = f"{name!r} is not a table of a command"
             raise UsageError(what, where=where, todo=f"put options under one of: [{'], ['.join(known)}]")
     return tables

@@ -151,7 +151,7 @@ def _row_of(image: str) -> dict[str, str]:
     except InputError as error:
         raise UsageError(error.what, where=public_uri(image), todo=advice) from error
     if record is None:
-        raise UsageError("the image holds no settings", where=public_uri(image), todo=advice)
+        raise UsageError("the image contains no settings", where=public_uri(image), todo=advice)
     made = json.loads(record)
     for column in ("content", "style", "init"):
         if (made[column] or "").endswith(LOST_QUERY):

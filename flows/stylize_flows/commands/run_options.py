@@ -103,5 +103,5 @@ def _rows_per_task(text: str) -> int | None:
     if text == "auto":
         return None
     if not text.isdecimal():
-        raise UsageError(f"{text!r} is no number of rows", where="--rows-per-task", todo="use auto or 1, 2, …")
+        raise UsageError(f"{text!r} is not a number of rows", where="--rows-per-task", todo="use auto or 1, 2, …")
     return int(text)
