@@ -4,7 +4,7 @@ import pytest
 
 
 def test_a_group_stays_together(request: pytest.FixtureRequest) -> None:
-    """xdist knows the group of each test: a shared fixture is made once, and not once in each process."""
+    """The group of each test is known: a shared fixture is made once, and not once in each process."""
     if not getattr(request.config.option, "loadgroup", False):
         pytest.skip("tests are not shared out by groups")
     assert request.node.nodeid.endswith("@tests/test_groups.py")
