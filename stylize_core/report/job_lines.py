@@ -74,9 +74,17 @@ def legend(jobs: Sequence[JobRecord]) -> Legend:
 
 
 def curve_data(frame: pd.DataFrame) -> dict[str, Any]:
-    """Returns a job's curve as lists to be put into the page: `step`, and `values` by term and layer."""
+    """Returns a job's curve as lists to be put into the page: `step`, `values` by term and layer, and `sizes`.
+
+    A size is its first step with the long edge in pixels; of a job with a single one there is none.
+    """
     used = [name for name in CURVES if frame[name].notna().any()]
-    return {"step": frame["step"].tolist(), "values": {name: digits(frame[name]) for name in used}}
+    sizes = frame.groupby("size_px")["step"].min().sort_values()
+    return {
+        "step": frame["step"].tolist(),
+        "values": {name: digits(frame[name]) for name in used},
+        "sizes": [[int(step), int(px)] for px, step in sizes.items()] if len(sizes) > 1 else [],
+    }
 
 
 def _setting_legend(name: str, values: Sequence[Any]) -> Legend:
