@@ -14,9 +14,10 @@ from stylize_core.record.thumbnails import Thumbnails
 from stylize_core.sheets.canvas import ALARM, PAGE_BYTES, PAGE_LIMIT, PAPER, Box, Canvas
 from stylize_core.sheets.grid_page import draw_grid, frame_grid, split_grid
 from stylize_core.sheets.grids import Grid, Tile
+from stylize_core.sheets.lettering import shorten
 from stylize_core.sheets.pages import cell_size, strip_pages
 from stylize_core.sheets.sheets import NIGHTLY, Limits, limits_of
-from stylize_core.sheets.strip_page import make_strip
+from stylize_core.sheets.strip_page import draw_strips, frame_strips, make_strip
 from stylize_core.store import layout
 
 
@@ -104,8 +105,25 @@ def test_a_strip_shows_content_style_snapshots_result(stores, run):
         "step 30",
         "step 40",
     ]
-    assert strip.note.startswith("preset default-1 · start content · total ")
+    assert strip.notes[:2] == ("preset default-1", "start content")
+    assert [note.split()[0] for note in strip.notes[2:]] == ["total", "content", "style", "tv"]
     assert job.job_id[:8] in strip.title
+
+
+def test_the_notes_of_a_strip_are_whole(stores, run, monkeypatch):
+    """Every setting and figure is written, on as many lines as they need: only what is wider than a strip is cut."""
+    jobs = record_of(stores(12), run).finished
+    strips = [make_strip(job, ("style_weight", "seed")) for job in jobs]
+    written, text = [], Canvas.text
+
+    def noted(canvas, x, y, line, limit, **more):
+        written.extend(shorten(line, more.get("size", 20), limit).split(" · "))
+        return text(canvas, x, y, line, limit, **more)
+
+    monkeypatch.setattr(Canvas, "text", noted)
+    cell = 128, 96
+    draw_strips(strips, frame_strips(strips, cell), "All jobs", Thumbnails(stores(12)))
+    assert {note for strip in strips for note in strip.notes} <= set(written)
 
 
 def test_snapshots_are_spread_evenly(builder):
