@@ -11,8 +11,8 @@ from stylize_core.errors import UsageError
 from stylize_core.files.files import Files
 from stylize_core.record.run_record import snapshots
 from stylize_core.record.thumbnails import Thumbnails
-from stylize_core.sheets.canvas import ALARM, PAGE_BYTES, PAGE_LIMIT, PAPER, Box, Canvas
-from stylize_core.sheets.grid_page import draw_grid, frame_grid, split_grid
+from stylize_core.sheets.canvas import ALARM, MARGIN, PAGE_BYTES, PAGE_LIMIT, PAPER, Box, Canvas
+from stylize_core.sheets.grid_page import CAPTION, draw_grid, frame_grid, split_grid
 from stylize_core.sheets.grids import Grid, Tile
 from stylize_core.sheets.lettering import shorten
 from stylize_core.sheets.pages import cell_size, strip_pages
@@ -77,9 +77,27 @@ def test_missing_pictures_and_jobs_leave_their_place(tmp_path):
     grid = Grid(title="t", note="n", columns=tiles, rows=((tiles[0],),), cells={(0, 0): failed})
     frame = frame_grid(grid, (128, 128))
     image = draw_grid(grid, frame, Thumbnails(Files(str(tmp_path)))).image
-    marked, empty = frame.box(0, 0), frame.box(0, 1)
+    marked, empty = frame.box(0), frame.box(1)
     assert image.getpixel((marked.x + 2, marked.y + 2)) == (251, 236, 235)
     assert image.getpixel((empty.x + 2, empty.y + 2)) == (241, 241, 236)
+
+
+def test_a_row_is_as_high_as_its_pictures(tmp_path):
+    """Wide pictures leave no hole above them; captions stay beneath each row, and the page ends with the last."""
+    files = Files(str(tmp_path))
+    for name, size in (("tall", (96, 128)), ("wide", (128, 72))):
+        sink = io.BytesIO()
+        Image.new("RGB", size, "blue").save(sink, "PNG")
+        files.publish(f"inputs/{name}.png", sink.getvalue())
+    tall, wide = (Tile(caption=name, path=f"inputs/{name}.png") for name in ("tall", "wide"))
+    grid = Grid(title="t", note="n", columns=(Tile(caption="1"),), rows=((tall,), (wide,)), cells={(1, 0): wide})
+    frame = frame_grid(grid, (128, 128))
+    page = draw_grid(grid, frame, Thumbnails(files)).image
+    blue = (np.asarray(page) == (0, 0, 255)).all(axis=2)
+    rows = np.flatnonzero(blue.any(axis=1))
+    first, second = frame.top, frame.top + 128 + CAPTION
+    assert rows.tolist() == [*range(first, first + 128), *range(second, second + 72)]
+    assert page.height == second + 72 + CAPTION + MARGIN
 
 
 def test_a_flag_frames_its_picture():
