@@ -150,6 +150,7 @@ function curveCharts(rows, place) {
   const { curve, label } = jobs[rows.data.job_id[place]] ?? {};
   if (!curve) return [];
   const sizes = sizesOf(curve);
+  const marked = (spec) => (sizes.length ? spec : { ...spec, layer: spec.layer.slice(0, 1) }); // the lines alone
   const note = sizes.length ? "losses jump where the next size begins" : "";
   const begin = sizes.map(({ step, px }) => `${px} px from step ${step}`).join(", ");
   const weight = (name) => (name === "total" ? 1 : Number(rows.settings[`${name}_weight`].word(place)));
@@ -160,7 +161,7 @@ function curveCharts(rows, place) {
       points(curve.step, curve.values[name]).map(({ step, value }) => ({ series: name.slice(prefix.length), step, value: value * factor(name) })),
     );
     const title = part === "terms" ? "weighted terms and their total" : `${part} by layer, unweighted`;
-    return lines.length ? [chartOf(title, note, `${title}, of ${label} by step${begin && `; sizes: ${begin}`}`, spec, { curves: lines, sizes })] : [];
+    return lines.length ? [chartOf(title, note, `${title}, of ${label} by step${begin && `; sizes: ${begin}`}`, marked(spec), { curves: lines, sizes })] : [];
   });
 }
 

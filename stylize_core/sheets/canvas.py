@@ -136,13 +136,13 @@ class Canvas:
             image = image.resize((round(image.width * SHRINK), round(image.height * SHRINK)), Image.Resampling.LANCZOS)
 
     def small(self, width: int) -> bytes:
-        """Returns the upper part of the page as a small JPEG, at most 1.5 times as tall as wide.
+        """Returns the page as a small JPEG.
 
         Args:
-            width: pixels.
+            width: at most, pixels; the height is at most twice as much.
         """
-        part = self.image.crop((0, 0, self.image.width, min(self.image.height, self.image.width * 3 // 2)))
-        part.thumbnail((width, 2 * width), Image.Resampling.LANCZOS, reducing_gap=2.0)
+        page = self.image.copy()
+        page.thumbnail((width, 2 * width), Image.Resampling.LANCZOS, reducing_gap=2.0)
         sink = io.BytesIO()
-        part.save(sink, "JPEG", quality=75)
+        page.save(sink, "JPEG", quality=75)
         return sink.getvalue()

@@ -90,8 +90,12 @@ def test_losses_are_logarithmic_and_steps_linear(name):
 
 @pytest.mark.parametrize("spec", [charts.terms_chart(), charts.layers_chart(["conv1_1", "conv5_1"])])
 def test_a_job_is_drawn_in_the_same_way(spec):
-    """The chart of one job: y logarithmic, a line per series."""
-    lines, *_ = spec["layer"]
+    """The chart of one job: y logarithmic, a line per series, a rule with a name where a size begins."""
+    lines, rule, name = spec["layer"]
+    assert [(part["mark"]["type"], part["data"]) for part in (rule, name)] == [
+        ("rule", {"name": "sizes"}),
+        ("text", {"name": "sizes"}),
+    ]
     assert lines["encoding"]["y"]["scale"]["type"] == "log"
     assert lines["mark"]["type"] == "line"
 

@@ -237,6 +237,12 @@ def test_a_plain_page_keeps_its_quality():
     assert {component[1:3] for component in image.layer} == {(1, 1)}
 
 
+def test_the_small_page_is_whole():
+    """The index shows all of a page, however tall it is."""
+    for size, small in (((1280, 2000), (640, 1000)), ((1000, 4000), (320, 1280)), ((4000, 1000), (640, 160))):
+        assert Image.open(io.BytesIO(Canvas(*size).small(640))).size == small
+
+
 def test_a_picture_is_opened_once(tmp_path, monkeypatch):
     """In whichever sizes a result is shown, and however many others there are: the store is read once."""
     files = Files(str(tmp_path / "store"))
