@@ -4,6 +4,7 @@ import dataclasses
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Number
 from types import MappingProxyType
 from typing import Any
 
@@ -75,9 +76,15 @@ class SettingField:
         """Returns a value of the setting as a plain JSON value."""
         return format_layers(value) if self.type == Layers else value
 
+    def word(self, value: Any) -> str | None:
+        """Returns the word that a manifest uses instead of a number; None for other values."""
+        return next(
+            (word for word, number in self.words.items() if isinstance(value, Number) and number == value), None
+        )
+
     def text(self, value: Any) -> str:
         """Returns a value as a manifest writes it."""
-        return next((word for word, number in self.words.items() if number == value), str(self.plain(value)))
+        return self.word(value) or str(self.plain(value))
 
     @property
     def allowed(self) -> str:

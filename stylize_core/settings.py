@@ -146,6 +146,11 @@ class Settings:
             forms = " or ".join(STYLE_LOSS_FORMS[self.style_loss])
             raise SettingError(f"is not defined in form={self.form}", where="style_loss", todo=f"use form {forms}")
 
+    def __repr__(self) -> str:
+        """Returns the fields with their values; words that a manifest uses stand for their numbers."""
+        values = ((field, getattr(self, field.name)) for field in SETTING_FIELDS)
+        return f"Settings({', '.join(f'{field.name}={field.word(value) or value!r}' for field, value in values)})"
+
     def style_edge(self, height: int, width: int) -> float:
         """Returns the long edge to which the style is resized, in pixels.
 
@@ -238,6 +243,9 @@ def _fields() -> tuple[SettingField, ...]:
 
 SETTING_FIELDS = _fields()
 """One `SettingField` per setting, in the order of the columns."""
+
+FIELD_BY_NAME = {field.name: field for field in SETTING_FIELDS}
+"""The same by name."""
 
 NEUTRAL = {field.name: field.neutral for field in SETTING_FIELDS if field.neutral is not ALWAYS}
 """The neutral values, by setting."""

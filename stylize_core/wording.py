@@ -7,6 +7,7 @@ from datetime import datetime
 from urllib.parse import unquote
 
 from stylize_core.job import LOST_QUERY, public_uri
+from stylize_core.settings import FIELD_BY_NAME
 
 
 def number(value: object) -> str:
@@ -16,9 +17,21 @@ def number(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) and abs(value) < 1_000_000 else str(value)
 
 
-def setting(value: object) -> str:
-    """Writes a value of a setting as a manifest would."""
+def setting(name: str, value: object) -> str:
+    """Writes a value of a setting as a manifest would: `auto` where its number stands for that; six digits at most."""
+    if word := _word(name, value):
+        return word
     return short(f"{value:g}") if isinstance(value, float) else str(value)
+
+
+def cell(name: str, value: object) -> str:
+    """Writes the same with all digits, so that a manifest with this cell gives the same value."""
+    text = setting(name, value)
+    return text if _word(name, value) or not isinstance(value, float) or float(text) == value else repr(value)
+
+
+def _word(name: str, value: object) -> str | None:
+    return FIELD_BY_NAME[name].word(value) if name in FIELD_BY_NAME else None
 
 
 def short(text: str) -> str:

@@ -176,6 +176,14 @@ def test_settings_are_frozen() -> None:
     assert hash(DEFAULT) == hash(resolve("default-1", {}))
 
 
+def test_settings_are_shown_with_their_words() -> None:
+    """What Python prints has the manifest's word where a number stands for it."""
+    shown = repr(dataclasses.replace(DEFAULT, size=0, scales=0, steps=0))
+    assert "Settings(size='content', fit='keep'" in shown
+    assert "scales='auto'" in shown
+    assert "steps=0" in shown
+
+
 def test_specs_describe_every_setting() -> None:
     """There is one description a setting, in the order of the fields, with help and what is allowed."""
     assert [spec.name for spec in SETTING_FIELDS] == [field.name for field in dataclasses.fields(Settings)]

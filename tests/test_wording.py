@@ -1,5 +1,7 @@
 """How numbers, times and names are written."""
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from stylize_core import wording
@@ -27,6 +29,15 @@ from stylize_core import wording
         (wording.number(float("nan")), "not finite"),
         (wording.file_name("s3://bucket/old%20town.jpg?sig=secret"), "old town"),
         (wording.file_name("/a/b.c/The Scream.jpeg"), "The Scream"),
+        (wording.setting("scales", 0), "auto"),
+        (wording.setting("size", np.int64(0)), "content"),
+        (wording.setting("style_size", 0), "content"),
+        (wording.setting("steps", 0), "0"),
+        (wording.setting("scales", pd.NA), "<NA>"),
+        (wording.setting("style_weight", 1234567.5), "1.23457e6"),
+        (wording.cell("style_weight", 1234567.5), "1234567.5"),
+        (wording.cell("style_weight", 1e6), "1e6"),
+        (wording.cell("scales", 0), "auto"),
         (wording.plural(0, "row"), "0 rows"),
         (wording.plural(1, "row"), "1 row"),
         (wording.plural(1200, "row"), "1,200 rows"),

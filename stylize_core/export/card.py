@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from stylize_core import wording
 from stylize_core.export.annotations import Annotated, annotations_path
 from stylize_core.export.catalogue import Catalogue
 from stylize_core.export.column_meanings import meaning
@@ -14,7 +15,6 @@ from stylize_core.export.licences import hub_licence
 from stylize_core.export.sample import CONTENT_IMAGE, CONTENT_SUFFIX
 from stylize_core.export.tally import MANY, Tally
 from stylize_core.release import release
-from stylize_core.wording import size
 
 TITLE = "Stylised images"
 
@@ -138,7 +138,7 @@ def _size_category(images: int) -> str:
 
 def _opening(tally: Tally) -> str:
     text = (
-        f"{tally.images:,} images in {len(tally.classes):,} classes, {size(tally.bytes)}, in "
+        f"{tally.images:,} images in {len(tally.classes):,} classes, {wording.size(tally.bytes)}, in "
         f"{len(tally.styles):,} styles. Each was made by neural style transfer, by the full optimisation of Gatys, "
         "Ecker and Bethge, and it is recorded which content, style, settings and seed made it."
     )
@@ -174,7 +174,8 @@ def _annotations(annotated: Annotated, splits: Sequence[str]) -> str:
 
 def _made(tally: Tally) -> str:
     facts = [("made with", f"stylize {release()}"), ("preset", _values(tally.presets))]
-    facts += [(name, _values(values)) for name, values in tally.settings.items()]
+    for name, values in tally.settings.items():
+        facts += [(name, _values(Counter({wording.cell(name, value): count for value, count in values.items()})))]
     facts += [("weights", _values(tally.weights))]
     facts += [("versions", ", ".join(f"{name} {number}" for name, number in _versions(tally)))]
     return _table(("what", "value"), facts)

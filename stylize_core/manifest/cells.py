@@ -97,7 +97,8 @@ def _convert(spec: SettingField, text: str) -> object:
     if spec.type == Layers:
         return parse_layers(text)
     if spec.type is int and (whole := _WHOLE.fullmatch(text)):
-        return int(whole[1])  # raises ValueError above 4300 digits
+        number = int(whole[1])  # raises ValueError above 4300 digits
+        return text if spec.word(number) else number  # the word alone stands for such a number
     if spec.type is float and _NUMBER.fullmatch(text):
         return float(text)
     return text  # not a number: the following check refuses it

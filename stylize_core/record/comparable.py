@@ -90,7 +90,7 @@ def parts(jobs: pd.DataFrame, name: str) -> Iterator[tuple[str, Places]]:
 
 def value_text(name: str, value: object) -> str:
     """Returns the text of a value: for an input its file name, for a setting its text in a manifest."""
-    return wording.file_name(str(value)) if name in ("content", "style") else wording.setting(value)
+    return wording.file_name(str(value)) if name in ("content", "style") else wording.setting(name, value)
 
 
 def count(column: "pd.Series[Any]") -> int:
@@ -104,5 +104,5 @@ def plain(cell: Any) -> object:
 
 
 def _title(job: "pd.Series[Any]", names: Sequence[str], networks: bool) -> str:
-    words = [f"{name} {wording.setting(job[name])}" for name in names]
+    words = [f"{name} {wording.setting(name, job[name])}" for name in names]
     return " · ".join([*words, *([f"network {str(job['network'])[:8]}"] if networks else [])])

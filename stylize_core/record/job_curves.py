@@ -22,7 +22,9 @@ Steps = npt.NDArray[np.int64]
 
 
 def read_curves(files: Files, jobs: Sequence[JobRecord]) -> dict[str, pd.DataFrame]:
-    """Returns the curves of finished jobs by job id: frames with `step` and `CURVES`, NaN if unused or not finite.
+    """Returns the curves of finished jobs by job id: frames with `step`, `size_px` and `CURVES`.
+
+    Terms and layers are NaN if unused or not finite.
 
     Args:
         files: the store.
@@ -31,7 +33,7 @@ def read_curves(files: Files, jobs: Sequence[JobRecord]) -> dict[str, pd.DataFra
     found = [job for job in jobs if job.commit]
     lines = pa.table({"job_id": [job.job_id for job in found], "commit": [job.commit for job in found]})
     steps = kept_steps(max((job.steps for job in found), default=0))
-    thinned = _thin(read_metrics(files, lines), steps)
+    thinned = thin(read_metrics(files, lines), steps)
     return {str(job_id): curve for job_id, curve in thinned.groupby("job_id")}
 
 
@@ -47,12 +49,13 @@ def kept_steps(last: int, points: int = POINTS) -> Steps:
     return np.unique(np.rint(np.concatenate([even, early])).astype(int))
 
 
-def _thin(metrics: pa.Table, steps: Steps) -> pd.DataFrame:
-    """Keeps the given steps and each job's last; logarithms need positive, finite values."""
-    index = metrics.select(["job_id", "step"]).to_pandas()
+def thin(metrics: pa.Table, steps: Steps) -> pd.DataFrame:
+    """Keeps the given steps, each job's last and the first of each size; logarithms need positive, finite values."""
+    index = metrics.select(["job_id", "step", "size_px"]).to_pandas()
     is_last = index["step"] == index.groupby("job_id")["step"].transform("max")
-    kept = metrics.filter(pa.array(index["step"].isin(steps) | is_last))
-    frame: pd.DataFrame = kept.select(["job_id", "step", *CURVES]).to_pandas()
+    is_first = index["step"] == index.groupby(["job_id", "size_px"])["step"].transform("min")
+    kept = metrics.filter(pa.array(index["step"].isin(steps) | is_last | is_first))
+    frame: pd.DataFrame = kept.select(["job_id", "step", "size_px", *CURVES]).to_pandas()
     values = frame[list(CURVES)]
     frame[list(CURVES)] = values.where(np.isfinite(values) & (values > 0))
     return frame.sort_values(["job_id", "step"])

@@ -40,7 +40,7 @@ def axes_of_rows(rows: pd.DataFrame) -> list[str]:
 
 def describe(job: JobRecord, names: Sequence[str]) -> str:
     """Returns the text of some settings of a job: `style_weight 1e6 · start noise`."""
-    return " · ".join(f"{name} {wording.setting(job.settings[name])}" for name in names)
+    return " · ".join(f"{name} {wording.setting(name, job.settings[name])}" for name in names)
 
 
 def _decides(leader: Sequence[Hashable], follower: Sequence[Hashable]) -> bool:

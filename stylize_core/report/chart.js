@@ -28,7 +28,7 @@ function turnAxis() {
 }
 
 function onAxis(spec) {
-  const linear = (y) => ({ ...y, scale: { nice: false, zero: false, padding: 4 }, axis: { ...y.axis, labelExpr: undefined, format: "~g" } });
+  const linear = (y) => ({ ...y, scale: { nice: false, zero: false, padding: y.scale.padding }, axis: { ...y.axis, labelExpr: undefined, format: "~g" } });
   const turned = (key, value) => (key === "y" && value?.scale?.type === "log" ? linear(value) : value);
   return axis === "log" ? spec : JSON.parse(JSON.stringify(spec, turned));
 }

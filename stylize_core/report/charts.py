@@ -1,7 +1,7 @@
 """Charts as Vega-Lite specifications; the page adds the numbers and their colours.
 
-Data sets by name: `curves` (job, label, note, colour, dashed, step, value), `bands` (step, p10 ... p90, and of parts
-value, colour and shade), `bins` (low, high, jobs) and `ranges` (value, jobs, p10 ... p90).
+Data sets by name: `curves` (job, label, note, colour, dashed, step, value), `sizes` (step, label), `bands` (step, p10
+... p90, and of parts value, colour and shade), `bins` (low, high, jobs) and `ranges` (value, jobs, p10 ... p90).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -144,12 +144,17 @@ def _series_chart(colours: Mapping[str, str]) -> Spec:
     scale = {"domain": list(colours), "range": list(colours.values())}
     encoding = {
         "x": _step(),
-        "y": _loss("value"),
+        "y": _loss("value", padding=16),  # room for the names of the sizes
         "color": _nominal("series", scale=scale, legend=legend),
         "opacity": {"condition": {"param": "picked", "value": 1}, "value": 0.12},
     }
     picked = {"name": "picked", "select": {"type": "point", "fields": ["series"]}, "bind": "legend"}
-    return _chart("curves", _layer("line", encoding, strokeWidth=1.8), params=[picked])
+    lines = {**_layer("line", encoding, strokeWidth=1.8), "params": [picked]}
+    sizes = {"data": {"name": "sizes"}}
+    rule = _layer("rule", {"x": _step()}, color="currentColor", opacity=0.4, strokeDash=[3, 3])
+    name = {"x": _step(), "y": {"value": 1}, "text": _nominal("label")}
+    label = _layer("text", name, color="currentColor", opacity=0.7, align="left", baseline="top", dx=3, fontSize=10)
+    return _chart("curves", {"layer": [lines, {**sizes, **rule}, {**sizes, **label}]})
 
 
 def _nominal(field: str, **more: Any) -> Spec:
@@ -168,8 +173,8 @@ def _step() -> Spec:
     return _quantitative("step", title="step", axis=_axis(",d", grid=False), scale={"nice": False})
 
 
-def _loss(field: str) -> Spec:
-    return _quantitative(field, title=None, axis=LOG_AXIS, scale={"type": "log", "nice": False, "padding": 4})
+def _loss(field: str, padding: int = 4) -> Spec:
+    return _quantitative(field, title=None, axis=LOG_AXIS, scale={"type": "log", "nice": False, "padding": padding})
 
 
 def _figures(field: str, *, log: bool) -> Spec:

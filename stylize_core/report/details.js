@@ -70,9 +70,10 @@ function Details(rows, marks) {
   function pictures(place, id) {
     const sides = rows.data.other ? [["B", rows.otherImage(place)], ["A", rows.image(place)]] : [["result", rows.image(place)]];
     const results = sides.filter(([, path]) => path).map(([name, path]) => result(place, name, path));
-    const small = jobs.jobs[id] ? jobs.jobs[id].strip.slice(0, -1).map(tileOf) : inputs(place);
+    const small = jobs.jobs[id] ? jobs.jobs[id].strip.slice(0, -1).map(tileOf) : inputs(place, results.length === 0);
     if (!results.length && !small.length) return null;
-    return h("div", { class: "strip" }, h("div", { class: "results" }, ...results), h("div", { class: "origins" }, ...small));
+    const origins = h("div", { class: "origins" }, ...small);
+    return results.length ? h("div", { class: "strip" }, h("div", { class: "results" }, ...results), origins) : h("div", { class: "strip alone" }, origins);
   }
 
   // The page may have a small picture; the full one is in the store beside the page.
@@ -84,17 +85,20 @@ function Details(rows, marks) {
     return h("figure", {}, h("a", { href: inStore(path), "aria-label": `${alt}, full size` }, picture), h("figcaption", {}, name));
   }
 
-  function inputs(place) {
-    const kinds = ["content", "style"].filter((kind) => rows.input(kind, place));
+  // The store has a small picture of an input once a job has read it. `all` leaves the place of another one empty.
+  function inputs(place, all) {
+    const kinds = ["content", "style"].filter((kind) => rows.input(kind, place) || (all && rows.text[kind].word(place)));
     return kinds.map((kind) => {
-      const caption = `${kind}: ${rows.text[kind].name(place)}`;
-      return h("figure", {}, stored(rows.input(kind, place), caption), h("figcaption", {}, caption));
+      const [path, caption] = [rows.input(kind, place), `${kind}: ${rows.text[kind].name(place)}`];
+      return h("figure", {}, path ? stored(path, caption) : blank(caption), h("figcaption", {}, caption));
     });
   }
 
+  const blank = (caption) => h("span", { class: "blank", role: "img", "aria-label": `no picture: ${caption}` }, "no picture");
+
   function tileOf([key, caption, width, height]) {
     const uri = rows.embedded(key);
-    const picture = uri ? h("img", { src: uri, width, height, alt: caption }) : h("span", { class: "blank", role: "img", "aria-label": `no picture: ${caption}` }, "no picture");
+    const picture = uri ? h("img", { src: uri, width, height, alt: caption }) : blank(caption);
     return h("figure", {}, picture, h("figcaption", {}, caption));
   }
 

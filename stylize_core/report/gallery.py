@@ -78,7 +78,7 @@ def _card(job: JobRecord, names: Sequence[str], edge: int, limit: int, album: Al
         result=album.thumb(f"{job.content.name} in the style of {job.style.name}", job.image, edge),
         steps=tuple(album.thumb(caption, path, small) for caption, path in [*inputs, *steps]),
         link=f"../../{job.image}" if job.image else "",
-        facts={name: wording.setting(job.settings[name]) for name in names},
+        facts={name: wording.setting(name, job.settings[name]) for name in names},
         losses={term: wording.number(value) for term, value in job.finals.items()},
     )
 

@@ -58,7 +58,7 @@ def hue(job: JobRecord, colours: Legend) -> str:
     """Returns the value that colours a job's line."""
     if colours.title in ("style", "content"):
         return job.style.name if colours.title == "style" else job.content.name
-    return wording.setting(job.settings[colours.title]) if colours.title else ""
+    return wording.setting(colours.title, job.settings[colours.title]) if colours.title else ""
 
 
 def legend(jobs: Sequence[JobRecord]) -> Legend:
@@ -74,13 +74,22 @@ def legend(jobs: Sequence[JobRecord]) -> Legend:
 
 
 def curve_data(frame: pd.DataFrame) -> dict[str, Any]:
-    """Returns a job's curve as lists to be put into the page: `step`, and `values` by term and layer."""
+    """Returns a job's curve as lists to be put into the page: `step`, `values` by term and layer, and `sizes`.
+
+    A size is its first step with the long edge in pixels; of a job with a single one there is none.
+    """
     used = [name for name in CURVES if frame[name].notna().any()]
-    return {"step": frame["step"].tolist(), "values": {name: digits(frame[name]) for name in used}}
+    sizes = frame.groupby("size_px")["step"].min().sort_values()
+    return {
+        "step": frame["step"].tolist(),
+        "values": {name: digits(frame[name]) for name in used},
+        "sizes": [[int(step), int(px)] for px, step in sizes.items()] if len(sizes) > 1 else [],
+    }
 
 
 def _setting_legend(name: str, values: Sequence[Any]) -> Legend:
     if all(isinstance(value, int | float) for value in values):
-        colours = charts.sample_colours(len(values))
-        return Legend(title=name, colours=dict(zip(map(wording.setting, sorted(values)), colours, strict=True)))
-    return Legend(title=name, colours=dict(zip(map(wording.setting, values), charts.CATEGORICAL, strict=False)))
+        words = [wording.setting(name, value) for value in sorted(values)]
+        return Legend(title=name, colours=dict(zip(words, charts.sample_colours(len(values)), strict=True)))
+    words = [wording.setting(name, value) for value in values]
+    return Legend(title=name, colours=dict(zip(words, charts.CATEGORICAL, strict=False)))

@@ -136,11 +136,23 @@ function Losses({ sets, charts }, jobs) {
   return { start };
 }
 
+const ROOM = 0.12; // of a chart's width: the name of a size takes it
+
+// The first step of each size of a job: its losses jump there. If two sizes begin close together, the later one is named.
+function sizesOf({ sizes, step }) {
+  const next = (place) => sizes[place + 1]?.[0] ?? Infinity;
+  return sizes.map(([first, px], place) => ({ step: first, px, label: next(place) - first < ROOM * step.at(-1) ? "" : `${px} px` }));
+}
+
 // The charts of one job: its weighted terms, which show what dominates the total, and the layers of each.
 function curveCharts(rows, place) {
   const { jobs, charts } = rows.jobs;
   const { curve, label } = jobs[rows.data.job_id[place]] ?? {};
   if (!curve) return [];
+  const sizes = sizesOf(curve);
+  const marked = (spec) => (sizes.length ? spec : { ...spec, layer: spec.layer.slice(0, 1) }); // the lines alone
+  const note = sizes.length ? "losses jump where the next size begins" : "";
+  const begin = sizes.map(({ step, px }) => `${px} px from step ${step}`).join(", ");
   const weight = (name) => (name === "total" ? 1 : Number(rows.settings[`${name}_weight`].word(place)));
   return Object.entries(charts).flatMap(([part, spec]) => {
     const [prefix, factor] = part === "terms" ? ["", weight] : [`${part}_`, () => 1];
@@ -149,7 +161,7 @@ function curveCharts(rows, place) {
       points(curve.step, curve.values[name]).map(({ step, value }) => ({ series: name.slice(prefix.length), step, value: value * factor(name) })),
     );
     const title = part === "terms" ? "weighted terms and their total" : `${part} by layer, unweighted`;
-    return lines.length ? [chartOf(title, "", `${title}, of ${label} by step`, spec, { curves: lines })] : [];
+    return lines.length ? [chartOf(title, note, `${title}, of ${label} by step${begin && `; sizes: ${begin}`}`, marked(spec), { curves: lines, sizes })] : [];
   });
 }
 

@@ -13,7 +13,6 @@ from stylize_core.record.term_curves import TermCurves
 from stylize_core.record.variation import NAMES, axes_of_rows
 from stylize_core.report import packing
 from stylize_core.report.packing import digits
-from stylize_core.settings import SETTING_FIELDS
 from stylize_core.store import layout
 from stylize_core.store.records import FIGURES
 
@@ -32,7 +31,6 @@ PICTURED = 5000
 _TEXTS = ("status", "id", "content", "style", "init", "error_code")
 _WHOLE = ("row", "bytes", "width", "height", "updates", "best_step")
 _FIGURES = (*FIGURES, "seconds", "falling")
-_FIELDS = {field.name: field for field in SETTING_FIELDS}
 
 Column = dict[str, Any]
 
@@ -96,7 +94,10 @@ def columns_of(column: "pd.Series[Any]", setting: str = "") -> Column:
     """Returns texts, or the values of a setting, as `words` and `codes`, see `table`."""
     codes, values = pd.factorize(column)
     is_one = len(codes) > 0 and bool((codes == codes[0]).all())
-    return {"words": [_cell(setting, value) for value in values], "codes": int(codes[0]) if is_one else codes.tolist()}
+    return {
+        "words": [wording.cell(setting, value) for value in values],
+        "codes": int(codes[0]) if is_one else codes.tolist(),
+    }
 
 
 def review_key(run: str, rows: pd.DataFrame) -> str:
@@ -120,17 +121,9 @@ def _digests(rows: pd.DataFrame, name: str) -> list[str | None]:
     return [None if pd.isna(sha256) else str(sha256) for sha256 in first]
 
 
-def _cell(setting: str, value: Any) -> str:
-    """Returns the exact text of a value in a manifest's cell."""
-    if setting in _FIELDS and value in _FIELDS[setting].words.values():
-        return _FIELDS[setting].text(value)
-    short = wording.setting(value)
-    return short if not isinstance(value, float) or float(short) == value else repr(value)
-
-
 def _preset(name: str) -> dict[str, str]:
     values = resolve(name, {}).to_dict()
-    return {setting: _cell(setting, value) for setting, value in values.items() if value is not None}
+    return {setting: wording.cell(setting, value) for setting, value in values.items() if value is not None}
 
 
 def _whole(column: "pd.Series[Any]") -> list[int | None]:

@@ -13,11 +13,11 @@ function Table(rows, marks, open) {
   function makeColumns() {
     const named = text.id.words.length > 0;
     return [
-      { key: "row", title: "Row", numeric: true },
+      { key: "row", title: "Row", numeric: true, opens: true },
       { key: "mark", title: "Mark" },
       { key: "status", title: "Status", words: text.status },
       ...(named ? [{ key: "id", title: "Job", words: text.id }] : []),
-      { key: "content", title: "Content", words: text.content, opens: true },
+      { key: "content", title: "Content", words: text.content },
       { key: "style", title: "Style", words: text.style },
       ...data.shown.map((name) => ({ key: name, title: name, words: settings[name] })),
       ...figures.map((name) => ({ key: name, title: NAMES[name], help: MEANINGS[name], numeric: true })),
@@ -35,8 +35,10 @@ function Table(rows, marks, open) {
     set({});
   }
 
+  // A name breaks behind its underscores.
   function head({ key, title, help, numeric }) {
-    const sort = h("button", { type: "button", class: "sort", title: help, onclick: () => sortBy(key, numeric) }, title);
+    const parts = title.split(/(?<=_)/).flatMap((part) => [h("wbr"), part]);
+    const sort = h("button", { type: "button", class: "sort", title: help, onclick: () => sortBy(key, numeric) }, ...parts);
     return h("th", { scope: "col", class: numeric ? "figure" : "", "data-key": key }, sort);
   }
 
@@ -92,11 +94,13 @@ function Table(rows, marks, open) {
 
   function line(place) {
     const label = rows.label(place);
+    const row = String(number("row", place));
     const cells = columns.map(({ key, words, numeric, opens }) => {
-      if (opens) return h("th", { scope: "row" }, h("button", { type: "button", class: "plain", "aria-label": `open row ${number("row", place)}: ${label}` }, words.name(place) || label));
+      if (opens) return h("td", { class: "figure" }, h("button", { type: "button", class: "plain", "aria-label": `open row ${row}: ${label}` }, row));
+      if (key === "content") return h("th", { scope: "row" }, words.name(place) || label);
       if (key === "mark") return h("td", { "data-mark": "" });
       if (key === "status") return h("td", {}, h("span", { class: `status ${words.word(place)}` }, words.word(place)));
-      if (numeric) return h("td", { class: "figure" }, key === "row" ? String(number("row", place)) : written(key, number(key, place)));
+      if (numeric) return h("td", { class: "figure" }, written(key, number(key, place)));
       return h("td", {}, words.name(place));
     });
     const opened = (event) => {

@@ -23,12 +23,12 @@ SHORT = {
 
 def describe(job: JobRecord, names: Sequence[str]) -> str:
     """Returns the text of some settings of a job: `sw 1e6 · seed 3`; see `legend`."""
-    return " · ".join(f"{SHORT.get(name, name)} {value(job.settings[name])}" for name in names)
+    return " · ".join(f"{SHORT.get(name, name)} {value(name, job.settings[name])}" for name in names)
 
 
 def spell(job: JobRecord, names: Sequence[str]) -> str:
     """Returns the same with full names: `style_weight 1e6 · seed 3`."""
-    return " · ".join(f"{name} {value(job.settings[name])}" for name in names)
+    return " · ".join(f"{name} {value(name, job.settings[name])}" for name in names)
 
 
 def legend(names: Sequence[str]) -> str:
@@ -36,13 +36,14 @@ def legend(names: Sequence[str]) -> str:
     return " · ".join(f"{SHORT[name]} = {name}" for name in names if name in SHORT)
 
 
-def value(setting: object) -> str:
+def value(name: str, setting: object) -> str:
     """Returns 123000 as `123,000`, round weights as `1e4`, and several layers with only one `conv`."""
-    if isinstance(setting, bool) or not isinstance(setting, int | float):
-        return wording.setting(setting).replace(" conv", " ")
+    text = wording.setting(name, setting)
+    if not isinstance(setting, int | float) or text.isalpha():
+        return text.replace(" conv", " ")
     is_round = isinstance(setting, float) and abs(setting) >= 1e4 and setting == float(f"{setting:.0e}")
     if 1000 <= abs(setting) < 1e6 and setting == int(setting) and not is_round:
         return f"{setting:,.0f}"
     if is_round:
         return wording.short(f"{setting:.0e}")
-    return wording.setting(float(setting))
+    return wording.setting(name, float(setting))

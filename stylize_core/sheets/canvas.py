@@ -3,7 +3,7 @@
 import io
 from dataclasses import dataclass
 
-from PIL import Image, ImageDraw, ImageOps
+from PIL import Image, ImageDraw
 
 from stylize_core.sheets import lettering
 
@@ -53,6 +53,12 @@ class Box:
         """Left, top, right and bottom pixel, as Pillow draws rectangles."""
         return self.x, self.y, self.x + self.width - 1, self.y + self.height - 1
 
+    def fit(self, image: Image.Image) -> "Box":
+        """Returns the place of a picture at the bottom of the box, scaled down if it is larger."""
+        scale = min(1, self.width / image.width, self.height / image.height)
+        width, height = max(1, round(scale * image.width)), max(1, round(scale * image.height))
+        return Box(self.x + (self.width - width) // 2, self.y + self.height - height, width, height)
+
 
 class Canvas:
     """A page.
@@ -90,11 +96,16 @@ class Canvas:
 
     def picture(self, box: Box, image: Image.Image) -> Box:
         """Places a picture at the bottom of a box, scaled down if it is larger; returns its place."""
-        fitted = ImageOps.contain(image, (box.width, box.height)) if _exceeds(image, box) else image
-        left = box.x + (box.width - fitted.width) // 2
-        top = box.y + box.height - fitted.height
-        self.image.paste(fitted, (left, top))
-        return Box(left, top, fitted.width, fitted.height)
+        place = box.fit(image)
+        size = place.width, place.height
+        fitted = image if image.size == size else image.resize(size, Image.Resampling.BICUBIC)
+        self.image.paste(fitted, (place.x, place.y))
+        return place
+
+    def cut(self, height: int) -> None:
+        """Cuts off the page below this height in pixels."""
+        self.image = self.image.crop((0, 0, self.image.width, height))
+        self._draw = ImageDraw.Draw(self.image)
 
     def well(self, box: Box, text: str, *, alarm: bool = False) -> None:
         """Fills a box without a picture, and says why there is none."""
@@ -125,17 +136,13 @@ class Canvas:
             image = image.resize((round(image.width * SHRINK), round(image.height * SHRINK)), Image.Resampling.LANCZOS)
 
     def small(self, width: int) -> bytes:
-        """Returns the upper part of the page as a small JPEG, at most 1.5 times as tall as wide.
+        """Returns the page as a small JPEG.
 
         Args:
-            width: pixels.
+            width: at most, pixels; the height is at most twice as much.
         """
-        part = self.image.crop((0, 0, self.image.width, min(self.image.height, self.image.width * 3 // 2)))
-        part.thumbnail((width, 2 * width), Image.Resampling.LANCZOS, reducing_gap=2.0)
+        page = self.image.copy()
+        page.thumbnail((width, 2 * width), Image.Resampling.LANCZOS, reducing_gap=2.0)
         sink = io.BytesIO()
-        part.save(sink, "JPEG", quality=75)
+        page.save(sink, "JPEG", quality=75)
         return sink.getvalue()
-
-
-def _exceeds(image: Image.Image, box: Box) -> bool:
-    return image.width > box.width or image.height > box.height

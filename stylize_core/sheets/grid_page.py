@@ -30,7 +30,7 @@ class Frame:
 
     Attributes:
         width: of a picture.
-        height: of a picture.
+        height: of a picture at most; a row is as high as its pictures.
         left: of the row headers with their gap.
         top: of the title and the column headers.
     """
@@ -52,13 +52,12 @@ class Frame:
         down, across = self.capacity
         return len(grid.rows) <= down and len(grid.columns) <= across
 
-    def box(self, row: int, column: int) -> Box:
-        """Returns the box of a cell's picture."""
-        x = self.left + column * (self.width + GAP)
-        return Box(x, self.top + row * (self.height + CAPTION), self.width, self.height)
+    def box(self, column: int) -> Box:
+        """Returns the box of a picture in the first row."""
+        return Box(self.left + column * (self.width + GAP), self.top, self.width, self.height)
 
     def page_size(self, grid: Grid) -> tuple[int, int]:
-        """Returns width and height of a page with this grid."""
+        """Returns width and greatest height of a page with this grid."""
         width = self.left + len(grid.columns) * (self.width + GAP) - GAP + MARGIN
         return max(width, 900), self.top + len(grid.rows) * (self.height + CAPTION) + MARGIN
 
@@ -118,11 +117,24 @@ def draw_grid(grid: Grid, frame: Frame, pictures: Thumbnails) -> Canvas:
         draw_tile(canvas, box, tile, pictures, colour=INK)
     for column, tile in enumerate(grid.columns):
         _column_header(canvas, frame, column, tile, pictures)
-    for row, tiles in enumerate(grid.rows):
-        _row_header(canvas, frame, row, tiles, pictures)
-        for column in range(len(grid.columns)):
-            draw_tile(canvas, frame.box(row, column), grid.cells.get((row, column)), pictures)
+    top = frame.top
+    for row, headers in enumerate(grid.rows):
+        tiles = [grid.cells.get((row, column)) for column in range(len(grid.columns))]
+        height = _row_height([*headers, *filter(None, tiles)], frame, pictures)
+        _row_header(canvas, Box(MARGIN, top, frame.width, height), headers, pictures)
+        for column, tile in enumerate(tiles):
+            draw_tile(canvas, replace(frame.box(column), y=top, height=height), tile, pictures)
+        top += height + CAPTION
+    canvas.cut(top + MARGIN)
     return canvas
+
+
+def _row_height(tiles: Iterable[Tile], frame: Frame, pictures: Thumbnails) -> int:
+    """Returns the height of the highest picture in its box, pixels; the frame's where there is no picture."""
+    box = Box(0, 0, frame.width, frame.height)
+    images = (_image(tile, box, pictures) for tile in tiles)
+    heights = [box.fit(image).height for image in images if image]
+    return max(*heights, min(WORDS_HEIGHT, frame.height)) if heights else frame.height
 
 
 def _heading(canvas: Canvas, grid: Grid) -> None:
@@ -132,7 +144,7 @@ def _heading(canvas: Canvas, grid: Grid) -> None:
 
 
 def _column_header(canvas: Canvas, frame: Frame, column: int, tile: Tile, pictures: Thumbnails) -> None:
-    cell = frame.box(0, column)
+    cell = frame.box(column)
     if tile.path:
         box = Box(cell.x, cell.y - CAPTION - frame.height, frame.width, frame.height)
         draw_tile(canvas, box, tile, pictures, colour=INK)
@@ -142,14 +154,12 @@ def _column_header(canvas: Canvas, frame: Frame, column: int, tile: Tile, pictur
         canvas.text(middle, cell.y - WORDS_HEIGHT + 28, tile.caption, cell.width, anchor="ma")
 
 
-def _row_header(canvas: Canvas, frame: Frame, row: int, tiles: Sequence[Tile], pictures: Thumbnails) -> None:
-    cell = frame.box(row, 0)
+def _row_header(canvas: Canvas, box: Box, tiles: Sequence[Tile], pictures: Thumbnails) -> None:
     for place, tile in enumerate(tiles):
         if tile.path:
-            box = Box(MARGIN + place * (frame.width + GAP), cell.y, frame.width, frame.height)
-            draw_tile(canvas, box, tile, pictures, colour=INK)
+            draw_tile(canvas, replace(box, x=box.x + place * (box.width + GAP)), tile, pictures, colour=INK)
         else:
-            middle = cell.y + cell.height // 2
+            middle = box.y + box.height // 2
             canvas.text(MARGIN, middle - 14, tile.note, WORDS_WIDTH, size=SMALL, colour=QUIET, anchor="lm")
             canvas.text(MARGIN, middle + 12, tile.caption, WORDS_WIDTH, anchor="lm")
 

@@ -215,4 +215,4 @@ def _places(values: Iterable[T]) -> dict[T, int]:
 
 
 def _value_tiles(name: str, values: Iterable[object]) -> tuple[Tile, ...]:
-    return tuple(Tile(caption=brief.value(value), note=name) for value in values)
+    return tuple(Tile(caption=brief.value(name, value), note=name) for value in values)

@@ -10,6 +10,9 @@ from stylize_core.record.run_record import RunRecord
 NAMES = 40
 """Most names of a page's inputs to list."""
 
+FEW = 6
+"""Pages of a sheet that are shown large, at most."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexEntry:
@@ -67,6 +70,7 @@ def render_index(record: RunRecord, jobs: int, parts: Sequence[IndexPart]) -> st
         of=sum(record.totals.jobs.values()),
         parts=parts,
         names=NAMES,
+        few=FEW,
         drawn=sum(len(part.entries) for part in parts),
         pages=sum(part.pages for part in parts),
     )

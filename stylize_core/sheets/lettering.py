@@ -2,6 +2,7 @@
 
 import functools
 import unicodedata
+from collections.abc import Iterable
 from types import MappingProxyType
 
 from PIL import ImageFont
@@ -72,6 +73,16 @@ def wrap(text: str, size: int, limit: int) -> list[str]:
         return [text]
     middle = min(breaks, key=lambda place: abs(2 * place - len(text)))
     return [text[:middle].rstrip(), text[middle:]]
+
+
+def fold(parts: Iterable[str], size: int, limit: int) -> list[str]:
+    """Returns parts as lines of at most `limit` pixels, with dots between them; a part that is wider stands alone."""
+    lines: list[str] = []
+    for part in parts:
+        longer = f"{lines[-1]} · {part}" if lines else part
+        fits = lines and width(drawable(longer), size) <= limit
+        lines[-1:] = [longer] if fits else [*lines[-1:], part]
+    return lines
 
 
 def _cut(text: str, kept: int) -> str:

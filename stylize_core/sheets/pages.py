@@ -17,7 +17,7 @@ from stylize_core.sheets.grid_page import count_pages, draw_grid, frame_grid, sp
 from stylize_core.sheets.grids import Grid, matrices, sweeps, trade_offs
 from stylize_core.sheets.section_page import SectionFrame, SectionPage, draw_sections, split_sections
 from stylize_core.sheets.sections import Sections, by_content, by_style
-from stylize_core.sheets.strip_page import StripFrame, draw_strips, make_strip
+from stylize_core.sheets.strip_page import draw_strips, frame_strips, make_strip
 
 FEW = 500
 """Most jobs of a small run."""
@@ -146,7 +146,7 @@ def strip_pages(jobs: Sequence[JobRecord], cell: tuple[int, int], title: str, pi
         return []
     names = axes_of_jobs(jobs)
     strips = [make_strip(job, names) for job in jobs]
-    frame = StripFrame(*cell, tiles=max(len(strip.tiles) for strip in strips))
+    frame = frame_strips(strips, cell)
     across, down = frame.capacity
     starts = range(0, len(strips), across * down)
     titles = [_numbered(title, number) for number in range(1, len(starts) + 1)]

@@ -24,7 +24,7 @@ SMALL = "small"
 LOOKED_AT = ("matrix", "trade-off", "sweep", "style", "content", "strips")
 """The order in which people look at sheets."""
 
-SMALL_WIDTH = 320
+SMALL_WIDTH = 640
 """Width of a page's small picture in the index, pixels."""
 
 

@@ -1,12 +1,12 @@
 """Draws each job as a strip: content, style, snapshots, result."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stylize_core import wording
 from stylize_core.record.run_record import JobRecord, snapshots
 from stylize_core.record.thumbnails import Thumbnails
-from stylize_core.sheets import brief
+from stylize_core.sheets import brief, lettering
 from stylize_core.sheets.canvas import GAP, MARGIN, PAGE_LIMIT, QUIET, SMALL, TEXT, TITLE, Box, Canvas
 from stylize_core.sheets.grid_page import CAPTION, HEAD, draw_tile, picture_keys
 from stylize_core.sheets.grids import Tile, input_tile, job_tile
@@ -14,7 +14,10 @@ from stylize_core.sheets.grids import Tile, input_tile, job_tile
 SNAPSHOTS = 8
 """Most snapshots shown per job, evenly spread over all."""
 
-LABEL = TEXT + SMALL + 22
+LABEL = TEXT + 17
+"""Room above the pictures for the title, and for each line of notes."""
+
+LINE = SMALL + 5
 BETWEEN = 40
 """Space between two strips."""
 
@@ -24,13 +27,13 @@ class Strip:
     """A job as a row of pictures.
 
     Attributes:
-        title: its name.
-        note: its distinguishing settings, and its final losses.
+        title: what names it.
+        notes: each setting that tells it from the others, and each final loss.
         tiles: content, style, snapshots, result.
     """
 
     title: str
-    note: str
+    notes: tuple[str, ...]
     tiles: tuple[Tile, ...]
 
 
@@ -42,12 +45,12 @@ def make_strip(job: JobRecord, names: Sequence[str]) -> Strip:
         names: the distinguishing settings.
     """
     losses = [f"{term} {wording.number(value)}" for term, value in job.finals.items() if value]
-    parts = [brief.spell(job, ["preset", *(name for name in names if name != "preset")]), *losses]
+    settings = [brief.spell(job, [name]) for name in ("preset", *(name for name in names if name != "preset"))]
     steps = [Tile(caption=f"step {step:,}", path=path) for step, path in snapshots(job, SNAPSHOTS)]
     result = job_tile(job, f"step {job.steps:,}" if job.image else "no result")
     return Strip(
         title=f"{job.label}  ·  {job.job_id[:8]}",
-        note=" · ".join(parts),
+        notes=(*settings, *losses),
         tiles=(input_tile(job.content), input_tile(job.style), *steps, result),
     )
 
@@ -60,17 +63,28 @@ class StripFrame:
         width: of a picture.
         height: of a picture.
         tiles: pictures of the longest strip.
+        lines: of notes of the strip with most.
     """
 
     width: int
     height: int
     tiles: int
+    lines: int = 1
+
+    @property
+    def across(self) -> int:
+        """Width of a strip."""
+        return self.tiles * (self.width + GAP) - GAP
+
+    @property
+    def label(self) -> int:
+        """Height of title and notes."""
+        return LABEL + self.lines * LINE
 
     @property
     def pitch(self) -> tuple[int, int]:
         """The distance from one strip to the next: horizontal, vertical."""
-        across = self.tiles * (self.width + GAP) - GAP + 2 * BETWEEN
-        return across, LABEL + self.height + CAPTION + BETWEEN
+        return self.across + 2 * BETWEEN, self.label + self.height + CAPTION + BETWEEN
 
     @property
     def capacity(self) -> tuple[int, int]:
@@ -88,6 +102,17 @@ class StripFrame:
             if tall <= rows and tall * down <= 1.4 * columns * across:
                 return columns
         return most
+
+
+def frame_strips(strips: Sequence[Strip], cell: tuple[int, int]) -> StripFrame:
+    """Returns the measures with which strips are drawn; all notes of each fit.
+
+    Args:
+        strips: one at least.
+        cell: width and height of the pictures, pixels.
+    """
+    frame = StripFrame(*cell, tiles=max(len(strip.tiles) for strip in strips))
+    return replace(frame, lines=max(len(lettering.fold(strip.notes, SMALL, frame.across)) for strip in strips))
 
 
 def draw_strips(strips: Sequence[Strip], frame: StripFrame, title: str, pictures: Thumbnails) -> Canvas:
@@ -108,9 +133,9 @@ def draw_strips(strips: Sequence[Strip], frame: StripFrame, title: str, pictures
 
 
 def _draw_strip(canvas: Canvas, strip: Strip, x: int, y: int, frame: StripFrame, pictures: Thumbnails) -> None:
-    limit = frame.pitch[0] - 2 * BETWEEN
-    canvas.text(x, y, strip.title, limit)
-    canvas.text(x, y + TEXT + 8, strip.note, limit, size=SMALL, colour=QUIET)
+    canvas.text(x, y, strip.title, frame.across)
+    for place, line in enumerate(lettering.fold(strip.notes, SMALL, frame.across)):
+        canvas.text(x, y + TEXT + 8 + place * LINE, line, frame.across, size=SMALL, colour=QUIET)
     for place, tile in enumerate(strip.tiles):
-        box = Box(x + place * (frame.width + GAP), y + LABEL, frame.width, frame.height)
+        box = Box(x + place * (frame.width + GAP), y + frame.label, frame.width, frame.height)
         draw_tile(canvas, box, tile, pictures)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from stylize_core import wording
 from stylize_core.errors import UsageError
 from stylize_core.release import install_extra
 from stylize_core.trackers.figures import GroupFigures, RunFigures
@@ -100,5 +101,5 @@ def _plain(value: object) -> object:
 
 
 def _table(values: Mapping[str, object]) -> str:
-    lines = [f"| {name} | `{_plain(value)}` |" for name, value in values.items()]
+    lines = [f"| {name} | `{wording.cell(name, _plain(value))}` |" for name, value in values.items()]
     return "\n".join(["| name | value |", "|---|---|", *lines])

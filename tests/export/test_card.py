@@ -67,6 +67,13 @@ def test_hub_licence(name: str, word: str) -> None:
     assert hub_licence(name) == word
 
 
+def test_settings_have_their_words() -> None:
+    """A setting is told as a manifest writes it."""
+    _, body = make([{"settings": json.dumps(resolve("fast", {"size": size}).to_dict())} for size in (0, 0, 64)])
+    assert "| scales | auto |" in body
+    assert "| size | content, 64 |" in body
+
+
 def test_files_of_the_splits() -> None:
     """Each split names its files; the hub calls val validation."""
     front, _ = make([{"split": "fold_2"}, {"split": "val"}, {"split": "train"}])

@@ -24,3 +24,4 @@ def test_one_preset(name: str, stylize: Callable[..., Any]) -> None:
     assert list(lines) == [spec.name for spec in SETTING_FIELDS]
     for setting in SETTING_FIELDS:
         assert PRESETS[name].origin(setting.name) in lines[setting.name].split()
+    assert lines["scales"].split()[1] == ("auto" if PRESETS[name].values["scales"] == 0 else "1")

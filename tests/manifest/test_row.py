@@ -98,6 +98,15 @@ def test_whole_numbers_as_tools_write_them(text: str) -> None:
     assert accepted(size=text).settings == resolve("default", {"size": 48})
 
 
+@pytest.mark.parametrize("name", [spec.name for spec in SETTING_FIELDS if spec.words])
+def test_a_word_alone_stands_for_its_number(name: str) -> None:
+    """The number behind `auto` or `content` is none of the allowed values."""
+    (spec,) = (spec for spec in SETTING_FIELDS if spec.name == name)
+    ((word, number),) = spec.words.items()
+    assert getattr(accepted(**{name: word}).settings, name) == number
+    assert faults(**{name: str(number)}) == [f"column {name}: '{number}' is not allowed; use {spec.allowed}"]
+
+
 @pytest.mark.parametrize("column", ["content", "style", "init"])
 def test_a_url_that_has_lost_its_query(column: str) -> None:
     """It may name another picture than it did: it is not tried."""

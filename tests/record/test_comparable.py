@@ -3,7 +3,7 @@
 import pytest
 from fixtures.records import table_of
 
-from stylize_core.record.comparable import comparable_sets, parts, scales, splits
+from stylize_core.record.comparable import comparable_sets, parts, scales, splits, value_text
 from stylize_core.settings import TERM_SCALE, TOTAL_SCALE
 from stylize_core.terms import LOSSES
 
@@ -63,3 +63,9 @@ def test_neutral_values_are_left_out_row_by_row(losses, builder, run):
     jobs = _jobs_of(builder, run, *({"preset": "default", "style_loss": loss} for loss in losses))
     assert list(jobs["style_loss"].astype(str)) == list(losses)
     assert len(comparable_sets(jobs)) == 2
+
+
+def test_values_have_the_manifests_words():
+    """An input is its file's name, a number that stands for a word is that word."""
+    assert value_text("content", "s3://b/The%20Scream.jpg") == "The Scream"
+    assert (value_text("scales", 0), value_text("scales", 2), value_text("steps", 0)) == ("auto", "2", "0")

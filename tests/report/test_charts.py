@@ -2,12 +2,14 @@
 
 import altair
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
 from fixtures.records import record_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stylize_core.record.job_curves import POINTS, kept_steps, read_curves
+from stylize_core.record.job_curves import CURVES, POINTS, kept_steps, read_curves, thin
 from stylize_core.report import charts
 from stylize_core.report.job_lines import curve_data, job_lines
 
@@ -88,9 +90,29 @@ def test_losses_are_logarithmic_and_steps_linear(name):
 
 @pytest.mark.parametrize("spec", [charts.terms_chart(), charts.layers_chart(["conv1_1", "conv5_1"])])
 def test_a_job_is_drawn_in_the_same_way(spec):
-    """The chart of one job: y logarithmic, a line per series."""
-    assert spec["encoding"]["y"]["scale"]["type"] == "log"
-    assert spec["mark"]["type"] == "line"
+    """The chart of one job: y logarithmic, a line per series, a rule with a name where a size begins."""
+    lines, rule, name = spec["layer"]
+    assert [(part["mark"]["type"], part["data"]) for part in (rule, name)] == [
+        ("rule", {"name": "sizes"}),
+        ("text", {"name": "sizes"}),
+    ]
+    assert lines["encoding"]["y"]["scale"]["type"] == "log"
+    assert lines["mark"]["type"] == "line"
+
+
+def test_the_first_step_of_each_size_is_known(stores, run):
+    """Thinning keeps it, and the page has it with the size; a job with one size has none."""
+    files = stores(12)
+    job = record_of(files, run).finished[5]
+    (curve,) = read_curves(files, [job]).values()
+    assert curve_data(curve)["sizes"] == []
+    steps = np.arange(4001)
+    sizes = np.where(steps < 2345, 96, np.where(steps < 3456, 192, 384))
+    frame = pd.DataFrame(dict.fromkeys(CURVES, 1.0), index=steps).assign(job_id="a", step=steps, size_px=sizes)
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    thinned = thin(table, kept_steps(4000))
+    assert len(thinned) <= POINTS + 2
+    assert curve_data(thinned)["sizes"] == [[0, 96], [2345, 192], [3456, 384]]
 
 
 @pytest.mark.parametrize("name", [*charts.charts(), "terms", "layers"])

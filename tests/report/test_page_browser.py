@@ -78,6 +78,35 @@ def test_a_row_without_pictures_on_the_page_shows_the_stores(opened, published):
     assert image.evaluate("image => image.decode().then(() => image.naturalWidth)") == 96
 
 
+def test_inputs_are_shown_whole(opened, published):
+    """Of one pair and of several: nothing of content, style or result is cut off."""
+    for rows in (1, 12):
+        fits = "all => all.map((image) => getComputedStyle(image).objectFit)"
+        assert set(opened(published(rows)).locator(".card img, .sheets img").evaluate_all(fits)) == {"contain"}
+
+
+def test_a_row_without_a_result_shows_its_inputs(opened, published):
+    """Both have their place from the left on, with a word where the store has no picture."""
+    page = opened(published(12))
+    page.get_by_label("Status", exact=True).select_option(label="rejected")
+    page.locator("#rows-body button").first.click()
+    figures = page.locator("dialog .strip figure")
+    figures.first.wait_for()
+    assert [text.split(":")[0] for text in figures.locator("figcaption").all_inner_texts()] == ["content", "style"]
+    assert page.locator("dialog .results").count() == 0
+    left = "element => element.getBoundingClientRect().left"
+    assert figures.first.evaluate(left) == page.locator("dialog .strip").evaluate(left)
+
+
+def test_the_table_fits_a_desktop(opened, published):
+    """At 1400 px no column is cut off and no word of a head is broken; on a phone a shadow shows that it scrolls."""
+    page = opened(published(12), width=1400)
+    scroll = page.locator(".scroll:has(.rows)")
+    assert scroll.evaluate("element => element.scrollWidth <= element.clientWidth")
+    assert page.locator(".rows thead th").first.evaluate("head => getComputedStyle(head).overflowWrap") == "normal"
+    assert "gradient" in scroll.evaluate("element => getComputedStyle(element).backgroundImage")
+
+
 def test_the_page_prints(opened, published):
     """On paper: pictures, charts and the table, without controls."""
     page = opened(published(12))

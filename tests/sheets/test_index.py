@@ -26,6 +26,7 @@ def test_the_index_leads_to_every_page(stores, run):
     for link in set(links) - {"../report.html"}:
         assert files.exists(layout.run(run, f"contact-sheets/{link}")), link
     assert "not drawn" not in page
+    assert re.search("img {[^}]*object-fit: contain", page), "each page is shown whole"
 
 
 def test_the_index_says_what_is_left_out(stores, run):

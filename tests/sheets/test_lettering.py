@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stylize_core.sheets.lettering import drawable, shorten, width, wrap
+from stylize_core.sheets.lettering import drawable, fold, shorten, width, wrap
 
 
 @given(st.text(max_size=80), st.integers(40, 300), st.sampled_from([17, 20, 34]))
@@ -30,6 +30,15 @@ def test_a_long_name_takes_two_lines():
     assert wrap("content-0017--style-255", 17, 150) == ["content-0017-", "-style-255"]
     assert wrap("short-name", 17, 150) == ["short-name"]
     assert wrap("n" * 40, 17, 150) == ["n" * 40]
+
+
+def test_parts_are_folded():
+    """As many on a line as fit; none is cut, one that is too long stands alone."""
+    parts = ["total 0.6285", "content 0.4354", "n" * 40, "tv 0.2"]
+    assert fold(parts, 17, 5000) == [" · ".join(parts)]
+    assert fold(parts, 17, 250) == ["total 0.6285 · content 0.4354", "n" * 40, "tv 0.2"]
+    assert fold(parts, 17, 10) == parts
+    assert fold([], 17, 10) == []
 
 
 def test_letters_that_the_font_lacks_get_their_plain_form():

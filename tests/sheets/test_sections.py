@@ -100,7 +100,12 @@ def test_results_are_told_apart_by_what_varies():
 )
 def test_short_values(given, written):
     """Numbers are as a reader would write them; of several layers the first alone has `conv`."""
-    assert brief.value(given) == written
+    assert brief.value("style_weight", given) == written
+
+
+def test_words_of_numbers():
+    """A number that stands for a word is that word."""
+    assert (brief.value("scales", 0), brief.value("scales", 2)) == ("auto", "2")
 
 
 @given(counts=st.lists(st.integers(0, 700), min_size=1, max_size=40), step=st.integers(1, 30))

@@ -11,12 +11,13 @@ from stylize_core.errors import UsageError
 from stylize_core.files.files import Files
 from stylize_core.record.run_record import snapshots
 from stylize_core.record.thumbnails import Thumbnails
-from stylize_core.sheets.canvas import ALARM, PAGE_BYTES, PAGE_LIMIT, PAPER, Box, Canvas
-from stylize_core.sheets.grid_page import draw_grid, frame_grid, split_grid
+from stylize_core.sheets.canvas import ALARM, MARGIN, PAGE_BYTES, PAGE_LIMIT, PAPER, Box, Canvas
+from stylize_core.sheets.grid_page import CAPTION, draw_grid, frame_grid, split_grid
 from stylize_core.sheets.grids import Grid, Tile
+from stylize_core.sheets.lettering import shorten
 from stylize_core.sheets.pages import cell_size, strip_pages
 from stylize_core.sheets.sheets import NIGHTLY, Limits, limits_of
-from stylize_core.sheets.strip_page import make_strip
+from stylize_core.sheets.strip_page import draw_strips, frame_strips, make_strip
 from stylize_core.store import layout
 
 
@@ -76,9 +77,27 @@ def test_missing_pictures_and_jobs_leave_their_place(tmp_path):
     grid = Grid(title="t", note="n", columns=tiles, rows=((tiles[0],),), cells={(0, 0): failed})
     frame = frame_grid(grid, (128, 128))
     image = draw_grid(grid, frame, Thumbnails(Files(str(tmp_path)))).image
-    marked, empty = frame.box(0, 0), frame.box(0, 1)
+    marked, empty = frame.box(0), frame.box(1)
     assert image.getpixel((marked.x + 2, marked.y + 2)) == (251, 236, 235)
     assert image.getpixel((empty.x + 2, empty.y + 2)) == (241, 241, 236)
+
+
+def test_a_row_is_as_high_as_its_pictures(tmp_path):
+    """Wide pictures leave no hole above them; captions stay beneath each row, and the page ends with the last."""
+    files = Files(str(tmp_path))
+    for name, size in (("tall", (96, 128)), ("wide", (128, 72))):
+        sink = io.BytesIO()
+        Image.new("RGB", size, "blue").save(sink, "PNG")
+        files.publish(f"inputs/{name}.png", sink.getvalue())
+    tall, wide = (Tile(caption=name, path=f"inputs/{name}.png") for name in ("tall", "wide"))
+    grid = Grid(title="t", note="n", columns=(Tile(caption="1"),), rows=((tall,), (wide,)), cells={(1, 0): wide})
+    frame = frame_grid(grid, (128, 128))
+    page = draw_grid(grid, frame, Thumbnails(files)).image
+    blue = (np.asarray(page) == (0, 0, 255)).all(axis=2)
+    rows = np.flatnonzero(blue.any(axis=1))
+    first, second = frame.top, frame.top + 128 + CAPTION
+    assert rows.tolist() == [*range(first, first + 128), *range(second, second + 72)]
+    assert page.height == second + 72 + CAPTION + MARGIN
 
 
 def test_a_flag_frames_its_picture():
@@ -104,8 +123,25 @@ def test_a_strip_shows_content_style_snapshots_result(stores, run):
         "step 30",
         "step 40",
     ]
-    assert strip.note.startswith("preset default-1 · start content · total ")
+    assert strip.notes[:2] == ("preset default-1", "start content")
+    assert [note.split()[0] for note in strip.notes[2:]] == ["total", "content", "style", "tv"]
     assert job.job_id[:8] in strip.title
+
+
+def test_the_notes_of_a_strip_are_whole(stores, run, monkeypatch):
+    """Every setting and figure is written, on as many lines as they need: only what is wider than a strip is cut."""
+    jobs = record_of(stores(12), run).finished
+    strips = [make_strip(job, ("style_weight", "seed")) for job in jobs]
+    written, text = [], Canvas.text
+
+    def noted(canvas, x, y, line, limit, **more):
+        written.extend(shorten(line, more.get("size", 20), limit).split(" · "))
+        return text(canvas, x, y, line, limit, **more)
+
+    monkeypatch.setattr(Canvas, "text", noted)
+    cell = 128, 96
+    draw_strips(strips, frame_strips(strips, cell), "All jobs", Thumbnails(stores(12)))
+    assert {note for strip in strips for note in strip.notes} <= set(written)
 
 
 def test_snapshots_are_spread_evenly(builder):
@@ -199,6 +235,12 @@ def test_a_plain_page_keeps_its_quality():
     image = Image.open(io.BytesIO(Canvas(3000, 3000).jpeg()))
     assert image.size == (3000, 3000)
     assert {component[1:3] for component in image.layer} == {(1, 1)}
+
+
+def test_the_small_page_is_whole():
+    """The index shows all of a page, however tall it is."""
+    for size, small in (((1280, 2000), (640, 1000)), ((1000, 4000), (320, 1280)), ((4000, 1000), (640, 160))):
+        assert Image.open(io.BytesIO(Canvas(*size).small(640))).size == small
 
 
 def test_a_picture_is_opened_once(tmp_path, monkeypatch):
