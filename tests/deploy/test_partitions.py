@@ -18,7 +18,7 @@ SECONDS = 400.0
 """For a run with its partitions: each is a process that begins with ten seconds of imports, or many more."""
 
 QUICK = {"size": "32", "steps": "2"}
-LONG = {"size": "128", "steps": "200"}
+LONG = {"size": "128", "steps": "400"}
 """Some ten seconds of computing: time enough to be killed in."""
 
 
