@@ -4,7 +4,6 @@ import dataclasses
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from numbers import Number
 from types import MappingProxyType
 from typing import Any
 
@@ -78,9 +77,7 @@ class SettingField:
 
     def word(self, value: Any) -> str | None:
         """Returns the word that a manifest uses instead of a number; None for other values."""
-        return next(
-            (word for word, number in self.words.items() if isinstance(value, Number) and number == value), None
-        )
+        return {number: word for word, number in self.words.items()}.get(value)
 
     def text(self, value: Any) -> str:
         """Returns a value as a manifest writes it."""

@@ -80,10 +80,11 @@ def curve_data(frame: pd.DataFrame) -> dict[str, Any]:
     """
     used = [name for name in CURVES if frame[name].notna().any()]
     sizes = frame.groupby("size_px")["step"].min().sort_values()
+    begins = [list(one) for one in zip(sizes.tolist(), sizes.index.tolist(), strict=True)]
     return {
         "step": frame["step"].tolist(),
         "values": {name: digits(frame[name]) for name in used},
-        "sizes": [[int(step), int(px)] for px, step in sizes.items()] if len(sizes) > 1 else [],
+        "sizes": begins if len(begins) > 1 else [],
     }
 
 

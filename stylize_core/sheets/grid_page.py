@@ -119,11 +119,11 @@ def draw_grid(grid: Grid, frame: Frame, pictures: Thumbnails) -> Canvas:
         _column_header(canvas, frame, column, tile, pictures)
     top = frame.top
     for row, headers in enumerate(grid.rows):
-        tiles = [grid.cells.get((row, column)) for column in range(len(grid.columns))]
-        height = _row_height([*headers, *filter(None, tiles)], frame, pictures)
+        cells = [grid.cells.get((row, column)) for column in range(len(grid.columns))]
+        height = _row_height([*headers, *filter(None, cells)], frame, pictures)
         _row_header(canvas, Box(MARGIN, top, frame.width, height), headers, pictures)
-        for column, tile in enumerate(tiles):
-            draw_tile(canvas, replace(frame.box(column), y=top, height=height), tile, pictures)
+        for column, cell in enumerate(cells):
+            draw_tile(canvas, replace(frame.box(column), y=top, height=height), cell, pictures)
         top += height + CAPTION
     canvas.cut(top + MARGIN)
     return canvas
