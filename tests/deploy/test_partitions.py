@@ -20,6 +20,8 @@ SECONDS = 400.0
 QUICK = {"size": "32", "steps": "2"}
 LONG = {"size": "128", "steps": "400"}
 """Some ten seconds of computing: time enough to be killed in."""
+LAST = {"size": "48", "steps": "2"}
+"""A group of its own, whose chunk comes last."""
 
 
 @pytest.fixture
@@ -69,7 +71,7 @@ def test_partitions(standing: Any, run_parts: Callable[..., tuple[str, Any]]) ->
 
 def test_a_killed_partition(standing: Any, run_parts: Callable[..., tuple[str, Any]]) -> None:
     """A partition whose process is killed is sent out again, without what it had committed; the run completes."""
-    run, store = run_parts([QUICK, LONG, QUICK])
+    run, store = run_parts([QUICK, LONG, LAST])
     standing.wait_for(lambda: _begun(standing, run, "chunk 2"), 180)
     standing.wait_for(lambda: _journal(store))
     (first,) = standing.parts(run).values()
@@ -83,7 +85,7 @@ def test_a_killed_partition(standing: Any, run_parts: Callable[..., tuple[str, A
 
 def test_a_killed_run(standing: Any, run_parts: Callable[..., tuple[str, Any]]) -> None:
     """Where the run is killed its partition ends in seconds and commits nothing more; the next run does the rest."""
-    run, store = run_parts([QUICK, LONG, QUICK])
+    run, store = run_parts([QUICK, LONG, LAST])
     standing.wait_for(lambda: _begun(standing, run, "chunk 2"), 180)
     standing.wait_for(lambda: _journal(store))
     (part,) = standing.parts(run).values()
@@ -94,7 +96,7 @@ def test_a_killed_run(standing: Any, run_parts: Callable[..., tuple[str, Any]]) 
     assert time.monotonic() - killed < 10
     assert _journal(store) == committed
 
-    again, _ = run_parts([QUICK, LONG, QUICK])
+    again, _ = run_parts([QUICK, LONG, LAST])
     assert standing.ended(again, SECONDS)["state"]["message"].startswith("3 rows: 2 done, 1 skipped")
     assert store.lines["job_id"].is_unique
 
