@@ -17,7 +17,7 @@ PAGED_SCALE = 3 / 4
 """Scale of cells if the grid does not fit on one page."""
 
 HEAD = MARGIN + TITLE + TEXT + 44
-CAPTION = 46
+CAPTION = 52
 """Height between a picture and the next one below, with the caption in between."""
 
 WORDS_WIDTH, WORDS_HEIGHT = 180, 64
