@@ -105,7 +105,7 @@ function Table(rows, marks, open) {
     });
     const opened = (event) => {
       if (!getSelection().isCollapsed || event.target.closest("a, .select")) return;
-      event.currentTarget.querySelector("th button").focus(); // so that keys continue from here after it is closed
+      event.currentTarget.querySelector("button").focus(); // so that keys continue from here after it is closed
       open(place, state.order);
     };
     return h("tr", { "data-place": place, onclick: opened }, h("td", { class: "select" }, selection.box(place)), h("td", { class: "thumb" }, thumb(place)), ...cells);
