@@ -213,7 +213,7 @@ def test_no_memory_for_a_picture(chunk: Any, context: RunContext, store: Any, mo
     def fail(*_: object) -> Any:
         raise MemoryError
 
-    monkeypatch.setattr("stylize_core.chunk.loading.decode", fail)
+    monkeypatch.setattr("stylize_core.pictures.decode", fail)
     run_chunk(chunk, context)
     assert set(store.lines["error_code"]) == {"out_of_memory"}
 

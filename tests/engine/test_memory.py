@@ -229,11 +229,11 @@ def test_new_sizes_take_no_more_memory(engine: Engine) -> None:
     """After a batch the system has its memory back: sizes that are not seen before do not add up."""
 
     def optimise(edge: int) -> int:
-        settings = settings_of(size=edge, steps=1, content_layers="conv2_1", style_layers="conv1_1")
+        settings = settings_of(size=edge, steps=1)
         image = torch.rand(3, edge, edge)
         engine.optimise([Pair(settings=settings, content=image, style=image, style_key=str(edge))])
         engine.forget_styles()
         return anonymous_bytes()
 
     first = optimise(224)
-    assert max(optimise(edge) for edge in (176, 192, 208)) < first + 10e6
+    assert max(optimise(edge) for edge in (176, 208, 240)) < first + 40e6  # else 130 MB more

@@ -16,8 +16,8 @@ def presets(name: Annotated[str | None, Parameter(help="Preset to show in full."
     if name is None:
         show_table(("preset", "what it is"), [(preset.name, preset.summary) for preset in PRESETS.values()])
         return 0
+    values = {spec: wording.cell(spec, value) for spec, value in resolve(name, {}).to_dict().items()}
     preset = PRESETS[name]
-    values = {name: wording.cell(name, value) for name, value in resolve(name, {}).to_dict().items()}
     rows = [(spec.name, values[spec.name], preset.origin(spec.name), spec.allowed) for spec in SETTING_FIELDS]
     out.print(f"{preset.name}: {preset.summary}", soft_wrap=True)
     show_table(("setting", "value", "from", "allowed"), rows)
