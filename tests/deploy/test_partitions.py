@@ -91,7 +91,7 @@ def test_a_killed_run(standing: Any, run_parts: Callable[..., tuple[str, Any]]) 
     committed = _journal(store)
     _kill(standing.processes(run))
     assert standing.ended(part["id"], 30)["state"]["type"] == "CANCELLED"
-    standing.wait_for(lambda: not standing.processes(part["id"]), 120)  # Prefect's last words to a busy server take long
+    standing.wait_for(lambda: not standing.processes(part["id"]), 120)  # its last words to a busy server take time
     assert _journal(store) == committed
 
     again, _ = run_parts([QUICK, LONG, LAST])
