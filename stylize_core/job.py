@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stylize_core.settings import Settings
+from stylize_core.shapes import style_shape
 
 NUMERICS_VERSION = 3
 """Raised only when the same job would give different pixels; part of every job id."""
@@ -53,8 +54,10 @@ class Job:
     @property
     def enlargement(self) -> float:
         """The largest factor by which a style is enlarged; below 1 if all are reduced."""
-        edge = self.settings.style_edge(self.height, self.width)
-        return max(edge / max(style.width, style.height) for style, _ in self.styles)
+        shape, settings = (self.height, self.width), self.settings
+        edge, fit = settings.style_edge(*shape), settings.style_fit
+        sizes = [(style.width, style.height) for style, _ in self.styles]
+        return max(max(style_shape(*size, edge, fit, *shape)) / max(size) for size in sizes)
 
     @property
     def digests(self) -> dict[str, object]:

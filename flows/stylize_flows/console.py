@@ -142,12 +142,12 @@ def show_enlarged(plan: Plan) -> None:
     one = plan.rows.first_enlarged
     if one and one.job:
         factor, style = one.job.enlargement, one.job.styles[0][0]
-        own = max(style.width, style.height)
         more = f" (of {plan.rows.enlarged:,} such rows the first)" if plan.rows.enlarged > 1 else ""
-        told = (
-            f"line {one.row.line}: its style of {own} px is enlarged {factor:.1f} times, which blurs its strokes{more}"
+        what = (
+            f"its style of {max(style.width, style.height)} px is enlarged {factor:.1f} times, which blurs its strokes"
         )
-        tell(f"{told}; style_size={own} sees it as it is", "warning", line=one.row.line, rows=plan.rows.enlarged)
+        todo = "style_fit=keep with a smaller style_size or style_scale keeps them"
+        tell(f"line {one.row.line}: {what}{more}; {todo}", "warning", line=one.row.line, rows=plan.rows.enlarged)
 
 
 def forecast_line(forecast: Forecast, start_seconds: float) -> str:

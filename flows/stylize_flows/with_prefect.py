@@ -45,16 +45,16 @@ def flow(options: Options, look: ConsoleWatcher) -> None:
         with settings:
             state = stylize_manifest(**asdict(options), return_state=True)
     except Exception as problem:
-        look.is_prefect_lost = has_lost_server()
-        if look.is_prefect_lost and look.run is None:  # lost before the flow run began
+        if look.run is None and has_lost_server():  # lost before the flow run began
+            look.is_prefect_lost = True
             loop(options)
             return
         if not look.is_over:
             with prefect_errors():
                 raise
-        if not look.is_prefect_lost:  # of that one it is said already
-            tell(f"Prefect does not know how the run ended: {type(problem).__name__}: {problem}", "warning")
         look.is_prefect_lost = True
+        if not has_lost_server():  # which says so itself
+            tell(f"Prefect does not know how the run ended: {type(problem).__name__}: {problem}", "warning")
         if look.error:
             raise look.error from None
         return

@@ -1,3 +1,5 @@
+"""The weights of the network: files as saved, damaged or incomplete, and the download of ImageNet's."""
+
 import hashlib
 import pickle
 import runpy

@@ -52,7 +52,7 @@ def test_plan_knows_what_is_done(
 
 
 def test_enlarged_styles(manifests: Any, plan: Callable[..., Any], draw: Callable[..., Path]) -> None:
-    """A style that is seen at more than four times its size is told, with the setting that sees it as it is."""
+    """A style that is seen at more than four times its size is told, with the settings that keep its strokes."""
     draw(manifests.folder / "tiny.png", 1, width=20, height=16)
     rows = [*manifests.rows(1), *manifests.rows(3, style="tiny.png", size="16")]
     for row, edge in zip(rows[1:], ("80", "82", "160"), strict=True):
@@ -60,8 +60,12 @@ def test_enlarged_styles(manifests: Any, plan: Callable[..., Any], draw: Callabl
     line = (
         "warning: line 4: its style of 20 px is enlarged 4.1 times, which blurs its strokes (of 2 such rows the first)"
     )
-    assert f"{line}; style_size=20 sees it as it is" in plan(manifests.write(rows)).err.splitlines()
-    assert "blurs" not in plan(manifests.write(rows[:2])).err
+    assert (
+        f"{line}; style_fit=keep with a smaller style_size or style_scale keeps them"
+        in plan(manifests.write(rows)).err.splitlines()
+    )
+    rows[1]["style_fit"] = "stretch"  # to 16 px, whatever style_size says
+    assert "blurs" not in plan(manifests.write([rows[0], {**rows[1], "style_size": "160"}])).err
 
 
 @pytest.mark.parametrize(

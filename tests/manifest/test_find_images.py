@@ -1,3 +1,5 @@
+"""The images below folders and in listings, with the classes and splits that their folders name."""
+
 import os
 import shutil
 import tempfile
