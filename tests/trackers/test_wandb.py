@@ -3,6 +3,7 @@
 import json
 import struct
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,12 @@ def written(figures: RunFigures, tmp_path_factory: pytest.TempPathFactory) -> It
     """The folder of the offline run."""
     with pytest.MonkeyPatch.context() as patch:
         _offline(patch, tmp_path_factory.mktemp("wandb"))
-        yield Path(write_wandb(figures, "project"))
+        folder = Path(write_wandb(figures, "project"))
+        deadline = time.monotonic() + 30  # a process of wandb's own writes the file
+        while not any(record.HasField("exit") for record in records(folder)):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        yield folder
 
 
 def _offline(patch: pytest.MonkeyPatch, folder: Path) -> None:
