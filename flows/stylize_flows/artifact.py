@@ -22,7 +22,7 @@ from stylize_core.record.failed import first_failures
 from stylize_core.run.run import Run
 from stylize_core.run.work import Work
 from stylize_core.sheets.sheets import INDEX, first_sheet
-from stylize_flows.server import has_lost_server
+from stylize_flows.lost_server import has_lost_server
 
 PROGRESS_SECONDS = 5.0
 """Pause between two updates."""

@@ -12,8 +12,8 @@ from stylize_core.errors import Stopped, StylizeError
 from stylize_core.plan.chunks import Chunks
 from stylize_core.run.run import Run
 from stylize_flows import local_runner
+from stylize_flows.lost_server import hang_up, has_lost_server
 from stylize_flows.runners import FanOut
-from stylize_flows.server import hang_up, has_lost_server
 from stylize_flows.stop import StopFlag
 
 

@@ -15,7 +15,7 @@ from stylize_core.run.loop import compute_chunk
 from stylize_core.run.work import Work
 from stylize_flows import tasks
 from stylize_flows.artifact import PROGRESS_SECONDS, ProgressArtifact
-from stylize_flows.server import has_lost_server
+from stylize_flows.lost_server import has_lost_server
 from stylize_flows.stop import StopFlag
 from stylize_flows.tasks import Sealed
 

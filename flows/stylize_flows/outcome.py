@@ -8,7 +8,7 @@ from prefect.states import Completed, Failed
 
 from stylize_core.run.run import Run
 from stylize_flows.console import places
-from stylize_flows.server import has_lost_server
+from stylize_flows.lost_server import has_lost_server
 
 WITH_FAILURES = "CompletedWithFailures"
 """Name of the state if rows failed or were rejected, but no more than `max_failed` allows."""

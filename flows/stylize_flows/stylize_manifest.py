@@ -14,11 +14,11 @@ from stylize_core.release import install_extra
 from stylize_core.run.run import Run
 from stylize_core.run.ticket import RunTicket
 from stylize_flows import local_runner, tasks
+from stylize_flows.lost_server import hang_up, has_lost_server
 from stylize_flows.outcome import final_state, tell_finished
 from stylize_flows.partition_flow import carry_out_partition
 from stylize_flows.partition_runs import in_partitions
 from stylize_flows.runners import FanOut, carry_out
-from stylize_flows.server import hang_up, has_lost_server
 from stylize_flows.tasks import Sealed
 
 

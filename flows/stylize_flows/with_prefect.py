@@ -38,7 +38,7 @@ def flow(options: Options, look: ConsoleWatcher) -> None:
         settings = _with_server()
         from prefect.exceptions import FailedRun
 
-        from stylize_flows.server import has_lost_server
+        from stylize_flows.lost_server import has_lost_server
         from stylize_flows.stylize_manifest import stylize_manifest
     logging.raiseExceptions = False  # Prefect writes to standard error when its logs find no server
     try:
@@ -86,7 +86,12 @@ def _with_server() -> AbstractContextManager[object]:
     check_server(url, may_start=PREFECT_SERVER_EPHEMERAL_ENABLED.value())
     if url:
         return nullcontext()
-    from stylize_flows.server import start_server
+    from stylize_flows.temporary_server import start_server
 
-    start_server()
+    start_server(meanwhile=_import_flow)
     return temporary_settings({PREFECT_CLIENT_MAX_RETRIES: RETRIES})
+
+
+def _import_flow() -> None:
+    """Imports the flow and torch with it, which takes as long as a server takes to start."""
+    from stylize_flows import stylize_manifest  # noqa: F401

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stylize_flows.server import SubprocessASGIServer, TemporaryServer, has_lost_server
+from stylize_flows import lost_server
+from stylize_flows.lost_server import has_lost_server
 
 KILL = """
 for process in /proc/[0-9]*; do
@@ -49,15 +50,14 @@ def test_a_server_that_is_killed_at_once(manifests: Any, store: Any) -> None:
     """Before the flow run begins, the run goes on without Prefect as well."""
     code = """
 import sys
-from stylize_flows import server
+from stylize_flows import lost_server, temporary_server
 from stylize_flows.cli import main
-start = server.start_server
-def start_and_kill():
-    start()
-    (started,) = server.SubprocessASGIServer._instances.values()
-    started.server_process.kill()
-    started.server_process.wait()
-server.start_server = start_and_kill
+start = temporary_server.start_server
+def start_and_kill(meanwhile):
+    start(meanwhile)
+    lost_server.own.process.kill()
+    lost_server.own.process.wait()
+temporary_server.start_server = start_and_kill
 main(sys.argv[1:])
 """
     command = [sys.executable, "-c", code, *_arguments(manifests.write(manifests.rows(2)), store.folder)]
@@ -96,22 +96,19 @@ def test_a_stop_without_the_server(manifests: Any, drive: Callable[..., Any], st
 
 
 def test_a_loss_is_told_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """A server that was stopped, or never started, is none that is lost."""
-    monkeypatch.setattr(SubprocessASGIServer, "_instances", {})
-    assert not has_lost_server()
-    server = TemporaryServer()
-    assert not has_lost_server()
+    """A process that has started no server has lost none, nor one whose server runs."""
 
-    class Process:
-        ended: int | None = None
+    class Server:
+        ended = False
 
-        def poll(self) -> int | None:
+        def is_lost(self) -> bool:
             return self.ended
 
-    process: Any = Process()
-    server.running, server.server_process = True, process
     assert not has_lost_server()
-    process.ended = -9
+    server = Server()
+    monkeypatch.setattr(lost_server, "own", server)
+    assert not has_lost_server()
+    server.ended = True
     assert has_lost_server()
     assert has_lost_server()
     assert capsys.readouterr().err == SAID

@@ -4,24 +4,22 @@ import atexit
 import http.client
 import os
 import re
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import IO, Any
+from typing import IO
 
 import prefect
-from prefect.client.orchestration import SyncPrefectClient
-from prefect.context import FlowRunContext
-from prefect.server.api.server import SubprocessASGIServer
 from prefect.settings import PREFECT_HOME, PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS, get_current_settings
 
 from stylize_core.errors import UsageError
 from stylize_core.spool import temp_write_errors
-from stylize_flows.console import tell
+from stylize_flows import lost_server
 from stylize_flows.prefect_settings import WITHOUT, named
 from stylize_flows.stop import children, sigint_blocked
 
@@ -41,53 +39,66 @@ _END_WITH_US = 'while read -r pid; do pids="$pids $pid"; done; kill $pids 2>/dev
 """Shell script that reads process ids until the pipe closes, as it does however this process ends; then kills them."""
 
 
-class TemporaryServer(SubprocessASGIServer):
-    """Prefect's own server; if its process ends right after the start, the error contains its last output."""
+class TemporaryServer:
+    """The process of Prefect's server, on a free port of this machine."""
 
-    _said: IO[bytes]
-    _is_told = False
+    def __init__(self) -> None:
+        with temp_write_errors():
+            self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # kept as long as the server
+        self._launch()
+        atexit.register(self.stop)
 
-    def start(self, timeout: int | None = None) -> None:
-        """Starts the server and waits until it answers.
+    def wait(self, limit: float) -> None:
+        """Waits until it answers.
 
         Args:
-            timeout: limit in seconds; Prefect's setting unless given.
+            limit: in seconds.
 
         Raises:
-            UsageError: it ends or does not answer.
+            UsageError: it ends or does not answer; with the last error of its output.
         """
-        if self.running:
-            return
-        with temp_write_errors():
-            self._said = tempfile.TemporaryFile()  # noqa: SIM115  # kept as long as the server
-        limit = timeout or PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS.value()
         deadline = time.monotonic() + limit
-        atexit.register(self.stop)
         for _ in range(STARTS):
-            self.port = self.find_available_port()
-            self.server_process = self._run_uvicorn_command()
-            while self.server_process.poll() is None:
+            while self.process.poll() is None:
                 if self._answers():
-                    self.running = True
                     return
                 if time.monotonic() > deadline:
                     self.stop()
                     raise _too_slow(limit)
                 time.sleep(ASK_SECONDS)
-            is_killed = self.server_process.returncode < 0
+            is_killed = self.process.returncode < 0
             if "address already in use" not in (said := self._words()) and not is_killed:
                 break
+            self._launch()
         raise _ended(said)
 
     def is_lost(self) -> bool:
-        """Returns whether the server was running and its process has ended, by itself or by a kill."""
-        return self.running and self.server_process is not None and self.server_process.poll() is not None
+        """Returns whether its process has ended, by itself or by a kill."""
+        return self.process.poll() is not None
 
-    def say_lost(self) -> None:
-        """Says, once, that the server is lost."""
-        if not self._is_told:
-            self._is_told = True
-            tell("Prefect's temporary server has ended; the run goes on without Prefect", "warning")
+    def stop(self) -> None:
+        """Ends it: asks first, kills after 5 s."""
+        self.process.terminate()
+        try:
+            self.process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def _launch(self) -> None:
+        """Starts the process as Prefect does, but captures its output."""
+        self.port = _free_port()
+        command = ["uvicorn", "--app-dir", str(prefect.__module_path__.parent), "--factory"]
+        command += ["prefect.server.api.server:create_app", "--host", "127.0.0.1", "--port", str(self.port)]
+        ephemeral = {"PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1", "PREFECT__SERVER_FINAL": "1"}
+        told = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "ERROR"}
+        settings = get_current_settings().to_environment_variables(exclude_unset=True)
+        self.process: subprocess.Popen[bytes] = subprocess.Popen(
+            [sys.executable, "-m", *command, "--log-level", "error", "--lifespan", "on"],
+            env={**os.environ, **ephemeral, **settings, **told},
+            stdout=self._said,
+            stderr=self._said,
+        )
 
     def _answers(self) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)  # without a proxy
@@ -99,54 +110,45 @@ class TemporaryServer(SubprocessASGIServer):
         finally:
             connection.close()
 
-    def _run_uvicorn_command(self) -> "subprocess.Popen[Any]":
-        """Starts the process as Prefect does, but captures its output."""
-        command = ["uvicorn", "--app-dir", str(prefect.__module_path__.parent), "--factory"]
-        command += ["prefect.server.api.server:create_app", "--host", "127.0.0.1", "--port", str(self.port)]
-        ephemeral = {"PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1", "PREFECT__SERVER_FINAL": "1"}
-        told = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "ERROR"}
-        return subprocess.Popen(
-            [sys.executable, "-m", *command, "--log-level", "error", "--lifespan", "on"],
-            env={
-                **os.environ,
-                **ephemeral,
-                **get_current_settings().to_environment_variables(exclude_unset=True),
-                **told,
-            },
-            stdout=self._said,
-            stderr=self._said,
-        )
-
     def _words(self) -> str:
         """Returns the output of the process."""
         self._said.seek(0)
         return self._said.read().decode(errors="replace")
 
 
-def start_server() -> None:
-    """Starts Prefect's temporary server; it ends with this process, even after SIGKILL.
+def start_server(meanwhile: Callable[[], object]) -> None:
+    """Starts Prefect's temporary server unless this process has one; it ends with this process, even after SIGKILL.
+
+    Args:
+        meanwhile: what this process can do in the seconds in which the server starts.
 
     Raises:
         UsageError: it cannot be started.
     """
+    if _has_one():
+        return
     with sigint_blocked(), _children_end_with_this_process():  # a stop needs the server until the end
-        TemporaryServer().start()  # the only instance: Prefect's clients find it
+        server = TemporaryServer()
+        meanwhile()
+        from prefect.server.api.server import SubprocessASGIServer  # here: it takes seconds
+
+        server.wait(PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS.value())
+    found = SubprocessASGIServer()  # the only instance: Prefect's clients find it, and start none of their own
+    found.port, found.server_process, found.running = server.port, server.process, True
+    lost_server.own = server
 
 
-def has_lost_server() -> bool:
-    """Returns whether a server that this process started has ended, and says so the first time."""
-    for server in list(SubprocessASGIServer._instances.values()):
-        if isinstance(server, TemporaryServer) and server.is_lost():
-            server.say_lost()
-            return True
-    return False
+def _has_one() -> bool:
+    """Returns whether this process started a server before."""
+    module = sys.modules.get("prefect.server.api.server")
+    return module is not None and module.SubprocessASGIServer().running
 
 
-def hang_up() -> None:
-    """Closes this flow run's client: requests to a lost server then fail at once, not after a minute."""
-    context = FlowRunContext.get()
-    if context and isinstance(context.client, SyncPrefectClient):
-        context.client.__exit__(None, None, None)
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
 
 
 def _ended(said: str) -> UsageError:
