@@ -17,8 +17,8 @@ SECONDS = 400.0
 """For a run with its partitions: each is a process that begins with ten seconds of imports, or many more."""
 
 QUICK = {"size": "32", "steps": "2"}
-LONG = {"size": "128", "steps": "400"}
-"""Some ten seconds of computing: time enough to be killed in."""
+LONG = {"size": "128", "steps": "100"}
+"""Some five seconds of computing: time enough to be killed in."""
 LAST = {"size": "48", "steps": "2"}
 """A group of its own, whose chunk comes last."""
 

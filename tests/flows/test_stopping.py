@@ -42,7 +42,7 @@ def test_a_stopped_run(
     run.wait_for_left_over()
     assert store.statuses() == ["done", "done", "stopped", "stopped"]
 
-    again = drive(*arguments, fresh=runner == "local")
+    again = drive(*_arguments(arguments[1], store.folder, "loop"))
     assert again.wait() == 0, again.output
     assert again.computed == ["2", "3"]
     assert store.statuses() == ["skipped", "skipped", "done", "done"]
