@@ -117,6 +117,8 @@ def test_a_loss_is_told_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
 @pytest.mark.slow
 def test_a_flow_needs_no_code_of_a_server() -> None:
     """A flow run of a deployment, which has a server, does not take the seconds that a temporary one's imports take."""
-    code = "import sys, stylize_flows.stylize_manifest; print([name for name in sys.modules if 'prefect.server' in name])"
+    code = (
+        "import sys, stylize_flows.stylize_manifest; print([name for name in sys.modules if 'prefect.server' in name])"
+    )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ended.stdout == "[]\n"
