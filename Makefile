@@ -5,6 +5,8 @@ JOBS ?= 2
 # uv itself reads neither pip's configuration nor, unless told, the certificates of the system.
 CERTIFICATES := $(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem)
 export UV_SYSTEM_CERTS ?= $(if $(CERTIFICATES),true,false)
+# Some images of containers set it; every process would then compile anew what it imports, and a test starts many.
+unexport PYTHONDONTWRITEBYTECODE
 OF_PIP = $$($(BIN)/pip config get global.$(1) 2>/dev/null)
 UV = UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$(call OF_PIP,index-url)}}" \
 	SSL_CERT_FILE="$${SSL_CERT_FILE:-$${PIP_CERT:-$(call OF_PIP,cert)}}" $(BIN)/uv
