@@ -22,11 +22,14 @@ SEQUENTIAL = ("#4f64c4", "#3d7fc0", "#2f97ab", "#35a583", "#6aad58", "#a3a53c", 
 
 BAND = "#3b7dd8"
 
+LABELS: Mapping[str, Any] = {"labelOverlap": "greedy", "labelSeparation": 6}
+"""Labels of an axis that would touch each other are left out."""
+
 LOG_AXIS: Mapping[str, Any] = {
     "format": "~e",
     "labelExpr": "datum.label && inrange(datum.value, [1e-3, 1e4]) ? format(datum.value, '~f') : datum.label",
     "tickCount": 5,
-    "labelOverlap": "greedy",
+    **LABELS,
     "grid": True,
 }
 """Axis labels of losses: 0.02, but 2e-5."""
@@ -197,7 +200,7 @@ def _figure(name: str, title: str) -> Spec:
 
 
 def _axis(format: str, *, grid: bool = True) -> Spec:
-    return {"format": format, "tickCount": 5, "grid": grid}
+    return {"format": format, "tickCount": 5, "grid": grid, **LABELS}
 
 
 def _layer(mark: str, encoding: Spec, **look: Any) -> Spec:

@@ -68,7 +68,7 @@ function Details(rows, marks) {
 
   // The result, large (in a comparison both), and the pictures that it was made from, small.
   function pictures(place, id) {
-    const sides = rows.data.other ? [["B", rows.otherImage(place)], ["A", rows.image(place)]] : [["result", rows.image(place)]];
+    const sides = rows.data.other ? [["A, before", rows.otherImage(place)], ["B, after", rows.image(place)]] : [["result", rows.image(place)]];
     const results = sides.filter(([, path]) => path).map(([name, path]) => result(place, name, path));
     const small = jobs.jobs[id] ? jobs.jobs[id].strip.slice(0, -1).map(tileOf) : inputs(place, results.length === 0);
     if (!results.length && !small.length) return null;
@@ -79,7 +79,7 @@ function Details(rows, marks) {
   // The page may have a small picture; the full one is in the store beside the page.
   function result(place, name, path) {
     const alt = `${name} of ${rows.label(place)}`;
-    const small = name === "B" ? "" : rows.thumbnail(place);
+    const small = name.startsWith("A") ? "" : rows.thumbnail(place);
     const picture = small ? h("img", { src: small, alt }) : stored(path, alt);
     if (small) h("img", { src: inStore(path), onload: ({ target }) => (picture.src = target.src) });
     return h("figure", {}, h("a", { href: inStore(path), "aria-label": `${alt}, full size` }, picture), h("figcaption", {}, name));

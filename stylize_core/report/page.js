@@ -15,8 +15,8 @@ const MEANINGS = {
 // In a comparison each figure has its previous value and its change.
 const NAMES = {};
 for (const [name, title] of Object.entries(JSON.parse(document.getElementById("figures").textContent))) {
-  Object.assign(NAMES, { [name]: title, [`before_${name}`]: `${title} in B`, [`change_${name}`]: `${title}, change` });
-  MEANINGS[`change_${name}`] = "from B to A, as a share of B; empty if the two are not comparable";
+  Object.assign(NAMES, { [name]: title, [`before_${name}`]: `${title} in A`, [`change_${name}`]: `${title}, change` });
+  MEANINGS[`change_${name}`] = "from A to B, as a share of A; empty if the two are not comparable";
 }
 
 const isShare = (name) => name === "falling" || name.startsWith("change_");
