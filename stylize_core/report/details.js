@@ -1,4 +1,4 @@
-// An opened row: its pictures, curves, figures, settings as a manifest line, and its error; keys mark it.
+// An opened row: its pictures, curves, figures, settings, manifest line, and its error; keys mark it.
 
 function Details(rows, marks) {
   const dialog = $("details");
@@ -19,7 +19,7 @@ function Details(rows, marks) {
     shown = { place, order };
     const charts = h("div", { class: "charts" });
     dialog.replaceChildren(
-      h("div", { class: "dialog" }, heading(place, order), error(place), pictures(place, id), charts, facts(place, id), line(place)),
+      h("div", { class: "dialog" }, heading(place, order), error(place), pictures(place, id), charts, facts(place, id), settings(place), line(place)),
     );
     showMark();
     showCurves(charts, rows, place);
@@ -115,6 +115,18 @@ function Details(rows, marks) {
     ];
     const pair = ([name, value, help]) => h("div", { title: help }, h("dt", {}, name), h("dd", {}, value));
     return h("dl", { class: "pairs wide" }, ...[...figures, ...others].filter(([, value]) => value).map(pair));
+  }
+
+  // First what differs from the preset, with the preset's value.
+  function settings(place) {
+    const preset = rows.settings.preset.word(place);
+    const usual = usualOf(rows, place);
+    const known = Object.entries(rows.settings).map(([name, { word }]) => [name, word(place)]).filter(([name, value]) => value && name !== "preset");
+    const own = known.filter(([name, value]) => value !== usual[name]);
+    const item = ([name, value], note) => h("div", {}, h("dt", {}, name), h("dd", {}, value, note ? h("small", { class: "quiet" }, ` not ${note}`) : null));
+    const list = (title, pairs, note) => (pairs.length ? [h("h3", {}, title), h("dl", { class: "pairs" }, ...pairs.map((pair) => item(pair, note(pair[0]))))] : []);
+    const lists = [...list(rows.data.presets[preset] ? `Differs from preset ${preset}` : "Settings", own, (name) => usual[name]), ...list(`As in preset ${preset}`, known.filter((pair) => !own.includes(pair)), () => "")];
+    return lists.length ? h("div", { class: "given" }, ...lists) : null;
   }
 
   function line(place) {

@@ -69,6 +69,18 @@ def test_a_row_is_a_manifest(opened, published, stores, run):
     page.get_by_text("copied").wait_for()
 
 
+def test_a_row_tells_its_settings(opened, published):
+    """First those that differ from its preset, with the preset's value, then all others."""
+    page = opened(published(12))
+    page.get_by_role("button", name="open row 8:").click()
+    own, usual = page.locator("dialog .given dl").all()
+    assert own.locator("dt").all_inner_texts() == ["size", "style_weight", "steps"]
+    assert own.locator("dd").all_inner_texts() == ["96 not 512", "100000 not 2e7", "40 not 100"]
+    values = dict(zip(usual.locator("dt").all_inner_texts(), usual.locator("dd").all_inner_texts(), strict=True))
+    assert {"preset", "size", "steps", "style_weight"}.isdisjoint(values)
+    assert (values["content_layers"], values["style_size"], values["scales"]) == ("conv4_2", "96", "1")
+
+
 def test_rows_are_filtered_by_figures(opened, published):
     """At least and at most, both included; a row without the figure is out."""
     page = opened(published(12))
