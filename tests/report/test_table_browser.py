@@ -2,6 +2,7 @@
 
 import csv
 import io
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -9,6 +10,7 @@ from fixtures.browser import shown
 
 from stylize_core.manifest.manifest import Manifest
 from stylize_core.manifest.row import Row
+from stylize_core.report.compare_page import write_comparison
 
 pytestmark = pytest.mark.slow
 
@@ -162,6 +164,27 @@ def test_selected_rows_are_a_manifest(opened, published):
     assert [line["x_note"] for line in csv.DictReader(io.StringIO(text))] == ["'=1+1"] * 7
     page.get_by_role("button", name="Select none").click()
     assert "0 selected" in page.locator("#review").inner_text()
+
+
+def test_a_selection_outlives_the_page(opened, published, stores, run):
+    """By row, for the run: also on the page that compares it with another, whose rows are fewer."""
+    page = opened(published(12))
+    for row in (2, 4, 11):
+        page.get_by_label(f"select row {row}", exact=True).click()
+    page.get_by_label("select row 4", exact=True).click()
+    page.reload()
+    page.locator("[data-ready=all]").wait_for()
+    assert page.get_by_label("select row 2", exact=True).is_checked()
+    assert not page.get_by_label("select row 4", exact=True).is_checked()
+    assert "2 selected" in page.locator("#review").inner_text()
+    page.goto(Path(stores(12).local_path(write_comparison(stores(12), run, run))).as_uri())
+    page.locator("[data-ready=all]").wait_for()
+    assert "1 selected" in page.locator("#review").inner_text()
+    page.get_by_role("button", name="Select none").click()
+    page.go_back()
+    page.locator("[data-ready=all]").wait_for()
+    assert not page.get_by_label("select row 2", exact=True).is_checked()
+    assert page.get_by_label("select row 11", exact=True).is_checked()
 
 
 def test_a_selection_runs_again(opened, manifests, run_loop, store, tmp_path):
