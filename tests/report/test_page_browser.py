@@ -4,7 +4,9 @@ import pandas as pd
 import pytest
 from fixtures.browser import shown
 
+from stylize_core.record.selection import SAMPLE
 from stylize_core.report.compare_page import write_comparison
+from stylize_core.report.page import FIRST
 
 pytestmark = pytest.mark.slow
 
@@ -37,6 +39,20 @@ def _assert_no_barriers(axe, page):
     found = axe.run(page).response["violations"]
     serious = [one for one in found if one["impact"] in ("serious", "critical")]
     assert [(one["id"], one["nodes"][0]["html"]) for one in serious] == []
+
+
+def test_all_results_are_shown_by_keyboard(opened, published):
+    """Enter shows them, and hides them again; on paper are all."""
+    page = opened(published(210))
+    cards, summary = page.locator(".card:visible"), page.locator(".fold summary")
+    assert cards.count() == FIRST
+    summary.focus()
+    page.keyboard.press("Enter")
+    assert cards.count() == SAMPLE
+    page.keyboard.press("Enter")
+    assert cards.count() == FIRST
+    page.emulate_media(media="print")
+    assert cards.count() == SAMPLE
 
 
 def test_a_row_opens_by_keyboard(opened, published):
