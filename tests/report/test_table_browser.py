@@ -29,6 +29,17 @@ def test_rows_are_filtered(opened, published):
     assert page.locator("#found").inner_text() == "12 rows"
 
 
+def test_rows_are_filtered_by_picture(opened, published):
+    """By content and by style, together; rejected rows by what their cell says."""
+    page = opened(published(12))
+    content, style = page.get_by_label("Content", exact=True), page.get_by_label("Style", exact=True)
+    assert content.locator("option").all_inner_texts() == ["all", "<script>alert(1)<!--", "missing", "Tübingen"]
+    content.select_option(label="Tübingen")
+    assert shown(page, "row") == ["1", "2", "3", "7", "8", "9"]
+    style.select_option(label="style 1")
+    assert shown(page, "row") == ["2", "8"]
+
+
 def test_rows_are_sorted(opened, published):
     """A column head sorts by its figures, the highest first, and turns; rows without one come last."""
     page = opened(published(12))
