@@ -31,6 +31,9 @@ COMPARED = 6
 RUNS = ("A, before", "B, after")
 """What the charts of a comparison call the earlier and the later run."""
 
+SIZES = 8
+"""Most beginnings of a size to mark in one chart, those of the most jobs."""
+
 BINS = 32
 """Bins of a histogram."""
 
@@ -74,7 +77,8 @@ def set_data(
         by: columns by which the set is split; see `splits` for the usual ones.
 
     Returns:
-        `bands` by term; `histograms` by figure; `splits` by column, with its parts: of each the number of jobs,
+        `sizes`: first step and long edge in pixels of each size of coarse to fine, by step; `bands` by term;
+        `histograms` by figure; `splits` by column, with its parts: of each the number of jobs,
         `bands` of the first `LINES`, and `finals` by figure.
     """
     ours = jobs.loc[one.places].reset_index(drop=True)
@@ -83,12 +87,18 @@ def set_data(
     return {
         "title": one.title,
         "jobs": len(ours),
+        "sizes": _sizes(curves.begins[curves.begins["job_id"].isin(ours["job_id"])]),
         "bands": bands,
         "histograms": {name: histogram(column, log=name not in QUALITIES) for name, column in figures.items()},
         "splits": {
             name: _split(list(parts(ours, name)), one.places, bands, curves, figures) for name in by or splits(ours)
         },
     }
+
+
+def _sizes(begins: pd.DataFrame) -> list[list[int]]:
+    frequent = begins[["step", "size_px"]].value_counts().head(SIZES)
+    return sorted([step, px] for step, px in frequent.index.tolist())
 
 
 def histogram(values: Values, *, log: bool) -> dict[str, list[Any]]:
