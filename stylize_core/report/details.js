@@ -88,13 +88,14 @@ function Details(rows, marks) {
   // The store has a small picture of an input once a job has read it. `all` leaves the place of another one empty.
   function inputs(place, all) {
     const kinds = ["content", "style"].filter((kind) => rows.input(kind, place) || (all && rows.text[kind].word(place)));
+    const lacking = rows.data.job_id[place] ? "no picture" : "no picture, for no job used it";
     return kinds.map((kind) => {
       const [path, caption] = [rows.input(kind, place), `${kind}: ${rows.text[kind].name(place)}`];
-      return h("figure", {}, path ? stored(path, caption) : blank(caption), h("figcaption", {}, caption));
+      return h("figure", {}, path ? stored(path, caption) : blank(caption, lacking), h("figcaption", {}, caption));
     });
   }
 
-  const blank = (caption) => h("span", { class: "blank", role: "img", "aria-label": `no picture: ${caption}` }, "no picture");
+  const blank = (caption, words = "no picture") => h("span", { class: "blank", role: "img", "aria-label": `${words}: ${caption}` }, words);
 
   function tileOf([key, caption, width, height]) {
     const uri = rows.embedded(key);

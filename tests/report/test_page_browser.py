@@ -109,6 +109,7 @@ def test_a_row_without_a_result_shows_its_inputs(opened, published):
     figures = page.locator("dialog .strip figure")
     figures.first.wait_for()
     assert [text.split(":")[0] for text in figures.locator("figcaption").all_inner_texts()] == ["content", "style"]
+    assert figures.locator(".blank").all_inner_texts() == ["no picture, for no job used it"] * 2
     assert page.locator("dialog .results").count() == 0
     left = "element => element.getBoundingClientRect().left"
     assert figures.first.evaluate(left) == page.locator("dialog .strip").evaluate(left)
