@@ -126,7 +126,7 @@ function Details(rows, marks) {
     const own = known.filter(([name, value]) => value !== usual[name]);
     const item = ([name, value], note) => h("div", {}, h("dt", {}, name), h("dd", {}, value, note ? h("small", { class: "quiet" }, ` not ${note}`) : null));
     const list = (title, pairs, note) => (pairs.length ? [h("h3", {}, title), h("dl", { class: "pairs" }, ...pairs.map((pair) => item(pair, note(pair[0]))))] : []);
-    const lists = [...list(rows.data.presets[preset] ? `Differs from preset ${preset}` : "Settings", own, (name) => usual[name]), ...list(`As in preset ${preset}`, known.filter((pair) => !own.includes(pair)), () => "")];
+    const lists = [...list(rows.data.presets[preset] ? `Differs from preset ${preset}${SIDE}` : "Settings", own, (name) => usual[name]), ...list(`As in preset ${preset}${SIDE}`, known.filter((pair) => !own.includes(pair)), () => "")];
     return lists.length ? h("div", { class: "given" }, ...lists) : null;
   }
 

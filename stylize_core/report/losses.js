@@ -119,7 +119,7 @@ function Losses({ sets, charts }, jobs) {
 
   function atTheEnd(set, name) {
     const kind = name.startsWith("quality") ? "-linear" : "";
-    const title = NAMES[name];
+    const title = FIGURES[name];
     if (state.split === "" || state.split === "each") {
       const { edges, counts } = set.histograms[name];
       if (counts.length === 0) return null;

@@ -145,6 +145,8 @@ def test_two_runs_compared(opened, published, stores, run, scheme):
     page.locator("#rows-body button").first.click()
     assert page.locator("dialog .results img").count() == 2
     assert page.locator("dialog .results figcaption").all_inner_texts() == ["A, before", "B, after"]
+    names = page.locator("dialog .pairs.wide dt").all_inner_texts()
+    assert names[:3] == ["total in A", "total in B", "total, change"]
     assert page.locator("dialog .origins img").evaluate_all("all => all.map((image) => image.naturalWidth)") == [96, 72]
     page.locator("#by-step .chart svg").nth(2).wait_for()
     assert page.locator("#losses-legend").inner_text().startswith("run")
