@@ -22,11 +22,14 @@ SEQUENTIAL = ("#4f64c4", "#3d7fc0", "#2f97ab", "#35a583", "#6aad58", "#a3a53c", 
 
 BAND = "#3b7dd8"
 
+LABELS: Mapping[str, Any] = {"labelOverlap": "greedy", "labelSeparation": 6}
+"""Labels of an axis that would touch each other are left out."""
+
 LOG_AXIS: Mapping[str, Any] = {
     "format": "~e",
     "labelExpr": "datum.label && inrange(datum.value, [1e-3, 1e4]) ? format(datum.value, '~f') : datum.label",
     "tickCount": 5,
-    "labelOverlap": "greedy",
+    **LABELS,
     "grid": True,
 }
 """Axis labels of losses: 0.02, but 2e-5."""
@@ -64,29 +67,25 @@ def lines_chart() -> Spec:
         "opacity": {"condition": {"test": pointed, "value": 1}, "value": 0.75},
     }
     line = _layer("line", encoding, cursor="pointer", clip=True)
-    return _chart("curves", line, params=[{"name": "hovered", "value": ""}])
+    return _with_sizes(_chart("curves", {"layer": [line]}, params=[{"name": "hovered", "value": ""}]))
 
 
 def bands_chart() -> Spec:
     """Returns a chart with quantile bands over jobs: 10 to 90 %, 25 to 75 %, median."""
-    return _layered(
-        "bands",
-        {"x": _step()},
+    layers = (
         _layer("area", _between(_loss, "y", "p10", "p90"), color=BAND, opacity=0.16),
         _layer("area", _between(_loss, "y", "p25", "p75"), color=BAND, opacity=0.26),
         _layer("line", {"y": _loss("p50")}, color=BAND, strokeWidth=2.5),
     )
+    return _with_sizes(_layered("bands", {"x": _step()}, *layers))
 
 
 def split_chart() -> Spec:
     """Returns a chart with a median and its 25 to 75 % for each part of the jobs."""
     shade = _quantitative("shade", scale=None, legend=None)
-    return _layered(
-        "bands",
-        {"x": _step(), "color": _own_colour(), "detail": _nominal("value")},
-        _layer("area", {**_between(_loss, "y", "p25", "p75"), "opacity": shade}),
-        _layer("line", {"y": _loss("p50")}, strokeWidth=2),
-    )
+    shared = {"x": _step(), "color": _own_colour(), "detail": _nominal("value")}
+    area = _layer("area", {**_between(_loss, "y", "p25", "p75"), "opacity": shade})
+    return _with_sizes(_layered("bands", shared, area, _layer("line", {"y": _loss("p50")}, strokeWidth=2)))
 
 
 def histogram_chart(*, log: bool) -> Spec:
@@ -144,17 +143,21 @@ def _series_chart(colours: Mapping[str, str]) -> Spec:
     scale = {"domain": list(colours), "range": list(colours.values())}
     encoding = {
         "x": _step(),
-        "y": _loss("value", padding=16),  # room for the names of the sizes
+        "y": _loss("value"),
         "color": _nominal("series", scale=scale, legend=legend),
         "opacity": {"condition": {"param": "picked", "value": 1}, "value": 0.12},
     }
     picked = {"name": "picked", "select": {"type": "point", "fields": ["series"]}, "bind": "legend"}
     lines = {**_layer("line", encoding, strokeWidth=1.8), "params": [picked]}
-    sizes = {"data": {"name": "sizes"}}
+    return _with_sizes(_chart("curves", {"layer": [lines]}))
+
+
+def _with_sizes(chart: Spec) -> Spec:
+    """Returns a chart by step with two more layers: a rule where a size begins, and its name."""
     rule = _layer("rule", {"x": _step()}, color="currentColor", opacity=0.4, strokeDash=[3, 3])
     name = {"x": _step(), "y": {"value": 1}, "text": _nominal("label")}
     label = _layer("text", name, color="currentColor", opacity=0.7, align="left", baseline="top", dx=3, fontSize=10)
-    return _chart("curves", {"layer": [lines, {**sizes, **rule}, {**sizes, **label}]})
+    return {**chart, "layer": [*chart["layer"], *({"data": {"name": "sizes"}, **layer} for layer in (rule, label))]}
 
 
 def _nominal(field: str, **more: Any) -> Spec:
@@ -173,8 +176,9 @@ def _step() -> Spec:
     return _quantitative("step", title="step", axis=_axis(",d", grid=False), scale={"nice": False})
 
 
-def _loss(field: str, padding: int = 4) -> Spec:
-    return _quantitative(field, title=None, axis=LOG_AXIS, scale={"type": "log", "nice": False, "padding": padding})
+def _loss(field: str) -> Spec:
+    scale = {"type": "log", "nice": False, "padding": 16}  # room for the names of the sizes
+    return _quantitative(field, title=None, axis=LOG_AXIS, scale=scale)
 
 
 def _figures(field: str, *, log: bool) -> Spec:
@@ -197,7 +201,7 @@ def _figure(name: str, title: str) -> Spec:
 
 
 def _axis(format: str, *, grid: bool = True) -> Spec:
-    return {"format": format, "tickCount": 5, "grid": grid}
+    return {"format": format, "tickCount": 5, "grid": grid, **LABELS}
 
 
 def _layer(mark: str, encoding: Spec, **look: Any) -> Spec:

@@ -1,4 +1,4 @@
-"""The page that compares two runs, made from the store alone."""
+"""The page that compares two runs, A the earlier and B the later; made from the store alone."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -53,12 +53,12 @@ class PairCard:
     """A job and the one it is compared with.
 
     Attributes:
-        job_id: of the first run.
+        job_id: of the later run.
         label: its id, or the names of its content and style.
         row: its number in the manifest.
         change: as text.
-        before: picture of the run to compare with.
-        after: picture of the first run.
+        before: picture of the earlier run.
+        after: picture of the later run.
     """
 
     job_id: str
@@ -70,12 +70,12 @@ class PairCard:
 
 
 def write_comparison(files: Files, run: str, other: str) -> str:
-    """Writes a page that compares a run with another of the same store.
+    """Writes a page that compares a run with another of the same store, the earlier one with the later.
 
     Args:
         files: the store.
         run: the run's name; the page is in its folder.
-        other: the run to compare with.
+        other: the run to compare with; of the two, either may be the earlier one.
 
     Returns:
         The page's path in the store.
@@ -84,10 +84,11 @@ def write_comparison(files: Files, run: str, other: str) -> str:
         UsageError: there is no such run.
         StoreError: the store cannot be read or written.
     """
-    ours, others = (run_table(RunRows(files, name, LINE)) for name in (run, other))
-    comparison = compare(ours.jobs(), others.jobs())
-    sets = compared_sets(files, comparison, run, other)
-    found = {"run": run, "other": other, "key": review_key(run, ours.rows), "sets": sets}
+    before, after = sorted((run, other))  # names begin with the time
+    earlier, later = (run_table(RunRows(files, name, LINE)) for name in (before, after))
+    comparison = compare(earlier.jobs(), later.jobs())
+    sets = compared_sets(files, comparison)
+    found = {"before": before, "after": after, "key": review_key(after, later.rows), "sets": sets}
     path = layout.run(run, f"compare-{other}.html")
     files.publish(path, _render(comparison, Thumbnails(files), found).encode("utf-8"))
     return path
@@ -139,7 +140,7 @@ def _pair(row: "pd.Series[Any]", change: str, album: Album) -> PairCard:
     names = [wording.file_name(str(row[name])) for name in ("content", "style")]
     images = [row[name] if isinstance(row[name], str) else None for name in ("other_image", "image")]
     before, after = (
-        album.thumb(f"{' × '.join(names)}, {side}", path, EDGE) for side, path in zip("BA", images, strict=True)
+        album.thumb(f"{' × '.join(names)}, {side}", path, EDGE) for side, path in zip("AB", images, strict=True)
     )
     return PairCard(
         job_id=row["job_id"],

@@ -1,4 +1,4 @@
-"""Compares two runs: which of their jobs match, and how their figures differ."""
+"""Compares two runs: which of their jobs match, and how their figures changed from the earlier run to the later."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from stylize_core.store.records import FIGURES, FINALS
 COMPARED = (*FIGURES, "seconds")
 
 _PAIR = ["content", "style"]
-_OTHER = ("job_id", "image", "status", *COMPARED)
+_OTHER = ("job_id", "image", "status")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,46 +24,46 @@ class Comparison:
     """Two runs.
 
     Attributes:
-        rows: a line per matched pair of jobs: the columns of the first run, of the other `other_job_id`,
+        rows: a line per matched pair of jobs: the columns of the later run, of the earlier `other_job_id`,
             `other_image`, `other_status`, `before_<figure>`, and `change_<figure>`: by which share of the figure
             before it rose; NaN if the two are not comparable.
-        others: the matched jobs of the other run, in the same order.
-        alone: jobs that only the first run has.
-        missing: jobs that only the other run has.
+        others: the matched jobs of the earlier run, in the same order.
+        gone: jobs that only the earlier run has.
+        new: jobs that only the later run has.
         same: pairs of the same job.
         settings: those that differ in some pair, with the number of pairs by `before → after`.
     """
 
     rows: pd.DataFrame
     others: pd.DataFrame
-    alone: int
-    missing: int
+    gone: int
+    new: int
     same: int
     settings: dict[str, dict[str, int]]
 
 
-def compare(ours: pd.DataFrame, others: pd.DataFrame) -> Comparison:
-    """Compares the jobs of one run with those of another.
+def compare(before: pd.DataFrame, after: pd.DataFrame) -> Comparison:
+    """Compares the jobs of a run with those of a later one.
 
     Jobs are matched by job id first; then by equal id, content and style; then by equal content and style, in the
     manifests' order.
 
     Args:
-        ours: the finished jobs of a run's table.
-        others: those of the run to compare with.
+        before: the finished jobs of the earlier run's table.
+        after: those of the later one.
     """
-    places = match(ours, others)
-    matched = ours[places >= 0].reset_index(drop=True)
-    partner = others.iloc[places[places >= 0]].reset_index(drop=True)
-    columns = {f"other_{name}": partner[name] for name in _OTHER[:3]}
+    places = match(after, before)
+    matched = after[places >= 0].reset_index(drop=True)
+    partner = before.iloc[places[places >= 0]].reset_index(drop=True)
+    columns = {f"other_{name}": partner[name] for name in _OTHER}
     for name in COMPARED:
-        before, after = (side[name].astype(float) for side in (partner, matched))
-        columns |= {f"before_{name}": before, f"change_{name}": _change(before, after, _scale(name), matched, partner)}
+        old, new = (side[name].astype(float) for side in (partner, matched))
+        columns |= {f"before_{name}": old, f"change_{name}": _change(old, new, _scale(name), matched, partner)}
     return Comparison(
         rows=pd.concat([matched, pd.DataFrame(columns)], axis=1),
         others=partner,
-        alone=int((places < 0).sum()),
-        missing=len(others) - len(matched),
+        gone=len(before) - len(matched),
+        new=int((places < 0).sum()),
         same=int((matched["job_id"] == partner["job_id"]).sum()),
         settings={name: found for name in NAMES if (found := _settings(name, matched, partner))},
     )

@@ -1,4 +1,4 @@
-// An opened row: its pictures, curves, figures, settings as a manifest line, and its error; keys mark it.
+// An opened row: its pictures, curves, figures, settings, manifest line, and its error; keys mark it.
 
 function Details(rows, marks) {
   const dialog = $("details");
@@ -19,7 +19,7 @@ function Details(rows, marks) {
     shown = { place, order };
     const charts = h("div", { class: "charts" });
     dialog.replaceChildren(
-      h("div", { class: "dialog" }, heading(place, order), error(place), pictures(place, id), charts, facts(place, id), line(place)),
+      h("div", { class: "dialog" }, heading(place, order), error(place), pictures(place, id), charts, facts(place, id), settings(place), line(place)),
     );
     showMark();
     showCurves(charts, rows, place);
@@ -68,7 +68,7 @@ function Details(rows, marks) {
 
   // The result, large (in a comparison both), and the pictures that it was made from, small.
   function pictures(place, id) {
-    const sides = rows.data.other ? [["B", rows.otherImage(place)], ["A", rows.image(place)]] : [["result", rows.image(place)]];
+    const sides = rows.data.other ? [["A, before", rows.otherImage(place)], ["B, after", rows.image(place)]] : [["result", rows.image(place)]];
     const results = sides.filter(([, path]) => path).map(([name, path]) => result(place, name, path));
     const small = jobs.jobs[id] ? jobs.jobs[id].strip.slice(0, -1).map(tileOf) : inputs(place, results.length === 0);
     if (!results.length && !small.length) return null;
@@ -79,7 +79,7 @@ function Details(rows, marks) {
   // The page may have a small picture; the full one is in the store beside the page.
   function result(place, name, path) {
     const alt = `${name} of ${rows.label(place)}`;
-    const small = name === "B" ? "" : rows.thumbnail(place);
+    const small = name.startsWith("A") ? "" : rows.thumbnail(place);
     const picture = small ? h("img", { src: small, alt }) : stored(path, alt);
     if (small) h("img", { src: inStore(path), onload: ({ target }) => (picture.src = target.src) });
     return h("figure", {}, h("a", { href: inStore(path), "aria-label": `${alt}, full size` }, picture), h("figcaption", {}, name));
@@ -88,13 +88,14 @@ function Details(rows, marks) {
   // The store has a small picture of an input once a job has read it. `all` leaves the place of another one empty.
   function inputs(place, all) {
     const kinds = ["content", "style"].filter((kind) => rows.input(kind, place) || (all && rows.text[kind].word(place)));
+    const lacking = rows.data.job_id[place] ? "no picture" : "no picture, for no job used it";
     return kinds.map((kind) => {
       const [path, caption] = [rows.input(kind, place), `${kind}: ${rows.text[kind].name(place)}`];
-      return h("figure", {}, path ? stored(path, caption) : blank(caption), h("figcaption", {}, caption));
+      return h("figure", {}, path ? stored(path, caption) : blank(caption, lacking), h("figcaption", {}, caption));
     });
   }
 
-  const blank = (caption) => h("span", { class: "blank", role: "img", "aria-label": `no picture: ${caption}` }, "no picture");
+  const blank = (caption, words = "no picture") => h("span", { class: "blank", role: "img", "aria-label": `${words}: ${caption}` }, words);
 
   function tileOf([key, caption, width, height]) {
     const uri = rows.embedded(key);
@@ -115,6 +116,18 @@ function Details(rows, marks) {
     ];
     const pair = ([name, value, help]) => h("div", { title: help }, h("dt", {}, name), h("dd", {}, value));
     return h("dl", { class: "pairs wide" }, ...[...figures, ...others].filter(([, value]) => value).map(pair));
+  }
+
+  // First what differs from the preset, with the preset's value.
+  function settings(place) {
+    const preset = rows.settings.preset.word(place);
+    const usual = usualOf(rows, place);
+    const known = Object.entries(rows.settings).map(([name, { word }]) => [name, word(place)]).filter(([name, value]) => value && name !== "preset");
+    const own = known.filter(([name, value]) => value !== usual[name]);
+    const item = ([name, value], note) => h("div", {}, h("dt", {}, name), h("dd", {}, value, note ? h("small", { class: "quiet" }, ` not ${note}`) : null));
+    const list = (title, pairs, note) => (pairs.length ? [h("h3", {}, title), h("dl", { class: "pairs" }, ...pairs.map((pair) => item(pair, note(pair[0]))))] : []);
+    const lists = [...list(rows.data.presets[preset] ? `Differs from preset ${preset}${SIDE}` : "Settings", own, (name) => usual[name]), ...list(`As in preset ${preset}${SIDE}`, known.filter((pair) => !own.includes(pair)), () => "")];
+    return lists.length ? h("div", { class: "given" }, ...lists) : null;
   }
 
   function line(place) {

@@ -8,7 +8,7 @@ function Filters(rows, marks, figures, changed) {
   let [state, haystack] = [none(), null];
 
   function offered() {
-    const found = { status: text.status, style: text.style, error: text.error_code };
+    const found = { status: text.status, content: text.content, style: text.style, error: text.error_code };
     for (const name of data.shown) found[name] = settings[name];
     return Object.fromEntries(Object.entries(found).filter(([, { words }]) => words.length > 1 && words.length <= CHOICES));
   }

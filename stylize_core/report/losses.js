@@ -98,10 +98,12 @@ function Losses({ sets, charts }, jobs) {
     const last = p50.at(-1);
     const said = `${term} loss by step, ${plural(set.jobs, "job")}: the median goes from ${figure(p50[0])} to ${figure(last)} in ${step.at(-1)} steps`;
     const note = `median ${figure(last)} at the end`;
-    if (state.split === "each") return chartOf(term, "", said, charts.lines, { curves: lineRows(set, term) });
-    if (state.split === "") return chartOf(term, note, said, charts.bands, { bands: bandRows(set.bands[term]) });
+    const sizes = sizesOf(set.sizes, step.at(-1));
+    const drawn = (note, said, spec, rows) => chartOf(term, note, said + begun(sizes), marked(spec, sizes), { ...rows, sizes });
+    if (state.split === "each") return drawn("", said, charts.lines, { curves: lineRows(set, term) });
+    if (state.split === "") return drawn(note, said, charts.bands, { bands: bandRows(set.bands[term]) });
     const rows = parts(set).flatMap(({ value, colour, shade, bands }) => bandRows(bands[term], { value, colour, shade }));
-    return chartOf(term, "", `${said}; by ${state.split}`, charts.split, { bands: rows });
+    return drawn("", `${said}; by ${state.split}`, charts.split, { bands: rows });
   }
 
   // A single diverged job would flatten all others: values far above them leave the chart.
@@ -117,7 +119,7 @@ function Losses({ sets, charts }, jobs) {
 
   function atTheEnd(set, name) {
     const kind = name.startsWith("quality") ? "-linear" : "";
-    const title = NAMES[name];
+    const title = FIGURES[name];
     if (state.split === "" || state.split === "each") {
       const { edges, counts } = set.histograms[name];
       if (counts.length === 0) return null;
@@ -138,21 +140,26 @@ function Losses({ sets, charts }, jobs) {
 
 const ROOM = 0.12; // of a chart's width: the name of a size takes it
 
-// The first step of each size of a job: its losses jump there. If two sizes begin close together, the later one is named.
-function sizesOf({ sizes, step }) {
-  const next = (place) => sizes[place + 1]?.[0] ?? Infinity;
-  return sizes.map(([first, px], place) => ({ step: first, px, label: next(place) - first < ROOM * step.at(-1) ? "" : `${px} px` }));
+// The steps at which sizes begin, up to a last step: losses jump there. If two are close together, the later one is named.
+function sizesOf(begins, last) {
+  const found = [...Map.groupBy(begins, ([step]) => step)];
+  const next = (place) => found[place + 1]?.[0] ?? Infinity;
+  const name = (sizes) => `${sizes.map(([, px]) => px).join(", ")} px`;
+  return found.map(([step, sizes], place) => ({ step, px: name(sizes), label: next(place) - step < ROOM * last ? "" : name(sizes) }));
 }
+
+const begun = (sizes) => (sizes.length ? `; sizes: ${sizes.map(({ step, px }) => `${px} from step ${step}`).join(", ")}` : "");
+
+// A chart without the layers for sizes if there are none.
+const marked = (spec, sizes) => (sizes.length ? spec : { ...spec, layer: spec.layer.filter(({ data }) => data?.name !== "sizes") });
 
 // The charts of one job: its weighted terms, which show what dominates the total, and the layers of each.
 function curveCharts(rows, place) {
   const { jobs, charts } = rows.jobs;
   const { curve, label } = jobs[rows.data.job_id[place]] ?? {};
   if (!curve) return [];
-  const sizes = sizesOf(curve);
-  const marked = (spec) => (sizes.length ? spec : { ...spec, layer: spec.layer.slice(0, 1) }); // the lines alone
+  const sizes = sizesOf(curve.sizes, curve.step.at(-1));
   const note = sizes.length ? "losses jump where the next size begins" : "";
-  const begin = sizes.map(({ step, px }) => `${px} px from step ${step}`).join(", ");
   const weight = (name) => (name === "total" ? 1 : Number(rows.settings[`${name}_weight`].word(place)));
   return Object.entries(charts).flatMap(([part, spec]) => {
     const [prefix, factor] = part === "terms" ? ["", weight] : [`${part}_`, () => 1];
@@ -161,7 +168,7 @@ function curveCharts(rows, place) {
       points(curve.step, curve.values[name]).map(({ step, value }) => ({ series: name.slice(prefix.length), step, value: value * factor(name) })),
     );
     const title = part === "terms" ? "weighted terms and their total" : `${part} by layer, unweighted`;
-    return lines.length ? [chartOf(title, note, `${title}, of ${label} by step${begin && `; sizes: ${begin}`}`, marked(spec), { curves: lines, sizes })] : [];
+    return lines.length ? [chartOf(title, note, `${title}, of ${label} by step${begun(sizes)}`, marked(spec, sizes), { curves: lines, sizes })] : [];
   });
 }
 

@@ -10,17 +10,21 @@ function quoted(cell) {
 
 const csv = (lines) => lines.map((cells) => cells.map((cell) => quoted(String(cell))).join(",") + "\n").join("");
 
-// The cells of a row by column; null of a rejected one, which has no settings. An empty cell takes the preset's value,
-// that of style_size the output's size.
+// The meaning of an empty cell: the preset's value, of style_size the output's size.
+function usualOf(rows, place) {
+  const preset = rows.settings.preset.word(place);
+  return { ...rows.data.presets[preset], preset, style_size: rows.settings.size.word(place) };
+}
+
+// The cells of a row by column; null of a rejected one, which has no settings.
 function cellsOf(rows, place) {
   if (!rows.data.job_id[place]) return null;
   const preset = rows.settings.preset.word(place);
-  const usual = rows.data.presets[preset];
-  const cells = { preset: usual ? preset : "" }; // a preset that this release does not know is written out
+  const usual = usualOf(rows, place);
+  const cells = { preset: rows.data.presets[preset] ? preset : "" }; // a preset that this release does not know is written out
   for (const name of INPUTS) cells[name] = rows.text[name].word(place);
-  const left = { ...usual, preset, style_size: rows.settings.size.word(place) }; // the meaning of a missing cell
   for (const [name, { word }] of Object.entries(rows.settings)) {
-    if (word(place) !== left[name]) cells[name] = word(place);
+    if (word(place) !== usual[name]) cells[name] = word(place);
   }
   for (const [name, { word }] of Object.entries(rows.extras)) cells[name] = word(place);
   return cells;

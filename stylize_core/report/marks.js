@@ -11,17 +11,12 @@ function markOf(event) {
 }
 
 function Marks(rows) {
-  const key = `stylize marks ${document.body.dataset.review}`;
+  const kept = Kept("marks", {}, () => {
+    marks = kept.read();
+    tell();
+  });
   const heard = [];
-  let [marks, isKept] = [read(), true];
-
-  function read() {
-    try {
-      return JSON.parse(localStorage.getItem(key)) ?? {};
-    } catch {
-      return {}; // this browser does not allow storage for this page
-    }
-  }
+  let marks = kept.read();
 
   const of = (place) => marks[rows.number("row", place)] ?? "";
 
@@ -31,22 +26,11 @@ function Marks(rows) {
     const row = rows.number("row", place);
     if (mark) marks[row] = mark;
     else delete marks[row];
-    try {
-      localStorage.setItem(key, JSON.stringify(marks));
-    } catch {
-      isKept = false;
-    }
+    kept.write(marks);
     tell();
   }
 
   const tell = () => heard.forEach((hear) => hear());
-
-  // The same page in another tab.
-  addEventListener("storage", (event) => {
-    if (event.key !== key) return;
-    marks = read();
-    tell();
-  });
 
   function count(mark) {
     return Object.values(marks).filter((one) => one === mark).length;
@@ -58,5 +42,5 @@ function Marks(rows) {
     return csv([["row", "id", "mark"], ...lines.sort((a, b) => a[0] - b[0])]);
   }
 
-  return { of, set, count, asCsv, hear: (hear) => heard.push(hear), isKept: () => isKept };
+  return { of, set, count, asCsv, hear: (hear) => heard.push(hear), isKept: kept.isKept };
 }

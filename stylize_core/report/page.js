@@ -12,11 +12,14 @@ const MEANINGS = {
   falling: "share of its total by which the job fell over the last tenth of its steps",
 };
 
-// In a comparison each figure has its previous value and its change.
+const FIGURES = JSON.parse(document.getElementById("figures").textContent);
+
+// In a comparison each figure has its value in the earlier run and its change; the rows are those of the later run.
+const SIDE = "compared" in document.body.dataset ? " in B" : "";
 const NAMES = {};
-for (const [name, title] of Object.entries(JSON.parse(document.getElementById("figures").textContent))) {
-  Object.assign(NAMES, { [name]: title, [`before_${name}`]: `${title} in B`, [`change_${name}`]: `${title}, change` });
-  MEANINGS[`change_${name}`] = "from B to A, as a share of B; empty if the two are not comparable";
+for (const [name, title] of Object.entries(FIGURES)) {
+  Object.assign(NAMES, { [`before_${name}`]: `${title} in A`, [name]: title + SIDE, [`change_${name}`]: `${title}, change` });
+  MEANINGS[`change_${name}`] = "from A to B, as a share of A; empty if the two are not comparable";
 }
 
 const isShare = (name) => name === "falling" || name.startsWith("change_");

@@ -46,6 +46,9 @@ PROBLEMS = 12
 SETS = 12
 """Most sets of comparable jobs to draw, the largest first."""
 
+CARDS, FIRST = 12, 6
+"""Most results that are all shown at once; of more, the first are, so that the table below stays near."""
+
 INDEX = f"{FOLDER}/index.html"
 
 
@@ -132,6 +135,7 @@ def _jobs(findings: Findings, album: Album, room: int, images: Mapping[str, str 
     return {
         "cards": cards,
         "gallery": [cards[job_id] for job_id in gallery],
+        "unfolded": len(gallery) if len(gallery) <= CARDS else FIRST,
         "single": len(findings.table.rows) == len(gallery) == 1,
         "edge": max((max(card.result.width, card.result.height) for card in cards.values()), default=0),
         "sets": _sets(findings, jobs),

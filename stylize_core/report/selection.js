@@ -1,14 +1,18 @@
-// The selected rows, across pages and filters, and their downloads: a manifest, and all marks.
+// The selected rows, across pages and filters, kept like the marks; and the downloads: a manifest of them, all marks.
 
 function Selection(rows, marks, found, changed) {
-  const selected = new Set();
+  const kept = Kept("selection", [], () => {
+    selected = new Set(kept.read());
+    changed();
+  });
+  let selected = new Set(kept.read()); // numbers of rows, some of which another page about the run may have
   let last = null; // the previously used box: with shift, all between are selected
   const all = h("input", { type: "checkbox", "aria-label": "select all rows found", onchange: ({ target }) => turnAll(target.checked) });
   const [said, counted] = [h("span", { role: "status" }), h("span", { role: "status" })];
   const take = [
     h("button", { type: "button", onclick: copyLines }, "Copy manifest lines"),
     h("button", { type: "button", onclick: () => taken("download", (text) => download(`${document.body.dataset.review.split(" ")[0]}-selection.csv`, text)) }, "Download CSV"),
-    h("button", { type: "button", class: "plain", onclick: () => turnAll(false, [...selected]) }, "Select none"),
+    h("button", { type: "button", class: "plain", onclick: () => turnAll(false, inOrder()) }, "Select none"),
   ];
   const takeMarks = h("button", { type: "button", onclick: () => download(`${document.body.dataset.review.split(" ")[0]}-marks.csv`, marks.asCsv()) }, "Download marks");
 
@@ -17,7 +21,7 @@ function Selection(rows, marks, found, changed) {
     $("review").append(h("p", {}, said, " ", ...take), h("p", {}, counted, " ", takeMarks), h("p", { class: "quiet keys" }, keys));
   }
 
-  const has = (place) => selected.has(place);
+  const has = (place) => selected.has(rows.number("row", place));
 
   function turn(place, isOn) {
     turnAll(isOn, [place]);
@@ -25,7 +29,8 @@ function Selection(rows, marks, found, changed) {
   }
 
   function turnAll(isOn, places = found()) {
-    for (const place of places) isOn ? selected.add(place) : selected.delete(place);
+    for (const row of places.map((place) => rows.number("row", place))) isOn ? selected.add(row) : selected.delete(row);
+    kept.write([...selected]);
     changed();
   }
 
@@ -40,17 +45,17 @@ function Selection(rows, marks, found, changed) {
   }
 
   function show(note = "") {
-    const [order, count] = [found(), selected.size];
+    const [order, count] = [found(), inOrder().length];
     const here = count ? order.filter(has).length : 0;
     [all.checked, all.indeterminate] = [here > 0 && here === order.length, here > 0 && here < order.length];
-    said.textContent = `${count.toLocaleString("en")} selected${note && `: ${note}`}`;
+    said.textContent = `${count.toLocaleString("en")} selected${kept.isKept() ? "" : ", which this browser does not keep"}${note && `: ${note}`}`;
     for (const button of take) button.hidden = count === 0;
     const marked = ["good", "bad"].map((mark) => `${marks.count(mark).toLocaleString("en")} ${mark}`).join(", ");
     counted.textContent = marked + (marks.isKept() ? "" : "; this browser keeps no marks: download them");
     takeMarks.hidden = !marks.count("good") && !marks.count("bad");
   }
 
-  const inOrder = () => [...selected].sort((a, b) => a - b);
+  const inOrder = () => Array.from({ length: rows.data.count }, (_, place) => place).filter(has);
 
   async function taken(name, way) {
     const places = inOrder();

@@ -28,6 +28,12 @@ RANGES = 40
 COMPARED = 6
 """Most sets to draw for two runs, the largest first."""
 
+RUNS = ("A, before", "B, after")
+"""What the charts of a comparison call the earlier and the later run."""
+
+SIZES = 8
+"""Most beginnings of a size to mark in one chart, those of the most jobs."""
+
 BINS = 32
 """Bins of a histogram."""
 
@@ -35,19 +41,17 @@ Values = npt.NDArray[np.float64]
 Bands = dict[str, list[float | None]]
 
 
-def compared_sets(files: Files, comparison: Comparison, run: str, other: str) -> list[dict[str, Any]]:
+def compared_sets(files: Files, comparison: Comparison) -> list[dict[str, Any]]:
     """Returns the chart data of two runs: sets of comparable jobs, split by run.
 
     Args:
         files: the store.
         comparison: of the runs.
-        run: name of the first one.
-        other: name of the one it is compared with.
 
     Raises:
         StoreError: the store cannot be read.
     """
-    sides = [comparison.rows.assign(run=f"A: {run}"), comparison.others.assign(run=f"B: {other}")]
+    sides = [comparison.others.assign(run=RUNS[0]), comparison.rows.assign(run=RUNS[1])]
     is_sound = np.logical_and.reduce([side["status"] != "failed" for side in sides])
     both = pd.concat([side[is_sound] for side in sides], ignore_index=True, join="inner")
     distinct = both.drop_duplicates("job_id").reset_index(drop=True)
@@ -55,7 +59,10 @@ def compared_sets(files: Files, comparison: Comparison, run: str, other: str) ->
     places = pd.Index(distinct["job_id"]).get_indexer(both["job_id"])
     curves = replace(found, values=found.values[places], falling=found.falling[places])
     sets = [one for one in comparable_sets(both) if both["run"].iloc[one.places].nunique() == len(sides)]
-    return [{**set_data(one, both, curves, ["run"]), "lines": None} for one in sets[:COMPARED]]
+    found_sets = [set_data(one, both, curves, ["run"]) for one in sets[:COMPARED]]
+    for one in found_sets:
+        one["splits"]["run"]["parts"].sort(key=lambda part: part["value"])  # A first, even with fewer jobs
+    return [{**one, "lines": None} for one in found_sets]
 
 
 def set_data(
@@ -70,7 +77,8 @@ def set_data(
         by: columns by which the set is split; see `splits` for the usual ones.
 
     Returns:
-        `bands` by term; `histograms` by figure; `splits` by column, with its parts: of each the number of jobs,
+        `sizes`: first step and long edge in pixels of each size of coarse to fine, by step; `bands` by term;
+        `histograms` by figure; `splits` by column, with its parts: of each the number of jobs,
         `bands` of the first `LINES`, and `finals` by figure.
     """
     ours = jobs.loc[one.places].reset_index(drop=True)
@@ -79,12 +87,18 @@ def set_data(
     return {
         "title": one.title,
         "jobs": len(ours),
+        "sizes": _sizes(curves.begins[curves.begins["job_id"].isin(ours["job_id"])]),
         "bands": bands,
         "histograms": {name: histogram(column, log=name not in QUALITIES) for name, column in figures.items()},
         "splits": {
             name: _split(list(parts(ours, name)), one.places, bands, curves, figures) for name in by or splits(ours)
         },
     }
+
+
+def _sizes(begins: pd.DataFrame) -> list[list[int]]:
+    frequent = begins[["step", "size_px"]].value_counts().head(SIZES)
+    return sorted([step, px] for step, px in frequent.index.tolist())
 
 
 def histogram(values: Values, *, log: bool) -> dict[str, list[Any]]:

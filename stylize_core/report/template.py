@@ -27,7 +27,7 @@ FIGURES = {
 }
 """The name of each figure on the pages."""
 
-_SCRIPTS = "page rows manifest marks hover chart losses filters selection table details start"
+_SCRIPTS = "page rows manifest kept marks hover chart losses filters selection table details start"
 SCRIPTS = tuple(f"{name}.js" for name in _SCRIPTS.split())
 """The scripts of the pages, each after those it needs."""
 

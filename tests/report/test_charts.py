@@ -81,9 +81,13 @@ def test_a_line_for_each_job(stores, run):
 
 @pytest.mark.parametrize("name", ["lines", "bands", "split"])
 def test_losses_are_logarithmic_and_steps_linear(name):
-    """Every layer of every chart: y logarithmic, x linear (step 0 is shown)."""
-    spec = charts.charts()[name]
-    for layer in spec.get("layer", [spec]):
+    """Every layer of every chart: y logarithmic, x linear (step 0 is shown); a rule with a name where a size begins."""
+    *losses, rule, label = charts.charts()[name]["layer"]
+    assert [(part["mark"]["type"], part["data"]["name"]) for part in (rule, label)] == [
+        ("rule", "sizes"),
+        ("text", "sizes"),
+    ]
+    for layer in losses:
         assert layer["encoding"]["y"]["scale"]["type"] == "log"
         assert "type" not in layer["encoding"]["x"]["scale"]
 

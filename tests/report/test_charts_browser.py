@@ -1,8 +1,12 @@
 """The charts in a real browser."""
 
 import re
+from pathlib import Path
 
 import pytest
+
+from stylize_core.record.publish import publish_rows
+from stylize_core.report.page import write_report
 
 pytestmark = pytest.mark.slow
 
@@ -49,6 +53,28 @@ def test_terms_are_shown_as_they_weigh(opened, published):
     chart = page.locator("dialog figure", has_text="weighted terms and their total")
     chart.locator("svg").wait_for()
     assert chart.locator(".mark-line path, path.mark-line").count() == 3
+
+
+def test_sizes_are_marked_wherever_steps_are(opened, builder, run):
+    """A rule and the px at the first step of each, in the charts of each job, of all and of an opened row."""
+    content, style = builder.source("content", 0), builder.source("style", 0)
+    for seed in (0, 1):
+        builder.outcome(builder.row(content, style, seed=seed), sizes=[48] * 21 + [96] * 20)
+    publish_rows(builder.publish(), run)
+    page = opened(Path(builder.files.local_path(write_report(builder.files, run))))
+    for way in ("each job", "all jobs"):
+        page.get_by_label("Show").select_option(label=way)
+        _assert_sizes(page.locator("#by-step figure"), 4)
+    page.get_by_role("button", name="open row 1:").click()
+    _assert_sizes(page.locator("dialog figure:has(.chart)"), 2)
+
+
+def _assert_sizes(figures, count):
+    figures.locator("svg").nth(count - 1).wait_for()
+    for figure in figures.all():
+        assert figure.locator("svg .role-mark.mark-rule line").count() == 2
+        assert figure.locator("svg .role-mark.mark-text text").all_text_contents() == ["48 px", "96 px"]
+        assert "sizes: 48 px from step 0, 96 px from step 21" in figure.locator(".chart").get_attribute("aria-label")
 
 
 def test_the_axis_is_turned(opened, published):

@@ -1,5 +1,7 @@
 """Two runs beside each other."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -9,6 +11,7 @@ from fixtures.runs import EARLIER, RUN, Builder
 from stylize_core.errors import UsageError
 from stylize_core.report.compare_page import write_comparison
 from stylize_core.report.comparison import compare, match
+from stylize_core.report.sets import compared_sets
 from stylize_core.store import layout
 from stylize_core.store.commits import publish_commit
 from stylize_core.store.records import PLAN
@@ -51,14 +54,14 @@ def two_runs(builder):
 
 def test_changes_are_shares_of_what_was_before(two_runs):
     """After less before, by before; a loss of another form is not compared, its seconds are."""
-    ours, others = (table_of(two_runs, name).jobs() for name in (RUN, EARLIER))
-    found = compare(ours, others)
-    assert (len(found.rows), found.alone, found.missing, found.same) == (3, 0, 0, 0)
-    change = (ours["final_style"] - others["final_style"]) / others["final_style"]
+    before, after = (table_of(two_runs, name).jobs() for name in (EARLIER, RUN))
+    found = compare(before, after)
+    assert (len(found.rows), found.gone, found.new, found.same) == (3, 0, 0, 0)
+    change = (after["final_style"] - before["final_style"]) / before["final_style"]
     assert found.rows["change_final_style"].isna().tolist() == [True, False, False]
     assert found.rows["change_final_style"][1:].tolist() == pytest.approx(change[1:].tolist(), rel=1e-5)
     assert found.rows["change_seconds"].tolist() == [0, 0, 0]
-    assert found.rows["before_final_style"].tolist() == pytest.approx(others["final_style"].tolist())
+    assert found.rows["before_final_style"].tolist() == pytest.approx(before["final_style"].tolist())
     assert found.settings["steps"] == {"40 → 80": 3}
     assert found.settings["form"] == {"paper → mean": 1}
 
@@ -67,7 +70,7 @@ def test_a_run_compared_with_itself_does_not_change(stores, run):
     """Every job is the same one, nothing differs."""
     jobs = table_of(stores(12), run).jobs()
     found = compare(jobs, jobs)
-    assert (found.same, found.alone, found.missing, found.settings) == (len(jobs), 0, 0, {})
+    assert (found.same, found.gone, found.new, found.settings) == (len(jobs), 0, 0, {})
     assert set(found.rows["change_final_style"].dropna()) == {0}
 
 
@@ -79,6 +82,28 @@ def test_the_page_lies_beside_the_report(two_runs):
     assert "3 matched jobs" in html
     assert "paper → mean" in html
     assert "Biggest changes of the style loss" in html
+
+
+@pytest.mark.parametrize(("run", "other"), [(RUN, EARLIER), (EARLIER, RUN)])
+def test_a_is_the_earlier_run(two_runs, run, other):
+    """And B the later, whichever of the two the command names first; a change is from A to B."""
+    html = two_runs.read(write_comparison(two_runs, run, other)).decode()
+    assert f'A is the earlier run, <a href="../{EARLIER}/report.html">{EARLIER}</a>' in html
+    assert f'B the later, <a href="../{RUN}/report.html">{RUN}</a>' in html
+    assert "40 → 80" in html
+    assert f'data-review="{RUN} ' in html
+
+
+def test_a_comes_first(two_runs):
+    """In the charts too, although it has fewer comparable jobs than B."""
+    before, after = (table_of(two_runs, name).jobs() for name in (EARLIER, RUN))
+    found = compare(before, after)
+    fewer = replace(found, others=found.others.assign(status=["done", "failed", "done"]))
+    (one,) = compared_sets(two_runs, fewer)
+    assert [(part["value"], part["jobs"]) for part in one["splits"]["run"]["parts"]] == [
+        ("A, before", 1),
+        ("B, after", 2),
+    ]
 
 
 def test_an_unknown_run_is_named(stores, run):

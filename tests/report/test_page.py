@@ -19,7 +19,7 @@ from stylize_core.report.album import Album
 from stylize_core.report.compare_page import write_comparison
 from stylize_core.report.findings import read_findings
 from stylize_core.report.gallery import RESULT_EDGES, make_cards, picture_edge
-from stylize_core.report.page import write_report
+from stylize_core.report.page import FIRST, write_report
 from stylize_core.sheets.sheets import Limits
 from stylize_core.store import layout
 
@@ -201,6 +201,17 @@ def test_large_runs_show_a_sample_and_ranks(pages):
     assert len(page.all("article")) == selection.SAMPLE
     for words in ("24 of 210 finished jobs", "Highest style loss", "Diverged", "Not converged", "Slowest"):
         assert words in page.text
+
+
+@pytest.mark.parametrize(("rows", "shown"), [(12, 9), (210, FIRST)])
+def test_the_table_is_near_the_top(pages, rows, shown):
+    """Of many results only the first are shown until one asks for all; the table is linked above them."""
+    page, _ = pages(rows)
+    names = ["fold" if attrs.get("class") == "fold" else tag for tag, attrs in page.tags]
+    unfolded = names[: names.index("fold")] if "fold" in names else names
+    assert unfolded.count("article") == shown
+    assert ("fold" in names) == (shown < names.count("article"))
+    assert "#rows" in {attrs["href"] for attrs in page.all("a")}
 
 
 def test_a_very_large_run_is_shown_in_part(stores, run, monkeypatch):

@@ -4,7 +4,9 @@ import pandas as pd
 import pytest
 from fixtures.browser import shown
 
+from stylize_core.record.selection import SAMPLE
 from stylize_core.report.compare_page import write_comparison
+from stylize_core.report.page import FIRST
 
 pytestmark = pytest.mark.slow
 
@@ -37,6 +39,20 @@ def _assert_no_barriers(axe, page):
     found = axe.run(page).response["violations"]
     serious = [one for one in found if one["impact"] in ("serious", "critical")]
     assert [(one["id"], one["nodes"][0]["html"]) for one in serious] == []
+
+
+def test_all_results_are_shown_by_keyboard(opened, published):
+    """Enter shows them, and hides them again; on paper are all."""
+    page = opened(published(210))
+    cards, summary = page.locator(".card:visible"), page.locator(".fold summary")
+    assert cards.count() == FIRST
+    summary.focus()
+    page.keyboard.press("Enter")
+    assert cards.count() == SAMPLE
+    page.keyboard.press("Enter")
+    assert cards.count() == FIRST
+    page.emulate_media(media="print")
+    assert cards.count() == SAMPLE
 
 
 def test_a_row_opens_by_keyboard(opened, published):
@@ -93,6 +109,7 @@ def test_a_row_without_a_result_shows_its_inputs(opened, published):
     figures = page.locator("dialog .strip figure")
     figures.first.wait_for()
     assert [text.split(":")[0] for text in figures.locator("figcaption").all_inner_texts()] == ["content", "style"]
+    assert figures.locator(".blank").all_inner_texts() == ["no picture, for no job used it"] * 2
     assert page.locator("dialog .results").count() == 0
     left = "element => element.getBoundingClientRect().left"
     assert figures.first.evaluate(left) == page.locator("dialog .strip").evaluate(left)
@@ -127,6 +144,9 @@ def test_two_runs_compared(opened, published, stores, run, scheme):
     assert shown(page, "change_final_style")[0] == "0.0 %"
     page.locator("#rows-body button").first.click()
     assert page.locator("dialog .results img").count() == 2
+    assert page.locator("dialog .results figcaption").all_inner_texts() == ["A, before", "B, after"]
+    names = page.locator("dialog .pairs.wide dt").all_inner_texts()
+    assert names[:3] == ["total in A", "total in B", "total, change"]
     assert page.locator("dialog .origins img").evaluate_all("all => all.map((image) => image.naturalWidth)") == [96, 72]
     page.locator("#by-step .chart svg").nth(2).wait_for()
     assert page.locator("#losses-legend").inner_text().startswith("run")

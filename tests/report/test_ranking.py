@@ -20,9 +20,8 @@ def _jobs(count, **columns):
 
 
 def _curves(falling):
-    return TermCurves(
-        steps=np.zeros(1, int), values=np.zeros((len(falling), 4, 1)), falling=np.array(falling, np.float32)
-    )
+    values, falls = np.zeros((len(falling), 4, 1)), np.array(falling, np.float32)
+    return TermCurves(steps=np.zeros(1, int), values=values, falling=falls, begins=pd.DataFrame())
 
 
 def _list(jobs, falling, title):

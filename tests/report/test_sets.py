@@ -34,6 +34,23 @@ def test_totals_of_other_weights_are_left_out(builder, run):
     assert list(set_data(one, jobs[:2], curves)["bands"]) == list(LOSSES)
 
 
+def test_sizes_of_coarse_to_fine_are_marked(builder, run):
+    """At the first step of each size; a job with one size has none, and equal ones of several jobs are one mark."""
+    content, style = builder.source("content", 0), builder.source("style", 0)
+    two = [48] * 21 + [96] * 20
+    for seed, sizes in enumerate([[24] * 9 + [48] * 12 + [96] * 20, two, two, [96] * 41]):
+        builder.outcome(builder.row(content, style, seed=seed), sizes=sizes)
+    files = builder.publish()
+    jobs = table_of(files, run).jobs()
+    curves = read_term_curves(files, jobs)
+    sets = [one for part in (jobs, jobs[1:3], jobs[3:]) for one in comparable_sets(part)]
+    assert [set_data(one, jobs, curves)["sizes"] for one in sets] == [
+        [[0, 24], [0, 48], [9, 48], [21, 96]],
+        [[0, 48], [21, 96]],
+        [],
+    ]
+
+
 def test_bands_are_over_all_sound_jobs(stores, run):
     """The median of 208 jobs, failed ones left out; parts by style have the medians of their jobs."""
     jobs = table_of(stores(210), run).jobs()

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -9,6 +10,7 @@ from fixtures.browser import shown
 
 from stylize_core.manifest.manifest import Manifest
 from stylize_core.manifest.row import Row
+from stylize_core.report.compare_page import write_comparison
 
 pytestmark = pytest.mark.slow
 
@@ -25,6 +27,17 @@ def test_rows_are_filtered(opened, published):
     assert page.locator("#rows-body tr").count() == 0
     page.get_by_role("button", name="Clear").click()
     assert page.locator("#found").inner_text() == "12 rows"
+
+
+def test_rows_are_filtered_by_picture(opened, published):
+    """By content and by style, together; rejected rows by what their cell says."""
+    page = opened(published(12))
+    content, style = page.get_by_label("Content", exact=True), page.get_by_label("Style", exact=True)
+    assert content.locator("option").all_inner_texts() == ["all", "<script>alert(1)<!--", "missing", "Tübingen"]
+    content.select_option(label="Tübingen")
+    assert shown(page, "row") == ["1", "2", "3", "7", "8", "9"]
+    style.select_option(label="style 1")
+    assert shown(page, "row") == ["2", "8"]
 
 
 def test_rows_are_sorted(opened, published):
@@ -67,6 +80,18 @@ def test_a_row_is_a_manifest(opened, published, stores, run):
     assert isinstance(row, Row)
     page.get_by_role("button", name="Copy").click()
     page.get_by_text("copied").wait_for()
+
+
+def test_a_row_tells_its_settings(opened, published):
+    """First those that differ from its preset, with the preset's value, then all others."""
+    page = opened(published(12))
+    page.get_by_role("button", name="open row 8:").click()
+    own, usual = page.locator("dialog .given dl").all()
+    assert own.locator("dt").all_inner_texts() == ["size", "style_weight", "steps"]
+    assert own.locator("dd").all_inner_texts() == ["96 not 512", "100000 not 2e7", "40 not 100"]
+    values = dict(zip(usual.locator("dt").all_inner_texts(), usual.locator("dd").all_inner_texts(), strict=True))
+    assert {"preset", "size", "steps", "style_weight"}.isdisjoint(values)
+    assert (values["content_layers"], values["style_size"], values["scales"]) == ("conv4_2", "96", "1")
 
 
 def test_rows_are_filtered_by_figures(opened, published):
@@ -150,6 +175,27 @@ def test_selected_rows_are_a_manifest(opened, published):
     assert [line["x_note"] for line in csv.DictReader(io.StringIO(text))] == ["'=1+1"] * 7
     page.get_by_role("button", name="Select none").click()
     assert "0 selected" in page.locator("#review").inner_text()
+
+
+def test_a_selection_outlives_the_page(opened, published, stores, run):
+    """By row, for the run: also on the page that compares it with another, whose rows are fewer."""
+    page = opened(published(12))
+    for row in (2, 4, 11):
+        page.get_by_label(f"select row {row}", exact=True).click()
+    page.get_by_label("select row 4", exact=True).click()
+    page.reload()
+    page.locator("[data-ready=all]").wait_for()
+    assert page.get_by_label("select row 2", exact=True).is_checked()
+    assert not page.get_by_label("select row 4", exact=True).is_checked()
+    assert "2 selected" in page.locator("#review").inner_text()
+    page.goto(Path(stores(12).local_path(write_comparison(stores(12), run, run))).as_uri())
+    page.locator("[data-ready=all]").wait_for()
+    assert "1 selected" in page.locator("#review").inner_text()
+    page.get_by_role("button", name="Select none").click()
+    page.go_back()
+    page.locator("[data-ready=all]").wait_for()
+    assert not page.get_by_label("select row 2", exact=True).is_checked()
+    assert page.get_by_label("select row 11", exact=True).is_checked()
 
 
 def test_a_selection_runs_again(opened, manifests, run_loop, store, tmp_path):

@@ -19,7 +19,10 @@ def report(
     run: Annotated[str | None, Parameter(help="Name of the run; the newest unless given.", show_default=False)] = None,
     compare: Annotated[
         str | None,
-        Parameter(help="Name of another run: write a page that compares the two runs instead.", show_default=False),
+        Parameter(
+            help="Name of another run: write a page that compares the earlier of the two with the later instead.",
+            show_default=False,
+        ),
     ] = None,
     sheets: Annotated[
         str | None,
