@@ -20,10 +20,14 @@ from torch.nn import functional
 from benchmarks.command import machine, make_console, make_parser, table_of
 from benchmarks.pairs import OBJECTIVE, find_pairs, load_pair, name_of
 from benchmarks.reference import Network, Reference
-from stylize_core.engine import optimisers, precondition
+from stylize_core.engine import precondition
 from stylize_core.engine.device import resolve_device, resolve_precision
 from stylize_core.engine.engine import Engine
-from stylize_core.engine.optimisers import Adam, Lbfgs, Optimiser, PreconditionedLbfgs
+from stylize_core.engine.optimisers import plbfgs
+from stylize_core.engine.optimisers.adam import Adam
+from stylize_core.engine.optimisers.lbfgs import Lbfgs
+from stylize_core.engine.optimisers.optimiser import Optimiser
+from stylize_core.engine.optimisers.plbfgs import PreconditionedLbfgs
 from stylize_core.engine.pair import Pair
 from stylize_core.engine.weights import load_weights
 from stylize_core.images.encode import to_8bit
@@ -78,7 +82,7 @@ def without(module: object, **values: object) -> dict[str, tuple[object, object]
 
 
 PLAIN_COLOURS = without(precondition, COLOUR_GAIN=1.0, COLOUR_CEILING=precondition.GREY_CEILING)
-EVERYWHERE = without(optimisers, _free=lambda image, gradient: torch.ones_like(image, dtype=torch.bool))
+EVERYWHERE = without(plbfgs, _free=lambda image, gradient: torch.ones_like(image, dtype=torch.bool))
 
 CONTENDERS: dict[str, tuple[Make, dict[str, tuple[object, object]]]] = {
     "plbfgs": (lbfgs(), {}),

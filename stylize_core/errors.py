@@ -253,7 +253,7 @@ class Diverged(EngineError):
     """The loss was non-finite or kept exploding after every fallback; the best image was kept."""
 
     code = "diverged"
-    advice = "lower learning_rate or the weights, or use the other optimiser"
+    advice = "lower learning_rate or the weights, or use another optimiser"
 
 
 class OutOfMemory(EngineError):

@@ -64,6 +64,19 @@ def test_python_in_the_documents_runs(
     assert set(names["losses"]["step"]) == {0, 1, 2}
 
 
+def test_the_architecture_names_what_there_is() -> None:
+    """Every file and folder in docs/architecture.md exists, and every name in its recipes stands in the code."""
+    document = (ROOT / "docs/architecture.md").read_text()
+    roots = [ROOT, ROOT / "stylize_core", ROOT / "flows", ROOT / "flows/stylize_flows"]
+    paths = set(re.findall(r"`([\w/]+(?:/|\.py|\.md))`", document)) - {"results/"}  # of a store
+    code = "".join(path.read_text() for root in roots[1:3] for path in root.rglob("*.py"))
+    names = set(re.findall(r"`(?:\w+\.)*(\w+)`", document.partition("## Recipes")[2]))
+    assert {"settings.py", "engine/losses/", "tests/export/"} <= paths
+    assert {"STYLE_LOSSES", "make_format", "content_png"} <= names
+    assert [path for path in sorted(paths) if not any((root / path).exists() for root in roots)] == []
+    assert [name for name in sorted(names) if not re.search(rf"\b{name}\b", code)] == []
+
+
 def test_links_lead_somewhere() -> None:
     """Every relative link of a document names a file of the project."""
     documents = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("deploy/*.md"), *ROOT.glob("manifests/*.md")]

@@ -2,8 +2,9 @@
 
 The model counts what is alive at the peak, which is in the backward pass through the block with the most memory: the
 activations that autograd keeps (one per convolution and one per pooling layer, with 8-byte indices of the maxima),
-gradients in transit, what the terms add (`Term.live_bytes`), and image-sized buffers of optimiser and guard. Its
-constants are measured (benchmarks/README.md): `FIXED_BYTES`, `IMAGES`, `SLACK`, and those of the terms.
+gradients in transit, what the terms add (`Term.live_bytes`), and image-sized buffers of optimiser and guard
+(`OptimiserKind.images`). Its constants are measured (benchmarks/README.md): `FIXED_BYTES`, `SLACK`, and those of the
+terms and the optimisers.
 """
 
 import os
@@ -13,6 +14,7 @@ import torch
 
 from stylize_core.engine.losses import TERMS
 from stylize_core.engine.losses.term import LiveBytes
+from stylize_core.engine.optimisers import OPTIMISERS
 from stylize_core.layers import LAYERS
 from stylize_core.settings import Settings
 
@@ -23,8 +25,6 @@ VALUE_BYTES = {"float32": 4, "bfloat16": 2}
 
 FIXED_BYTES = 40 << 20
 """Buffers of the convolutions, independent of the size of the images."""
-IMAGES = {"lbfgs": 45, "plbfgs": 47, "adam": 23}
-"""Images in float32 alive at the peak, by optimiser: its state, the guard's and the objective's."""
 SLACK = {"cpu": 1.3, "cuda": 1.0}
 """Ratio of the memory that the allocator holds to the memory that is alive."""
 
@@ -108,7 +108,7 @@ def peak_bytes(
 ) -> int:
     """Returns the forecast peak of a batch; see `fit`."""
     live = _live_bytes(settings, precision)
-    pixel = _features(settings, precision, recompute, live) + IMAGES[settings.optimiser] * 3 * 4
+    pixel = _features(settings, precision, recompute, live) + OPTIMISERS[settings.optimiser].images * 3 * 4
     terms = [one for ones in live.values() for one in ones]
     fixed = sum(one.fixed for one in terms) + max((one.passing for one in terms), default=0.0)
     return FIXED_BYTES + jobs * (round(SLACK[device.type] * height * width * pixel) + int(fixed))

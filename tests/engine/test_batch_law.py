@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+from fixtures.optimisers import OPTIMISERS, RATES
 from torch import Tensor
 from torch.nn import functional
 
@@ -21,8 +22,6 @@ from stylize_core.settings import Settings
 CPU = torch.device("cpu")
 HEIGHT, WIDTH = 24, 32
 
-OPTIMISERS = pytest.mark.parametrize("optimiser", ["adam", "lbfgs", "plbfgs"])
-
 
 def picture(seed: int, height: int = HEIGHT, width: int = WIDTH) -> Tensor:
     """A seeded image (3, height, width) of soft blots, the same at every size."""
@@ -32,8 +31,7 @@ def picture(seed: int, height: int = HEIGHT, width: int = WIDTH) -> Tensor:
 
 def settings_of(optimiser: str, **given: object) -> Settings:
     """The preset `default` with another optimiser."""
-    rate = 0.02 if optimiser == "adam" else 1.0
-    return resolve("default-1", {"size": WIDTH, "optimiser": optimiser, "learning_rate": rate, **given})
+    return resolve("default-1", {"size": WIDTH, "optimiser": optimiser, "learning_rate": RATES[optimiser], **given})
 
 
 def shallow(optimiser: str) -> Settings:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from fixtures.optimisers import OPTIMISERS, RATES
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from stylize_core.engine.engine import Engine
@@ -49,9 +50,8 @@ class Capture(TorchDispatchMode):
 def solver_of(weights: Weights, precision: str, **given: object) -> Solver:
     """A solver of two small pairs."""
     content, style = (torch.rand(3, 32, 32, generator=torch.Generator().manual_seed(seed)) for seed in (1, 2))
-    rate = 0.02 if given.get("optimiser") == "adam" else 1.0
     shallow = {"content_layers": "conv2_2", "style_layers": "conv1_1 conv2_1 conv3_1"}  # deeper ones do the same
-    given = {"steps": 30, "learning_rate": rate, **shallow, **given}
+    given = {"steps": 30, "learning_rate": RATES[given.get("optimiser", "plbfgs")], **shallow, **given}
     settings = [resolve("default", {"seed": seed, **given}) for seed in (0, 1)]
     pairs = [Pair(settings=one, content=content, style=style, style_key="a") for one in settings]
     engine = Engine(weights, device=torch.device("cpu"), precision=precision)
@@ -70,7 +70,7 @@ def rehearse(solver: Solver, steps: int = 14) -> int:
     return capture.passed // (steps - 4)
 
 
-@pytest.mark.parametrize("optimiser", ["plbfgs", "lbfgs", "adam"])
+@OPTIMISERS
 @pytest.mark.parametrize(("form", "precision"), [("relative", "float32"), ("mean", "bfloat16"), ("paper", "float32")])
 def test_every_optimiser_can_be_captured(optimiser: str, form: str, precision: str, builtin: Weights) -> None:
     """Fourteen steps, which is more than the memory of L-BFGS: evaluation, backward, guard, record and step."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from fixtures.optimisers import RATES
 
 from stylize_core.engine.engine import Engine
 from stylize_core.engine.pair import Pair
@@ -22,7 +23,7 @@ CONTROLS: dict[str, tuple[Any, ...]] = {
     "size": (32, 0),
     "style_scale": (1.0, 0.5),
     "start": ("content", "noise", "mix", "image"),
-    "optimiser": ("plbfgs", "lbfgs", "adam"),
+    "optimiser": tuple(RATES),
     "pooling": ("max", "average"),
     "keep": ("last", "best"),
 }
@@ -82,8 +83,7 @@ def engine(builtin: Weights) -> Engine:
 def test_every_two_values_go_together(engine: Engine, values: dict[str, Any]) -> None:
     """A small job with them runs to its end: finite losses of every step, an image of its shape."""
     given = {**values, "steps": 3, "content_layers": "conv2_1", "style_layers": "conv1_1 conv3_1", "style_weight": 10.0}
-    rate = 0.02 if values["optimiser"] == "adam" else 1.0
-    settings = resolve("default-1", {**given, "learning_rate": rate})
+    settings = resolve("default-1", {**given, "learning_rate": RATES[values["optimiser"]]})
     init = picture(3, HEIGHT, WIDTH) if values["start"] == "image" else None
     pair = Pair(
         settings=settings, content=picture(1, HEIGHT, WIDTH), style=picture(2, 24, 40), style_key=str(values), init=init

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from fixtures.optimisers import OPTIMISERS
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 
@@ -57,7 +58,7 @@ def pairs_of(**given: object) -> list[Pair]:
     ]
 
 
-@pytest.mark.parametrize("optimiser", ["plbfgs", "lbfgs", "adam"])
+@OPTIMISERS
 @pytest.mark.parametrize(("form", "precision"), [("relative", "bfloat16"), ("mean", "float32"), ("paper", "bfloat16")])
 def test_twelve_steps_stay_on_the_gpu(
     precision: str, form: str, optimiser: str, fake: FakeTensorMode, builtin: Weights

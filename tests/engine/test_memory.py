@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from fixtures.optimisers import OPTIMISERS, RATES
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -27,7 +28,9 @@ from stylize_core.engine.memory import (
     peak_bytes,
 )
 from stylize_core.engine.network import parameter_shapes
+from stylize_core.engine.optimisers import OPTIMISERS as KINDS
 from stylize_core.engine.pair import Pair
+from stylize_core.engine.solver import Solver
 from stylize_core.engine.weights import Weights
 from stylize_core.layers import LAYERS
 from stylize_core.presets import resolve
@@ -114,6 +117,29 @@ def test_the_forecast_covers_what_is_alive(given: dict[str, object], precision: 
         assert alive.most <= forecast, f"recompute={recompute}"
         if settings.style_loss != "nn":  # which for so small a picture takes less than it may take
             assert forecast <= 2.5 * alive.most, f"recompute={recompute}"
+
+
+@OPTIMISERS
+def test_the_forecast_counts_the_state_of_an_optimiser(optimiser: str, builtin: Weights) -> None:
+    """What an optimiser keeps beyond Adam, in three steps of one small image, is its number of images beyond Adam's."""
+    edge, image = 32, torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    engine, shallow = (
+        Engine(builtin, device=CPU, precision="float32"),
+        dict.fromkeys(("content_layers", "style_layers"), "conv1_1"),
+    )
+
+    def images(name: str) -> float:
+        settings = settings_of(optimiser=name, learning_rate=RATES[name], **shallow)
+        objective = engine.objective([Pair(settings=settings, content=image[0], style=image[0], style_key="a")])
+        objective.evaluate(image)  # makes what is made once
+        with Alive() as alive:
+            solver = Solver(objective, image, [settings], evaluations=3)
+            for _ in range(3):
+                solver.advance()
+        return alive.most / (3 * 4 * edge * edge)
+
+    beyond = KINDS[optimiser].images - KINDS["adam"].images
+    assert images(optimiser) - images("adam") == pytest.approx(beyond, abs=1.5)
 
 
 def test_channels_are_those_of_the_network() -> None:

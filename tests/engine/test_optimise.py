@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from fixtures.optimisers import OPTIMISERS, RATES
 from torch import Tensor, nn
 
 from stylize_core.engine.divergence_guard import DivergenceGuard
@@ -23,8 +24,6 @@ NAN = float("nan")
 
 Spoil = Callable[[int, Tensor], Tensor]
 """Number of the evaluation, from 0, and features (B, 3, H, W) to what the network gives."""
-
-OPTIMISERS = pytest.mark.parametrize("optimiser", ["adam", "lbfgs", "plbfgs"])
 
 
 class Mirror(nn.Module):
@@ -48,9 +47,8 @@ def picture(batch: int, seed: int) -> Tensor:
 
 def settings_of(optimiser: str, **given: object) -> Settings:
     """Settings that use conv1_1 alone and count both terms."""
-    rate = 0.02 if optimiser == "adam" else 1.0
     plain = {"content_layers": "conv1_1", "style_layers": "conv1_1", "style_weight": 10.0, "steps": 20}
-    return resolve("default-1", {**plain, "optimiser": optimiser, "learning_rate": rate, **given})
+    return resolve("default-1", {**plain, "optimiser": optimiser, "learning_rate": RATES[optimiser], **given})
 
 
 def objective_of(network: nn.Module, *settings: Settings) -> Objective:

@@ -1,13 +1,18 @@
-"""Both optimisers against torch's own, sample by sample, and what they do where a sample goes astray."""
+"""The optimisers against torch's own, sample by sample, and what they do where a sample goes astray."""
 
 from collections.abc import Callable
 
 import pytest
 import torch
+from fixtures.optimisers import RATES
 from torch import Tensor
 from torch.nn import functional
 
-from stylize_core.engine.optimisers import Adam, Lbfgs, Optimiser, make_optimiser
+from stylize_core.engine.optimisers import OPTIMISERS, make_optimiser
+from stylize_core.engine.optimisers.adam import Adam
+from stylize_core.engine.optimisers.lbfgs import Lbfgs
+from stylize_core.engine.optimisers.optimiser import Optimiser
+from stylize_core.settings import FIELD_BY_NAME
 
 Loss = Callable[[Tensor], Tensor]
 """Images (B, 3, H, W) to losses (B,)."""
@@ -269,6 +274,7 @@ def test_what_is_given_is_not_changed(name: str) -> None:
 
 
 def test_optimisers_by_name() -> None:
-    """Setting `optimiser` names the class."""
+    """Setting `optimiser` names the class; every one has a name, and the tests of the engine know them all."""
     assert isinstance(make_optimiser("adam", start(1), rates(1)), Adam)
     assert isinstance(make_optimiser("lbfgs", start(1), rates(1)), Lbfgs)
+    assert set(FIELD_BY_NAME["optimiser"].choices) == set(OPTIMISERS) == set(RATES)

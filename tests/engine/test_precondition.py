@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from stylize_core.engine.optimisers import Lbfgs, PreconditionedLbfgs
+from stylize_core.engine.optimisers.lbfgs import Lbfgs
+from stylize_core.engine.optimisers.plbfgs import PreconditionedLbfgs
 from stylize_core.engine.precondition import OBSERVED, Preconditioner, cosines
 
 SHAPE = (2, 3, 12, 20)

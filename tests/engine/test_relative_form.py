@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-import pytest
 import torch
+from fixtures.optimisers import OPTIMISERS, RATES
 
 from stylize_core.engine.engine import Engine
 from stylize_core.engine.network import parameter_shapes
@@ -42,15 +42,14 @@ def random_weights(weights: Weights) -> Weights:
 
 def stylised(weights: Weights, optimiser: str, form: str = "relative") -> torch.Tensor:
     """The image after 9 steps of preset `default`, at two sizes."""
-    rate = 0.02 if optimiser == "adam" else 1.0
-    given = {"optimiser": optimiser, "learning_rate": rate, "steps": 9, "scales": 2, "form": form}
+    given = {"optimiser": optimiser, "learning_rate": RATES[optimiser], "steps": 9, "scales": 2, "form": form}
     content, style = (torch.rand(3, 32, 32, generator=torch.Generator().manual_seed(seed)) for seed in (1, 2))
     pair = Pair(settings=resolve("default", given), content=content, style=style, style_key="a")
     (found,) = Engine(weights, device=torch.device("cpu"), precision="float32").optimise([pair])
     return found.image.int()
 
 
-@pytest.mark.parametrize("optimiser", ["plbfgs", "lbfgs", "adam"])
+@OPTIMISERS
 def test_the_scale_of_layers_does_not_matter(optimiser: str, builtin: Weights) -> None:
     """Powers of two are exact, and so is the image; it is nearly the same for factors from 0.2 to 5.
 

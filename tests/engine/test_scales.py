@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from fixtures.optimisers import OPTIMISERS, RATES
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -64,12 +65,12 @@ def pair(number: int, **given: object) -> Pair:
     return Pair(settings=settings, content=picture(number), style=picture(number + 50), style_key=str(number))
 
 
-@pytest.mark.parametrize("optimiser", ["lbfgs", "plbfgs", "adam"])
+@OPTIMISERS
 def test_losses_of_all_sizes_are_kept(builtin: Weights, optimiser: str) -> None:
     """A line a step, with the size at which it was computed; the image has the last one and its own loss there."""
     engine = Engine(builtin, device=CPU, precision="float32")
-    rate = 0.02 if optimiser == "adam" else 1.0
-    (found,) = engine.optimise([pair(1, optimiser=optimiser, learning_rate=rate, steps=30, snapshot_every=12)])
+    given = {"optimiser": optimiser, "learning_rate": RATES[optimiser], "steps": 30, "snapshot_every": 12}
+    (found,) = engine.optimise([pair(1, **given)])
     assert found.sizes.tolist() == [24] * 20 + [48] * 11
     assert len(found.losses) == len(found.seconds) == found.steps + 1 == 31
     assert found.losses[19, 0] < found.losses[0, 0]

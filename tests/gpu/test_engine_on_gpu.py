@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from fixtures.optimisers import OPTIMISERS, RATES
 from torch import Tensor
 from torch.nn import functional
 
@@ -24,7 +25,6 @@ from stylize_core.settings import Settings
 
 CPU = torch.device("cpu")
 
-OPTIMISERS = pytest.mark.parametrize("optimiser", ["plbfgs", "lbfgs", "adam"])
 PRECISIONS = pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 
 TOLERANCES = {"float32": (1e-3, 1e-2), "TF32": (5e-3, 5e-2), "bfloat16": (5e-2, 4e-1)}
@@ -40,9 +40,9 @@ def picture(seed: int, height: int = 64, width: int = 80) -> Tensor:
     return functional.interpolate(coarse, (height, width), mode="bicubic", align_corners=False)[0].clamp(0, 1)
 
 
-def settings_of(**given: object) -> Settings:
+def settings_of(**given: Any) -> Settings:
     """The preset `default` at one size, in few steps."""
-    rate = 0.02 if given.get("optimiser") == "adam" else 1.0
+    rate = RATES[given.get("optimiser", "plbfgs")]
     return resolve("default", {"size": 80, "steps": 12, "scales": 1, "learning_rate": rate, **given})
 
 

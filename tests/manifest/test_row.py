@@ -6,7 +6,7 @@ from stylize_core.job import public_uri
 from stylize_core.manifest.raw_row import RawRow
 from stylize_core.manifest.row import Row, SettingsModel, validate_row
 from stylize_core.presets import PRESETS, resolve
-from stylize_core.settings import SETTING_FIELDS
+from stylize_core.settings import FIELD_BY_NAME, SETTING_FIELDS
 
 
 def validate(**cells: str) -> tuple[Row | None, list[str]]:
@@ -139,7 +139,7 @@ def test_no_text_breaks_a_number(text: str) -> None:
         ("noise", "1.01", "is not allowed; use number from 0 to 1"),
         ("fit", "croop", "is not allowed; use keep | exact | crop | stretch; did you mean 'crop'?"),
         ("pooling", "avg", "is not allowed; use max | average; did you mean 'average'?"),
-        ("optimiser", "Adam", "is not allowed; use lbfgs | plbfgs | adam; did you mean 'adam'?"),
+        ("optimiser", "Adam", f"is not allowed; use {FIELD_BY_NAME['optimiser'].allowed}; did you mean 'adam'?"),
         ("form", "zzz", "is not allowed; use paper | mean | relative"),
         ("content_layers", "conv4_2 conv4_2", "is not allowed; a layer is named twice; name each layer once"),
         ("preset", "gatys", None),

@@ -1,69 +1,7 @@
-"""Optimisers of a batch of images: every sample has its own step size and state, independent of the others.
-
-They work on tensors of shape (B, 3, H, W) without branches on their values, so that nothing waits for the device,
-and change their state in place, so that a step can be captured as a CUDA graph. A sample that is sent back to an
-earlier image (`restart`) loses its state and continues with half its step size.
-"""
-
-from collections.abc import Callable
-from typing import Protocol
+"""L-BFGS."""
 
 import torch
 from torch import Tensor
-
-from stylize_core.engine.precondition import Preconditioner
-
-
-class Optimiser(Protocol):
-    """Takes one step after each evaluation."""
-
-    def step(self, image: Tensor, gradient: Tensor) -> Tensor:
-        """Returns the next image of each sample, (B, 3, H, W)."""
-        ...
-
-    def restart(self, samples: Tensor) -> None:
-        """Resets the state of some samples, (B,) bool, and halves their step size."""
-        ...
-
-
-def _column(values: Tensor) -> Tensor:
-    return values[:, None, None, None]
-
-
-class Adam:
-    """Adam (Kingma, Ba, ICLR 2015, algorithm 1), like `torch.optim.Adam`, with projection into the box [0, 1].
-
-    Args:
-        image: the start, (B, 3, H, W).
-        learning_rate: (B,).
-    """
-
-    BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
-
-    def __init__(self, image: Tensor, learning_rate: Tensor) -> None:
-        self.learning_rate = learning_rate.clone()
-        self.mean = torch.zeros_like(image)
-        self.square = torch.zeros_like(image)
-        self.count = torch.zeros_like(learning_rate)
-
-    def step(self, image: Tensor, gradient: Tensor) -> Tensor:
-        """Returns the next image, in [0, 1]."""
-        self.count += 1
-        self.mean.lerp_(gradient, 1 - self.BETA1)
-        self.square.mul_(self.BETA2).addcmul_(gradient, gradient, value=1 - self.BETA2)
-        rate = self.learning_rate / (1 - self.BETA1**self.count)
-        correction = (1 - self.BETA2**self.count).sqrt()
-        denominator = self.square.sqrt() / _column(correction) + self.EPSILON
-        return (image - _column(rate) * self.mean / denominator).clamp(0, 1)
-
-    def restart(self, samples: Tensor) -> None:
-        """Resets both moments of some samples, (B,) bool, and halves their step size."""
-        keep = ~samples
-        # A moment may contain infinities, and 0 times infinity is NaN.
-        self.mean.copy_(torch.where(_column(keep), self.mean, 0))
-        self.square.copy_(torch.where(_column(keep), self.square, 0))
-        self.count *= keep
-        self.learning_rate /= 1 + samples
 
 
 class Lbfgs:
@@ -75,7 +13,7 @@ class Lbfgs:
 
         H g = γ P g + S q − γ P Y p,    p = R⁻¹ Sᵀg,    q = R⁻ᵀ((D + γ YᵀP Y) p − γ YᵀP g)
 
-    where P is 1; see `PreconditionedLbfgs`.
+    where P is 1; see `plbfgs.py`.
 
     After each step the image is projected into the box [0, 1]. The pairs (s, y) are taken between projected images, so
     that they match the objective; clamping only at the end would discard what the optimiser found outside (up to 16
@@ -177,48 +115,3 @@ class Lbfgs:
         q = torch.linalg.solve_triangular(r.mT, right[..., None], upper=False)
         factors = torch.cat((q, -scale[..., None] * p), 1)[..., 0]
         return torch.empty_like(factors).index_copy_(1, torch.cat((order, order + m)), factors)
-
-
-class PreconditionedLbfgs(Lbfgs):
-    """L-BFGS in coordinates z with image = P^½ z, where P is a `Preconditioner`.
-
-    P mixes pixels. If many are at a bound (a saturated picture), their gradients would mislead the others, so a step
-    leaves out pixels that their gradient holds at a bound (Bertsekas, SIAM J. Control Optim. 20:2, 1982).
-    """
-
-    FIRST_STEP, LONGEST_STEP = 0.05, 0.1
-    BOLDNESS = 1.5
-    """The noise of bfloat16 in y makes γ too small."""
-
-    def __init__(self, image: Tensor, learning_rate: Tensor) -> None:
-        super().__init__(image, learning_rate)
-        self.preconditioner = Preconditioner(image)
-
-    def move(self, image: Tensor, gradient: Tensor) -> Tensor:
-        """See `Lbfgs`; drops the pairs made with an earlier P."""
-        changed = self.preconditioner.observe(gradient * _free(image, gradient))
-        self.usable &= ~changed
-        self.fresh |= changed
-        return super().move(image, gradient)
-
-    def _precondition(self, gradient: Tensor) -> Tensor:
-        return self.preconditioner(gradient)
-
-    def _direction(self, image: Tensor, gradient: Tensor, right: Tensor) -> Tensor:
-        free = _free(image, gradient)
-        return super()._direction(image, gradient, right * free) * free.flatten(1)
-
-
-def _free(image: Tensor, gradient: Tensor) -> Tensor:
-    """Returns which pixels are not held at a bound of the box by their gradient."""
-    return ~((image <= 0) & (gradient > 0) | (image >= 1) & (gradient < 0))
-
-
-def make_optimiser(name: str, image: Tensor, learning_rate: Tensor) -> Optimiser:
-    """Returns the optimiser of a batch by setting `optimiser`."""
-    kinds: dict[str, Callable[[Tensor, Tensor], Optimiser]] = {
-        "adam": Adam,
-        "lbfgs": Lbfgs,
-        "plbfgs": PreconditionedLbfgs,
-    }
-    return kinds[name](image, learning_rate)
