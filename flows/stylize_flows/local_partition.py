@@ -1,5 +1,6 @@
 """Runs a partition as a subflow in this process, within the flow run of its run."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -36,8 +37,16 @@ def compute_partition(run: Run, chunks: Chunks, number: int, count: int, fan_out
         fan_out(replace(run.work, chunks=chunks.without(run.context.committed)), stop)
         return
     context = replace(run.context, committed=set())
-    outcome: list[StylizeError | None] = []  # at most one: a lost server does not return it
     work = replace(run.work, context=context, chunks=chunks.without(run.context.committed))
+    try:
+        _in_flow_run(lambda: fan_out(work, stop), run.name, number, count, stop)
+    finally:
+        run.context.committed |= context.committed
+
+
+def _in_flow_run(compute: Callable[[], None], run: str, number: int, count: int, stop: StopFlag) -> None:
+    """Calls a function in a flow run within the current one, and raises what the function raises."""
+    outcome: list[StylizeError | None] = []  # at most one: a lost server does not return it
 
     @flow(
         name="stylize partition",
@@ -48,20 +57,19 @@ def compute_partition(run: Run, chunks: Chunks, number: int, count: int, fan_out
     def stylize_partition(run: str, number: int) -> State[Any]:
         try:
             with stop:  # Prefect takes over the signals for every flow run
-                fan_out(work, stop)
+                compute()
             outcome.append(None)
         except StylizeError as error:
             outcome.append(error)
-            return (
-                Cancelled(message=str(error)) if isinstance(error, Stopped) else Failed(message=str(error), data=error)
-            )
+            message = str(error)
+            return Cancelled(message=message) if isinstance(error, Stopped) else Failed(message=message, data=error)
         finally:
             if has_lost_server():
                 hang_up()
         return Completed(message=f"partition {number} of run {run} is done")
 
     try:
-        state = stylize_partition(run.name, number, return_state=True)
+        state = stylize_partition(run, number, return_state=True)
     except TerminationSignal as signal:  # the signal came while Prefect handled signals
         stop.ask()
         raise Stopped("the run was stopped") from signal
@@ -71,7 +79,5 @@ def compute_partition(run: Run, chunks: Chunks, number: int, count: int, fan_out
     else:
         if not outcome:
             state.result()  # raises unexpected errors
-    finally:
-        run.context.committed |= context.committed
     if error := next(iter(outcome), None):
         raise error
