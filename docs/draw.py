@@ -13,33 +13,45 @@ import pyarrow as pa
 from stylize_core.store import records
 
 ROOT = Path(__file__).parents[1]
+OURS = ("stylize_core", "stylize_flows")
 BEGIN, END = "<!-- {}: begin (written by docs/draw.py) -->", "<!-- {}: end -->"
 
 
-def part_of(path: Path) -> str:
-    """Returns the part of the code that a file belongs to."""
-    if "stylize_flows" in path.parts:
-        return "flows"
-    return path.relative_to(ROOT / "stylize_core").parts[0].removesuffix(".py")
+def part_of(module: str) -> str:
+    """Returns the part of the code that a module belongs to: `engine`, or for everything in stylize_flows `flows`."""
+    top, _, rest = module.partition(".")
+    return rest.partition(".")[0] if top == "stylize_core" else "flows"
 
 
-def used_by(path: Path) -> Iterator[str]:
-    """Yields the parts that a file imports from."""
+def module_of(path: Path) -> str:
+    """Returns the module name of a file."""
+    top = ROOT / "flows" if "stylize_flows" in path.parts else ROOT
+    return ".".join(path.relative_to(top).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Yields every module that a file imports, wherever in it."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        names = [alias.name for alias in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
-        if isinstance(node, ast.ImportFrom):
-            names = [f"{node.module}.{name}" for name in names]
-        for top, *rest in (name.split(".") for name in names):
-            if top in ("stylize_core", "stylize_flows") and rest:
-                yield rest[0] if top == "stylize_core" else "flows"
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: imports are absolute"
+            whole = node.module in OURS  # of these the names are modules
+            yield from (f"{node.module}.{alias.name}" for alias in node.names) if whole else (str(node.module),)
+
+
+def used_parts(path: Path) -> set[str]:
+    """Returns the other parts of the code that a file uses."""
+    own = {name for name in imports(path) if name.partition(".")[0] in OURS}
+    return {part_of(name) for name in own} - {part_of(module_of(path))}
 
 
 def parts() -> str:
     """Returns the rooms and their dependencies as mermaid, without the leaves that all may use."""
     rooms = sorted({path.parent.name for path in ROOT.glob("stylize_core/*/*.py")} | {"flows"})
     files = [*ROOT.glob("stylize_core/**/*.py"), *ROOT.glob("flows/stylize_flows/**/*.py")]
-    arrows = {(part_of(path), used) for path in files for used in used_by(path)}
-    drawn = sorted((one, other) for one, other in arrows if one != other and {one, other} <= set(rooms))
+    arrows = {(part_of(module_of(path)), used) for path in files for used in used_parts(path)}
+    drawn = sorted((one, other) for one, other in arrows if {one, other} <= set(rooms))
     direct = [
         (one, other) for one, other in drawn if not any((one, way) in drawn and (way, other) in drawn for way in rooms)
     ]

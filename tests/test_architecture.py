@@ -3,10 +3,11 @@
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from docs.draw import OURS, imports, module_of, part_of, used_parts
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted(
@@ -38,44 +39,15 @@ FLOORS = (
 LEAVES = {"control_codes", "errors", "shapes", "layers", "terms", "setting_field", "settings", "presets", "job"}
 
 
-def part_of(module: str) -> str:
-    """`stylize_core.engine.losses` is of the part `engine`; everything in `stylize_flows` of the part `flows`."""
-    top, _, rest = module.partition(".")
-    return rest.partition(".")[0] if top == "stylize_core" else "flows"
-
-
 def floor_of(part: str) -> int:
     """The number of a part's floor; a new part has to be given one."""
     return next(floor for floor, parts in enumerate(FLOORS) if part in parts)
 
 
-def imports(path: Path) -> Iterator[str]:
-    """Every absolute module name that a file imports, wherever in it."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}:{node.lineno}: imports are absolute"
-            whole = node.module in ("stylize_core", "stylize_flows")  # of these the names are modules
-            yield from (f"{node.module}.{alias.name}" for alias in node.names) if whole else (str(node.module),)
-
-
-def module_of(path: Path) -> str:
-    """The module name of a file."""
-    top = ROOT / "flows" if "stylize_flows" in path.parts else ROOT
-    return ".".join(path.relative_to(top).with_suffix("").parts).removesuffix(".__init__")
-
-
-def used_parts(path: Path) -> set[str]:
-    """Other parts of the house that a file uses."""
-    own = {name for name in imports(path) if name.partition(".")[0] in ("stylize_core", "stylize_flows")}
-    return {part_of(name) for name in own} - {part_of(module_of(path))}
-
-
 def packages(path: Path) -> set[str]:
     """Third-party packages that a file imports."""
     tops = {name.partition(".")[0] for name in imports(path)}
-    return tops - set(sys.stdlib_module_names) - {"stylize_core", "stylize_flows"}
+    return tops - set(sys.stdlib_module_names) - set(OURS)
 
 
 def test_every_part_has_its_floor() -> None:

@@ -1,6 +1,5 @@
 """The documents say what the code does."""
 
-import importlib.util
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -9,16 +8,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from docs import draw as drawing
 from stylize_core import errors
 from stylize_core.presets import PRESETS
 
 ROOT = Path(__file__).parents[1]
-
-_spec = importlib.util.spec_from_file_location("draw", ROOT / "docs/draw.py")
-assert _spec
-assert _spec.loader
-drawing = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(drawing)
 
 
 def leaves(kind: type[errors.StylizeError]) -> list[type[errors.StylizeError]]:
