@@ -25,6 +25,24 @@ def test_what_it_says(made: Path, stylize: Callable[..., Any], tmp_path: Path) -
     assert stylize(*command).out.splitlines()[0] == f"{first}; 9 of them were there already"
 
 
+def test_an_export_as_a_document(made: Path, stylize: Callable[..., Any], tmp_path: Path) -> None:
+    """`--json`: the same as a document; a second time, what was there."""
+    command = ("export", str(made), "--format", "parquet", "--output", f"{tmp_path}/out", "--json")
+    document = json.loads(stylize(*command).out)
+    assert document.pop("bytes") > 1000
+    assert document == {
+        "store": str(made),
+        "data_set": f"{tmp_path}/out",
+        "images": 9,
+        "splits": {"train": 7, "val": 2},
+        "classes": 2,
+        "left_out": {"rejected": 1},
+        "kept": 0,
+        "annotated": None,
+    }
+    assert json.loads(stylize(*command).out)["kept"] == 9
+
+
 def test_shard_size(made: Path, stylize: Callable[..., Any], tmp_path: Path) -> None:
     """Shards are as large as asked."""
     stylize("export", str(made), "--format", "webdataset", "-o", f"{tmp_path}/out", "--shard-size", "5")
@@ -61,13 +79,14 @@ def test_bad_options(
 
 
 def test_a_damaged_image_ends_it(made: Path, stylize: Callable[..., Any], tmp_path: Path) -> None:
-    """Exit code 1, for the export had begun; the error names the image."""
+    """Exit code 1, for the export had begun; the error names the image, also as a document."""
     shutil.copytree(made, tmp_path / "copy")
     image = next((tmp_path / "copy/images").rglob("*.png"))
     image.write_bytes(b"")
-    ended = stylize("export", f"{tmp_path}/copy", "--format", "imagefolder", "-o", f"{tmp_path}/out")
+    ended = stylize("export", f"{tmp_path}/copy", "--format", "imagefolder", "-o", f"{tmp_path}/out", "--json")
     assert ended.code == 1
     assert f"where: {image}" in ended.err
+    assert json.loads(ended.out)["error"]["where"] == str(image)
 
 
 @pytest.mark.parametrize("moment", ["half .json 1", "after export.json 1", "half .tar 1", "half .tar 3", "half .md 1"])

@@ -94,6 +94,22 @@ def test_runs_are_compared(filled: Path, stylize: Callable[..., Any], store: Any
     assert "the same job in both" in page.read_text()
 
 
+def test_a_report_as_a_document(filled: Path, stylize: Callable[..., Any], store: Any, tmp_path: Path) -> None:
+    """`report --json`: the run, and the place of everything that was written."""
+    run, board = store.runs[0], str(tmp_path / "board")
+    folder = f"{filled}/runs/{run}"
+    document = json.loads(stylize("report", str(filled), "--tensorboard", board, "--json").out)
+    drawn = {"report": f"{folder}/report.html", "contact_sheets": f"{folder}/contact-sheets/index.html"}
+    assert document == {"store": str(filled), "run": run, "places": {"tensorboard": f"{board}/{run}", **drawn}}
+    assert all(Path(place).exists() for place in document["places"].values())
+
+    document = json.loads(stylize("report", str(filled), "--compare", run, "--json").out)
+    assert document["places"] == {"comparison": f"{folder}/compare-{run}.html"}
+
+    ended = stylize("report", str(filled), "--run", "yesterday", "--json")
+    assert (ended.code, json.loads(ended.out)["error"]["code"]) == (2, "bad_option")
+
+
 def test_report_of_an_unknown_run(filled: Path, stylize: Callable[..., Any], refused: Callable[..., str]) -> None:
     """A run that does not exist is refused, and the existing ones are named."""
     assert "there is no run 'yesterday'" in refused(stylize("report", str(filled), "--run", "yesterday"))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 import time
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from stylize_core.errors import InputError, StoreError, UsageError
 from stylize_core.wording import plural, size
-from stylize_flows.console import err, out, show_error, words
+from stylize_flows.console import err, has_bar, out, show_error, tell, words
 from stylize_flows.stop import StopFlag
+from stylize_flows.voice import PLAIN, Voice, error_fields, speak, write_document
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -81,11 +82,13 @@ def export(
             show_default=False,
         ),
     ] = None,
+    voice: Voice = PLAIN,
 ) -> int:
     """Write a store's images as a data set, with what made each: classes, splits, style, settings, your own columns.
 
     Run the same command again to go on after a stop: the data set's bytes are the same.
     """
+    speak(voice)
     from stylize_core.export.coco import read_coco
     from stylize_core.export.export import ExportWatch
     from stylize_core.export.export import export as write_export
@@ -108,8 +111,10 @@ def export(
             if not look.images:
                 raise
             show_error(error)  # in the middle of it
+            write_document({"error": error_fields(error)})
             return EXIT_FAILED
     _show(exported, target.public_uri, with_content=with_content)
+    write_document({"store": files.public_uri, "data_set": target.public_uri, **asdict(exported)})
     return 0
 
 
@@ -165,7 +170,7 @@ class _Progress:
             MofNCompleteColumn(),
             TimeRemainingColumn(),
             console=err,
-            disable=not err.is_terminal,
+            disable=not has_bar(),
         )
 
     def __enter__(self) -> _Progress:
@@ -186,6 +191,6 @@ class _Progress:
         """Moves the bar, or writes a line now and then."""
         if self._task is not None:
             self._bar.update(self._task, completed=images)
-        if not err.is_terminal and time.monotonic() - self._told > LINE_SECONDS:
+        if not has_bar() and time.monotonic() - self._told > LINE_SECONDS:
             self._told = time.monotonic()
-            print(f"{images}/{self.images} images", file=sys.stderr, flush=True)  # noqa: T201
+            tell(f"{images}/{self.images} images", written=images, images=self.images)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from stylize_flows.console import out
+from stylize_flows.voice import PLAIN, Voice, speak, write_document
 
 if TYPE_CHECKING:
     from stylize_core.files.files import Files
@@ -41,26 +42,38 @@ def report(
         str | None,
         Parameter(help="Project of Weights & Biases that gets the run's figures.", show_default=False),
     ] = None,
+    voice: Voice = PLAIN,
 ) -> int:
     """Draw the sheets and the report of a run again, compare it with another run, or send its figures to trackers."""
+    speak(voice)
     from stylize_core.record.run_files import latest_run
     from stylize_core.report.compare_page import write_comparison
     from stylize_core.report.page import write_report
-    from stylize_core.sheets.sheets import limits_of
+    from stylize_core.sheets.sheets import INDEX, limits_of
+    from stylize_core.store import layout
     from stylize_core.store.store import open_store
 
     limits = limits_of(sheets)
     files = open_store(store, create=False)
     name = run or latest_run(files)
-    for line in _track(files, name, tensorboard, wandb):
-        out.print(line, soft_wrap=True)
-    path = write_comparison(files, name, compare) if compare else write_report(files, name, limits)
+    places = {}
+    for tracker, place in _track(files, name, tensorboard, wandb):
+        out.print(f"{tracker}: {place}", soft_wrap=True)
+        places[tracker] = place
+    if compare:
+        path = write_comparison(files, name, compare)
+        places["comparison"] = f"{files.public_uri}/{path}"
+    else:
+        path = write_report(files, name, limits)
+        places["report"] = f"{files.public_uri}/{path}"
+        places["contact_sheets"] = f"{files.public_uri}/{layout.run(name, INDEX)}"
     out.print(f"report: {files.public_uri}/{path}", soft_wrap=True)
+    write_document({"store": files.public_uri, "run": name, "places": places})
     return 0
 
 
-def _track(files: "Files", run: str, tensorboard: Path | None, wandb: str | None) -> Iterator[str]:
-    """Writes a run's figures to the requested trackers, and yields a line about each."""
+def _track(files: "Files", run: str, tensorboard: Path | None, wandb: str | None) -> Iterator[tuple[str, str]]:
+    """Writes a run's figures to the requested trackers, and yields the name of each and where the figures are."""
     if tensorboard is None and wandb is None:
         return
     from stylize_core.trackers.figures import read_figures
@@ -69,6 +82,6 @@ def _track(files: "Files", run: str, tensorboard: Path | None, wandb: str | None
 
     figures = read_figures(files, run)
     if tensorboard is not None:
-        yield f"tensorboard: {write_tensorboard(figures, tensorboard)}"
+        yield "tensorboard", str(write_tensorboard(figures, tensorboard))
     if wandb is not None:
-        yield f"wandb: {write_wandb(figures, wandb)}"
+        yield "wandb", write_wandb(figures, wandb)
