@@ -17,6 +17,7 @@ from stylize_core.release import release
 from stylize_flows.arrow import load_without_pandas
 from stylize_flows.commands import cross, export, presets, prune, report, status, weights
 from stylize_flows.commands.config import from_environment, from_file
+from stylize_flows.commands.misspelt import warn_of_misspelt
 from stylize_flows.commands.run_options import RunOptions
 from stylize_flows.console import (
     LogLines,
@@ -55,7 +56,7 @@ app = App(
     version=release,
     version_flags=["--version"],
     help_format="plaintext",
-    config=(from_environment, from_file),
+    config=(from_environment, from_file, warn_of_misspelt),
 )
 app.command(status.status)
 app.command(report.report)

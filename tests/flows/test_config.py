@@ -1,5 +1,6 @@
 """Options that the command line leaves out, from variables and from a TOML file."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,42 @@ def test_variables_of_a_deployment_are_no_options(
     for name in ("HOME", "MANIFEST", "STORE"):
         monkeypatch.setenv(f"STYLIZE_{name}", "site")
     assert "--store" in refused(stylize("run", "m.csv"))
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("STROE", "STORE"),
+        ("RUN_STROE", "RUN_STORE"),
+        ("RNU_STORE", "RUN_STORE"),
+        ("WEIGHTS", "RUN_WEIGHTS"),
+        ("PLAN_STORE", "RUN_STORE"),
+        ("CONIFG", "CONFIG"),
+        ("WEIGHTS_NORMALISE_OUTPTU", "WEIGHTS_NORMALISE_OUTPUT"),
+        ("STATUS_NONSENSE", None),
+    ],
+)
+def test_a_misspelt_variable_is_named(
+    name: str, nearest: str | None, stylize: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything else, with the nearest variable that is read if any is near; nothing else changes."""
+    monkeypatch.setenv(f"STYLIZE_{name}", "1")
+    hint = f"; did you mean STYLIZE_{nearest}?" if nearest else ""
+    warning = f"nothing reads the environment variable STYLIZE_{name}{hint}"
+    ended = stylize("presets")
+    assert (ended.code, ended.err) == (0, f"warning: {warning}\n")
+    assert stylize("run").err.startswith(f"warning: {warning}\nerror: --store is missing\n")
+    line = stylize("status", "/nowhere", "--log-json").err.splitlines()[0]
+    assert (json.loads(line)["level"], json.loads(line)["message"]) == ("warning", warning)
+
+
+def test_other_variables_are_not_named(stylize: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Options of any command, variables of a deployment, of tests and benchmarks, and other people's."""
+    ours = ("RUN_STORE", "EXPORT_FORMAT", "STATUS_LOG_JSON", "WEIGHTS_SHOW_NAME", "HOME", "STORE", "INCOMING")
+    tests = ("TEST", "GPU_TESTS", "COMMAND", "WORKER_FAULTS")
+    for name in (*ours, *tests, "SCHEDULER", "BUCKET"):
+        monkeypatch.setenv(f"STYLIZE_{name}", "1")
+    assert stylize("presets").err == ""
 
 
 @pytest.mark.parametrize(

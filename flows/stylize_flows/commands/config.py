@@ -11,9 +11,9 @@ from typing import Any
 from cyclopts import App, ArgumentCollection
 
 from stylize_core.errors import UsageError
+from stylize_flows.commands.misspelt import PREFIX
 
-FILE = "STYLIZE_CONFIG"
-PREFIX = "STYLIZE_"
+FILE = f"{PREFIX}CONFIG"
 
 
 def from_environment(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
