@@ -13,6 +13,7 @@ from stylize_core.export.column_meanings import meaning
 from stylize_core.export.formats import FormatName
 from stylize_core.export.licences import hub_licence
 from stylize_core.export.sample import CONTENT_IMAGE, CONTENT_SUFFIX
+from stylize_core.export.style_names import style_names
 from stylize_core.export.tally import MANY, Tally
 from stylize_core.release import release
 
@@ -75,14 +76,15 @@ def card(catalogue: Catalogue, format: FormatName, shards: Counts, annotated: An
         annotated: what is annotated of them; None where nothing is.
     """
     tally, split = catalogue.tally, catalogue.splits[0]
+    styles = style_names(tally.styles)
     load = _LOADED[format].format(split=split, last=shards[split] - 1, **_PAIRED[catalogue.is_paired])
     parts = [
         f"# {TITLE}",
-        _opening(tally),
+        _opening(tally, len(styles)),
         "## Splits and classes",
         *_splits(tally, catalogue.splits),
         "## Styles",
-        _counts(tally.styles, "style"),
+        _counts(styles, "style"),
         *(["## Licences", _counts(tally.licences, "licence")] if tally.licences.keys() - {""} else []),
         "## How the images were made",
         _made(tally),
@@ -136,10 +138,10 @@ def _size_category(images: int) -> str:
     return f"{bounds[place - 1]}<n<{bounds[place]}" if place < len(bounds) else f"n>{bounds[-1]}"
 
 
-def _opening(tally: Tally) -> str:
+def _opening(tally: Tally, styles: int) -> str:
     text = (
         f"{tally.images:,} images in {len(tally.classes):,} classes, {wording.size(tally.bytes)}, in "
-        f"{len(tally.styles):,} styles. Each was made by neural style transfer, by the full optimisation of Gatys, "
+        f"{styles:,} styles. Each was made by neural style transfer, by the full optimisation of Gatys, "
         "Ecker and Bethge, and it is recorded which content, style, settings and seed made it."
     )
     left_out = ", ".join(f"{count:,} {status}" for status, count in sorted(tally.left_out.items()))

@@ -18,7 +18,7 @@ class Tally:
 
     Attributes:
         splits: by split and class.
-        styles: by style, as the manifest has it.
+        styles: by sha256 of the style and its name in the manifest.
         settings: by value, for each setting; of a setting with more than `MANY` values, some of them.
         presets: by preset.
         versions: by versions of what decides the numbers, as JSON.
@@ -31,7 +31,7 @@ class Tally:
     """
 
     splits: Counter[tuple[str, str]] = field(default_factory=Counter)
-    styles: Counter[str] = field(default_factory=Counter)
+    styles: Counter[tuple[str, str]] = field(default_factory=Counter)
     settings: dict[str, Counter[object]] = field(default_factory=lambda: defaultdict(Counter))
     presets: Counter[str] = field(default_factory=Counter)
     versions: Counter[str] = field(default_factory=Counter)
@@ -63,10 +63,11 @@ class Tally:
         for line in lines:
             extra: dict[str, Any] = json.loads(line["extra"])
             self.splits[line["split"], line["class"]] += 1
-            self.styles[line["style"]] += 1
+            digests: dict[str, Any] = json.loads(line["digests"])
+            self.styles[digests["styles"][0][0], line["style"]] += 1
             self.presets[line["preset"]] += 1
             self.versions[line["versions"]] += 1
-            self.weights[json.loads(line["digests"])["weights"]] += 1
+            self.weights[digests["weights"]] += 1
             self.licences[extra.get("x_licence", "")] += 1
             self.extra.update(extra.keys())
             self.suffixes[suffix_of(line["image"])] += 1

@@ -96,6 +96,32 @@ def test_counts_by_split_and_class() -> None:
     assert "| class | train | val |\n| --- | --- | --- |\n| cats | 2 | 1 |\n| dogs | 1 | 0 |" in body
 
 
+def styled(*names: str) -> list[dict[str, Any]]:
+    """Returns samples, each with a style of this name; the first letter of the file's name says which file it is."""
+    digests = json.loads(LINE["digests"])
+    files = [Path(name).name[0] for name in names]
+    return [
+        {"style": name, "digests": json.dumps({**digests, "styles": [[file, 1.0]]})}
+        for name, file in zip(names, files, strict=True)
+    ]
+
+
+def test_a_style_with_an_absolute_path_has_its_relative_name() -> None:
+    """Rows of failed.csv count with those of the manifest that the file was made from."""
+    _, body = make(styled("styles/a.png", "/home/ada/styles/a.png", "file:///home/ada/styles/a.png", "b.png"))
+    assert "| style | images |\n| --- | --- |\n| styles/a.png | 3 |\n| b.png | 1 |" in body
+    assert "in 2 styles" in body
+    assert "/home" not in body
+
+
+def test_styles_with_absolute_paths_alone_begin_below_their_folder() -> None:
+    """The folder that they share is left out; a URL stays."""
+    _, body = make(styled("/home/ada/styles/old/a.png", "/home/ada/styles/b.png", "s3://bucket/c.png"))
+    assert "| b.png | 1 |\n| old/a.png | 1 |\n| s3://bucket/c.png | 1 |" in body
+    _, body = make(styled("/home/ada/styles/a.png"))
+    assert "| a.png | 1 |" in body
+
+
 def test_names_are_no_markup() -> None:
     """A class or a style cannot break the table it is in, nor bring links and scripts."""
     _, body = make([{"class": "a|b", "style": "<script>[x](http://e)\nnew.png"}])
