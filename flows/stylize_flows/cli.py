@@ -24,7 +24,7 @@ from stylize_flows.console import (
     began,
     out,
     show_beginning,
-    show_enlarged,
+    show_doubts,
     show_error,
     show_outcome,
     show_plan,
@@ -122,7 +122,7 @@ def plan(manifest: Manifest = None, /, *, request: RunOptions, voice: Voice = PL
         made = look_ahead(options)
     show_plan(made)
     show_rejected(made)
-    show_enlarged(made)
+    show_doubts(made)
     write_document(plan_document(made))
     rejected = made.counts["reject"]
     if rejected == len(made.rows) or (rejected and options.strict):

@@ -137,17 +137,10 @@ def show_rejected(plan: Plan) -> None:
         tell(f"… and {others} more rejected rows")
 
 
-def show_enlarged(plan: Plan) -> None:
-    """Warns about styles that are enlarged a lot."""
-    one = plan.rows.first_enlarged
-    if one and one.job:
-        factor, style = one.job.enlargement, one.job.styles[0][0]
-        more = f" (of {plan.rows.enlarged:,} such rows the first)" if plan.rows.enlarged > 1 else ""
-        what = (
-            f"its style of {max(style.width, style.height)} px is enlarged {factor:.1f} times, which blurs its strokes"
-        )
-        todo = "style_fit=keep with a smaller style_size or style_scale keeps them"
-        tell(f"line {one.row.line}: {what}{more}; {todo}", "warning", line=one.row.line, rows=plan.rows.enlarged)
+def show_doubts(plan: Plan) -> None:
+    """Warns about settings that are rarely meant."""
+    for doubt in plan.rows.doubts:
+        tell(str(doubt), "warning", line=doubt.line, rows=doubt.rows)
 
 
 def forecast_line(forecast: Forecast, start_seconds: float) -> str:

@@ -13,6 +13,7 @@ from stylize_core.errors import StylizeError
 from stylize_core.job import Job, public_uri
 from stylize_core.manifest.manifest import RejectedRow
 from stylize_core.manifest.row import INPUT_COLUMNS, Row
+from stylize_core.plan.doubts import Doubts
 from stylize_core.plan.history import JobIds, packed
 from stylize_core.plan.job_table import JobTable, job_lines
 from stylize_core.settings import Settings
@@ -24,9 +25,6 @@ ACTIONS = ("run", "skip", "keep_failed", "reject")
 
 LISTED = 20
 """Rejected rows that are kept to be reported one by one."""
-
-ENLARGED = 4.0
-"""Factor of enlargement beyond which a style is reported: its strokes are blurred then."""
 
 _LINES = PLAN.remove(PLAN.get_field_index("chunk"))  # chunks are known only after the last row
 
@@ -94,8 +92,7 @@ class PlannedRows:
     Attributes:
         counts: number of rows by action.
         rejected: the first `LISTED` of the rejected rows.
-        enlarged: number of rows to run whose style is enlarged more than `ENLARGED` times.
-        first_enlarged: the first of these.
+        doubts: about the rows to run.
         jobs: of the rows to run.
         kinds: of these jobs, in order of appearance.
         has_secrets: whether an input's URI contains credentials, or anything that is removed together with them.
@@ -105,8 +102,7 @@ class PlannedRows:
         self.weights_sha256 = weights_sha256
         self.counts = dict.fromkeys(ACTIONS, 0)
         self.rejected: list[PlanRow] = []
-        self.enlarged = 0
-        self.first_enlarged: PlanRow | None = None
+        self.doubts = Doubts()
         self.jobs = JobTable()
         self.kinds: list[CostGroup] = []
         self.has_secrets = False
@@ -160,9 +156,8 @@ class PlannedRows:
             attempts=np.array([one.attempts for one, _ in jobs], np.int32),
         )
         self._to_run.append(to_run)
-        enlarged = [one for one, job in jobs if job.enlargement > ENLARGED]
-        self.enlarged += len(enlarged)
-        self.first_enlarged = self.first_enlarged or next(iter(enlarged), None)
+        for one, job in jobs:
+            self.doubts.look(one.row.line, job)
         self.has_secrets = self.has_secrets or any(public_uri(uri) != uri for _, job in jobs for uri in _uris(job))
 
     def _kind(self, one: PlanRow, job: Job) -> int:

@@ -68,6 +68,20 @@ def test_enlarged_styles(manifests: Any, plan: Callable[..., Any], draw: Callabl
     assert "blurs" not in plan(manifests.write([rows[0], {**rows[1], "style_size": "160"}])).err
 
 
+def test_step_sizes_of_another_optimiser(manifests: Any, plan: Callable[..., Any]) -> None:
+    """The learning rate of a preset seldom suits another optimiser: the first such row is told, and what is usual."""
+    rows = manifests.rows(5)
+    for row, optimiser, rate in zip(
+        rows, ("adam", "plbfgs", "adam", "lbfgs", "adam"), (0.2, 0.1, 1, 0.02, 3), strict=True
+    ):
+        row |= {"optimiser": optimiser, "learning_rate": str(rate)}
+    (line,) = [line for line in plan(manifests.write(rows)).err.splitlines() if "learning_rate" in line]
+    assert line == "warning: line 4: adam leaps with learning_rate 1 (of 3 such rows the first); 0.003 to 0.05 is usual"
+    rows[2]["learning_rate"] = rows[4]["learning_rate"] = "0.05"
+    said = plan(manifests.write(rows)).err
+    assert "warning: line 5: lbfgs hardly moves with learning_rate 0.02; 1 is usual\n" in said
+
+
 @pytest.mark.parametrize(
     ("options", "code"), [((), 3), (("--max-failed", "1"), 0), (("--max-failed", "50%"), 0), (("--strict",), 2)]
 )

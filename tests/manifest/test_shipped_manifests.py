@@ -35,7 +35,7 @@ def shipped(name: str) -> list[Row]:
 
 def test_one_manifest_a_preset_a_control_and_the_demo() -> None:
     """Nothing is missing and nothing is left over."""
-    assert {path.stem for path in MANIFESTS.glob("*.csv")} == {*PRESETS, *CONTROLS, "demo"}
+    assert {path.stem for path in MANIFESTS.glob("*.csv")} == {*PRESETS, *CONTROLS, "demo", "choice"}
 
 
 @pytest.mark.parametrize("name", [*PRESETS, "demo"])
@@ -48,6 +48,14 @@ def test_a_shipped_manifest_is_valid(name: str) -> None:
     assert {row.content for row in rows} <= {str(folder / f"{stem}.png") for stem in CONTENTS}
     assert {row.style for row in rows} <= {str(folder / f"{stem}.png") for stem in STYLES}
     assert {row.settings.size for row in rows} == {192 if name == "demo" else 256}
+
+
+def test_the_choice_of_the_default_is_valid() -> None:
+    """The earlier default and four ways to set today's, on each of two pairs."""
+    rows = shipped("choice")
+    assert len({(row.content, row.style) for row in rows}) == 2
+    assert [row.preset for row in rows] == ["default-1", *["default"] * 4] * 2
+    assert {row.settings.size for row in rows} == {224}
 
 
 @pytest.mark.parametrize(("name", "setting"), CONTROLS.items())

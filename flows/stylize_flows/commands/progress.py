@@ -12,7 +12,7 @@ from stylize_core.chunk.context import Progress
 from stylize_core.errors import Stopped
 from stylize_core.run.run import Run
 from stylize_core.wording import duration
-from stylize_flows.console import err, has_bar, show_enlarged, show_plan, show_rejected, tell
+from stylize_flows.console import err, has_bar, show_doubts, show_plan, show_rejected, tell
 from stylize_flows.runners import Watcher
 from stylize_flows.stop import end_soon
 from stylize_flows.voice import voice
@@ -61,7 +61,7 @@ class ConsoleWatcher(Watcher):
             tell(f"run {run.name}: {', '.join(how.values())}", "debug", run=run.name, **how)
         show_plan(run.plan)
         show_rejected(run.plan)
-        show_enlarged(run.plan)
+        show_doubts(run.plan)
         self.run, self._jobs, self._began = run, run.plan.forecast.jobs, time.monotonic()
         self._bar.start()
         self._task = self._bar.add_task("jobs", total=self._jobs, detail="")
