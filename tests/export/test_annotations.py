@@ -167,8 +167,8 @@ def test_file_names_are_seen_from_the_folder(folder: Path, carried: Any, tmp_pat
     [
         ([image(1, "1.png")], [], ALL, r"'1\.png' may be .*train/cats/1\.png or .*val/cats/1\.png"),
         ([image(1, "dogs/1.png")], [], ALL, "none of the contents is in the annotations"),
-        ([image(1, "train/cats/1.png")], [], frozenset({"crop"}), r"row 5 has fit=crop, which cuts off"),
-        ([image(1, "train/cats/1.png", 20, 192)], [], ALL, r"has 20 x 192 pixels .* row 1 gave 96 x 10"),
+        ([image(1, "train/cats/1.png")], [], frozenset({"crop"}), r"row 5 has fit=crop, which may cut off"),
+        ([image(1, "train/cats/1.png", 20, 192)], [], ALL, r"has 20 x 192 pixels .* row 1 with 96 x 10"),
         (
             [image(1, "train/cats/1.png")],
             [annotation(1, segmentation={**MASK, "size": [192, 20]})],
@@ -179,21 +179,21 @@ def test_file_names_are_seen_from_the_folder(folder: Path, carried: Any, tmp_pat
             [image(1, "train/cats/1.png")],
             [annotation(1, segmentation={**MASK, "counts": [1]})],
             ALL,
-            "not of its image",
+            "not have its image",
         ),
-        ([image(1, "train/cats/1.png")], [annotation(1, segmentation={**MASK, "counts": []})], ALL, "not of its image"),
+        ([image(1, "train/cats/1.png")], [annotation(1, segmentation={**MASK, "counts": []})], ALL, "not have its image"),
         (
             [image(1, "train/cats/1.png")],
             [annotation(1, segmentation={**MASK, "counts": [3841, -1]})],
             ALL,
-            "a run of less than no pixels",
+            "a run of negative length",
         ),
     ],
 )
 def test_refused(
     images: list[Node], annotations: list[Node], ids: frozenset[str], words: str, carried: Any, tmp_path: Path
 ) -> None:
-    """What cannot be carried over for certain is refused by name, before anything is written."""
+    """Annotations that cannot be transferred are refused by name before anything is written."""
     with pytest.raises(UsageError, match=words):
         carried(images, annotations, ids)
     assert not (tmp_path / "out").exists()
@@ -214,17 +214,17 @@ def test_a_crop_that_cuts_nothing(carried: Any) -> None:
         ('{"images": []}', "no list 'annotations'"),
         (
             '{"images": [{"id": 1, "file_name": "a", "width": 0, "height": 1}], "annotations": []}',
-            "number 1 of 'images'",
+            "entry 1 of 'images'",
         ),
-        ('{"images": [], "annotations": [{"image_id": 1, "bbox": [1, 2]}]}', "number 1 of 'annotations'.*bbox"),
-        ('{"images": [], "annotations": [{"image_id": 1, "area": NaN}]}', "number 1 of 'annotations'.*area"),
-        ('{"images": [], "annotations": [{"image_id": 1}]}', "belongs to image 1, which is not there"),
+        ('{"images": [], "annotations": [{"image_id": 1, "bbox": [1, 2]}]}', "entry 1 of 'annotations'.*bbox"),
+        ('{"images": [], "annotations": [{"image_id": 1, "area": NaN}]}', "entry 1 of 'annotations'.*area"),
+        ('{"images": [], "annotations": [{"image_id": 1}]}', "belongs to image 1, which is not in the file"),
         (json.dumps({"images": [image(1, "a"), image(1, "b")], "annotations": []}), "two images have the id 1"),
         (json.dumps({"images": [image(1, "a"), image(2, "./a")], "annotations": []}), "two images have the file_name"),
     ],
 )
 def test_no_coco_file(text: str, words: str, tmp_path: Path) -> None:
-    """The error says which line of the file is wrong."""
+    """The error says which entry of the file is wrong."""
     (tmp_path / "coco.json").write_text(text)
     with pytest.raises(UsageError, match=words):
         read_coco(str(tmp_path / "coco.json"))

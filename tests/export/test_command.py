@@ -22,7 +22,7 @@ def test_what_it_says(made: Path, stylize: Callable[..., Any], tmp_path: Path) -
     assert first.endswith(" kB) in 2 classes: 7 train, 2 val")
     assert left_out == "left out, because they have no image: 1 rejected"
     assert where == f"data set: {tmp_path}/out"
-    assert stylize(*command).out.splitlines()[0] == f"{first}; 9 of them were there already"
+    assert stylize(*command).out.splitlines()[0] == f"{first}; 9 of them were already there"
 
 
 def test_an_export_as_a_document(made: Path, stylize: Callable[..., Any], tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_a_run_by_its_name(made: Path, stylize: Callable[..., Any], tmp_path: Pa
     [
         (("--format", "tfrecord"), "tfrecord"),
         (("--format", "imagefolder", "--shard-size", "5"), "a class tree has no shards"),
-        (("--format", "parquet", "--shard-size", "some"), "'some' is no size of a shard"),
+        (("--format", "parquet", "--shard-size", "some"), "'some' is not a shard size"),
         (("--format", "parquet", "--run", "none"), "there is no run 'none'"),
     ],
 )
@@ -116,6 +116,6 @@ def test_an_object_store(made: Path, exported: Any, bucket: str, stylize: Callab
         if path.is_file():
             key = f"data/{path.relative_to(exported('imagefolder'))}"
             assert client.get_object(Bucket=name, Key=key)["Body"].read() == path.read_bytes()
-    assert "9 of them were there already" in stylize(*command).out
+    assert "9 of them were already there" in stylize(*command).out
     index = json.loads(client.get_object(Bucket=name, Key="data/export.json")["Body"].read())
     assert index["complete"] is True

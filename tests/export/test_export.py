@@ -94,7 +94,7 @@ def test_rows_without_an_image_are_counted(made: Path, export: Any, tmp_path: Pa
     """What is left out is told by its status."""
     exported = export(made, tmp_path / "out", "parquet")
     assert (exported.images, exported.left_out, exported.splits) == (9, {"rejected": 1}, {"train": 7, "val": 2})
-    assert "left out: 1 rejected" in (tmp_path / "out/README.md").read_text()
+    assert "have no image: 1 rejected" in (tmp_path / "out/README.md").read_text()
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -171,7 +171,7 @@ def run_again(tmp_path: Path) -> Callable[[Path], Path]:
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
-        ("thesis.tex", "", "the folder is not empty and holds no export"),
+        ("thesis.tex", "", "the folder is not empty and does not hold an export"),
         ("export.json", "{", "the folder's index cannot be read"),
         ("export.json", '{"product": "other", "shards": []}', "the folder's index cannot be read"),
     ],

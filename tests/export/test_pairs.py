@@ -276,7 +276,7 @@ def test_a_query_is_kept_nowhere(moved: Path, export: Export, tmp_path: Path) ->
     table = pd.read_parquet(plan)
     table.loc[2, "content"] = "https://host/a.png?…"
     table.to_parquet(plan, index=False)
-    with pytest.raises(InputUnreadable, match=r"row 3 cannot .*query of its URL is kept nowhere"):
+    with pytest.raises(InputUnreadable, match=r"row 3 cannot .*query of its URL is not stored"):
         export(moved / "store", tmp_path / "out", "parquet", read_content=content_png)
 
 

@@ -136,4 +136,4 @@ def test_the_command(runs: tuple[Path, list[str]], stylize: Callable[..., Any], 
     assert ended.code == 0, ended.err
     assert sorted(path.stem for path in tmp_path.glob("out/train/*/*.png")) == ["a", "b"]
     ended = stylize(*command, "--where", "seed.real == 7")
-    assert (ended.code, "is no column, number or text" in ended.err) == (2, True)
+    assert (ended.code, "is not a column, a number or a text" in ended.err) == (2, True)

@@ -51,5 +51,5 @@ def test_sizes(text: str, images: int, bytes: int) -> None:
 @pytest.mark.parametrize("text", ["", "0", "-1", "MB", "1.5GB", "0MB", "10 parsecs", "1k"])
 def test_no_sizes(text: str) -> None:
     """Anything else is refused."""
-    with pytest.raises(UsageError, match="is no size of a shard"):
+    with pytest.raises(UsageError, match="is not a shard size"):
         ShardSize.parse(text)
