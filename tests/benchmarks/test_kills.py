@@ -38,7 +38,7 @@ def test_what_counts_as_a_violation(manifests: Any, run_loop: Callable[..., Any]
     assert seen({0, 1}, (2,)) == list(_check_end(files, images)) == []
     assert seen({0, 1}, (1, 2)) == ["committed and computed again, by seed: [1]"]
     assert seen({0, 7}, ()) == ["committed and lost, by seed: [7]"]
-    assert list(_check_end(files, dict.fromkeys(images, b""))) == ["images other than those of an undisturbed run"]
+    assert list(_check_end(files, dict.fromkeys(images, b""))) == ["images differ from those of an undisturbed run"]
     assert any(what.startswith("rows: ") for what in _check_end(files, {**images, "fourth": b""}))
 
     stray = f"images/aa/{'a' * 24}.png"  # a name of this program's making

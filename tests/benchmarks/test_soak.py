@@ -57,7 +57,9 @@ def test_what_counts_as_a_violation_of_a_step(
     assert list(check_step(first, second, (1,))) == ["committed and computed again, by seed: ['1']"]
     assert list(check_step(first, nothing, ())) == ["committed lines are lost or changed"]
     (told,) = check_rows(nothing, second, rows, expected, whole=False)
-    assert told.startswith("rows are ['skipped', 'skipped', 'rejected'], by the tables ['done', 'done', 'rejected']")
+    assert told.startswith(
+        "rows are ['skipped', 'skipped', 'rejected'], expected from the tables: ['done', 'done', 'rejected']"
+    )
     assert "new runs: frozenset()" in list(check_rows(second, second, rows, expected, whole=True))
     (results,) = (store.folder / "results").glob("*.parquet")
     pd.read_parquet(results).assign(run="another").to_parquet(results.with_stem("again"))
@@ -83,14 +85,12 @@ def test_what_counts_as_a_violation_in_the_end(
         output = tmp_path / format
         assert stylize("export", str(store.folder), "--format", format, "-o", str(output)).code == 0
         assert list(check_export(output, state, rows)) == []
-        assert list(check_export(output, state, [*rows, rows[0]])) == [
-            "the export has 2 images, 2 of the 3 that are due"
-        ]
+        assert list(check_export(output, state, [*rows, rows[0]])) == ["the export has 2 images, 2 of the 3 expected"]
 
     other = State.read(tmp_path / "store")
     undisturbed = State(store.folder.rename(tmp_path / "undisturbed"), state.lines, state.runs)
     run_loop(manifests.write([{**rows[0], "seed": "0", "steps": "3"}, rows[1]]), "--no-report")
     other = State.read(store.folder)
     told = list(check_same(undisturbed, other))
-    assert [what.partition(" other")[0] for what in told[:2]] == ["images", "results"]
+    assert [what.partition(" differ")[0] for what in told[:2]] == ["images", "results"]
     assert "lines of losses" in told[2]

@@ -179,9 +179,9 @@ def test_file_names_are_seen_from_the_folder(folder: Path, carried: Any, tmp_pat
             [image(1, "train/cats/1.png")],
             [annotation(1, segmentation={**MASK, "counts": [1]})],
             ALL,
-            "not have its image",
+            "its image's size",
         ),
-        ([image(1, "train/cats/1.png")], [annotation(1, segmentation={**MASK, "counts": []})], ALL, "not have its image"),
+        ([image(1, "train/cats/1.png")], [annotation(1, segmentation={**MASK, "counts": []})], ALL, "its image's size"),
         (
             [image(1, "train/cats/1.png")],
             [annotation(1, segmentation={**MASK, "counts": [3841, -1]})],
