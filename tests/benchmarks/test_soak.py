@@ -1,4 +1,4 @@
-"""The soak: two minutes of it, and that its model sees what it is there to see."""
+"""The soak: two minutes of it, and the faults that its model has to find."""
 
 import subprocess
 import sys
@@ -25,7 +25,7 @@ def test_two_minutes() -> None:
 
 
 def test_a_seed_gives_the_same_manifest(tmp_path: Path) -> None:
-    """The pictures and rows of a round follow from its seed alone."""
+    """The pictures and rows of a round depend only on its seed."""
     first, again = (draw_rows(*draw_pictures(tmp_path / name, 7), 7) for name in ("first", "again"))
     assert first == again
     assert len({row["seed"] for row in first}) >= 4
@@ -44,7 +44,7 @@ def rows(manifests: Any) -> list[dict[str, str]]:
 def test_what_counts_as_a_violation_of_a_step(
     rows: list[dict[str, str]], manifests: Any, run_loop: Callable[..., Any], store: Any
 ) -> None:
-    """A job computed twice, a result lost or there twice, a row with another status than its job: each is named."""
+    """A job computed twice, a lost or duplicate result, a row whose status differs from its job's: each is named."""
     manifest, expected, nothing = manifests.write(rows), ["done", "done", "rejected"], State.read(store.folder)
     run_loop(manifest, "--no-report")
     first = State.read(store.folder)
@@ -74,7 +74,7 @@ def test_what_counts_as_a_violation_in_the_end(
     store: Any,
     tmp_path: Path,
 ) -> None:
-    """Other images, other losses, a report or an export that says something else: each is named."""
+    """Different images, different losses, a report or an export that disagrees: each is named."""
     run_loop(manifests.write(rows), "--max-failed", "1")
     state = State.read(store.folder)
     assert list(check_same(state, state)) == []

@@ -1,4 +1,4 @@
-"""`stylize export`: what it says, what it refuses, how it ends."""
+"""`stylize export`: its output, its refusals, its exit codes."""
 
 import json
 import shutil
@@ -13,7 +13,7 @@ FORMATS = ("imagefolder", "webdataset", "parquet")
 
 
 def test_what_it_says(made: Path, stylize: Callable[..., Any], tmp_path: Path) -> None:
-    """How many images, in which splits and classes, what was left out, and where; a second time, what was there."""
+    """It prints the images, splits and classes, what was left out, and where; later also what was already there."""
     command = ("export", str(made), "--format", "parquet", "--output", f"{tmp_path}/out")
     ended = stylize(*command)
     assert ended.code == 0
@@ -44,7 +44,7 @@ def test_an_export_as_a_document(made: Path, stylize: Callable[..., Any], tmp_pa
 
 
 def test_shard_size(made: Path, stylize: Callable[..., Any], tmp_path: Path) -> None:
-    """Shards are as large as asked."""
+    """Shards have the requested size."""
     stylize("export", str(made), "--format", "webdataset", "-o", f"{tmp_path}/out", "--shard-size", "5")
     assert sorted(path.name for path in (tmp_path / "out").glob("*.tar")) == [
         "train-000000.tar",
@@ -93,12 +93,12 @@ def test_a_damaged_image_ends_it(made: Path, stylize: Callable[..., Any], tmp_pa
 def test_killed_and_run_again(
     moment: str, made: Path, exported: Any, bytes_of: Any, drive: Callable[..., Any], tmp_path: Path
 ) -> None:
-    """Killed while it writes any of its files, the same command finishes with the same bytes and nothing besides."""
+    """After a kill while any of its files is written, the same command gives the same bytes and no other file."""
     command = ("export", str(made), "--format", "webdataset", "-o", f"{tmp_path}/out", "--shard-size", "3")
     assert drive(*command, kill=moment).wait() == -signal.SIGKILL
     assert drive(*command).wait() == 0
     found, whole = bytes_of(tmp_path / "out"), bytes_of(exported("webdataset"))
-    for index in (found, whole):  # the size of shards was given in other words
+    for index in (found, whole):  # the same size of shards, written differently
         del index["export.json"]
     assert found == whole
 
