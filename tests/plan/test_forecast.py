@@ -45,7 +45,7 @@ def of(*jobs: Job, rate: Rate = RATE) -> Forecast:
 
 
 def test_operations_by_hand() -> None:
-    """Forward and backward through 13 convolutions, up to conv5_1: 361,152 products, 1.44 million operations per pixel."""
+    """Forward and backward through 13 convolutions to conv5_1: 361,152 products, 1.44 million operations a pixel."""
     products = (
         9 * (3 * 64 + 64 * 64)
         + 9 * (64 * 128 + 128 * 128) / 4

@@ -172,7 +172,7 @@ def test_a_second_run_is_refused_or_waits(
     drive: Callable[..., Any],
     stylize: Callable[..., Any],
 ) -> None:
-    """While a run writes to the store, another is refused by its holder's name; with --wait it waits, and then skips."""
+    """While a run writes to the store, another is refused, naming the first; with --wait it waits, and then skips."""
     manifest, store = upload(manifests.rows(3)), f"{bucket}/store"
     first = drive(*command(manifest, store), step_seconds=1.0)
     first.wait_for_journal(1)
