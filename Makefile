@@ -5,7 +5,7 @@ JOBS ?= 2
 # uv does not read pip's configuration, and reads the system's certificates only if told to.
 CERTIFICATES := $(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem)
 export UV_SYSTEM_CERTS ?= $(if $(CERTIFICATES),true,false)
-# Some images of containers set it; every process would then compile anew what it imports, and a test starts many.
+# Some container images set this; then every process compiles its imports again, and tests start many processes.
 unexport PYTHONDONTWRITEBYTECODE
 OF_PIP = $$($(BIN)/pip config get global.$(1) 2>/dev/null)
 UV = UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$(call OF_PIP,index-url)}}" \

@@ -58,7 +58,7 @@ class Contents:
             problems = [(sample, problem) for sample, problem in found if problem]
             missing, first = missing + len(problems), first or (problems[0] if problems else None)
         if first:
-            raise _told(*first, others=missing - 1)
+            raise _row_error(*first, others=missing - 1)
 
     def ask(self, sample: Sample) -> Future[bytes]:
         """Starts to read the content of a sample; the future may raise InputError, which names row and file."""
@@ -73,7 +73,7 @@ class Contents:
         try:
             return self._read(content.uri, content.sha256, height=content.height, width=content.width, fit=content.fit)
         except InputError as error:
-            raise _told(sample, error) from error
+            raise _row_error(sample, error) from error
 
 
 def _distinct(samples: Iterable[Sample]) -> Iterator[Sample]:
@@ -96,7 +96,7 @@ def _problem(sample: Sample) -> InputError | None:
     return None
 
 
-def _told(sample: Sample, error: InputError, others: int = 0) -> InputError:
+def _row_error(sample: Sample, error: InputError, others: int = 0) -> InputError:
     what = f"the content of row {sample.columns['row']} cannot be exported: {error.what}"
     more = f"; nor can {others:,} other{'s' if others > 1 else ''}" if others else ""
     todo = (

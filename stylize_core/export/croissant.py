@@ -10,8 +10,10 @@ from stylize_core.export.card import TITLE
 from stylize_core.export.catalogue import Catalogue
 from stylize_core.export.column_meanings import meaning
 from stylize_core.export.formats import FormatName
-from stylize_core.export.index import Line
+from stylize_core.export.imagefolder import METADATA
+from stylize_core.export.index import ShardLine
 from stylize_core.export.sample import CONTENT_IMAGE, CONTENT_SUFFIX
+from stylize_core.export.webdataset import COLUMNS
 
 Node = dict[str, Any]
 
@@ -60,7 +62,7 @@ _PARQUET = "application/x-parquet"
 _KINDS = {pa.string(): "sc:Text", pa.int64(): "sc:Integer", pa.int32(): "sc:Integer"}
 
 
-def croissant(catalogue: Catalogue, format: FormatName, lines: Sequence[Line]) -> str:
+def croissant(catalogue: Catalogue, format: FormatName, lines: Sequence[ShardLine]) -> str:
     """Returns the description of an export as JSON-LD.
 
     Args:
@@ -104,7 +106,7 @@ def _record_set(name: str, fields: Sequence[Node]) -> Node:
     return {"@type": "cr:RecordSet", "@id": name, "name": name, "field": named}
 
 
-def _distribution(format: FormatName, catalogue: Catalogue, lines: Sequence[Line]) -> Iterator[Node]:
+def _distribution(format: FormatName, catalogue: Catalogue, lines: Sequence[ShardLine]) -> Iterator[Node]:
     """Yields the files of images, contents and columns; in Parquet these are the same files."""
     tally = catalogue.tally
     if format == "parquet":
@@ -128,7 +130,7 @@ def _distribution(format: FormatName, catalogue: Catalogue, lines: Sequence[Line
     yield _files("files", includes, [_MIME[suffix] for suffix in suffixes]) | contained
     if catalogue.is_paired and not shards:
         yield _files("content_files", [f"{split}/*{CONTENT_SUFFIX}" for split in tally.by_split], [_MIME[".png"]])
-    yield _files("columns", ["columns.parquet"] if shards else ["*/metadata.parquet"], [_PARQUET])
+    yield _files("columns", [COLUMNS] if shards else [f"*/{METADATA}"], [_PARQUET])
 
 
 def _but_contents(suffix: str) -> list[str]:

@@ -15,7 +15,7 @@ from stylize_core.export.croissant import croissant
 from stylize_core.export.formats import Format, FormatName, make_format
 from stylize_core.export.gathering import gather
 from stylize_core.export.image_reader import ImageReader
-from stylize_core.export.index import ExportIndex, Line
+from stylize_core.export.index import ExportIndex, ShardLine
 from stylize_core.export.sample import FullSample
 from stylize_core.export.selection import Selection
 from stylize_core.export.shards import Shard, ShardSize, cut
@@ -132,7 +132,7 @@ def _no_image(files: Files, selection: Selection) -> UsageError:
 
 
 def _publish_beside(
-    catalogue: Catalogue, format: FormatName, lines: Sequence[Line], annotations: Annotations | None, output: Files
+    catalogue: Catalogue, format: FormatName, lines: Sequence[ShardLine], annotations: Annotations | None, output: Files
 ) -> None:
     """Writes the annotations, the card and the machine-readable description."""
     if annotations:

@@ -13,7 +13,7 @@ NAME = "export.json"
 
 _PRODUCT, _VERSION = "stylize export", 1
 
-Line = dict[str, Any]
+ShardLine = dict[str, Any]
 """A finished shard: shard, split, images, bytes; for a shard in one file also its path and sha256."""
 
 
@@ -44,11 +44,11 @@ class ExportIndex:
         if self._is_new:
             self._publish(complete=False)
 
-    def line(self, shard: str) -> Line:
+    def line(self, shard: str) -> ShardLine:
         """Returns the line of a finished shard; empty if it is not finished."""
         return self._lines.get(shard, {})
 
-    def add(self, line: Line) -> None:
+    def add(self, line: ShardLine) -> None:
         """Adds a finished shard."""
         self._lines[line["shard"]] = line
         self._publish(complete=False)
@@ -58,7 +58,7 @@ class ExportIndex:
         self._lines = {shard: self._lines[shard] for shard in shards}
         self._publish(complete=True)
 
-    def _read(self) -> dict[str, Line] | None:
+    def _read(self) -> dict[str, ShardLine] | None:
         """Returns the lines of an earlier attempt; None if the folder is new."""
         try:
             found = {"with_content": False} | parse_json(self._output.read(NAME))  # earlier releases lack this field

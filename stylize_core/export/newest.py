@@ -21,12 +21,12 @@ class NewestFirst:
         self._with_image = set[int]()
         self._now = set[int]()  # rows of the current run, which do not hide each other
         self._without: dict[int, str] = {}
-        self._looked = set[tuple[int, str]]()
+        self._seen = set[tuple[int, str]]()  # rows without an image, with their jobs
 
     def may_add(self, plan: TableFile) -> bool:
         """Returns whether a run may have an image that newer runs lack; most runs of a nightly store do not."""
         return any(
-            row["job_id"] and (key := _key(row)) not in self._with_image and (key, row["job_id"]) not in self._looked
+            row["job_id"] and (key := _key(row)) not in self._with_image and (key, row["job_id"]) not in self._seen
             for table in plan.batches(_NAMED, _LINES)
             for row in table.to_pylist()
         )
@@ -43,7 +43,7 @@ class NewestFirst:
                 continue
             if row["status"] not in ("done", "skipped"):
                 self._without.setdefault(key, row["status"])
-                self._looked.add((key, row["job_id"] or ""))
+                self._seen.add((key, row["job_id"] or ""))
                 continue
             self._now.add(key)
             yield row
