@@ -59,7 +59,7 @@ def test_python_in_the_documents_runs(
 
 
 def test_the_architecture_names_what_there_is() -> None:
-    """Every file and folder in docs/architecture.md exists, and every name in its recipes stands in the code."""
+    """Every file and folder in docs/architecture.md exists, and every name in its recipes is in the code."""
     document = (ROOT / "docs/architecture.md").read_text()
     roots = [ROOT, ROOT / "stylize_core", ROOT / "flows", ROOT / "flows/stylize_flows"]
     paths = set(re.findall(r"`([\w/]+(?:/|\.py|\.md))`", document)) - {"results/"}  # of a store

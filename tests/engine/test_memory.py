@@ -121,7 +121,7 @@ def test_the_forecast_covers_what_is_alive(given: dict[str, object], precision: 
 
 @OPTIMISERS
 def test_the_forecast_counts_the_state_of_an_optimiser(optimiser: str, builtin: Weights) -> None:
-    """What an optimiser keeps beyond Adam, in three steps of one small image, is its number of images beyond Adam's."""
+    """In three steps of one small image, an optimiser keeps as many more images than Adam as it declares."""
     edge, image = 32, torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     engine, shallow = (
         Engine(builtin, device=CPU, precision="float32"),
@@ -131,7 +131,7 @@ def test_the_forecast_counts_the_state_of_an_optimiser(optimiser: str, builtin: 
     def images(name: str) -> float:
         settings = settings_of(optimiser=name, learning_rate=RATES[name], **shallow)
         objective = engine.objective([Pair(settings=settings, content=image[0], style=image[0], style_key="a")])
-        objective.evaluate(image)  # makes what is made once
+        objective.evaluate(image)  # creates buffers that are kept
         with Alive() as alive:
             solver = Solver(objective, image, [settings], evaluations=3)
             for _ in range(3):

@@ -1,4 +1,4 @@
-"""The optimisers against torch's own, sample by sample, and what they do where a sample goes astray."""
+"""The optimisers against torch's own, sample by sample, and their behaviour if a sample fails."""
 
 from collections.abc import Callable
 
@@ -274,7 +274,7 @@ def test_what_is_given_is_not_changed(name: str) -> None:
 
 
 def test_optimisers_by_name() -> None:
-    """Setting `optimiser` names the class; every one has a name, and the tests of the engine know them all."""
+    """Setting `optimiser` selects the class; the engine's tests cover all of its values."""
     assert isinstance(make_optimiser("adam", start(1), rates(1)), Adam)
     assert isinstance(make_optimiser("lbfgs", start(1), rates(1)), Lbfgs)
     assert set(FIELD_BY_NAME["optimiser"].choices) == set(OPTIMISERS) == set(RATES)

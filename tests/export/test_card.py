@@ -97,7 +97,7 @@ def test_counts_by_split_and_class() -> None:
 
 
 def styled(*names: str) -> list[dict[str, Any]]:
-    """Returns samples, each with a style of this name; the first letter of the file's name says which file it is."""
+    """Returns samples with styles of these names; the first letter of a file's name determines its bytes."""
     digests = json.loads(LINE["digests"])
     files = [Path(name).name[0] for name in names]
     return [
@@ -115,7 +115,7 @@ def test_a_style_with_an_absolute_path_has_its_relative_name() -> None:
 
 
 def test_styles_with_absolute_paths_alone_begin_below_their_folder() -> None:
-    """The folder that they share is left out; a URL stays."""
+    """The common folder is left out; a URL is kept."""
     _, body = make(styled("/home/ada/styles/old/a.png", "/home/ada/styles/b.png", "s3://bucket/c.png"))
     assert "| b.png | 1 |\n| old/a.png | 1 |\n| s3://bucket/c.png | 1 |" in body
     _, body = make(styled("/home/ada/styles/a.png"))

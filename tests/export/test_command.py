@@ -26,7 +26,7 @@ def test_what_it_says(made: Path, stylize: Callable[..., Any], tmp_path: Path) -
 
 
 def test_an_export_as_a_document(made: Path, stylize: Callable[..., Any], tmp_path: Path) -> None:
-    """`--json`: the same as a document; a second time, what was there."""
+    """`--json`: the same as a document; the second time, what was already there."""
     command = ("export", str(made), "--format", "parquet", "--output", f"{tmp_path}/out", "--json")
     document = json.loads(stylize(*command).out)
     assert document.pop("bytes") > 1000
@@ -79,7 +79,7 @@ def test_bad_options(
 
 
 def test_a_damaged_image_ends_it(made: Path, stylize: Callable[..., Any], tmp_path: Path) -> None:
-    """Exit code 1, for the export had begun; the error names the image, also as a document."""
+    """Exit code 1, because the export had begun; the error names the image, also as a document."""
     shutil.copytree(made, tmp_path / "copy")
     image = next((tmp_path / "copy/images").rglob("*.png"))
     image.write_bytes(b"")

@@ -90,7 +90,7 @@ def test_variables_of_a_deployment_are_no_options(
 def test_a_misspelt_variable_is_named(
     name: str, nearest: str | None, stylize: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Before anything else, with the nearest variable that is read if any is near; nothing else changes."""
+    """The warning comes first and names the nearest known variable if any is near; nothing else changes."""
     monkeypatch.setenv(f"STYLIZE_{name}", "1")
     hint = f"; did you mean STYLIZE_{nearest}?" if nearest else ""
     warning = f"nothing reads the environment variable STYLIZE_{name}{hint}"
@@ -102,7 +102,7 @@ def test_a_misspelt_variable_is_named(
 
 
 def test_other_variables_are_not_named(stylize: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Options of any command, variables of a deployment, of tests and benchmarks, and other people's."""
+    """Options of any command, variables of a deployment, of tests and benchmarks, and foreign ones give no warning."""
     ours = ("RUN_STORE", "EXPORT_FORMAT", "STATUS_LOG_JSON", "WEIGHTS_SHOW_NAME", "HOME", "STORE", "INCOMING")
     tests = ("TEST", "GPU_TESTS", "COMMAND", "WORKER_FAULTS")
     for name in (*ours, *tests, "SCHEDULER", "BUCKET"):

@@ -96,7 +96,7 @@ def test_a_stop_without_the_server(manifests: Any, drive: Callable[..., Any], st
 
 
 def test_a_loss_is_told_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """A process that has started no server has lost none, nor one whose server runs."""
+    """A process without a server, or with a running one, has not lost a server."""
 
     class Server:
         ended = False
@@ -116,7 +116,7 @@ def test_a_loss_is_told_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
 
 @pytest.mark.slow
 def test_a_flow_needs_no_code_of_a_server() -> None:
-    """A flow run of a deployment, which has a server, does not take the seconds that a temporary one's imports take."""
+    """A flow run of a deployment, which has a server, does not spend seconds on a temporary server's imports."""
     code = (
         "import sys, stylize_flows.stylize_manifest; print([name for name in sys.modules if 'prefect.server' in name])"
     )

@@ -95,7 +95,7 @@ def test_runs_are_compared(filled: Path, stylize: Callable[..., Any], store: Any
 
 
 def test_a_report_as_a_document(filled: Path, stylize: Callable[..., Any], store: Any, tmp_path: Path) -> None:
-    """`report --json`: the run, and the place of everything that was written."""
+    """`report --json`: the run, and the paths of all written files."""
     run, board = store.runs[0], str(tmp_path / "board")
     folder = f"{filled}/runs/{run}"
     document = json.loads(stylize("report", str(filled), "--tensorboard", board, "--json").out)

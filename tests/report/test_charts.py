@@ -81,7 +81,7 @@ def test_a_line_for_each_job(stores, run):
 
 @pytest.mark.parametrize("name", ["lines", "bands", "split"])
 def test_losses_are_logarithmic_and_steps_linear(name):
-    """Every layer of every chart: y logarithmic, x linear (step 0 is shown); a rule with a name where a size begins."""
+    """Every layer of every chart: y logarithmic, x linear (step 0 is shown); a named rule at the start of each size."""
     *losses, rule, label = charts.charts()[name]["layer"]
     assert [(part["mark"]["type"], part["data"]["name"]) for part in (rule, label)] == [
         ("rule", "sizes"),

@@ -56,7 +56,7 @@ def test_terms_are_shown_as_they_weigh(opened, published):
 
 
 def test_sizes_are_marked_wherever_steps_are(opened, builder, run):
-    """A rule and the px at the first step of each, in the charts of each job, of all and of an opened row."""
+    """A rule with the px at each size's first step, in the charts of each job, of all and of an opened row."""
     content, style = builder.source("content", 0), builder.source("style", 0)
     for seed in (0, 1):
         builder.outcome(builder.row(content, style, seed=seed), sizes=[48] * 21 + [96] * 20)

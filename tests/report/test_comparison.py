@@ -86,7 +86,7 @@ def test_the_page_lies_beside_the_report(two_runs):
 
 @pytest.mark.parametrize(("run", "other"), [(RUN, EARLIER), (EARLIER, RUN)])
 def test_a_is_the_earlier_run(two_runs, run, other):
-    """And B the later, whichever of the two the command names first; a change is from A to B."""
+    """B is the later run, whichever of the two the command names first; a change is from A to B."""
     html = two_runs.read(write_comparison(two_runs, run, other)).decode()
     assert f'A is the earlier run, <a href="../{EARLIER}/report.html">{EARLIER}</a>' in html
     assert f'B the later, <a href="../{RUN}/report.html">{RUN}</a>' in html
@@ -95,7 +95,7 @@ def test_a_is_the_earlier_run(two_runs, run, other):
 
 
 def test_a_comes_first(two_runs):
-    """In the charts too, although it has fewer comparable jobs than B."""
+    """A comes first in the charts too, although it has fewer comparable jobs than B."""
     before, after = (table_of(two_runs, name).jobs() for name in (EARLIER, RUN))
     found = compare(before, after)
     fewer = replace(found, others=found.others.assign(status=["done", "failed", "done"]))

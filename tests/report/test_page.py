@@ -205,7 +205,7 @@ def test_large_runs_show_a_sample_and_ranks(pages):
 
 @pytest.mark.parametrize(("rows", "shown"), [(12, 9), (210, FIRST)])
 def test_the_table_is_near_the_top(pages, rows, shown):
-    """Of many results only the first are shown until one asks for all; the table is linked above them."""
+    """Of many results only the first are shown until all are requested; a link above them leads to the table."""
     page, _ = pages(rows)
     names = ["fold" if attrs.get("class") == "fold" else tag for tag, attrs in page.tags]
     unfolded = names[: names.index("fold")] if "fold" in names else names

@@ -42,7 +42,7 @@ def _assert_no_barriers(axe, page):
 
 
 def test_all_results_are_shown_by_keyboard(opened, published):
-    """Enter shows them, and hides them again; on paper are all."""
+    """Enter shows all results, and hides them again; on paper all are printed."""
     page = opened(published(210))
     cards, summary = page.locator(".card:visible"), page.locator(".fold summary")
     assert cards.count() == FIRST

@@ -35,7 +35,7 @@ def test_totals_of_other_weights_are_left_out(builder, run):
 
 
 def test_sizes_of_coarse_to_fine_are_marked(builder, run):
-    """At the first step of each size; a job with one size has none, and equal ones of several jobs are one mark."""
+    """Marks are at the first step of each size; a job with one size has none; equal marks of several jobs are one."""
     content, style = builder.source("content", 0), builder.source("style", 0)
     two = [48] * 21 + [96] * 20
     for seed, sizes in enumerate([[24] * 9 + [48] * 12 + [96] * 20, two, two, [96] * 41]):

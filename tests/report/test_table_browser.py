@@ -30,7 +30,7 @@ def test_rows_are_filtered(opened, published):
 
 
 def test_rows_are_filtered_by_picture(opened, published):
-    """By content and by style, together; rejected rows by what their cell says."""
+    """Filters by content and style combine; rejected rows are found by their cell."""
     page = opened(published(12))
     content, style = page.get_by_label("Content", exact=True), page.get_by_label("Style", exact=True)
     assert content.locator("option").all_inner_texts() == ["all", "<script>alert(1)<!--", "missing", "Tübingen"]
@@ -83,7 +83,7 @@ def test_a_row_is_a_manifest(opened, published, stores, run):
 
 
 def test_a_row_tells_its_settings(opened, published):
-    """First those that differ from its preset, with the preset's value, then all others."""
+    """First the settings that differ from the preset, with the preset's value, then all others."""
     page = opened(published(12))
     page.get_by_role("button", name="open row 8:").click()
     own, usual = page.locator("dialog .given dl").all()
@@ -178,7 +178,7 @@ def test_selected_rows_are_a_manifest(opened, published):
 
 
 def test_a_selection_outlives_the_page(opened, published, stores, run):
-    """By row, for the run: also on the page that compares it with another, whose rows are fewer."""
+    """The selection is kept by row for the run, also on a comparison page with fewer rows."""
     page = opened(published(12))
     for row in (2, 4, 11):
         page.get_by_label(f"select row {row}", exact=True).click()
