@@ -1,11 +1,11 @@
-# Each target brings a fresh clone with only python3 and a package index to its goal, in .venv.
+# Each target works in a fresh clone with only python3 and a package index; it installs into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?= 2
-# uv itself reads neither pip's configuration nor, unless told, the certificates of the system.
+# uv does not read pip's configuration, and reads the system's certificates only if told to.
 CERTIFICATES := $(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem)
 export UV_SYSTEM_CERTS ?= $(if $(CERTIFICATES),true,false)
-# Some images of containers set it; every process would then compile anew what it imports, and a test starts many.
+# Some container images set this; then every process compiles its imports again, and tests start many processes.
 unexport PYTHONDONTWRITEBYTECODE
 OF_PIP = $$($(BIN)/pip config get global.$(1) 2>/dev/null)
 UV = UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$(call OF_PIP,index-url)}}" \
@@ -18,35 +18,35 @@ help:  ## show this list
 demo: install  ## stylise six pairs into demo/ (a few minutes on two cores)
 	$(BIN)/python manifests/make_images.py
 	$(BIN)/stylize run manifests/demo.csv --store demo --weights builtin
-	@echo "look at: demo/runs/*/contact-sheets and demo/runs/*/report.html"
+	@echo "results: demo/runs/*/contact-sheets and demo/runs/*/report.html"
 
-test: install  ## the tests that take minutes at most; JOBS=8 runs so many at a time
+test: install  ## quick tests; JOBS=8 runs eight at a time
 	$(PYTEST) -m "not slow"
 
-test-slow: install  ## the others: real servers, browsers and kills
+test-slow: install  ## slow tests: real servers, browsers and kills
 	$(PYTEST) -m slow
 
-test-gpu: install  ## those that need a GPU; skipped without one
+test-gpu: install  ## tests that need a GPU; skipped without one
 	$(BIN)/python -m pytest tests/gpu
 
-test-all: test test-slow  ## every test
+test-all: test test-slow  ## all tests
 
-lint: install  ## format, lint and types
+lint: install  ## check format, style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-install: .venv/installed  ## the pinned packages and this one, in .venv
+install: .venv/installed  ## install the pinned packages and this one into .venv
 
 .venv/installed: requirements.txt pyproject.toml setup.py
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	test -x $(BIN)/uv || $(BIN)/pip install --quiet --disable-pip-version-check uv
 	$(UV) pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements.txt
-	$(UV) pip uninstall --quiet --python $(BIN)/python stylize  # what this package was called before release 0.2
+	$(UV) pip uninstall --quiet --python $(BIN)/python stylize  # the package's name before release 0.2
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --build-constraints requirements.txt --editable .
 	touch $@
 
-pins:  ## resolve the pins anew (with uv)
+pins:  ## update the pins (with uv)
 	$(UV) pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes --no-emit-index-url \
 		--no-annotate --upgrade pyproject.toml --output-file requirements.txt
 

@@ -1,10 +1,10 @@
-"""What each idea of the optimisers is worth: the loss after equal work, with the idea and without.
+"""Measures what each idea of the optimisers is worth: the loss after equal work, with and without the idea.
 
     python -m benchmarks.ablations [--device auto] [--size 128] [--pairs 6] [--work 25 50 100] [--output DIR]
 
-Work is counted in evaluations at full size; one at half the edge costs a quarter. All solve the reference's objective
-from the content. The figure is the total of the clamped 8-bit image, judged in float32, relative to the engine's own
-`plbfgs`: median over the pairs and, in brackets, the worst. Writes ablations.csv.
+Work is counted in evaluations at full size; one at half the edge costs a quarter. All methods solve the reference's
+objective, starting from the content. The figure is the total of the clamped 8-bit image, judged in float32, relative to
+the engine's `plbfgs`: the median over the pairs and, in brackets, the worst. Writes ablations.csv.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -35,19 +35,19 @@ from stylize_core.presets import BASE, resolve
 
 Make = Callable[[Tensor], Optimiser]
 Images = Iterator[tuple[float, Tensor]]
-"""The work done so far and the image (1, 3, H, W) that it gave."""
+"""The work done so far and the resulting image (1, 3, H, W)."""
 
 
 class Unbounded(Lbfgs):
     """L-BFGS that leaves the box [0, 1]."""
 
     def step(self, image: Tensor, gradient: Tensor) -> Tensor:
-        """Returns the next image, not clamped."""
+        """Returns the next image, unclamped."""
         return image - self.move(image, gradient)
 
 
 class Averaged:
-    """Adam whose iterates are averaged, bias-corrected; the average is what is judged."""
+    """Adam with bias-corrected averaging of its iterates; the average is judged."""
 
     def __init__(self, image: Tensor, decay: float) -> None:
         self.adam, self.decay = Adam(image, torch.full((len(image),), 0.02)), decay
@@ -66,18 +66,18 @@ class Averaged:
 
 
 def one(image: Tensor) -> Tensor:
-    """Returns learning rate 1 for each sample."""
+    """Returns a learning rate of 1 for each sample."""
     return torch.ones(len(image), device=image.device)
 
 
 def lbfgs(kind: type[Lbfgs] = PreconditionedLbfgs, **constants: float) -> Make:
-    """Returns what makes an L-BFGS with other constants of its class."""
+    """Returns a factory of an L-BFGS with other class constants."""
     changed = type(kind.__name__, (kind,), constants)
     return lambda image: changed(image, one(image))
 
 
 def without(module: object, **values: object) -> dict[str, tuple[object, object]]:
-    """Names what is replaced in a module for a contender."""
+    """Returns the replacements in a module for a contender."""
     return {name: (module, value) for name, value in values.items()}
 
 
@@ -111,7 +111,7 @@ class Problem:
         self.judge = Reference(network, pair.content, pair.style).judge
 
     def descend(self, make: Make, start: Tensor | None = None, work: float = 0.0) -> Images:
-        """Gives the image after each evaluation and step at full size."""
+        """Yields the image after each evaluation and step at full size."""
         image = self.content if start is None else start
         optimiser = make(image)
         while True:
@@ -119,7 +119,7 @@ class Problem:
             yield work, optimiser.average if isinstance(optimiser, Averaged) else image
 
     def coarse_first(self, make: Make, steps: int) -> Images:
-        """Begins with steps at half the edge, and hands the change on: the content keeps its detail."""
+        """Starts with steps at half the edge, and transfers only the change, so that the content keeps its detail."""
         small = replace(self.pair, content=halved(self.pair.content), style=halved(self.pair.style), style_key="half")
         content = small.content[None].to(self.engine.device)
         objective, image, optimiser = self.engine.objective([small]), content, make(content)
@@ -136,7 +136,7 @@ def halved(image: Tensor) -> Tensor:
 
 
 def losses(problem: Problem, images: Images, marks: Sequence[float]) -> list[float]:
-    """Returns the judged loss when each amount of work is reached."""
+    """Returns the judged loss at each amount of work."""
     found: list[float] = []
     for work, image in images:
         if work >= marks[len(found)]:
@@ -147,7 +147,7 @@ def losses(problem: Problem, images: Images, marks: Sequence[float]) -> list[flo
 
 
 def lines(problem: Problem, marks: Sequence[float]) -> Iterator[dict[str, object]]:
-    """Gives a line for each contender and mark."""
+    """Yields a line for each contender and amount of work."""
     for name, (make, changes) in CONTENDERS.items():
         with ExitStack() as stack:
             for what, (module, value) in changes.items():

@@ -1,4 +1,4 @@
-"""The command line and the tables that the programs share."""
+"""The programs' common command line and tables."""
 
 import argparse
 import platform
@@ -16,27 +16,27 @@ from stylize_core.engine.device import describe, has_bfloat16, resolve_precision
 
 
 def make_parser(description: str | None) -> argparse.ArgumentParser:
-    """Returns a parser of the shared arguments."""
+    """Returns a parser of the common arguments."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    parser.add_argument("--precisions", default="float32,auto", help="auto: bfloat16 where the hardware has it")
-    parser.add_argument("--images", type=Path, help="a folder of one's own pictures, named content* and style*")
-    parser.add_argument("--output", type=Path, default=Path(), help="folder of the files")
+    parser.add_argument("--precisions", default="float32,auto", help="auto: bfloat16 if the hardware has it")
+    parser.add_argument("--images", type=Path, help="folder with your own pictures, named content* and style*")
+    parser.add_argument("--output", type=Path, default=Path(), help="folder for the files")
     return parser
 
 
 def precisions_of(text: str, device: torch.device) -> list[str]:
-    """Returns the precisions named, each once."""
+    """Returns the named precisions without duplicates."""
     return list(dict.fromkeys(resolve_precision(name, device) for name in text.split(",")))
 
 
 def make_console() -> Console:
-    """Returns the terminal, or a wide page where the output goes to a file."""
+    """Returns the terminal, or a wide page if the output goes to a file."""
     return Console(width=None if sys.stdout.isatty() else 170, highlight=False)
 
 
 def machine(device: torch.device) -> str:
-    """Returns one line on where the figures come from."""
+    """Returns one line that describes the machine."""
     cpuinfo = Path("/proc/cpuinfo")
     model = re.search(r"^model name\s*:\s*(.+)$", cpuinfo.read_text() if cpuinfo.exists() else "", re.MULTILINE)
     bfloat16 = "bfloat16 in hardware" if has_bfloat16(device) else "no bfloat16 in hardware"

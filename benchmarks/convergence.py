@@ -1,12 +1,11 @@
-"""How soon each way to optimise reaches the final loss of the plain reference, on the reference's own objective.
+"""Measures how soon each method reaches the final loss of the plain reference, on the reference's objective.
 
     python -m benchmarks.convergence [--device auto] [--size 256] [--pairs 6] [--evaluations 300] [--output DIR]
 
 The goal of a pair is the total of the reference's final 8-bit image after --evaluations of torch's L-BFGS. Methods:
-`lbfgs`, `plbfgs` and `adam` of the engine, and each preset's own way (optimiser, step size, steps, start, ...). Every
-image is judged as 8 bit, in float32, at full size, by the reference, and judging costs a method nothing; targets, start
-and snapshots do count. Writes convergence.csv (all judged images), reached.csv (a line a pair and method) and
-convergence.png.
+`lbfgs`, `plbfgs` and `adam` of the engine, and that of each preset (optimiser, step size, steps, start, ...). The
+reference judges every image as 8 bit, in float32, at full size. The time excludes judging and includes targets, start
+and snapshots. Writes convergence.csv (all judged images), reached.csv (a line per pair and method) and convergence.png.
 """
 
 import argparse
@@ -51,7 +50,7 @@ def points_of(
 
 
 def reached_of(points: pd.DataFrame) -> pd.DataFrame:
-    """Returns a line for each method of one pair: when it reached the reference's loss (inf: never), and its end."""
+    """Returns a line for each method of one pair: when it reached the reference's loss (inf: never), and its result."""
     goal, lines = points.iloc[0], []
     for (method, precision), run in points.iloc[1:].groupby(METHOD, sort=False):
         under, last = run[run.loss <= goal.loss], run.iloc[-1]
@@ -74,14 +73,14 @@ def reached_of(points: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_precision_cost(reached: pd.DataFrame) -> pd.DataFrame:
-    """Adds by how many percent each final loss is above that of the same method and pair in float32."""
+    """Adds the percentage by which each final loss exceeds that of the same method and pair in float32."""
     exact = reached[reached.precision == "float32"].set_index(["pair", "method"]).final_loss.rename("exact")
     joined = reached.join(exact, on=["pair", "method"])
     return joined.assign(over_float32_percent=100 * (joined.final_loss / joined.exact - 1)).drop(columns="exact")
 
 
 def summary_of(reached: pd.DataFrame) -> pd.DataFrame:
-    """Returns medians and worst values over the pairs, a line a method."""
+    """Returns medians and worst values over the pairs, a line per method."""
     of_method = reached.groupby(METHOD, sort=False)
     return pd.DataFrame(
         {
@@ -105,8 +104,8 @@ def arguments_of(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--evaluations", type=int, default=300, help="of the reference, and steps of the optimisers")
     parser.add_argument("--reference", choices=("lbfgs", "adam"), default="lbfgs", help="its optimiser")
     names = ways_to_optimise(256, 1)
-    parser.add_argument("--methods", nargs="+", choices=names, default=list(names), help="unless given, all")
-    parser.add_argument("--budget-seconds", type=float, default=600, help="about how long a method may take a pair")
+    parser.add_argument("--methods", nargs="+", choices=names, default=list(names), help="all unless given")
+    parser.add_argument("--budget-seconds", type=float, default=600, help="approximate limit for one method and pair")
     return parser.parse_args(argv)
 
 
@@ -133,7 +132,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         title = f"{goal.pair}: reference {goal.loss:.4g} after {goal.evaluations} evaluations, {goal.seconds:.4g} s"
         console.print(table_of(reached_by.drop(columns="pair"), title))
         points, reached = pd.concat([points, of_pair]), pd.concat([reached, reached_by])
-        points.to_csv(arguments.output / "convergence.csv", index=False)  # each time: a run cut short leaves these
+        points.to_csv(arguments.output / "convergence.csv", index=False)  # an interrupted run leaves these
         reached.to_csv(arguments.output / "reached.csv", index=False)
     console.print(table_of(summary_of(reached), "over all pairs"))
     convergence_chart(points).save(arguments.output / "convergence.png", scale_factor=2)

@@ -1,9 +1,9 @@
-"""Prints, for every job of a store, how far its style fell and how near its content stayed, against a noise image.
+"""Prints for every job of a store how far its style loss fell and how close its content stayed, against noise.
 
     python -m benchmarks.demo STORE --weights builtin
 
-Style: the final style term (of the 8-bit image) over the term at step 0. Content: the final content term over that of
-uniform noise of the same size. The network runs in float32 whatever the run used.
+Style: the final style term (of the 8-bit image) divided by the term at step 0. Content: the final content term divided
+by that of uniform noise of the same size. The network runs in float32, whatever the run used.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from stylize_core.store.store import open_store
 
 
 def judge(files: Files, engine: Engine) -> pd.DataFrame:
-    """Returns a line a job of the newest run: both ratios and the seconds."""
+    """Returns a line per job of the newest run: both ratios and the seconds."""
     tables = RunRows(files, latest_run(files)).tables("id", "job_id", "content")
     plan = pa.concat_tables(tables).to_pandas().dropna(subset=["job_id"]).drop_duplicates("job_id").set_index("job_id")
     live = live_results(files)

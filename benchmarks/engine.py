@@ -1,10 +1,10 @@
-"""What one evaluation costs, by size, batch and precision, beside the plain reference and the machine's own rate.
+"""Measures one evaluation, by size, batch and precision, against the plain reference and the machine's own rate.
 
     python -m benchmarks.engine [--device auto] [--sizes 128,224,256,512,1024] [--batches 1,4,16,64] [--output DIR]
 
-Each line is measured in turns with the reference (always one pair) and with a large matrix product in the same
-precision; figures are medians, spreads are from the 10th to the 90th percentile. Memory is the peak of a short L-BFGS
-optimisation beside the program itself. Writes engine.csv and engine.png.
+Each measurement alternates with the reference (always one pair) and with a large matrix product in the same precision.
+Figures are medians, with the 10th and 90th percentile. Memory is the peak of a short L-BFGS optimisation, without the
+program itself. Writes engine.csv and engine.png.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,10 +27,10 @@ from stylize_core.presets import BASE, resolve
 from stylize_core.settings import Settings
 
 FLOOR_FLOPS = 1.44e6
-"""Operations of one evaluation per pixel: the convolutions up to conv5_1 forward, and back to the input."""
+"""Operations of one evaluation per pixel: the convolutions up to conv5_1, forward and backward."""
 
 STEPS = 12
-"""Of the optimisation whose memory is measured: they fill the history of L-BFGS."""
+"""Steps of the optimisation for measuring memory; they fill the history of L-BFGS."""
 
 Line = dict[str, int | float | str]
 
@@ -47,7 +47,7 @@ class Benchmark:
         device: to measure.
         files: contents and styles.
         rounds: timed evaluations of each contender.
-        limit_seconds: what could take longer is skipped.
+        limit_seconds: combinations that could take longer are skipped.
     """
 
     def __init__(self, device: torch.device, files: Sequence[Files], rounds: int, limit_seconds: float) -> None:
@@ -56,7 +56,7 @@ class Benchmark:
         self.network = Network(self.weights, device)
 
     def lines(self, sizes: Sequence[int], batches: Sequence[int], precisions: Sequence[str]) -> Iterator[Line | str]:
-        """Gives a line for each combination, or why it is skipped."""
+        """Yields a line for each combination, or why it is skipped."""
         for size in sizes:
             reference = self.reference(size)
             reference()  # the first call also chooses kernels
@@ -77,18 +77,18 @@ class Benchmark:
         return lambda: reference.evaluate(image)
 
     def obstacle(self, size: int, batch: int, precision: str, reference_seconds: float) -> str:
-        """Returns why a combination cannot be measured, or nothing."""
+        """Returns why a combination cannot be measured; empty if it can."""
         needed = forecast_bytes(settings_of(size), batch, precision, self.device)
         free = MEMORY_SHARE * available_memory(self.device)
         if needed > free:
-            return f"it would take {needed / 1e9:.1f} GB of the {free / 1e9:.1f} GB there are"
+            return f"it would take {needed / 1e9:.1f} GB of the {free / 1e9:.1f} GB available"
         seconds = reference_seconds * batch * (self.rounds + STEPS)
         if seconds > self.limit_seconds:
             return f"it could take {seconds / 60:.0f} min; --limit-seconds allows more"
         return ""
 
     def seconds(self, size: int, batch: int, precision: str, contenders: dict[str, Work]) -> dict[str, np.ndarray]:
-        """Times an evaluation of the engine in turns with others."""
+        """Times an evaluation of the engine, alternating with others."""
         pairs = load_batch(self.files, settings_of(size), batch)
         objective = Engine(self.weights, device=self.device, precision=precision).objective(pairs)
         image = torch.stack([pair.content for pair in pairs]).to(self.device)
@@ -124,7 +124,7 @@ def shown(frame: pd.DataFrame) -> pd.DataFrame:
 
     return frame[["size", "batch", "precision"]].assign(
         **{
-            "ms a pair": words("{ms:.4g} ({ms_low:.4g} - {ms_high:.4g})"),
+            "ms per pair": words("{ms:.4g} ({ms_low:.4g} - {ms_high:.4g})"),
             "x reference": words("{ratio:.3f} ({ratio_low:.3f} - {ratio_high:.3f})"),
             "GFLOP/s": words("{gflops:.0f}"),
             "of the matrix rate": words("{share:.0%} of {matrix_gflops:.0f}"),
@@ -140,7 +140,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--sizes", default="128,224,256,512,1024")
     parser.add_argument("--batches", default="1,4,16,64")
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--limit-seconds", type=float, default=300, help="skips what could take longer")
+    parser.add_argument("--limit-seconds", type=float, default=300, help="skip what could take longer")
     arguments = parser.parse_args(argv)
     device, console = resolve_device(arguments.device), make_console()
     console.print(machine(device))
@@ -153,7 +153,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             console.print(line)
         else:
             frame = pd.concat([frame, pd.DataFrame([line])], ignore_index=True)
-            frame.to_csv(arguments.output / "engine.csv", index=False)  # each time: a run cut short leaves these
+            frame.to_csv(arguments.output / "engine.csv", index=False)  # an interrupted run leaves these
     if not frame.empty:
         console.print(table_of(shown(frame)))
         engine_chart(frame).save(arguments.output / "engine.png", scale_factor=2)

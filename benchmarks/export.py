@@ -1,9 +1,9 @@
-"""Measures exports: images and megabytes a second, and the peak of memory; each format in a process of its own.
+"""Measures exports: images and megabytes per second, and peak memory; each format in a separate process.
 
     python -m benchmarks.export [--images 10000] [--edge 128] [--formats imagefolder webdataset parquet] [--folder DIR]
 
-The store is written directly: a run of so many rows in two splits, ten classes and a hundred styles, with PNG images of
-noise, which no compression shrinks. Each export is run twice: anew, and again over itself, which writes no image.
+The store is written directly: a run with --images rows in two splits, ten classes and a hundred styles. Its images are
+PNGs of noise, which do not compress. Each export runs twice; the second time it finds all images and writes none.
 """
 
 import argparse
@@ -44,7 +44,7 @@ Line = dict[str, Any]
 
 
 def write_store(folder: Path, images: int, edge: int) -> Files:
-    """Writes a store with a run of so many done rows, every tenth of them in split `val`."""
+    """Writes a store with a run of `images` done rows, every tenth of them in split `val`."""
     files = open_store(str(folder), create=True)
     plan = [_planned(number, edge) for number in range(images)]
     publish_table(files, layout.run(RUN, "plan.parquet"), pa.Table.from_pylist(plan, schema=PLAN))
@@ -142,7 +142,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--edge", type=int, default=128, help="of an image, pixels")
     parser.add_argument("--formats", nargs="+", default=["imagefolder", "webdataset", "parquet"])
     parser.add_argument("--shard-size", default="128MB")
-    parser.add_argument("--folder", type=Path, help="where store and exports lie; a temporary one unless given")
+    parser.add_argument("--folder", type=Path, help="folder for store and exports; a temporary one unless given")
     arguments = parser.parse_args(argv)
     console = make_console()
     console.print(machine(torch.device("cpu")))

@@ -1,18 +1,18 @@
-"""Everything that is to be measured on a GPU, in one command of some minutes.
+"""Measures everything on a GPU with one command, in a few minutes.
 
     python -m benchmarks.gpu [--device cuda] [--shapes 224x64,256x32,512x8,1024x2] [--rows 256] [--output DIR]
 
-Prints a table for each section and writes gpu.json after each, so that a run cut short leaves what it has:
+Prints a table for each section and writes gpu.json after each, so that an interrupted run leaves its figures:
 
-- `evaluation`: milliseconds of one evaluation of a batch of squares, and its share of the bfloat16 matrix rate measured
-  in turns with it, of four ways: `plain` (convolution, bias and ReLU one by one), `fused`, `captured` (fused, from a
-  CUDA graph) and `chosen` (captured, with `cudnn.benchmark`);
-- `kernels`: where the time of a fused evaluation goes;
+- `evaluation`: milliseconds of one evaluation of a batch of squares, and its share of the bfloat16 matrix rate, which
+  is measured alternately, in four variants: `plain` (convolution, bias and ReLU separately), `fused`, `captured`
+  (fused, from a CUDA graph) and `chosen` (captured, with `cudnn.benchmark`);
+- `kernels`: the time of a fused evaluation by kernel;
 - `memory`: the peak of a batch against the forecast;
-- `jobs`: jobs a second of preset `fast` at 224 px from manifest to published PNG, and seconds of each part;
-- `process`: the same for one pair in a process of its own.
+- `jobs`: jobs per second of preset `fast` at 224 px from manifest to published PNG, and seconds of each part;
+- `process`: the same for one pair in a separate process.
 
-`benchmarks.convergence --device cuda` is a program of its own. Without a GPU it says so and ends with status 0;
+`benchmarks.convergence --device cuda` is a separate program. Without a GPU this program says so and exits with 0;
 `--device cpu` rehearses it.
 """
 
@@ -54,7 +54,7 @@ Line = dict[str, int | float | str]
 
 @contextmanager
 def way(name: str) -> Iterator[None]:
-    """Builds networks and runs kernels one of the four ways."""
+    """Builds networks and runs kernels in one of the four variants."""
     before = torch.backends.cudnn.benchmark
     torch.backends.cudnn.benchmark = name == "chosen"
     with patch.object(fused, "pays", (lambda *_: False) if name == "plain" else fused.pays):
@@ -79,7 +79,7 @@ class Bench:
         self.weights, self.precision = load_weights("builtin"), resolve_precision("auto", device)
 
     def evaluation(self) -> Iterator[Line]:
-        """Times each shape, each way, in turns with a matrix product."""
+        """Times each shape in each variant, alternating with a matrix product."""
         multiply, matrix_flop = matrix_product(self.precision, self.device)
         for edge, jobs in self.shapes:
             for name in ("plain", "fused", "captured", "chosen"):
@@ -118,7 +118,7 @@ class Bench:
         return lambda: replayed(evaluate)
 
     def kernels(self) -> Iterator[Line]:
-        """Profiles fused evaluations of the third shape, or the last one there is."""
+        """Profiles fused evaluations of the third shape, or of the last one if there are fewer."""
         edge, jobs = self.shapes[min(2, len(self.shapes) - 1)]
         evaluate = self._evaluation(edge, jobs, "fused")
         evaluate()
@@ -149,7 +149,7 @@ class Bench:
             self._give_back()
 
     def jobs(self) -> Iterator[Line]:
-        """Runs a manifest in the loop; `device` is the time in `Engine.optimise`, whose rest is what it waits for."""
+        """Runs a manifest in the loop; `device` is the time in `Engine.optimise`, including waiting for the GPU."""
         device_seconds, optimise = [0.0], Engine.optimise
 
         def timed(*arguments: object, **others: object) -> object:
@@ -191,7 +191,7 @@ class Bench:
         return self.shapes[0][0]
 
     def process(self) -> Iterator[Line]:
-        """Runs a pair in a process of its own, start-up included."""
+        """Runs a pair in a separate process, including start-up."""
         content, style = map(str, self.files[0])
         with TemporaryDirectory() as folder:
             program = "import sys; from stylize_flows.cli import main; sys.exit(main())"
@@ -207,7 +207,7 @@ class Bench:
 
 
 def _own_microseconds(event: object) -> float:
-    """Returns what an operation or kernel itself took: PyTorch has changed the name of the device's part."""
+    """Returns the time of an operation or kernel itself; PyTorch has renamed the field of the device's time."""
     names = ("self_device_time_total", "self_cuda_time_total", "self_cpu_time_total")
     return next((value for name in names if (value := getattr(event, name, 0))), 0.0)
 

@@ -1,10 +1,10 @@
-"""The command in a process group of its own, with a journal of what it is at: for `kills` and `soak`.
+"""Runs the command in its own process group, with a journal of its phases: for `kills` and `soak`.
 
     python -m benchmarks.journalled JOURNAL OUTPUT ARGUMENT ...
 
-A line of the journal is a phase, written when it begins; that of a batch also names the seeds of its jobs. Publishing
-overlaps with computing and counts as publishing. Each job is a batch of its own: only then are images the same bytes
-whatever was left to do.
+A line of the journal is a phase, written when it begins; the line of a batch also has the seeds of its jobs. Publishing
+overlaps with computing and counts as publishing. Each job is a separate batch, so that the bytes of an image do not
+depend on which other jobs were left to do.
 """
 
 import os
@@ -24,11 +24,11 @@ from stylize_core.run.run import Run
 from stylize_core.store.commits import publish_commit
 
 PRELOADED = [__name__, stylize_flows.commands.progress.__name__, stylize_flows.runners.__name__]
-"""What a fork server imports once, so that a command starts in no time."""
+"""Modules that a fork server imports once, so that commands start quickly."""
 
 
 def run(arguments: list[str], journal: str, output: str) -> None:
-    """Runs the command and ends the process; its journal and what it writes go to files."""
+    """Runs the command and exits; its journal and its output go to files."""
     os.setsid()
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     descriptor = os.open(output, flags)

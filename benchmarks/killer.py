@@ -1,4 +1,4 @@
-"""A command that is run to its end or killed on the way: for `kills` and `soak`."""
+"""Runs a command to its end or kills it: for `kills` and `soak`."""
 
 import multiprocessing
 import os
@@ -20,10 +20,10 @@ from PIL import Image
 from benchmarks import journalled
 
 LONGEST = 300.0
-"""Seconds after which a command counts as hung."""
+"""Seconds after which a command is considered hung."""
 
 MARK = "STYLIZE_COMMAND"
-"""Variable by which the processes that a command starts are known."""
+"""Environment variable that identifies the processes that a command starts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +32,10 @@ class Ended:
 
     Attributes:
         code: exit code, negative for a signal.
-        seconds: wall.
-        phase: what it was at.
+        seconds: wall time.
+        phase: its last phase.
         computed: seeds of the jobs that its engine began.
-        output: what it wrote.
+        output: text that it printed.
     """
 
     code: int
@@ -46,12 +46,12 @@ class Ended:
 
 
 class Command:
-    """A command with a journal, in a process group of its own; it starts at once.
+    """A command with a journal, in its own process group; it starts at once.
 
     Args:
         arguments: of the command.
-        folder: for its files; made here.
-        fresh: whether it gets an interpreter of its own, as Prefect wants it, in place of a forked one.
+        folder: for its files; created here.
+        fresh: whether it gets a new interpreter, which Prefect needs, instead of a forked one.
     """
 
     def __init__(self, arguments: Sequence[str], folder: Path, *, fresh: bool = False) -> None:
@@ -77,11 +77,11 @@ class Command:
         return None
 
     def wait(self, seconds: float | None = None) -> int | None:
-        """Waits for its end, so many seconds at most; returns its exit code, negative for a signal, None before."""
+        """Waits for its end, up to a time limit; returns its exit code, negative for a signal, None if it runs."""
         return self._join(seconds)
 
     def children(self) -> list[int]:
-        """Returns the processes that it has started and that still run, as Linux tells them."""
+        """Returns the processes that it has started and that still run, according to Linux."""
         found = []
         for path in Path(f"/proc/{self.pid}/task").glob("*/children"):
             with suppress(OSError):  # a thread that has just ended
@@ -89,15 +89,15 @@ class Command:
         return found
 
     def signal(self, number: int, *, group: bool) -> None:
-        """Sends it a signal, to it alone or to its group, as a terminal and `kill` do."""
+        """Sends a signal to it alone, as `kill` does, or to its group, as a terminal does."""
         with suppress(ProcessLookupError):
             try:
                 (os.killpg if group else os.kill)(self.pid, number)
-            except ProcessLookupError:  # it has no group of its own yet
+            except ProcessLookupError:  # it does not have its own group yet
                 os.kill(self.pid, number)
 
     def wait_for(self, phase: str, seconds: float) -> None:
-        """Waits until it is at a phase, or has ended, or for so many seconds."""
+        """Waits until it reaches a phase or ends, up to a time limit."""
         deadline = time.monotonic() + seconds
         while phase not in self._journal and time.monotonic() < deadline and self.wait(0) is None:
             time.sleep(0.005)
@@ -108,7 +108,7 @@ class Command:
         return path.read_text() if path.exists() else ""
 
     def left_over(self) -> list[int]:
-        """Returns the processes that it started in an interpreter of its own, and that still run."""
+        """Returns the processes that it started in new interpreters and that still run."""
         mark = f"{MARK}={self.folder}\0".encode()
         found = []
         for path in Path("/proc").glob("[0-9]*/environ"):
@@ -117,14 +117,14 @@ class Command:
         return found
 
     def lasting(self, seconds: float) -> list[int]:
-        """Returns those of them that still run after so many seconds."""
+        """Returns those processes that still run after a waiting time in seconds."""
         deadline = time.monotonic() + seconds
         while (left := self.left_over()) and time.monotonic() < deadline:
             time.sleep(0.1)
         return left
 
     def ended(self) -> "Ended":
-        """Returns how it ended; kills it, and all that it started, where they have not."""
+        """Returns how it ended; first kills it and all processes that it started, if they still run."""
         seconds = time.monotonic() - self._began
         if self.wait(0) is None:
             self.signal(signal.SIGKILL, group=True)
@@ -144,7 +144,7 @@ class Command:
 
 
 class Killer:
-    """Runs the command on one manifest, whose jobs take about as long as planning and report do.
+    """Runs the command on one manifest, with jobs that take about as long as planning and report.
 
     Args:
         folder: for its files.

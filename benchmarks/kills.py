@@ -1,15 +1,15 @@
-"""Kills the command at random moments, again and again, and checks what the kills left behind.
+"""Kills the command repeatedly at random moments, and checks what the kills left behind.
 
     python -m benchmarks.kills [--kills 100] [--store URI]
 
-The command runs a small manifest without Prefect, in a process group that is killed with SIGKILL at a random moment
-and started again, until it ends by itself; then the next round begins with a new store. The moments are uniform over
-the time that an undisturbed run takes. After every kill: no job that was committed before was computed again, no job
-has two results, and what is committed is whole. After every end: each job has one result, images are those of an
-undisturbed run byte by byte, every row is accounted for, and no stray file is left.
+The command runs a small manifest without Prefect, in its own process group. The group is killed with SIGKILL at a
+random moment and started again, until the command ends by itself; then the next round begins with a new store. The
+moments are uniform over the time of an undisturbed run. After every kill: no job that was committed before was computed
+again, no job has two results, and all commits are intact. After every end: each job has one result, images have the
+same bytes as those of an undisturbed run, every row is accounted for, and no stray file is left.
 
-The store may be any URL, credentials as fsspec finds them; below it there will be a folder a round, emptied unless
-something was found in it. One job is one batch and one commit: only then are images equal byte by byte.
+The store may be any URL; fsspec finds the credentials. It gets a folder for each round, which is emptied unless
+something was found in it. One job is one batch and one commit, because only then do images have the same bytes.
 """
 
 import argparse
@@ -40,17 +40,17 @@ from stylize_core.store.ledger import read_results
 from stylize_core.store.verify import verify
 
 STRAY = "stray file without a mark"
-"""What a kill may leave until the next run."""
+"""The only fault that a kill may leave until the next run."""
 
 
 @dataclass(slots=True)
 class Tally:
-    """What came of it.
+    """The outcome.
 
     Attributes:
-        phases: number of kills by what the command was at.
+        phases: number of kills by phase of the command.
         rounds: number of stores.
-        violations: in words.
+        violations: as text.
     """
 
     phases: Counter[str] = field(default_factory=Counter)
@@ -59,10 +59,10 @@ class Tally:
 
 
 def measure(kills: int, store: str, killer: Killer, seed: int) -> Tally:
-    """Kills the command so many times.
+    """Kills the command a number of times.
 
     Args:
-        kills: how often.
+        kills: number of times.
         store: folder or URL below which the stores are made.
         killer: runs the command.
         seed: of the moments.
@@ -87,7 +87,7 @@ def measure(kills: int, store: str, killer: Killer, seed: int) -> Tally:
 def _round(
     files: Files, killer: Killer, moments: random.Random, seconds: float, kills: int, tally: Tally
 ) -> Iterator[str]:
-    """Kills and starts the command until it ends by itself; yields what a kill did that it may not do."""
+    """Starts and kills the command until it ends by itself; yields what is wrong after the kills."""
     while True:
         committed = _committed(files)
         enough = tally.phases.total() >= kills
@@ -104,7 +104,7 @@ def _round(
 
 
 def _check_any(files: Files, committed: set[int], ended: Ended) -> Iterator[str]:
-    """Yields what is wrong with a store after a command of any end."""
+    """Yields what is wrong with a store after a command, however it ended."""
     if twice := committed & set(ended.computed):
         yield f"committed and computed again, by seed: {sorted(twice)}"
     if lost := committed - _committed(files):
@@ -112,7 +112,7 @@ def _check_any(files: Files, committed: set[int], ended: Ended) -> Iterator[str]
     lines = read_results(files).select(["job_id", "run", "attempt"]).to_pylist()
     jobs = Counter(
         job for job, _, _ in {tuple(line.values()) for line in lines}
-    )  # a line may be there twice for a while
+    )  # a line may be in two files for a while
     if several := [job for job, count in jobs.items() if count > 1]:
         yield f"several results: {several}"
     yield from (f"{fault.path}: {fault.what}" for fault in verify(files) if fault.what != STRAY)
@@ -121,7 +121,7 @@ def _check_any(files: Files, committed: set[int], ended: Ended) -> Iterator[str]
 def _check_end(files: Files, expected: dict[str, bytes]) -> Iterator[str]:
     """Yields what is wrong with a store after a run to the end."""
     if _images(files) != expected:
-        yield "images other than those of an undisturbed run"
+        yield "images differ from those of an undisturbed run"
     statuses = Counter(pa.concat_tables(read_rows(files, latest_run(files)))["status"].to_pylist())
     if statuses.total() != len(expected) or not statuses.keys() <= {"done", "skipped"}:
         yield f"rows: {dict(statuses)}"
@@ -142,7 +142,7 @@ def _empty(files: Files) -> None:
 
 @contextmanager
 def _below(store: str | None) -> Iterator[str]:
-    """Gives the folder or URL below which stores are made."""
+    """Yields the folder or URL for the stores."""
     if store:
         yield f"{store.rstrip('/')}/{secrets.token_hex(4)}"
         return
@@ -151,10 +151,10 @@ def _below(store: str | None) -> Iterator[str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Prints what was killed and what was found; ends with 1 where anything was."""
+    """Prints what was killed and what was found; exits with 1 if anything was found."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=100)
-    parser.add_argument("--store", help="folder or URL below which the stores are made; a temporary one unless given")
+    parser.add_argument("--store", help="folder or URL for the stores; a temporary one unless given")
     parser.add_argument("--rows", type=int, default=16)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)

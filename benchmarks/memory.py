@@ -1,4 +1,4 @@
-"""The peak memory of an optimisation, measured and as the engine's own model forecasts it."""
+"""The peak memory of an optimisation: measured, and as forecast by the engine's model."""
 
 import ctypes
 import gc
@@ -28,22 +28,22 @@ def forecast_bytes(settings: Settings, batch: int, precision: str, device: torch
 
 
 def measured_bytes(files: Sequence[Files], settings: Settings, batch: int, precision: str, device: torch.device) -> int:
-    """Returns the peak of an optimisation, beside the program with its network loaded.
+    """Returns the peak of an optimisation, without the program and its loaded network.
 
-    On a CPU it is measured in a fresh process, whose memory holds nothing else. A GPU's allocator counts exactly.
+    On a CPU it is measured in a fresh process, which holds nothing else in memory. A GPU's allocator counts exactly.
     """
     work = (files, settings, batch, precision, device)
     return _measured(*work) if device.type == "cuda" else in_fresh_process(_measured, *work)
 
 
 def in_fresh_process(work: Callable[..., Result], *arguments: object) -> Result:
-    """Returns what a function returns in a process of its own."""
+    """Returns the result of a function that runs in a separate process."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         return pool.submit(work, *arguments).result()
 
 
 def peak_bytes(work: Callable[[], object], device: torch.device) -> int:
-    """Returns by how much a call raises the memory in use, at its peak: of torch's allocator, or of the process.
+    """Returns how much a call raises the peak of memory in use: of torch's allocator, or of the process.
 
     On a CPU this needs Linux and glibc, and is off by about 1 MB.
     """
@@ -55,7 +55,7 @@ def peak_bytes(work: Callable[[], object], device: torch.device) -> int:
         work()
         wait_for(device)
         return torch.cuda.max_memory_allocated(device) - before
-    ctypes.CDLL(None).malloc_trim(0)  # gives back what is free, which the call would else use again unseen
+    ctypes.CDLL(None).malloc_trim(0)  # returns free memory, which the call would otherwise reuse unnoticed
     reset_peak()
     before = resident_bytes("VmRSS")
     work()
@@ -71,7 +71,7 @@ def _measured(files: Sequence[Files], settings: Settings, batch: int, precision:
 
 
 def reset_peak() -> None:
-    """Sets the process's peak, `VmHWM`, back to what is resident now: proc(5)."""
+    """Resets the process's peak, `VmHWM`, to its current resident set: proc(5)."""
     Path("/proc/self/clear_refs").write_text("5")
 
 
@@ -83,7 +83,7 @@ def resident_bytes(field: str) -> int:
 
 
 def anonymous_bytes() -> int:
-    """Returns the resident memory that no file backs: what the process itself has made, without its libraries."""
+    """Returns the resident anonymous memory: what the process has allocated, without its libraries."""
     found = re.search(r"^Anonymous:\s+(\d+) kB", Path("/proc/self/smaps_rollup").read_text(), re.MULTILINE)
     assert found, "Linux has this field"
     return int(found[1]) * 1024

@@ -1,4 +1,4 @@
-"""What a run of this process spends its time and memory on."""
+"""Measures where a run of this process spends its time and memory."""
 
 import threading
 import time
@@ -18,8 +18,8 @@ from stylize_core.run.run import Run
 class Meter:
     """Measures the runs of this process from now on.
 
-    Phases (plan, run, finish) follow each other: they have seconds and a peak of memory. Parts (encode, commit, write)
-    lie in the run: they have seconds, less what lies in other parts; writing counts where it belongs to a commit.
+    Phases (plan, run, finish) follow each other; each has seconds and a peak of memory. Parts (encode, commit, write)
+    are inside the run; each has its seconds without those of parts inside it. Only writing for commits is counted.
 
     Args:
         rows: of the manifest.
@@ -40,7 +40,7 @@ class Meter:
         self._replace(Files, "publish", self._part("write", within="commit"))
 
     def figures(self) -> dict[str, int | float]:
-        """Returns seconds and bytes by phase, milliseconds of a row by part, and bytes on the way."""
+        """Returns seconds and bytes by phase, milliseconds per row by part, and bytes halfway."""
         phases = ("plan", "run", "finish")
         encode, write = self._seconds["encode"], self._seconds["write"]
         milliseconds = {

@@ -1,4 +1,4 @@
-"""The ways to optimise that are compared, and how one of them runs."""
+"""The methods to compare, and how to run one of them."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -16,16 +16,16 @@ from stylize_core.presets import BASE, PRESETS, resolve
 from stylize_core.settings import Settings
 
 SNAPSHOTS = 300
-"""At least so many in a run that has as many steps: what `reached` resolves."""
+"""Least snapshots of a run that has as many steps; they limit the resolution of `reached`."""
 
 GROWTH = 1.25
-"""From one judged step to the next."""
+"""Ratio of one judged step to the one before."""
 
 WARM_UP_STEPS = 4
 
 
 def ways_to_optimise(size: int, evaluations: int) -> dict[str, Settings]:
-    """Returns every way to optimise on the reference's objective, by name; presets keep their own steps."""
+    """Returns every method on the reference's objective, by name; presets keep their own steps."""
     problem = {**OBJECTIVE, "size": size}
     plain = {**BASE, **problem, "steps": evaluations, "start": "content"}
     ways = {
@@ -38,9 +38,9 @@ def ways_to_optimise(size: int, evaluations: int) -> dict[str, Settings]:
 
 
 def judged(steps: Sequence[int], loss_at: Callable[[int], float], goal: float) -> dict[int, float]:
-    """Returns losses by step: of a geometric series, the last one, and the first step at or under the goal.
+    """Returns losses by step: at a geometric series of steps, the last step, and the first step at or under the goal.
 
-    That first step is found by halving the gap of the series that it lies in, which takes it that the loss falls there.
+    That first step is found by bisection between two steps of the series, assuming that the loss falls between them.
 
     Args:
         steps: that can be judged, ascending.
@@ -63,14 +63,14 @@ def judged(steps: Sequence[int], loss_at: Callable[[int], float], goal: float) -
 
 @dataclass(frozen=True, kw_only=True)
 class Method:
-    """A way to optimise in one precision."""
+    """A method in one precision."""
 
     name: str
     engine: Engine
     settings: Settings
 
     def run(self, pair: Pair) -> tuple[dict[int, Tensor], Callable[[int], float]]:
-        """Returns the images by step, (3, H, W) uint8, and what tells the seconds that a step's image took."""
+        """Returns the images by step, (3, H, W) uint8, and a function that gives the seconds up to a step's image."""
         began = time.perf_counter()
         (result,) = self.engine.optimise([pair])
         beside = time.perf_counter() - began - float(result.seconds[-1])  # targets, start, the result's own evaluation
@@ -79,8 +79,8 @@ class Method:
         return full, lambda step: beside + float(result.seconds[step])
 
     def points(self, pair: Pair, judge: Reference, goal: float) -> pd.DataFrame:
-        """Returns a line for each image that was judged."""
-        # A new style key: the targets are computed within the time, as the reference's are.
+        """Returns a line for each judged image."""
+        # A new style key, so that the time includes the targets, as the reference's does.
         own = replace(pair, settings=self.settings, style_key=uuid4().hex)
         images, seconds_to = self.run(own)
         losses = judged(list(images), lambda step: judge.judge(images[step]), goal)
@@ -99,13 +99,13 @@ class Method:
 def make_methods(
     ways: dict[str, Settings], engines: Sequence[Engine], pair: Pair, budget_seconds: float
 ) -> list[Method]:
-    """Returns each way in each precision, warmed up; ways that are the same on this objective become one method.
+    """Returns each method in each precision, warmed up; methods that are equal on this objective are merged.
 
     Args:
         ways: settings by name.
-        engines: one a precision.
+        engines: one per precision.
         pair: to warm up with.
-        budget_seconds: about how long a run may take in the slowest precision; longer ones get fewer steps.
+        budget_seconds: approximate limit for a run in the slowest precision; longer ones get fewer steps.
     """
     names: dict[Settings, list[str]] = {}
     for name, settings in ways.items():
@@ -125,5 +125,5 @@ def _step_seconds(engine: Engine, settings: Settings, pair: Pair) -> float:
 
 
 def with_steps(settings: Settings, steps: int) -> Settings:
-    """Returns the same way with another number of steps, and snapshots all along."""
+    """Returns the same method with another number of steps, and with snapshots throughout."""
     return replace(settings, steps=steps, snapshot_every=max(1, steps // SNAPSHOTS))

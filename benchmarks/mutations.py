@@ -1,10 +1,10 @@
-"""Breaks rules of the code one at a time and looks whether the tests notice.
+"""Breaks rules of the code one at a time and checks whether the tests notice.
 
     python -m benchmarks.mutations [--only WORD] [--jobs 2]
 
-The rules are in `mutants.toml`. First the tests that are named there have to pass on an unchanged copy of the tree.
-Then each rule is broken in a copy, and its tests run there, in a process group with a time limit: a test that fails,
-or that does not end any more, has noticed. Exits with 1 where a rule can be broken without a test that notices.
+The rules are in `mutants.toml`. First the tests that it names have to pass on an unchanged copy of the tree. Then each
+rule is broken in a copy, and its tests run there, in a process group with a time limit: a test notices if it fails or
+no longer ends. Exits with 1 if a rule can be broken without a test noticing.
 """
 
 import argparse
@@ -26,27 +26,27 @@ ROOT = Path(__file__).parents[1]
 
 COPIED = ("benchmarks", "deploy", "docs", "flows", "manifests", "stylize_core", "tests")
 FILES = ("pyproject.toml", "README.md", "CONTRIBUTING.md", "CHANGELOG.md")
-"""What tests read of the tree."""
+"""The parts of the tree that tests read."""
 
 SECONDS = 900.0
-"""Longest that the tests of a mutant may take; they take some seconds, on a busy machine some minutes."""
+"""Time limit for the tests of a mutant; they take some seconds, on a busy machine some minutes."""
 
 VERDICTS = {0: "survived", 1: "noticed"}
-"""By pytest's exit code; with any other one no test has failed, and yet nothing is proven."""
+"""Verdict by pytest's exit code; any other code proves nothing, although no test has failed."""
 
 Copies = SimpleQueue[Path]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mutant:
-    """A rule of the code that is broken.
+    """A change to the code that breaks a rule.
 
     Attributes:
-        name: what is wrong then.
+        name: what is wrong after the change.
         file: of the code.
-        text: what is replaced; it stands in the file once.
-        by: what stands there instead.
-        tests: files or tests, of which one has to fail.
+        text: the text to replace; it is in the file once.
+        by: its replacement.
+        tests: files or tests; one of them has to fail.
     """
 
     name: str
@@ -59,10 +59,10 @@ class Mutant:
         """Returns the source with the rule broken.
 
         Raises:
-            ValueError: the text does not stand in the source, or more than once.
+            ValueError: the text is not in the source, or more than once.
         """
         if source.count(self.text) != 1:
-            raise ValueError(f"{self.name}: the text stands {source.count(self.text)} times in {self.file}")
+            raise ValueError(f"{self.name}: the text is {source.count(self.text)} times in {self.file}")
         return source.replace(self.text, self.by)
 
 
@@ -77,9 +77,9 @@ class Run:
     """A run of some tests.
 
     Attributes:
-        verdict: `noticed`, `survived`, `never ended`, or what else pytest ended with.
-        seconds: that it took.
-        output: what pytest wrote.
+        verdict: `noticed`, `survived`, `never ended`, or pytest's other ways to end.
+        seconds: its duration.
+        output: pytest's output.
     """
 
     verdict: str
@@ -93,7 +93,7 @@ class Run:
 
 
 def copy_tree(folder: Path) -> Path:
-    """Returns a copy of the tree in a new folder of another one."""
+    """Returns a copy of the tree, in a new folder inside `folder`."""
     copy = Path(tempfile.mkdtemp(dir=folder))
     for name in COPIED:
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -103,7 +103,7 @@ def copy_tree(folder: Path) -> Path:
 
 
 def run_tests(copy: Path, tests: Iterable[str], seconds: float | None = SECONDS) -> Run:
-    """Runs quick tests of a copy, which import the copy, up to the first that fails."""
+    """Runs quick tests of a copy, which import the copy, up to the first failure."""
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-m", "not slow", *tests]
     paths = {"PYTHONPATH": f"{copy}{os.pathsep}{copy / 'flows'}", "PYTHONDONTWRITEBYTECODE": "1"}
     begin = time.monotonic()
@@ -126,7 +126,7 @@ def run_tests(copy: Path, tests: Iterable[str], seconds: float | None = SECONDS)
 
 
 def try_out(mutant: Mutant, copies: Copies) -> Run:
-    """Runs the tests of a mutant in one of the copies, which is as before afterwards."""
+    """Runs the tests of a mutant in one of the copies, and restores the copy."""
     copy = copies.get()
     source = copy / mutant.file
     whole = source.read_text(encoding="utf-8")
@@ -157,10 +157,10 @@ def measure(mutants: Sequence[Mutant], jobs: int, folder: Path) -> Iterator[Run]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Tries out the mutants; prints a line for each, and what its tests wrote where none noticed."""
+    """Tries the mutants; prints a line for each, and the tests' output if none of them noticed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="", metavar="WORD", help="those whose names hold a word")
-    parser.add_argument("--jobs", type=int, default=2, help="tried out at a time")
+    parser.add_argument("--only", default="", metavar="WORD", help="only rules with this word in their name")
+    parser.add_argument("--jobs", type=int, default=2, help="mutants to try at a time")
     given = parser.parse_args(arguments)
     mutants = [mutant for mutant in read_mutants() if given.only in mutant.name]
     unnoticed = []

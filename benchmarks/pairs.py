@@ -1,4 +1,4 @@
-"""Which pictures the programs work on, and the objective that they share with the reference."""
+"""The pictures that the programs use, and the objective that they share with the reference."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -42,19 +42,19 @@ OBJECTIVE: Mapping[str, object] = MappingProxyType(
         "keep": "last",
     }
 )
-"""The settings that make the engine's problem the reference's, on size x size pixels; how to solve it stays open."""
+"""The settings that give the engine the reference's problem, on size x size pixels, without a choice of method."""
 
 
 def find_pairs(folder: Path | None, count: int) -> list[Files]:
     """Returns up to `count` pairs of files.
 
     Args:
-        folder: of one's own pictures, `content*` and `style*`: the k-th content by name goes with the k-th style,
-            where the styles run out with the first again. None takes the default pairs.
-        count: how many.
+        folder: with your own pictures, `content*` and `style*`: the k-th content by name is paired with the k-th
+            style; if there are fewer styles, they repeat. None takes the default pairs.
+        count: most pairs.
 
     Raises:
-        SystemExit: there are none.
+        SystemExit: there are no pictures.
     """
     if folder is None:
         found = [(IMAGES / f"{content}.png", IMAGES / f"{style}.png") for content, style in NAMES]
@@ -75,7 +75,7 @@ def name_of(files: Files) -> str:
 
 
 def load_pair(files: Files, settings: Settings) -> Pair:
-    """Returns the tensors of one content and style as a job with those settings would see them."""
+    """Returns the tensors of one content and style as a job with these settings would get them."""
     content, style = (decode(path.read_bytes(), str(path)) for path in files)
     height, width = output_shape(*content.rgb.size, settings.size, settings.fit)
     return Pair(
@@ -87,6 +87,6 @@ def load_pair(files: Files, settings: Settings) -> Pair:
 
 
 def load_batch(files: Sequence[Files], settings: Settings, batch: int) -> list[Pair]:
-    """Returns a batch of pairs; where the files run out, the first come again."""
+    """Returns a batch of pairs; if there are fewer files, they repeat."""
     loaded = [load_pair(pair, settings) for pair in files[:batch]]
     return [loaded[k % len(loaded)] for k in range(batch)]

@@ -1,4 +1,4 @@
-"""Draws the rows of a manifest side by side, with seconds and quality figures: how docs/pictures.md is made.
+"""Draws the rows of a manifest side by side, with seconds and quality metrics, for docs/pictures.md.
 
 python -m benchmarks.pictures manifests/style-losses.csv --size 192 --output docs/pictures/style-losses.jpg
 """
@@ -38,7 +38,7 @@ class Asked(NamedTuple):
 
 
 def rows_of(path: str, size: int | None, chosen: slice) -> list[Asked]:
-    """Returns rows of a manifest, with another long edge where one is given."""
+    """Returns rows of a manifest, with another long edge if one is given."""
     with open(path, "rb") as file:
         rows = [row for row in Manifest(file, path) if isinstance(row, Row)][chosen]
     edges = {} if size is None else {"size": size, "style_size": size}
@@ -58,7 +58,7 @@ def pair_of(row: Asked) -> Pair:
 
 
 def made(rows: Sequence[Asked], weights: str) -> Iterator[tuple[str, Optimised, float]]:
-    """Yields each row's name, what came of it and the processor's seconds; in float32, one after the other."""
+    """Yields each row's name, result and processor seconds; computes in float32, one row after the other."""
     engine = Engine(load_weights(weights), device=torch.device("cpu"), precision="float32")
     for row in rows:
         start = time.process_time()
@@ -92,11 +92,11 @@ def sheet_of(cells: Sequence[Image.Image], columns: int) -> Image.Image:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Prints a line a row, and writes the picture after each."""
+    """Prints a line per row, and writes the picture after each."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("manifest")
-    parser.add_argument("--size", type=int, help="long edge, pixels, in place of the manifest's")
-    parser.add_argument("--rows", default=":", help="which, as a slice: 9:18")
+    parser.add_argument("--size", type=int, help="long edge in pixels, instead of the manifest's")
+    parser.add_argument("--rows", default=":", help="slice of rows, such as 9:18")
     parser.add_argument("--columns", type=int, default=5)
     parser.add_argument("--weights", default="builtin")
     parser.add_argument("--output", required=True)

@@ -1,11 +1,11 @@
-"""Measures how long a plan takes and how much memory, each in a process of its own from its start to its end.
+"""Measures the time and memory of a plan, each in a separate process from its start to its end.
 
     python -m benchmarks.planning --rows 1000000
 
-Cases: `cold` (every row has two inputs of its own, which nobody has seen; of `--cold-rows` rows), `known` (the same in
-a store that has their fingerprints, so that files are only looked at) and `shared` (2,000 inputs for all rows, nothing
-known). Commands: `plan` is `stylize plan`; `prepare` is all of a run before its first job, with the plan published.
-Inputs are 48 px JPEGs; those of `known` are links to few files, with fingerprints made up so that each row is a job.
+Cases: `cold` (each of `--cold-rows` rows has two new inputs), `known` (the same with a store that has their
+fingerprints, so that the files are not read) and `shared` (2,000 inputs for all rows, without fingerprints). Commands:
+`plan` is `stylize plan`; `prepare` is everything in a run before its first job, including publishing the plan. Inputs
+are 48 px JPEGs; those of `known` are links to few files, with invented fingerprints, so that each row is another job.
 """
 
 import argparse
@@ -36,7 +36,7 @@ from stylize_core.store.fingerprints import Fingerprints
 from stylize_core.store.store import open_store
 
 EDGE_PX = 48
-NAMES = 30_000  # of one file, where it is not read
+NAMES = 30_000  # links to one file, if it is not read
 SAVED = 100_000  # fingerprints in one file of the store, as a run saves them
 
 CASES, FORMATS, COMMANDS = ("cold", "known", "shared"), ("csv", "parquet"), ("plan", "prepare")
@@ -68,10 +68,10 @@ class Measured(NamedTuple):
     """One process.
 
     Attributes:
-        seconds: wall, from its start to its end.
-        peak_mb: of its resident memory, 10^6 bytes.
-        anonymous_mb: of its resident memory at the end, what no file backs.
-        said: its first line.
+        seconds: wall time from its start to its end.
+        peak_mb: peak of its resident memory, 10^6 bytes.
+        anonymous_mb: its anonymous resident memory at the end, 10^6 bytes.
+        said: its first line of output.
     """
 
     seconds: float
@@ -81,7 +81,7 @@ class Measured(NamedTuple):
 
 
 def measure(command: str, manifest: Path, store: Path) -> Measured:
-    """Runs a command in a process of its own."""
+    """Runs a command in a separate process."""
     began = time.perf_counter()
     arguments = [sys.executable, "-c", MEASURED, command, str(manifest), str(store)]
     done = subprocess.run(arguments, stdout=subprocess.PIPE, text=True, check=True)
@@ -95,9 +95,9 @@ def make_inputs(folder: Path, count: int, names: int = 1) -> list[str]:
     """Makes small pictures, a thousand to a folder, and returns their paths.
 
     Args:
-        folder: gets them.
+        folder: for the pictures.
         count: number of paths.
-        names: of each file; ext4 allows 65,000.
+        names: number of links to each file; ext4 allows 65,000.
     """
     paths = [folder / f"{number // 1000:04d}" / f"{number % 1000:03d}.jpg" for number in range(count)]
     picture = io.BytesIO()
@@ -106,16 +106,14 @@ def make_inputs(folder: Path, count: int, names: int = 1) -> list[str]:
         if number % 1000 == 0:
             path.parent.mkdir(parents=True)
         if number % names == 0:
-            path.write_bytes(
-                picture.getvalue() + str(number).encode()
-            )  # after the end of the picture: bytes of its own
+            path.write_bytes(picture.getvalue() + str(number).encode())  # unique bytes after the end of the picture
         else:
             os.link(paths[number - number % names], path)
     return [str(path) for path in paths]
 
 
 def remember(store: Path, paths: Iterable[str]) -> None:
-    """Puts fingerprints of files into a store, each file with a digest of its own."""
+    """Writes fingerprints of files into a store, each file with a different digest."""
     files, fingerprints = open_store(str(store), create=True), Fingerprints()
     for path in paths:
         made_up = hashlib.sha256(path.encode()).hexdigest()
@@ -126,7 +124,7 @@ def remember(store: Path, paths: Iterable[str]) -> None:
 
 
 def write_manifests(folder: Path, pairs: Iterable[tuple[str, str]]) -> dict[str, Path]:
-    """Writes rows with settings of few kinds as CSV and as Parquet; returns the files by format."""
+    """Writes rows with few different settings as CSV and as Parquet; returns the files by format."""
     paths = {form: folder / f"manifest.{form}" for form in FORMATS}
     with paths["csv"].open("w", newline="") as file:
         writer = csv.writer(file)
@@ -141,13 +139,13 @@ def write_manifests(folder: Path, pairs: Iterable[tuple[str, str]]) -> dict[str,
 
 
 def distinct(folder: Path, rows: int, names: int) -> tuple[dict[str, Path], list[str]]:
-    """Makes rows with two inputs each that no other row has; returns the manifests and all inputs."""
+    """Makes rows that each have two inputs not used by other rows; returns the manifests and all inputs."""
     inputs = make_inputs(folder / "inputs", 2 * rows, names)
     return write_manifests(folder, zip(inputs[::2], inputs[1::2], strict=True)), inputs
 
 
 def shared(folder: Path, rows: int) -> dict[str, Path]:
-    """Makes rows that share 2,000 inputs, or as few as give each row another pair; returns the manifests."""
+    """Makes rows with different pairs of 2,000 inputs, or of fewer if these suffice; returns the manifests."""
     each = min(1000, math.isqrt(rows - 1) + 1)
     inputs = make_inputs(folder / "inputs", 2 * each)
     pairs = itertools.product(inputs[:each], inputs[each:])
@@ -155,7 +153,7 @@ def shared(folder: Path, rows: int) -> dict[str, Path]:
 
 
 def make_case(name: str, folder: Path, rows: int) -> tuple[dict[str, Path], list[str]]:
-    """Makes one case; returns its manifests, and the inputs of which the store is to know."""
+    """Makes one case; returns its manifests, and the inputs whose fingerprints the store should have."""
     folder.mkdir()
     if name == "shared":
         return shared(folder, rows), []
@@ -166,11 +164,11 @@ def make_case(name: str, folder: Path, rows: int) -> tuple[dict[str, Path], list
 def main(arguments: list[str] | None = None) -> None:
     """Prints a line for each case, format and command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=1_000_000, help="of the cases known and shared; at most 1,000,000")
-    parser.add_argument("--cold-rows", type=int, default=50_000, help="of the case cold")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="rows of cases known and shared; at most 1,000,000")
+    parser.add_argument("--cold-rows", type=int, default=50_000, help="rows of case cold")
     parser.add_argument("--cases", nargs="+", default=CASES, choices=CASES)
     parser.add_argument("--formats", nargs="+", default=FORMATS, choices=FORMATS)
-    parser.add_argument("--folder", type=Path, help="for inputs and stores, two links a row; the system's unless given")
+    parser.add_argument("--folder", type=Path, help="for inputs and stores, two links per row; temporary unless given")
     asked = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="planning-", dir=asked.folder) as name:
         for case in asked.cases:

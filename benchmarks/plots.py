@@ -7,18 +7,18 @@ PANEL_PX = 200
 
 
 def engine_chart(frame: pd.DataFrame) -> alt.VConcatChart:
-    """Returns time and share of the matrix rate against the batch, a panel a size."""
+    """Returns time and share of the matrix rate against the batch, a panel per size."""
     base = alt.Chart(frame).encode(
         x=alt.X("batch:O", title="batch", axis=alt.Axis(labelAngle=0)),
         color=alt.Color("precision:N", title=None),
     )
-    ratio = alt.Y("ratio:Q", title="time a pair, x reference", scale=alt.Scale(zero=True))
+    ratio = alt.Y("ratio:Q", title="time per pair, x reference", scale=alt.Scale(zero=True))
     share = alt.Y("share:Q", title="share of the matrix rate", axis=alt.Axis(format="%"))
     return alt.vconcat(_panels(base, "ratio", ratio), _panels(base, "share", share))
 
 
 def convergence_chart(points: pd.DataFrame) -> alt.FacetChart:
-    """Returns loss against seconds, a panel a pair; a cross and two lines mark the reference's final image."""
+    """Returns loss against seconds, a panel per pair; a cross and two lines mark the reference's final image."""
     at_reference = alt.datum.method == "reference"
     scale, axis = alt.Scale(type="log", nice=False, padding=10), alt.Axis(gridOpacity=0.4, format="~g")
     x = alt.X("seconds:Q", title="seconds", scale=scale, axis=axis)
@@ -53,10 +53,10 @@ def _panels(base: alt.Chart, field: str, y: alt.Y) -> alt.FacetChart:
 
 
 def scale_chart(frame: pd.DataFrame) -> alt.HConcatChart:
-    """Returns how seconds, milliseconds of a row, memory and the store grow with the rows, a panel each."""
+    """Returns how seconds, milliseconds per row, memory and the store grow with the rows, a panel each."""
     panels = {
         "seconds": ["plan_seconds", "run_seconds", "finish_seconds"],
-        "milliseconds a row": ["row_ms", "orchestration_ms", "encode_ms", "write_ms"],
+        "milliseconds per row": ["row_ms", "orchestration_ms", "encode_ms", "write_ms"],
         "bytes in memory": ["start_bytes", "plan_peak_bytes", "run_peak_bytes", "finish_peak_bytes"],
         "objects and bytes of the store, task runs": ["store_objects", "store_bytes", "task_runs"],
     }

@@ -1,9 +1,10 @@
-"""Prints the figures of quality of every job of a store, those of its content as it was, and what judging costs.
+"""Prints the quality metrics of every job of a store, those of its unchanged content, and the cost of judging.
 
     python -m benchmarks.quality STORE --weights builtin
 
-A content that nothing was done to shows what is far: its structure is 1, its palette and texture are its own. The last
-two columns are a judgement's milliseconds, with the style's half known, and its share of the job's seconds.
+The unchanged content shows which values are far from the style: its structure is 1, its palette and texture are its
+own. The last two columns are the milliseconds of a judgement, with the style's part cached, and its share of the job's
+time.
 """
 
 import argparse
@@ -30,7 +31,7 @@ from stylize_core.store.store import open_store
 
 
 def judged(files: Files, judge: QualityMetrics) -> pd.DataFrame:
-    """Returns a line a job of the newest run, in the manifest's order."""
+    """Returns a line per job of the newest run, in the manifest's order."""
     plan = pa.concat_tables(RunRows(files, latest_run(files)).tables("id", "job_id", "content", "style")).to_pandas()
     lines = live_results(files).to_pandas().set_index("job_id")
     found = []
@@ -40,7 +41,7 @@ def judged(files: Files, judge: QualityMetrics) -> pd.DataFrame:
         content, style = (decode(read_input(uri), uri) for uri in (row.content, row.style))
         image = content_tensor(content, *shape, settings.fit)
         seen = style_tensor(style, settings.style_edge(*shape), settings.style_fit, *shape)
-        judge.judge(to_8bit(image), image, seen, row.job_id)  # the style's half
+        judge.judge(to_8bit(image), image, seen, row.job_id)  # caches the style's part
         began = time.perf_counter()
         before = judge.judge(to_8bit(image), image, seen, row.job_id)
         seconds = time.perf_counter() - began

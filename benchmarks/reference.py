@@ -1,7 +1,8 @@
-"""The plain reference: one pair, optimised the plain way. Times and losses are compared with its.
+"""The plain reference: one pair, optimised without tricks, for comparing times and losses.
 
-Gatys, Ecker, Bethge, CVPR 2016, as it is usually written: one pair, float32, contiguous NCHW, eager autograd, VGG-19
-frozen and cut after conv5_1, targets computed once, an optimiser of torch from the content, clamped at the end.
+Gatys, Ecker, Bethge, CVPR 2016, as it is usually implemented: one pair, float32, contiguous NCHW, eager autograd,
+VGG-19 frozen and cut after conv5_1, targets computed once, an optimiser of torch that starts from the content, clamping
+at the end.
 The objective is form `mean`: mean((F - P)^2) on conv4_2 and sum_l mean((G/(N M_x) - A/(N M_a))^2) / 5.
 """
 
@@ -54,7 +55,7 @@ class Network(nn.Module):
 
 
 def gram(features: Tensor) -> Tensor:
-    """Returns G/(N M) of (1, N, h, w)."""
+    """Returns the Gram matrix G/(N M) of (1, N, h, w)."""
     rows = features.flatten(2)[0]
     return rows @ rows.T / rows.numel()
 
@@ -84,7 +85,7 @@ class Reference:
         return CONTENT_WEIGHT * content + STYLE_WEIGHT * style / len(STYLE_LAYERS)
 
     def evaluate(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns the total of (1, 3, H, W) and its gradient by the image: one evaluation."""
+        """Returns the total of (1, 3, H, W) and its gradient with respect to the image: one evaluation."""
         image = image.detach().requires_grad_()
         loss = self.loss(image)
         loss.backward()
@@ -92,7 +93,7 @@ class Reference:
 
     @torch.no_grad()
     def judge(self, image: Tensor) -> float:
-        """Returns the total of an 8-bit image, (3, H, W) uint8, in float32 proper also on a GPU."""
+        """Returns the total of an 8-bit image, (3, H, W) uint8, in full float32, also on a GPU."""
         with float32_as("ieee"):
             return float(self.loss(image[None].to(self.content.device).float() / 255))
 
@@ -100,17 +101,17 @@ class Reference:
 def optimise(
     network: Network, content: Tensor, style: Tensor, *, optimiser: str, evaluations: int
 ) -> tuple[Tensor, float]:
-    """Optimises one pair from its content, unclamped on the way as the plain way does.
+    """Optimises one pair starting from its content, and clamps only at the end.
 
     Args:
         network: on the device to compute on.
         content: (3, H, W) in [0, 1].
         style: (3, h, w) in [0, 1].
         optimiser: `lbfgs` or `adam`.
-        evaluations: how many; each is followed by one update.
+        evaluations: number of evaluations; each is followed by one update.
 
     Returns:
-        The clamped image, (3, H, W) uint8 on the CPU, and the seconds from the targets to it.
+        The clamped image, (3, H, W) uint8 on the CPU, and its seconds, including the targets.
     """
     began = time.perf_counter()
     reference = Reference(network, content, style)
@@ -118,7 +119,7 @@ def optimise(
     optimizer: torch.optim.Optimizer
     if optimiser == "adam":
         optimizer = torch.optim.Adam([image], lr=0.02)
-    else:  # one evaluation and one update a call; the history stays between calls
+    else:  # each call makes one evaluation and one update; the history is kept between calls
         optimizer = torch.optim.LBFGS(
             [image], lr=1, max_iter=1, history_size=10, tolerance_grad=0, tolerance_change=0, line_search_fn=None
         )
@@ -137,7 +138,7 @@ def optimise(
 
 @contextmanager
 def float32_as(arithmetic: str) -> Iterator[None]:
-    """Lets a GPU compute float32 as `ieee` or `tf32`: for convolutions, torch's own default is `tf32`."""
+    """Makes a GPU compute float32 as `ieee` or `tf32`; torch's default for convolutions is `tf32`."""
     kinds = (torch.backends.cudnn.conv, torch.backends.cuda.matmul)  # type: ignore[attr-defined]
     before = [kind.fp32_precision for kind in kinds]
     try:

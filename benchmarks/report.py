@@ -1,10 +1,10 @@
-"""What the report costs, by number of rows: seconds, memory, bytes, and when a browser shows it.
+"""Measures the cost of the report, by number of rows: seconds, memory, bytes, and when a browser shows it.
 
     python -m benchmarks.report [--rows 1 12 1000 100000] [--images DIR] [--store DIR] [--output DIR]
 
-Synthetic stores are written directly (see report_store.py) and drawn each in a fresh process. Memory is the peak of the
-resident set above that of the process with its imports. Paint is `first-contentful-paint` of the page from `file://` in
-Chromium without a network; table is when all rows can be filtered. Writes report.csv.
+Synthetic stores are written directly (see report_store.py), and each report is drawn in a fresh process. Memory is the
+peak of the resident set, without the process and its imports. Paint is `first-contentful-paint` of the page from
+`file://` in Chromium without a network; table is when all rows can be filtered. Writes report.csv.
 """
 
 import argparse
@@ -29,7 +29,7 @@ PAINT = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
 
 
 def measure(store: str) -> Line:
-    """Draws the report, sheets and page apart, and returns its figures; to be called in a fresh process."""
+    """Draws sheets and page of the report separately and returns its figures; to be called in a fresh process."""
     from stylize_core.files.files import Files
     from stylize_core.record.thumbnails import Thumbnails
     from stylize_core.report import page
@@ -94,11 +94,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Measures, prints and writes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, nargs="+", default=[1, 12, 1_000, 100_000])
-    parser.add_argument("--images", type=Path, help="a folder of one's own pictures, named content* and style*")
-    parser.add_argument(
-        "--store", type=Path, help="folder in which the stores are made, and kept; those there are used"
-    )
-    parser.add_argument("--output", type=Path, default=Path(), help="folder of the files")
+    parser.add_argument("--images", type=Path, help="folder with your own pictures, named content* and style*")
+    parser.add_argument("--store", type=Path, help="folder for the stores, which are kept; existing ones are used")
+    parser.add_argument("--output", type=Path, default=Path(), help="folder for the files")
     arguments = parser.parse_args(argv)
     arguments.output.mkdir(parents=True, exist_ok=True)
     console, lines = make_console(), []
@@ -112,9 +110,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         lines.append({"rows": rows, **line, **look(store / "runs" / RUN / "report.html")})
         if not arguments.store:
             shutil.rmtree(base)
-        pd.DataFrame(lines).to_csv(
-            arguments.output / "report.csv", index=False
-        )  # each time: a run cut short leaves these
+        pd.DataFrame(lines).to_csv(arguments.output / "report.csv", index=False)  # an interrupted run leaves these
     console.print(table_of(shown(pd.DataFrame(lines))))
 
 

@@ -1,4 +1,4 @@
-"""A store made up for the report: rows of every status, losses that fall, blends of pictures as results."""
+"""Writes a synthetic store for the report: rows of every status, falling losses, blends of pictures as results."""
 
 import hashlib
 import json
@@ -42,8 +42,8 @@ class Pool:
 
     Attributes:
         contents: name and sha256 of each.
-        styles: likewise.
-        results: by content and style, an encoded blend on this disk.
+        styles: name and sha256 of each.
+        results: the file of an encoded blend, by content and style.
     """
 
     contents: Sequence[tuple[str, str]]
@@ -52,14 +52,14 @@ class Pool:
 
 
 def write_store(folder: Path, rows: int, images: Path | None) -> Files:
-    """Writes a store with a run of so many rows, and publishes its rows.
+    """Writes a store with one run, and publishes its rows.
 
-    The rows cross contents and styles with presets and style weights again and again, each time with another seed.
-    One in 97 failed, one in 211 was rejected, one in 301 is of an earlier run.
+    The rows cross contents and styles with presets and style weights repeatedly, each time with another seed. One in 97
+    failed, one in 211 was rejected, one in 301 is of an earlier run.
 
     Args:
-        folder: where; a local disk, for the results are hard links to few blends.
-        rows: how many.
+        folder: for the store, on a local disk, because the results are hard links to few blends.
+        rows: number of rows.
         images: a folder of pictures, or None for the default ones; see `pairs.find_pairs`.
     """
     files = Files(str(folder))
@@ -75,7 +75,7 @@ def write_store(folder: Path, rows: int, images: Path | None) -> Files:
 
 
 def make_pool(files: Files, images: Path | None, number: int) -> Pool:
-    """Publishes the inputs' small pictures and keeps a blend for each pair."""
+    """Publishes the inputs' thumbnails and makes a blend for each pair."""
     pairs = find_pairs(images, 6)
     contents = list(_variants([content for content, _ in pairs], number))
     styles = list(_variants([style for _, style in pairs], STYLES))
@@ -91,7 +91,7 @@ def make_pool(files: Files, images: Path | None, number: int) -> Pool:
 
 
 def _variants(paths: Sequence[Path], count: int) -> Iterator[tuple[str, Image.Image]]:
-    """The pictures, then the same flipped and in other colours and shapes."""
+    """Yields the pictures, then the same pictures flipped and in other colours and shapes."""
     for number in range(count):
         turn, place = divmod(number, len(paths))
         with Image.open(paths[place]) as image:
@@ -116,7 +116,7 @@ def _blend(path: Path, content: Image.Image, style: Image.Image) -> Path:
 
 
 def _row(number: int, pool: Pool) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A line of the plan, and of the results; the latter is empty where the row was rejected."""
+    """Returns a line of the plan and one of the results, which is empty if the row was rejected."""
     rest, style = divmod(number, STYLES)
     rest, content = divmod(rest, len(pool.contents))
     rest, preset = divmod(rest, len(PRESETS))
@@ -144,7 +144,7 @@ def _row(number: int, pool: Pool) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _commit(files: Files, commit: str, jobs: Sequence[tuple[dict[str, Any], dict[str, Any]]], pool: Pool) -> None:
-    """Publishes results and losses; images are hard links, for making them is nobody's question here."""
+    """Publishes results and losses; images are hard links, because making them is not measured."""
     metrics = [_losses(plan["job_id"], one) for plan, one in jobs]
     publish_table(files, layout.metrics(commit), pa.concat_tables(metrics))
     lines = [_result(files, commit, *job, pool, table) for job, table in zip(jobs, metrics, strict=True)]
@@ -152,7 +152,7 @@ def _commit(files: Files, commit: str, jobs: Sequence[tuple[dict[str, Any], dict
 
 
 def _losses(job: str, one: dict[str, Any]) -> pa.Table:
-    """Losses that fall as a power of the step, faster for some styles; a failed job's explode in the end."""
+    """Returns losses that fall as a power of the step, faster for some styles; a failed job's explode at the end."""
     settings: Settings = one["settings"]
     content, style = one["pair"]
     generator = np.random.default_rng(one["number"])

@@ -1,13 +1,13 @@
-"""What a run costs beside its optimisation, by number of rows: the orchestration, the client's memory, the store.
+"""Measures a run without its optimisation, by number of rows: the orchestration, the client's memory, the store.
 
     python -m benchmarks.scale [--rows 10 1000 10000 100000] [--runner loop local] [--size 16] [--store URI]
 
-The whole command runs, each time in a fresh process and into a new store; a stub stands in for `Engine.optimise` and
-`Engine.fit` alone: images of --size px, made at once, in batches of 64, a batch a chunk as long as that makes no more
-than 2,000 chunks. The orchestration is the time of all chunks, less what the commits spend on encoding and on writing
-(with fsync). Memory is the resident set of the command's own process, half is at half of the rows; anonymous is what of
-it no file backs: a CUDA build of torch maps hundreds of MB of libraries. `--rows 512 --size 224 --runner loop` tells
-how many jobs a second this machine can feed to a GPU and take from it. Writes scale.csv and scale.png to --output.
+The whole command runs, each time in a fresh process and into a new store. Only `Engine.optimise` and `Engine.fit` are
+replaced by a stub, which returns images of --size px immediately, in batches of 64, with one batch per chunk up to
+2,000 chunks. The orchestration is the time of all chunks without the commits' encoding and writing (with fsync). Memory
+is the resident set of the command's own process; half is after half of the rows; anonymous is the part that no file
+backs, because a CUDA build of torch maps hundreds of MB of libraries. `--rows 512 --size 224 --runner loop` shows how
+many jobs per second this machine can feed to a GPU and take from it. Writes scale.csv and scale.png to --output.
 """
 
 import argparse
@@ -52,7 +52,7 @@ Line = dict[str, int | float | str]
 
 
 def write_manifest(folder: Path, rows: int, size: int) -> Path:
-    """Writes soft pictures of twice the size, and a manifest that crosses them, each time with another seed."""
+    """Writes smooth pictures of twice the size, and a manifest that crosses them repeatedly, with different seeds."""
     generator = np.random.default_rng(0)
     for name, count in (("content", CONTENTS), ("style", STYLES)):
         for number in range(count):
@@ -70,7 +70,7 @@ def write_manifest(folder: Path, rows: int, size: int) -> Path:
 
 
 def stub_optimise(_: Engine, pairs: Sequence[Pair], *, on_step: OnStep, **__: Any) -> list[Optimised]:
-    """Stands in for `Engine.optimise`: every result is its content, every loss falls in the same way."""
+    """Replaces `Engine.optimise`: every result is its content, and every loss falls in the same way."""
     settings = pairs[0].settings
     losses = _losses(settings.steps, len(columns_of(settings)))
     on_step(settings.steps, losses[-1, :1])
@@ -102,9 +102,9 @@ def measure(rows: int, runner: str, size: int, store: str) -> Line:
 
     Args:
         rows: of the manifest.
-        runner: loop or local.
+        runner: `loop` or `local`.
         size: of the images, pixels.
-        store: a new one.
+        store: a new store.
     """
     with tempfile.TemporaryDirectory(prefix="stylize-scale-", ignore_cleanup_errors=True) as folder:
         os.environ["PREFECT_HOME"] = folder  # no server, profile or database of the user
@@ -122,7 +122,7 @@ def measure(rows: int, runner: str, size: int, store: str) -> Line:
 
 
 def _run(command: list[str]) -> None:
-    """Runs the command; what it says is only of interest where it fails."""
+    """Runs the command; shows its output only if it fails."""
     with tempfile.TemporaryFile("w+") as log:
         try:
             with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
@@ -134,7 +134,7 @@ def _run(command: list[str]) -> None:
 
 
 def _prefect(home: Path) -> Line:
-    """Counts task runs once the server has written all of them: it does so some time after they happen."""
+    """Counts task runs once the server has written all of them, which it does with a delay."""
     database = home / "prefect.db"
     if not database.exists():
         return {"task_runs": 0, "database_bytes": 0}
@@ -169,7 +169,7 @@ def shown(frame: pd.DataFrame) -> pd.DataFrame:
             "run s": frame.run_seconds,
             "finish s": frame.finish_seconds,
             "jobs/s": frame.jobs_a_second,
-            "ms a row": frame.row_ms,
+            "ms per row": frame.row_ms,
             "orchestration": frame.orchestration_ms,
             "encoding": frame.encode_ms,
             "writing": frame.write_ms,
@@ -189,8 +189,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[10, 1_000, 10_000, 100_000])
     parser.add_argument("--runner", nargs="+", choices=("loop", "local"), default=["loop", "local"])
     parser.add_argument("--size", type=int, default=16, help="of the images, pixels")
-    parser.add_argument("--store", help="folder or URL below which a store is made for each run, and kept")
-    parser.add_argument("--output", type=Path, default=Path(), help="folder of the files")
+    parser.add_argument("--store", help="folder or URL for the stores, one for each run, which are kept")
+    parser.add_argument("--output", type=Path, default=Path(), help="folder for the files")
     arguments = parser.parse_args(argv)
     arguments.output.mkdir(parents=True, exist_ok=True)
     console, lines = make_console(), []
@@ -202,7 +202,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             if not arguments.store:
                 shutil.rmtree(base)
             frame = pd.DataFrame(lines)
-            frame.to_csv(arguments.output / "scale.csv", index=False)  # each time: a run cut short leaves these
+            frame.to_csv(arguments.output / "scale.csv", index=False)  # an interrupted run leaves these
     console.print(table_of(shown(frame)))
     scale_chart(frame).save(arguments.output / "scale.png", scale_factor=2)
 

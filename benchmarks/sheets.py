@@ -1,10 +1,10 @@
-"""What the contact sheets of a run cost, by number of jobs: seconds, memory, pages, bytes.
+"""Measures the contact sheets of a run, by number of jobs: seconds, memory, pages, bytes.
 
     python -m benchmarks.sheets [--jobs 1 7 200 10000] [--edge 512] [--images DIR] [--pages N | all] [--output DIR]
 
-Writes stores whose results are blends of real pictures, at several proportions, and draws their sheets in a fresh
-process each. Results that look alike are links to one file, so that a disk has room for 10,000 of them; each is decoded
-all the same. The stores stay in the output's folder, to be looked at. Writes sheets.csv.
+Writes stores whose results are blends of real pictures, in several aspect ratios, and draws the sheets of each in a
+fresh process. Equal results are links to one file, so that 10,000 of them fit on a disk; each is still decoded. The
+stores stay in the output's folder for inspection. Writes sheets.csv.
 """
 
 import argparse
@@ -44,7 +44,7 @@ from stylize_core.store.tables import publish_table
 
 RUN = "20261120T023000.000-beef"
 LOOKS = 12
-"""Thumbnails of each kind; further inputs have other names and look alike."""
+"""Different thumbnails of each kind; further inputs have other names and the same pictures."""
 
 SHAPES = {1: (1, 1, 1, 1), 7: (7, 1, 1, 1), 100: (2, 2, 5, 5), 200: (20, 10, 1, 1), 10_000: (100, 20, 1, 5)}
 """Contents, styles, content weights, style weights, by number of jobs."""
@@ -60,7 +60,7 @@ PLACES = (
 
 @dataclass(frozen=True)
 class Made:
-    """A job of a made-up run."""
+    """A job of a synthetic run."""
 
     content: int
     style: int
@@ -69,21 +69,21 @@ class Made:
 
     @property
     def job_id(self) -> str:
-        """Like a real one."""
+        """An id of the usual form."""
         text = f"{self.content}-{self.style}-{self.content_weight}-{self.style_weight}"
         return hashlib.sha256(text.encode()).hexdigest()[:24]
 
     @property
     def names(self) -> tuple[str, str]:
-        """Of content and style."""
+        """Numbers of content and style."""
         return f"{PLACES[self.content % len(PLACES)]} {self.content:03d}", f"painting {self.style:02d}"
 
 
 class Looks:
-    """The pictures of a made-up run.
+    """The pictures of a synthetic run.
 
     Args:
-        folder: of real pictures.
+        folder: with real pictures.
         edge: long edge of the results, pixels.
     """
 
@@ -93,7 +93,7 @@ class Looks:
         self._edge = edge
 
     def content(self, number: int) -> Image.Image:
-        """Returns a content: a part of a picture, in one of several proportions."""
+        """Returns a content: a part of a picture, in one of several aspect ratios."""
         look = number % LOOKS
         wide, tall = PROPORTIONS[look % len(PROPORTIONS)]
         size = (self._edge * wide // max(wide, tall), self._edge * tall // max(wide, tall))
@@ -122,7 +122,7 @@ class Looks:
 
 
 def jobs_of(count: int) -> Iterator[Made]:
-    """Yields the jobs of a run of so many."""
+    """Yields the jobs of a run."""
     contents, styles, *weights = SHAPES.get(count, (max(1, count // 20), 20, 1, 1))
     ladders = [[10.0 ** (place - number // 2) for place in range(number)] for number in weights]
     crossed = itertools.product(range(contents), range(styles), ladders[0], ladders[1])
@@ -131,7 +131,7 @@ def jobs_of(count: int) -> Iterator[Made]:
 
 
 def build(folder: Path, count: int, images: Path, edge: int) -> Files:
-    """Writes a store with one run of so many jobs; every 97th is failed."""
+    """Writes a store with one run; every 97th job has failed."""
     files, looks = open_store(str(folder), create=True), Looks(images, edge)
     plan, results = [], []
     settings = functools.cache(
@@ -159,7 +159,7 @@ def build(folder: Path, count: int, images: Path, edge: int) -> Files:
 
 
 def _publish(files: Files, looks: Looks, job: Made) -> str:
-    """Publishes a result and the small pictures of its inputs; returns the result's path."""
+    """Publishes a result and its inputs' thumbnails; returns the result's path."""
     for number, sha256, draw in (
         (job.content, f"{job.content:064x}", looks.content),
         (job.style, f"{job.style + 10**6:064x}", looks.style),
@@ -184,7 +184,7 @@ def _publish(files: Files, looks: Looks, job: Made) -> str:
 
 
 def measure(folder: Path, limits: Limits) -> dict[str, float]:
-    """Draws the sheets of a store's run; returns what that took."""
+    """Draws the sheets of a store's run; returns its cost."""
     files = open_store(str(folder), create=False)
     rows = RunRows(files, RUN, LINE)
     record = read_record(rows, run_table(rows))
@@ -205,13 +205,13 @@ def measure(folder: Path, limits: Limits) -> dict[str, float]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Builds, draws, prints."""
+    """Writes stores, draws their sheets, and prints the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--jobs", type=int, nargs="+", default=[1, 7, 200, 10_000])
     parser.add_argument("--edge", type=int, default=512, help="long edge of the results")
     parser.add_argument("--images", type=Path, default=Path("manifests/images"), help="a folder of pictures")
-    parser.add_argument("--pages", help="of each sheet, or `all`; within the time of a nightly run unless given")
-    parser.add_argument("--output", type=Path, default=Path("sheets"), help="folder of the stores and of sheets.csv")
+    parser.add_argument("--pages", help="pages per sheet, or `all`; as many as a run has time for unless given")
+    parser.add_argument("--output", type=Path, default=Path("sheets"), help="folder for the stores and sheets.csv")
     given = parser.parse_args(arguments)
     pages = given.pages and (None if given.pages == "all" else int(given.pages))
     limits = Limits(pages=pages, seconds=None) if given.pages else NIGHTLY

@@ -1,15 +1,16 @@
-"""Runs random manifests with random kills and stops in between, and compares what comes out with what must.
+"""Runs random manifests with random kills and stops, and compares the results with those of an undisturbed run.
 
     python -m benchmarks.soak [--minutes 20] [--seed N] [--first ROUND] [--rounds N]
 
-A round is a manifest of odd pictures and random settings, run undisturbed into one store, and into another one again
-and again: by either runner (a plain loop, or Prefect's with a temporary server), killed with SIGKILL (all of it, or a
-child of it), stopped by SIGINT or SIGTERM, with reports, exports and looks at the status in between, and at last to its
-end. After every step: no job that was committed was computed again, no committed line has changed, every row has the
-status that follows from the tables, and what is committed is whole. At the end: images, results and losses are those of
-the undisturbed run, and report and exports agree with the tables.
+A round is a manifest of odd pictures and random settings. It runs undisturbed into one store, and repeatedly into
+another one: by either runner (a plain loop, or Prefect's with a temporary server), killed with SIGKILL (the whole run
+or a child process), stopped by SIGINT or SIGTERM, with reports, exports and status commands in between, and finally to
+its end. After every step: no committed job was computed again, no committed line has changed, every row has the status
+that follows from the tables, and all commits are intact. At the end: images, results and losses equal those of the
+undisturbed run, and report and exports agree with the tables.
 
-The rounds follow from the seed; the moments do as well, but what a command is at then depends on the machine.
+The seed determines the rounds and the moments of kills and stops, but a command's phase at that moment depends on the
+machine.
 """
 
 import argparse
@@ -32,7 +33,7 @@ from benchmarks.soak_round import Round, Tally
 
 
 def soak(minutes: float, rounds: int | None, seed: int, first: int, folder: Path, console: Console) -> Tally:
-    """Plays rounds until the time is over; a violation is told at once, and files are kept from then on."""
+    """Plays rounds until the time is over; prints a violation at once, and keeps files from then on."""
     tally, end = Tally(), time.monotonic() + 60 * minutes
     for number in count(first):
         if time.monotonic() > end or tally.rounds == rounds:
@@ -44,18 +45,18 @@ def soak(minutes: float, rounds: int | None, seed: int, first: int, folder: Path
             console.print(tally.violations[-1], markup=False, soft_wrap=True)
         if not tally.violations:
             shutil.rmtree(place)
-    raise AssertionError("it counts for ever")
+    raise AssertionError("the loop is endless")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Prints what was done and what was found; ends with 1 where anything was."""
+    """Prints what was done and what was found; exits with 1 if anything was found."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=20)
-    parser.add_argument("--rounds", type=int, help="at most; as many as the time allows unless given")
-    parser.add_argument("--seed", type=int, help="drawn unless given")
+    parser.add_argument("--rounds", type=int, help="most rounds; as many as the time allows unless given")
+    parser.add_argument("--seed", type=int, help="random unless given")
     parser.add_argument("--first", type=int, default=0, help="number of the first round")
     options = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # no command may go on alone
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no command is left running
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # the commands' jobs are small
     seed = random.SystemRandom().randrange(10**6) if options.seed is None else options.seed
     console, began = Console(highlight=False), time.monotonic()

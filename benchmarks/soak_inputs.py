@@ -1,4 +1,4 @@
-"""What `soak` runs: small odd pictures, and manifests of random settings over them."""
+"""The inputs of `soak`: small odd pictures, and manifests with random settings for them."""
 
 import csv
 import io
@@ -30,17 +30,17 @@ CHEAP: Mapping[str, st.SearchStrategy[str]] = {
     "snapshot_every": st.integers(0, 2).map(str),
     "scales": st.sampled_from(["auto", "1", "2"]),
     "learning_rate": st.floats(1e-3, 1).map(str),
-    "seed": st.just(""),  # each row gets its own, by which its job is known
+    "seed": st.just(""),  # each row gets its own, which identifies its job
     "preset": st.sampled_from(["", *PRESETS]),
 }
-"""Cells of settings that cost time, or that mean something here; of others the whole range."""
+"""Cells of settings that cost time, or that have a meaning here; other settings use their whole range."""
 ALWAYS = ("size", "steps", "content_layers", "style_layers")
-"""Settings that every row has: those of the presets would take minutes."""
+"""Settings that every row gives, because the presets' values would take minutes."""
 REFUSED: Sequence[Row] = ({"size": "5"}, {"steps": "some"}, {"optimiser": "magic"}, {"content": "nowhere.png"})
 
 
 def draw_pictures(folder: Path, number: int) -> tuple[list[str], list[str]]:
-    """Draws pictures of a round into a folder; returns the names of those that can be read, and of others."""
+    """Draws pictures of a round into a folder; returns the names of readable ones, and those of the others."""
     generator = np.random.default_rng(number)
     sound = {f"{mode.replace(';', '')} ({mode[0]}).png": _encoded(_picture(generator, mode)) for mode in MODES}
     sound |= {
@@ -72,7 +72,7 @@ def draw_pictures(folder: Path, number: int) -> tuple[list[str], list[str]]:
 
 
 def draw_rows(sound: Sequence[str], broken: Sequence[str], number: int) -> list[Row]:
-    """Draws the rows of a round's manifest: some are refused, some cannot be read, some stand there twice."""
+    """Draws the rows of a round's manifest: some are rejected, some have unreadable inputs, some are duplicates."""
     good = st.fixed_dictionaries({**dict.fromkeys(("content", "style"), st.sampled_from(sound)), **_cells(ALWAYS)})
     others = st.fixed_dictionaries({}, optional=_cells([*FIELDS, "preset"]))
     whole = st.tuples(good, others).map(lambda pair: pair[1] | pair[0])
@@ -103,7 +103,7 @@ def _cells(names: Iterable[str]) -> dict[str, st.SearchStrategy[str]]:
 
 
 def _values(field: SettingField) -> st.SearchStrategy[str]:
-    """Cells of any value of a setting, and an empty one."""
+    """Returns a strategy for the cell of a setting: any value, or empty."""
     if field.choices:
         return st.sampled_from(["", *field.choices])
     if field.type == Layers:
@@ -113,7 +113,7 @@ def _values(field: SettingField) -> st.SearchStrategy[str]:
 
 
 def _goes_together(row: Row) -> bool:
-    """Whether a row's settings may stand beside each other; what becomes of others, other tests say."""
+    """Returns whether a row's settings are valid together; other tests cover invalid combinations."""
     given = {name: _value(FIELDS[name], text) for name, text in row.items() if text and name in FIELDS}
     try:
         resolve(row.get("preset") or "default", given)
@@ -129,7 +129,7 @@ def _value(field: SettingField, text: str) -> object:
 
 
 def _drawn(strategy: st.SearchStrategy[Any], number: int) -> Any:
-    """Returns a strategy's example number 3 of a seed: the first one is the simplest there is."""
+    """Returns a strategy's third example for a seed, because the first one is always the simplest."""
     found: list[Any] = []
 
     @seed(number)
@@ -163,7 +163,7 @@ def _turned() -> Image.Exif:
 
 def _profile() -> bytes:
     data = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    return data[:24] + bytes(12) + data[36:]  # without the time at which it was made
+    return data[:24] + bytes(12) + data[36:]  # without its time of creation
 
 
 def _comment() -> PngImagePlugin.PngInfo:

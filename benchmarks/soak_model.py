@@ -1,6 +1,6 @@
-"""What must come out, whatever was killed: `soak` compares a store, its report and its exports with this.
+"""Checks a store, its report and its exports for `soak`: their contents must not depend on what was killed.
 
-The store is read with pandas alone: what the product says of itself is not believed. A job is known by its row's seed.
+It reads the store with pandas only, and does not rely on the product's own code. The row's seed identifies a job.
 """
 
 import base64
@@ -22,19 +22,19 @@ from PIL import Image
 from benchmarks.soak_inputs import Row
 
 OF_THE_RUN = ["commit", "run", "seconds"]
-"""Columns in which the same job differs from run to run."""
+"""Columns in which a job differs from run to run."""
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
 
 
 @dataclass(frozen=True)
 class State:
-    """What a store holds.
+    """The contents of a store.
 
     Attributes:
         folder: of the store.
-        lines: every committed line, each once (one may be there twice while commits are joined); by seed.
-        runs: names of the runs that were planned.
+        lines: every committed line, by seed, without duplicates, which exist while commits are joined.
+        runs: names of the planned runs.
     """
 
     folder: Path
@@ -51,22 +51,22 @@ class State:
 
     @property
     def status(self) -> dict[str, str]:
-        """Status of each committed job."""
+        """The status of each committed job."""
         return dict(zip(self.lines.index, self.lines["status"], strict=True)) if len(self.lines) else {}
 
     def rows(self, run: str) -> list[str] | None:
-        """The status of each row of a run as published, None where it was not."""
+        """Returns the published status of each row of a run; None if it is not published."""
         path = self.folder / "runs" / run / "results.csv"
         return list(pd.read_csv(path, dtype=str, keep_default_na=False)["status"]) if path.exists() else None
 
     def files(self, folder: str) -> dict[str, bytes]:
-        """Bytes of each file below a folder."""
+        """Returns the bytes of each file below a folder."""
         paths = (path for path in (self.folder / folder).rglob("*") if path.is_file())
         return {str(path.relative_to(self.folder)): path.read_bytes() for path in paths}
 
 
 def check_step(before: State, after: State, computed: Sequence[int]) -> Iterator[str]:
-    """Yields what is wrong with a store after a command of any end."""
+    """Yields what is wrong with a store after a command, however it ended."""
     if twice := before.status.keys() & set(map(str, computed)):
         yield f"committed and computed again, by seed: {sorted(twice)}"
     if several := [seed for seed, count in Counter(after.lines.index).items() if count > 1]:
@@ -77,7 +77,7 @@ def check_step(before: State, after: State, computed: Sequence[int]) -> Iterator
 
 
 def _plain(lines: pd.DataFrame) -> pd.DataFrame:
-    """Lines as texts: the type of a column depends on what else is read with it."""
+    """Returns lines as texts, because the type of a column depends on the files that are read with it."""
     return lines.astype("object").where(lines.notna(), None).astype("str").sort_index()
 
 
@@ -91,7 +91,7 @@ def check_rows(
         after: the store after it.
         rows: of the manifest.
         expected: the status of each row in the store of an undisturbed run.
-        whole: whether the run went to its end.
+        whole: whether the run finished.
     """
     for run in after.runs - before.runs:
         found = after.rows(run)
@@ -101,13 +101,13 @@ def check_rows(
             continue
         wanted = [_status(row["seed"], before, after, one) for row, one in zip(rows, expected, strict=True)]
         if found != wanted:
-            yield f"rows are {found}, by the tables {wanted}"
+            yield f"rows are {found}, expected from the tables: {wanted}"
     if whole and len(after.runs - before.runs) != 1:
         yield f"new runs: {after.runs - before.runs}"
     if whole and after.status != (
         due := {row["seed"]: one for row, one in zip(rows, expected, strict=True) if one != "rejected"}
     ):
-        yield f"committed are {after.status}, due are {due}"
+        yield f"committed: {after.status}, expected: {due}"
 
 
 def _status(seed: str, before: State, after: State, expected: str) -> str:
@@ -119,12 +119,12 @@ def _status(seed: str, before: State, after: State, expected: str) -> str:
 
 
 def check_same(undisturbed: State, store: State) -> Iterator[str]:
-    """Yields in what a finished store differs from that of an undisturbed run: laws 2 and 3."""
+    """Yields how a finished store differs from that of an undisturbed run: laws 2 and 3."""
     for folder in ("images", "snapshots"):
         wanted, found = undisturbed.files(folder), store.files(folder)
         if wanted != found:
             names = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
-            yield f"{folder} other than those of an undisturbed run: {names}"
+            yield f"{folder} differ from those of an undisturbed run: {names}"
     tables = [_plain(state.lines.drop(columns=OF_THE_RUN)) for state in (undisturbed, store)]
     yield from _differences(*tables, "results")
     losses = [_tables(state.folder / "metrics") for state in (undisturbed, store)]
@@ -138,11 +138,11 @@ def _differences(wanted: pd.DataFrame, found: pd.DataFrame, what: str) -> Iterat
         yield f"{len(found)} lines of {what}, {len(wanted)} in the store of an undisturbed run"
     elif not wanted.equals(found):
         columns = [name for name in wanted if not wanted[name].equals(found[name])]
-        yield f"{what} other than those of an undisturbed run in {columns}"
+        yield f"{what} differ from those of an undisturbed run in {columns}"
 
 
 def check_report(page: Path, status: Sequence[str]) -> Iterator[str]:
-    """Yields in what a report's table differs from the rows of its run."""
+    """Yields how a report's table differs from the rows of its run."""
     packed = re.search(r'id="table">([^<]*)<', page.read_text(encoding="utf-8"))
     assert packed, "the page has a table"
     words = json.loads(gzip.decompress(base64.b64decode(packed[1])))["texts"]["status"]
@@ -153,18 +153,18 @@ def check_report(page: Path, status: Sequence[str]) -> Iterator[str]:
 
 
 def check_export(output: Path, store: State, rows: Sequence[Row]) -> Iterator[str]:
-    """Yields in what an export differs from the store: it has an image for each row whose job is done."""
+    """Yields how an export differs from the store: it must have an image for each row whose job is done."""
     is_done = store.lines["status"] == "done"
     images = dict(zip(store.lines.index[is_done], store.lines["image"][is_done], strict=True))
     wanted = [images[row["seed"]] for row in rows if row["seed"] in images]
     due = Counter(_pixels((store.folder / path).read_bytes()) for path in wanted)
     found = Counter(map(_pixels, _exported(output)))
     if due != found:
-        yield f"the export has {found.total()} images, {(due & found).total()} of the {len(wanted)} that are due"
+        yield f"the export has {found.total()} images, {(due & found).total()} of the {len(wanted)} expected"
 
 
 def _exported(output: Path) -> Iterator[bytes]:
-    """The images of an export of any format."""
+    """Returns the images of an export in any format."""
     for path in output.rglob("*.tar"):
         with tarfile.open(path) as tar:
             members = [tar.extractfile(member) for member in tar if Path(member.name).suffix in ENDINGS]

@@ -1,4 +1,4 @@
-"""A round of `soak`: a manifest, a store, and what is done to it."""
+"""A round of `soak`: a manifest, a store, and the commands and disturbances on it."""
 
 import os
 import random
@@ -16,25 +16,25 @@ from stylize_core.files.files import Files
 from stylize_core.store.verify import verify
 
 STRAY = "stray file without a mark"
-"""What a kill may leave until the next run."""
+"""The only fault that a kill may leave until the next run."""
 
 DISTURBANCES = ("kill", "kill", "kill", "interrupt", "terminate", "nothing")
 FORMATS = ("imagefolder", "webdataset", "parquet")
 STOP_SECONDS = 20.0
-"""For a stop: 5 s, and room for a busy machine."""
+"""Seconds for a stop: 5 s, plus a margin for a busy machine."""
 
 
 @dataclass(slots=True)
 class Tally:
-    """What came of it.
+    """The outcome.
 
     Attributes:
-        disturbed: number of disturbances by what was done, to which command, and what it was at.
+        disturbed: number of disturbances by kind, command and its phase.
         ended: number of commands by name and exit code.
         rounds: number of manifests.
         rows: number of their rows.
-        violations: in words.
-        seconds: that a run takes undisturbed, by runner.
+        violations: as text.
+        seconds: duration of an undisturbed run, by runner.
     """
 
     disturbed: Counter[tuple[str, str, str]] = field(default_factory=Counter)
@@ -46,12 +46,12 @@ class Tally:
 
 
 class Round:
-    """A manifest, two stores, and what is done to the second.
+    """A manifest, an undisturbed store, and a disturbed one.
 
     Args:
         folder: for its files.
-        seed: of everything that is drawn.
-        tally: gets what came of it.
+        seed: of all random choices.
+        tally: receives the outcome.
     """
 
     def __init__(self, folder: Path, seed: int, tally: Tally) -> None:
@@ -61,7 +61,7 @@ class Round:
         self.step, self.left_over = "", list[str]()
 
     def go(self) -> Iterator[str]:
-        """Yields what is wrong, each with the step at which it was seen."""
+        """Yields what is wrong, with the step that showed it."""
         self.tally.rows += len(self.rows)
         undisturbed, store = (State.read(self.folder / name) for name in ("undisturbed", "store"))
         first = self._run(undisturbed.folder, "loop", "nothing")
@@ -69,7 +69,7 @@ class Round:
         undisturbed, self.code = State.read(undisturbed.folder), first.code
         yield from self._named(self._check_undisturbed(first, undisturbed))
         if not undisturbed.runs:
-            return  # nothing of the manifest can be started
+            return  # no row of the manifest can be run
         (run,) = undisturbed.runs
         self.expected = undisturbed.rows(run) or []
         for _ in range(self.random.randint(2, 6)):
@@ -91,7 +91,7 @@ class Round:
                 yield f"row {row['seed']} is {status}"
 
     def _disturb(self, store: Path) -> Iterator[str]:
-        """Does one thing to a store, mostly a run that is killed or stopped."""
+        """Runs one command on a store, mostly a run that is killed or stopped."""
         kind = self.random.choice(("run",) * 6 + ("report", "export", "status"))
         if kind == "run":
             runner = self._runner()
@@ -103,10 +103,10 @@ class Round:
             )
 
     def _runner(self) -> str:
-        return self.random.choice(("loop",) * 7 + ("local",))  # which waits for its server most of the time
+        return self.random.choice(("loop",) * 7 + ("local",))  # rarely: it mostly waits for its server
 
     def _once(self, store: Path, runner: str, disturbance: str) -> Iterator[str]:
-        """Runs the manifest into a store, disturbed or not, and checks what came of it."""
+        """Runs the manifest into a store, disturbed or not, and checks the outcome."""
         before = State.read(store)
         ended = self._run(store, runner, disturbance)
         yield from self._named(self._check_run(before, ended, runner, disturbance))
@@ -120,7 +120,7 @@ class Round:
         if ended.code == -signal.SIGKILL and disturbance == "kill":
             return
         yield from check_rows(before, after, self.rows, self.expected, whole=whole)
-        is_early = ended.phase == "starting"  # it does not listen to signals yet
+        is_early = ended.phase == "starting"  # it does not handle signals yet
         is_stopped = disturbance in ("interrupt", "terminate") and (
             ended.code == 130 or (is_early and ended.code in (1, -signal.SIGINT, -signal.SIGTERM))
         )
@@ -153,7 +153,7 @@ class Round:
         return ended
 
     def _wait(self, command: Command, disturbance: str, seconds: float) -> bool:
-        """Lets a command end, or disturbs it at any moment, or soon after its first job; returns whether it did."""
+        """Lets a command end, or disturbs it at a random moment or soon after its first job; returns whether it did."""
         if disturbance == "nothing":
             return command.wait(LONGEST) is None
         if self.random.random() < 0.5:
@@ -181,7 +181,7 @@ class Round:
             yield from check_report(page, status)
 
     def _newest(self, store: Path) -> tuple[str, list[str]]:
-        """Returns the newest run, and what became of its rows."""
+        """Returns the newest run, and the status of its rows."""
         state = State.read(store)
         run = max(state.runs)
         return run, state.rows(run) or self._standing(state, run)
@@ -196,7 +196,7 @@ class Round:
         return found
 
     def _export(self, store: Path) -> Iterator[str]:
-        """Exports, killed or not; and again, to its end."""
+        """Exports, killed or not, and then exports again to the end."""
         state, output = State.read(store), self.folder / f"export-{next(self.steps)}"
         arguments = ["export", str(store), "--format", self.random.choice(FORMATS), "-o", str(output)]
         self._command(arguments, "loop", "kill")
@@ -209,7 +209,7 @@ class Round:
             whole = bytes_of(output)
             self._command([*arguments[:-1], f"{output}-again"], "loop", "nothing")
             if whole != bytes_of(output.with_name(f"{output.name}-again")):
-                yield "an export that was killed and went on has other bytes"
+                yield "an export that was killed and continued has other bytes"
 
     def _status(self, store: Path) -> Iterator[str]:
         ended = self._command(["status", str(store)], "loop", "nothing")

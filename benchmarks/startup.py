@@ -1,12 +1,12 @@
-"""Measures what a command takes beside its work: until its help is there, a store is told, one small pair is stylised.
+"""Measures the time of a command without its work: showing help, the status of a store, and one small pair.
 
     python -m benchmarks.startup [--rounds 5] [--store STORE]
 
-Every measurement is a process of its own, from its start to its end; the commands take turns. Of each: the median and
-the least of the wall seconds, and the median of the processor seconds, its children's included, which other work on
-the machine disturbs less. `pair` is `stylize run --content --style --weights builtin --set size=64 steps=1` into a new
-store, `line` its first line. `beside` is a pair whose phases are timed, less `Engine.optimise`; these follow, and last
-the packages that take longest to import, each without what it imports itself (`python -X importtime`).
+Every measurement is a separate process, from its start to its end; the commands alternate. It prints the median and the
+minimum of the wall seconds, and the median of the processor seconds with those of child processes, which depend less on
+other work on the machine. `pair` is `stylize run --content --style --weights builtin --set size=64 steps=1` into a new
+store; `line` is its first line. `beside` is a pair with timed phases, without `Engine.optimise`; the phases follow, and
+last the packages that take longest to import, each without its own imports (`python -X importtime`).
 """
 
 import argparse
@@ -30,7 +30,7 @@ from PIL import Image
 EDGE_PX = 384
 SETTINGS = ("--weights", "builtin", "--set", "size=64", "steps=1")
 PACKAGES = 8
-"""Told of those that are imported, at most."""
+"""Most imported packages to list."""
 
 MARKED = """
 import json, os, sys, time
@@ -67,17 +67,17 @@ finally:
     with open(sys.argv[1], "w") as file:
         json.dump(phases | {"all": since(began)}, file)
 """
-"""A program: its arguments are a file that gets the phases, each in both kinds of seconds, and those of the command."""
+"""A program: its arguments are a file for the phases, each in wall and processor seconds, and those of the command."""
 
 
 class Taken(NamedTuple):
-    """What a process took.
+    """The time of a process.
 
     Attributes:
         wall: seconds from its start to its end.
-        processor: seconds of all cores, of it and its children.
+        processor: seconds of all cores, including its children.
         line: seconds from its start to its first line on standard error, or to its end.
-        phases: both by phase; empty for a command without marks.
+        phases: wall and processor seconds by phase; empty for a command without timed phases.
     """
 
     wall: float
@@ -87,11 +87,11 @@ class Taken(NamedTuple):
 
 
 def take(arguments: Sequence[str], phases: Path | None = None) -> Taken:
-    """Runs the command in a process of its own.
+    """Runs the command in a separate process.
 
     Args:
         arguments: of `stylize`.
-        phases: gets the marks; without it, none are set.
+        phases: file for the phases; None to time none.
     """
     program = ["-c", MARKED, str(phases)] if phases else ["-c", "from stylize_flows.cli import main; main()"]
     before, began = _processor_seconds(), time.perf_counter()
@@ -112,7 +112,7 @@ def _processor_seconds() -> float:
 
 
 def imported(arguments: Sequence[str]) -> list[tuple[str, float]]:
-    """Returns the packages that a command imports, with the seconds of their own modules, the longest first."""
+    """Returns the packages that a command imports, with the seconds of their own modules, longest first."""
     program = [sys.executable, "-X", "importtime", "-c", "from stylize_flows.cli import main; main()", *arguments]
     told = subprocess.run(program, check=True, capture_output=True, text=True).stderr
     seconds = Counter[str]()
@@ -122,7 +122,7 @@ def imported(arguments: Sequence[str]) -> list[tuple[str, float]]:
 
 
 def pair(folder: Path, name: str) -> list[str]:
-    """Returns the arguments that stylise a pair of pictures into a new store, and makes the pictures."""
+    """Makes two pictures, and returns the arguments for stylising them into a new store."""
     generator = np.random.default_rng(0)
     for kind in ("content", "style"):
         coarse = Image.fromarray(generator.integers(0, 256, (12, 12, 3), dtype=np.uint8))
@@ -135,11 +135,11 @@ def main(arguments: list[str] | None = None) -> None:
     """Prints a line for each command, then the pair's phases and imports."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--store", help="for `status`; that of a pair unless given")
+    parser.add_argument("--store", help="store for `status`; that of a pair unless given")
     asked = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="startup-") as name:
         folder = Path(name)
-        take(pair(folder, "first"))  # untimed: the files are read from the disk
+        take(pair(folder, "first"))  # untimed, to bring the files into the page cache
         commands = {"help": ["--help"], "status": ["status", asked.store or str(folder / "first")]}
         taken: dict[str, list[Taken]] = {name: [] for name in (*commands, "pair", "line", "beside")}
         for number in range(asked.rounds):
@@ -151,7 +151,7 @@ def main(arguments: list[str] | None = None) -> None:
             marked = take(pair(folder, f"marked-{number}"), folder / "phases")
             wall, processor = marked.phases["optimise"]
             taken["beside"].append(marked._replace(wall=marked.wall - wall, processor=marked.processor - processor))
-        print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; seconds: median, least, processor")
+        print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; seconds: median, minimum, processor")
         for command, all_of_it in taken.items():
             walls, processor = [one.wall for one in all_of_it], median(one.processor for one in all_of_it)
             print(f"{command:8}{median(walls):8.2f}{min(walls):8.2f}{processor:8.2f}")

@@ -1,9 +1,9 @@
-"""Whether a long run's memory stays where it is.
+"""Measures whether the memory of a long run stays constant.
 
     python -m benchmarks.steady [--device auto] [--jobs 200] [--size 128] [--images FOLDER]
 
-Runs so many jobs from a manifest into a store, in the loop and with everything that a run does, and prints the memory
-of the process when some of them are done. What a run keeps for good is there after the first twenty.
+Runs --jobs jobs from a manifest into a store, in the loop and with all parts of a run, and prints the memory of the
+process at some numbers of finished jobs. A run has allocated its permanent memory after the first twenty jobs.
 """
 
 from collections.abc import Sequence
@@ -22,17 +22,17 @@ from stylize_core.options import Options
 from stylize_core.run.run import open_run
 
 SETTLED = 20
-"""Jobs after which the memory should stay."""
+"""Number of jobs after which the memory should stay constant."""
 
 
 def write_manifest(path: Path, files: Sequence[Files], jobs: int, size: int) -> None:
-    """Writes so many rows, each another job."""
+    """Writes a manifest in which each row is a different job."""
     lines = [(*files[k % len(files)], size, 5, k) for k in range(jobs)]
     pd.DataFrame(lines, columns=["content", "style", "size", "steps", "seed"]).to_csv(path, index=False)
 
 
 def memory_by_job(options: Options) -> pd.Series:
-    """Returns the resident memory in MB, by the number of jobs that are computed."""
+    """Returns the resident memory in MB, by the number of finished jobs."""
     found: dict[int, float] = {}
     done = 0
 

@@ -1,4 +1,4 @@
-"""How the programs take times: contenders in turns, the device waited for, medians and spread."""
+"""The programs' timing: contenders alternate, the device is synchronised, and figures are medians with a spread."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -12,19 +12,19 @@ from stylize_core.engine.device import DTYPES
 Work = Callable[[], object]
 
 WARM_UP = {"cpu": 1, "cuda": 3}
-"""Untimed rounds: libraries choose their kernels, and a GPU may capture graphs."""
+"""Untimed rounds, in which libraries choose their kernels and a GPU may capture graphs."""
 
 MATRIX_EDGE = {"cpu": 2048, "cuda": 8192}
 
 
 def wait_for(device: torch.device) -> None:
-    """Waits until a GPU has done what it was given."""
+    """Waits until a GPU has finished its work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
 
 def seconds_of(work: Work, device: torch.device) -> float:
-    """Returns the wall seconds of one call, the device's part included."""
+    """Returns the wall seconds of one call, including the device's work."""
     wait_for(device)
     began = time.perf_counter()
     work()
@@ -33,10 +33,10 @@ def seconds_of(work: Work, device: torch.device) -> float:
 
 
 def interleaved(contenders: Mapping[str, Work], rounds: int, device: torch.device) -> dict[str, np.ndarray]:
-    """Times contenders round by round, so that whatever else the machine does meets all of them alike.
+    """Times contenders round by round, so that other work on the machine affects all of them equally.
 
     Returns:
-        Seconds by contender, (rounds,); the same index is the same round.
+        Seconds by contender, (rounds,); equal indices are the same round.
     """
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(WARM_UP[device.type] + rounds):
@@ -52,7 +52,7 @@ def spread(values: np.ndarray) -> tuple[float, float, float]:
 
 
 def matrix_product(precision: str, device: torch.device) -> tuple[Work, float]:
-    """Returns a large matrix product and its operations, 2 edge^3; a GPU does float32 as TF32."""
+    """Returns a large matrix product and its number of operations, 2 edge^3; a GPU computes float32 as TF32."""
     edge = MATRIX_EDGE[device.type]
     left, right = torch.rand(2, edge, edge, device=device).to(DTYPES[precision])
 

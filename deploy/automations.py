@@ -1,7 +1,7 @@
-"""Registers the automations of a permanent server; may be run again, also with another address.
+"""Registers the automations of a permanent server; can be run again, also with another address.
 
-python deploy/automations.py                        # dead runs are marked Crashed
-python deploy/automations.py https://chat/hook      # and a webhook is notified of bad nights (JSON with a `text`)
+python deploy/automations.py                        # marks dead runs as Crashed
+python deploy/automations.py https://chat/hook      # also notifies a webhook of bad nights (JSON with a `text`)
 python deploy/automations.py https://chat/hook 5    # and of runs in which at least 5 % of the rows failed; default 1 %
 """
 

@@ -1,4 +1,4 @@
-"""How tests run; what they share is in `fixtures`."""
+"""How tests run; shared fixtures are in `fixtures`."""
 
 import os
 
@@ -22,18 +22,18 @@ pytest_plugins = [
     "fixtures.swift",
 ]
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: jobs this small only wait for more threads
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: small jobs need no more threads
 
-settings.register_profile("stylize", deadline=None)  # how long an example takes says nothing on a busy machine
+settings.register_profile("stylize", deadline=None)  # no deadline: times mean little on a busy machine
 settings.load_profile("stylize")
 
 SHARED = ("prefect_server", "standing", "swift", "stores")
-"""Fixtures that take long to make: the tests that use one stay together, so that it is made once."""
+"""Slow fixtures: the tests that use one run in the same process, so that it is made once."""
 
 
 @pytest.hookimpl(tryfirst=True)  # xdist itself reads the groups in this hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Says which tests run one after the other in one process: those of a shared fixture, and else those of a file."""
+    """Groups tests that run in one process: those with the same shared fixture, otherwise those of a file."""
     for item in items:
         names, file = getattr(item, "fixturenames", ()), item.nodeid.partition("::")[0]
         item.add_marker(pytest.mark.xdist_group(next((name for name in SHARED if name in names), file)))

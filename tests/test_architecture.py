@@ -1,4 +1,4 @@
-"""The house: imports run one way, rooms do not know each other, and each needs no more than it says."""
+"""The architecture: imports go one way, rooms of a floor are independent, and each uses only its listed packages."""
 
 import ast
 import subprocess
@@ -34,13 +34,13 @@ FLOORS = (
     {"api"},
     {"flows"},
 )
-"""Parts of the house, lowest first; a part uses only those on floors below."""
+"""Parts of the code by floor, lowest first; a part uses only those on floors below."""
 
 LEAVES = {"control_codes", "errors", "shapes", "layers", "terms", "setting_field", "settings", "presets", "job"}
 
 
 def floor_of(part: str) -> int:
-    """The number of a part's floor; a new part has to be given one."""
+    """The number of a part's floor; a new part has to get one."""
     return next(floor for floor, parts in enumerate(FLOORS) if part in parts)
 
 
@@ -51,12 +51,12 @@ def packages(path: Path) -> set[str]:
 
 
 def test_every_part_has_its_floor() -> None:
-    """The floors name exactly the parts that there are."""
+    """The floors name exactly the existing parts."""
     assert {part_of(module_of(path)) for path in SOURCES} == set().union(*FLOORS)
 
 
 def test_imports_run_one_way() -> None:
-    """A file uses its own part and those on floors below: so there are no cycles, and no room knows another."""
+    """A file uses only its own part and those on floors below, so there are no cycles."""
     upward = [
         f"{module_of(path)} -> {part}"
         for path in SOURCES
@@ -67,14 +67,14 @@ def test_imports_run_one_way() -> None:
 
 
 def test_prefect_lives_in_flows() -> None:
-    """Nothing outside flows/ imports Prefect or what comes with it."""
+    """Nothing outside flows/ imports Prefect or its dependencies."""
     with_prefect = {path for path in SOURCES if packages(path) & {"prefect", "prefect_dask", "dask", "distributed"}}
     assert {part_of(module_of(path)) for path in with_prefect} == {"flows"}
 
 
 @pytest.mark.parametrize("part", ["record", "sheets", "export", "trackers", "report"])
 def test_what_people_look_at_is_made_of_the_store_alone(part: str) -> None:
-    """Tables, sheets and pages can be made of a store wherever it lies: they know no engine, no plan and no run."""
+    """Tables, sheets and pages need only a store: they import no engine, plan or run."""
     used = set().union(*(used_parts(path) for path in SOURCES if part_of(module_of(path)) == part))
     assert used.isdisjoint({"engine", "images", "plan", "chunk", "run", "flows"})
 
@@ -91,7 +91,7 @@ def test_what_people_look_at_is_made_of_the_store_alone(part: str) -> None:
     ],
 )
 def test_each_part_needs_no_more_than_it_says(part: str, allowed: set[str]) -> None:
-    """Rooms and leaves import these packages and no other."""
+    """Rooms and leaves import only these packages."""
     used = set().union(*(packages(path) for path in SOURCES if part_of(module_of(path)) == part))
     assert used <= allowed
 
@@ -110,7 +110,7 @@ for module in {modules}:
 
 @pytest.mark.parametrize(("part", "missing"), [("engine", NOT_FOR_THE_ENGINE), ("stylize_flows.cli", "prefect torch")])
 def test_imports_without(part: str, missing: str) -> None:
-    """The engine needs torch, numpy and Pillow alone; the help of the command line needs no Prefect."""
+    """The engine needs only torch, numpy and Pillow; the help of the command line does not need Prefect."""
     modules = [module_of(path) for path in SOURCES if part_of(module_of(path)) == part] or [part]
     program = WITHOUT.format(missing=missing.split(), modules=modules)
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
@@ -118,7 +118,7 @@ def test_imports_without(part: str, missing: str) -> None:
 
 
 def test_the_core_neither_prints_nor_exits_nor_reads_the_environment() -> None:
-    """What stylize_core does depends on its arguments alone, and what it has to say it returns or raises."""
+    """stylize_core depends only on its arguments, and returns or raises instead of printing."""
     forbidden = {"os.environ", "os.getenv", "sys.exit", "sys.stdout", "sys.stderr", "os._exit", "print", "input"}
     used = [
         f"{path}:{node.lineno}: {ast.unparse(node)}"

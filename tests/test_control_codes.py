@@ -1,4 +1,4 @@
-"""Characters that steer a terminal are written as escapes."""
+"""Control characters for terminals are written as escapes."""
 
 import pickle
 
@@ -22,13 +22,13 @@ from stylize_core.errors import StylizeError
     ],
 )
 def test_what_is_escaped(text: str, escaped: str) -> None:
-    """C0, C1, bidirectional and separating characters and halves of letters are; letters of any script are not."""
+    """C0, C1, bidirectional and separator characters and surrogates are escaped; letters of any script are not."""
     assert escape_controls(text) == escaped
 
 
 @given(st.text(st.characters(codec=None)))
 def test_escaped_text_stays_as_it_is(text: str) -> None:
-    """It can be written as UTF-8, has no line breaks, and escaping it again changes nothing."""
+    """Escaped text can be encoded as UTF-8, has no line breaks, and does not change if escaped again."""
     escaped = escape_controls(text)
     escaped.encode()
     assert len(escaped.splitlines()) <= 1
@@ -36,12 +36,12 @@ def test_escaped_text_stays_as_it_is(text: str) -> None:
 
 
 def test_some_may_be_kept() -> None:
-    """Line feeds stay where they are asked for, and nothing else does."""
+    """If requested, line feeds are kept, and nothing else."""
     assert escape_controls("a\n\x1b\nb", keep="\n") == "a\n\\x1b\nb"
 
 
 def test_errors_steer_nothing() -> None:
-    """An error's texts are escaped, across a process border too; only what to do may have several lines."""
+    """An error's texts are escaped, also after pickling; only `todo` may have several lines."""
     error = StylizeError("no \x1b[2Jfile", where="/a\nb", todo="mend:\n  line 2: \x1b")
     assert str(error) == "no \\x1b[2Jfile · /a\\nb · mend:\n  line 2: \\x1b"
     assert str(pickle.loads(pickle.dumps(error))) == str(error)

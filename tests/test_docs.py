@@ -1,4 +1,4 @@
-"""The documents say what the code does."""
+"""The documents match the code."""
 
 import re
 from collections.abc import Callable
@@ -21,7 +21,7 @@ def leaves(kind: type[errors.StylizeError]) -> list[type[errors.StylizeError]]:
 
 
 def test_every_error_code_is_documented() -> None:
-    """docs/errors.md has one line a code, with the same retryable as the class, and no other lines."""
+    """docs/errors.md has one line per code, with the class's `retryable`, and no other lines."""
     documented = dict(re.findall(r"^\| `(\w+)` \|.*\| (yes|no) \|", (ROOT / "docs/errors.md").read_text(), re.M))
     classes = [kind for kind in leaves(errors.StylizeError) if kind.__module__ == errors.__name__]
     assert documented == {kind.code: "yes" if kind.retryable else "no" for kind in classes}
@@ -35,14 +35,14 @@ def test_every_preset_is_in_the_readme() -> None:
 
 @pytest.mark.parametrize("name", drawing.WRITTEN)
 def test_what_is_drawn_is_new(name: str) -> None:
-    """The picture of the parts and the columns of the store are the code's; `python docs/draw.py` renews them."""
+    """The picture of the parts and the columns of the store match the code; `python docs/draw.py` renews them."""
     assert drawing.renewed(name) == (ROOT / f"docs/{name}.md").read_text()
 
 
 def test_python_in_the_documents_runs(
     draw: Callable[..., Path], manifests: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What docs/python.md shows: a pair, a list, a manifest, a store's tables, one after the other."""
+    """The examples of docs/python.md run one after the other: a pair, a list, a manifest, a store's tables."""
     monkeypatch.chdir(tmp_path)
     for seed, name in enumerate(("photo.png", "painting.png")):
         draw(tmp_path / name, seed)
@@ -59,7 +59,7 @@ def test_python_in_the_documents_runs(
 
 
 def test_the_architecture_names_what_there_is() -> None:
-    """Every file and folder in docs/architecture.md exists, and every name in its recipes stands in the code."""
+    """Every file and folder in docs/architecture.md exists, and every name in its recipes is in the code."""
     document = (ROOT / "docs/architecture.md").read_text()
     roots = [ROOT, ROOT / "stylize_core", ROOT / "flows", ROOT / "flows/stylize_flows"]
     paths = set(re.findall(r"`([\w/]+(?:/|\.py|\.md))`", document)) - {"results/"}  # of a store

@@ -1,4 +1,4 @@
-"""The tree of errors: three parts, stable codes, and safe passage across a process border."""
+"""The tree of errors: three parts, stable codes, and safe pickling."""
 
 import pickle
 import re
@@ -21,27 +21,27 @@ EACH_KIND = pytest.mark.parametrize("kind", KINDS)
 
 
 def test_a_message_has_three_parts() -> None:
-    """What, where and what to do are fields, and stand in the message in that order."""
+    """What, where and what to do are fields, and are in the message in that order."""
     error = StylizeError("the sky fell", where="row 3", todo="hold it up")
     assert (error.what, error.where, error.todo) == ("the sky fell", "row 3", "hold it up")
     assert str(error) == "the sky fell · row 3 · hold it up"
 
 
 def test_empty_parts_leave_no_trace() -> None:
-    """A part that is not given is left out of the message."""
+    """A missing part is left out of the message."""
     assert str(StylizeError("the sky fell")) == "the sky fell"
     assert str(StylizeError("the sky fell", todo="hold it up")) == "the sky fell · hold it up"
 
 
 def test_a_class_gives_its_own_advice() -> None:
-    """Without a remedy of its own an error takes its class's; one that is given wins."""
+    """Without its own `todo` an error has its class's; a given one wins."""
     assert InputMissing("no file").todo == InputMissing.advice != ""
     assert InputMissing("no file", todo="look again").todo == "look again"
 
 
 @EACH_KIND
 def test_errors_survive_a_process_border(kind: type[StylizeError]) -> None:
-    """Pickled and read again, an error is of the same class with the same parts."""
+    """An unpickled error has the same class and parts."""
     error = kind("what", where="where", todo="todo")
     found = pickle.loads(pickle.dumps(error))
     assert type(found) is kind
@@ -50,7 +50,7 @@ def test_errors_survive_a_process_border(kind: type[StylizeError]) -> None:
 
 @EACH_KIND
 def test_codes_are_words(kind: type[StylizeError]) -> None:
-    """A code is a word of small letters and underscores that results can keep for ever."""
+    """A code is a word of lower-case letters and underscores that results can keep forever."""
     assert re.fullmatch(r"[a-z]+(_[a-z]+)*", kind.code)
 
 
@@ -66,7 +66,7 @@ def test_the_drawn_tree_names_every_class() -> None:
 
 
 def test_retryable_is_what_may_pass_by_itself() -> None:
-    """Only reading, writing, changed inputs, time, device and worker may go better a second time; a bad file never."""
+    """Only errors of reading, writing, changed inputs, time, device and worker are retryable; a bad file never is."""
     retryable = {kind.__name__ for kind in KINDS if kind.retryable}
     assert retryable == {
         "InputUnreadable",

@@ -1,4 +1,4 @@
-"""What documents and messages tell people to install is this package, and not somebody else's of its name."""
+"""Install lines in documents and messages name this package, and not another one with a similar name."""
 
 import re
 import tomllib
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 OTHERS = {"dask-jobqueue", "uv"}
-"""Packages of other people that the documents speak of; on an index by these names."""
+"""Other packages that the documents mention, by their names on an index."""
 
 PLACES = (
     "README.md",
@@ -28,14 +28,14 @@ PLACES = (
 
 
 def _texts() -> Iterator[tuple[str, str]]:
-    """Yields what people read: documents, and messages in the code."""
+    """Yields documents, and messages in the code."""
     for path in (path for pattern in PLACES for path in ROOT.glob(pattern)):
         if path.suffix not in {".png", ".jpg"} and path.is_file():
             yield str(path.relative_to(ROOT)), path.read_text(encoding="utf-8")
 
 
 def _wanted(line: str) -> str:
-    """Returns the first package that an install line asks for; options and their files stand before it."""
+    """Returns the first package of an install line, after options and their files."""
     words = [quoted or plain for quoted, plain in re.findall(r"'([^']*)'|(\S+)", line)]
     return next((word for word in words if not word.startswith("-") and not word.endswith((".txt", ".toml"))), "")
 
@@ -49,12 +49,12 @@ LINES = [
     (place, wanted)
     for place, text in [*_texts(), *MESSAGES]
     for line in re.findall(r"pip install +([^`#\n]+)", text)
-    if (wanted := _wanted(line)) and place != "stylize_core/release.py"  # that line takes any extra
+    if (wanted := _wanted(line)) and place != "stylize_core/release.py"  # that line has a placeholder for extras
 ]
 
 
 def test_the_lines_are_found() -> None:
-    """Some of documents, and each message."""
+    """Install lines are found in documents and messages."""
     assert {place for place, _ in LINES} > {"README.md", "docs/quality.md", "deploy/README.md", "deploy/Dockerfile"}
     assert {place for place, _ in LINES} >= {place for place, _ in MESSAGES}
     assert len(MESSAGES) >= 4
@@ -62,7 +62,7 @@ def test_the_lines_are_found() -> None:
 
 @pytest.mark.parametrize(("place", "wanted"), LINES)
 def test_an_install_line(place: str, wanted: str) -> None:
-    """It names the checkout or a wheel, with extras that there are; or a package of others that we mean."""
+    """Each names the checkout or a wheel, with existing extras, or a listed other package."""
     package, _, extras = wanted.rstrip("]").partition("[")
     if package == "." or package.endswith(".whl"):
         assert {*filter(None, extras.split(","))} <= {*PROJECT["optional-dependencies"]}
@@ -71,13 +71,13 @@ def test_an_install_line(place: str, wanted: str) -> None:
 
 
 def test_every_extra_in_the_documents_exists() -> None:
-    """Wherever `.[extra]` stands, behind a comment as well."""
+    """`.[extra]` is checked everywhere, also in comments."""
     named = {extra for place, text in _texts() for extra in re.findall(r"'\.\[(\w+)\]'", text)}
     assert named <= {*PROJECT["optional-dependencies"]}
 
 
 def test_the_package_has_one_name_and_one_release() -> None:
-    """The program asks for its release under the name in pyproject.toml; CITATION.cff names the same release."""
+    """The program looks up its release by the name in pyproject.toml; CITATION.cff has the same release."""
     assert PROJECT["name"] == DISTRIBUTION
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert citation["version"] == PROJECT["version"]

@@ -1,4 +1,4 @@
-"""The id of a job: all that decides its pixels, and nothing else; and URIs without their secrets."""
+"""The id of a job depends on everything that determines its pixels, and nothing else; and URIs without secrets."""
 
 import dataclasses
 import hashlib
@@ -16,7 +16,7 @@ from stylize_core.settings import NEUTRAL, SETTING_FIELDS
 
 
 def source(letter: str, uri: str = "a.png") -> Source:
-    """A file whose digest is a letter 64 times over."""
+    """A file whose digest is one letter, repeated 64 times."""
     return Source(uri=uri, sha256=64 * letter, width=30, height=20)
 
 
@@ -31,17 +31,17 @@ PLAIN: dict[str, Any] = {
 
 
 def id_of(**changes: object) -> str:
-    """The id of the plain job with some parts changed."""
+    """The id of the plain job with some changes."""
     return job_id(**{**PLAIN, **changes})
 
 
 def test_an_id_is_24_hex_digits() -> None:
-    """An id can be a file's name anywhere."""
+    """An id is a valid file name everywhere."""
     assert re.fullmatch(r"[0-9a-f]{24}", id_of())
 
 
 def test_the_id_depends_on_contents_alone() -> None:
-    """Another place, name or recorded shape of the same bytes is the same job."""
+    """The same bytes with another place, name or recorded shape are the same job."""
     moved = dataclasses.replace(source("c", "s3://bucket/b.jpg"), width=1, height=1)
     assert id_of(content=moved, styles=((source("5", "/elsewhere.png"), 1.0),)) == id_of()
 
@@ -61,7 +61,7 @@ def test_the_id_depends_on_contents_alone() -> None:
     ids=["content", "style", "style's weight", "second style", "init", "weights", "precision", "roles"],
 )
 def test_the_id_depends_on_every_input(change: dict[str, object]) -> None:
-    """Other bytes, another weight of a style, other network weights, another precision: another job."""
+    """Other bytes, another style weight, other network weights or another precision are another job."""
     assert id_of(**change) != id_of()
 
 
@@ -94,9 +94,9 @@ def test_the_id_depends_on_every_setting(setting: str) -> None:
 
 
 def test_ids_stay_what_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ids name results in stores for ever, so this one may change with `NUMERICS_VERSION` or a new setting alone.
+    """Stores keep ids forever, so this one may change only with `NUMERICS_VERSION` or a new setting.
 
-    The reference is computed here from the definition, over the settings as they are, without those that are neutral.
+    The reference is computed here from the definition, with the current settings except neutral ones.
     """
     monkeypatch.setattr("stylize_core.job.NUMERICS_VERSION", 1)
     settings = {name: value for name, value in resolve("keras", {"seed": 3}).to_dict().items() if name not in NEUTRAL}
@@ -141,7 +141,7 @@ def test_ids_of_a_known_version(
     expected: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Stores have these ids, of numerics 2; with another text they would compute every job again."""
+    """Stores have these ids of numerics 2; with another text they would compute every job again."""
     monkeypatch.setattr("stylize_core.job.NUMERICS_VERSION", 2)
     found = id_of(settings=resolve(preset, given).to_json(), init=source(init) if init else None, precision=precision)
     assert found == expected
@@ -189,7 +189,7 @@ def test_digests_name_every_input() -> None:
         ("zip://a.png::/data/my@home/a.zip", "zip://a.png::/data/my@home/a.zip"),
         ("http://[::1]:80/a@b.png", "http://[::1]:80/a@b.png"),
         ("file:///data/a@b.png", "file:///data/a@b.png"),
-        # What cannot be told apart:
+        # Ambiguous cases:
         ("http://minio:9000/me@home/a.png", "http://…@home/a.png"),
         ("http://minio:9000/a.png?mail=me@home", "http://…"),
         ("https://user:pw@h.org/a@2x.png", "https://…@2x.png"),
@@ -202,7 +202,7 @@ def test_digests_name_every_input() -> None:
 def test_public_uris_by_hand(uri: str, expected: str) -> None:
     """User, password, query and fragment are left out; a plain path, a port and an @ in a path stay.
 
-    What may be a password is hidden. The public form of a public form is the same.
+    Any possible password is hidden. The public form of a public form is the same.
     """
     assert public_uri(uri) == expected
     assert public_uri(expected) == expected
@@ -214,7 +214,7 @@ def test_public_uris_by_hand(uri: str, expected: str) -> None:
     path=st.from_regex(r"[a-z0-9._-]{1,20}", fullmatch=True),
 )
 def test_a_password_goes_and_the_rest_stays(user: str, password: str, path: str) -> None:
-    """Whatever letters, digits, plus signs and slashes a password has, exactly it and the query are gone."""
+    """For a password of any letters, digits, plus signs and slashes, exactly it and the query are removed."""
     found = public_uri(f"s3://{user}:{password}@bucket/{path}?sig=SECRET")
     assert found == f"s3://bucket/{path}?…"
 
@@ -224,7 +224,7 @@ PIECES = [SECRET, "/", "@", ":", "::", "?", "#", "12", "+", "%2F", "=", "&", "["
 
 
 def secrets_of(pieces: list[str]) -> st.SearchStrategy[str]:
-    """Texts of pieces, with the secret among them."""
+    """Texts of pieces that include the secret."""
     made = st.lists(st.sampled_from(pieces), max_size=5)
     return st.builds(lambda before, after: "".join([*before, SECRET, *after]), made, made)
 
@@ -249,7 +249,7 @@ PREFIXES = st.sampled_from(["", "zip://in/a.png::", "simplecache::", "zip://a@b.
 @settings(max_examples=2000)
 @given(prefix=PREFIXES, link=LINKS)
 def test_no_secret_is_public(prefix: str, link: str) -> None:
-    """Whatever a URL is made of, no part of a password, a token, a query or a fragment is in its public form."""
+    """For any URL, no part of a password, a token, a query or a fragment is in its public form."""
     public = public_uri(prefix + link)
     assert SECRET not in public
     assert public_uri(public) == public

@@ -1,4 +1,4 @@
-"""The laws: every row is accounted for, a kill costs nothing committed, runners leave the same results."""
+"""The laws: every row is accounted for, a kill loses nothing committed, runners give the same results."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -17,7 +17,7 @@ KINDS = {
     "missing": {"content": "missing.png"},
     "bad setting": {"size": "5"},
 }
-"""What a row may be: two good ones, which may repeat; one that fails when it is run; two that are rejected."""
+"""The possible rows: two good ones, which may repeat; one that fails when it runs; two that are rejected."""
 
 MOMENTS = {
     "before plan.parquet 1": "before the plan is published",
@@ -30,7 +30,7 @@ MOMENTS = {
 }
 
 OF_THE_RUN = ["commit", "run", "seconds"]
-"""Columns in which the same job differs from run to run."""
+"""Columns in which a job differs from run to run."""
 
 
 def _truncate(folder: Path) -> None:
@@ -47,7 +47,7 @@ def _comparable(lines: pd.DataFrame) -> pd.DataFrame:
 def test_every_row_is_accounted_for(kinds: list[str], manifests: Any, run_loop: Callable[..., Any], store: Any) -> None:
     """Law 1: rows in = done + skipped + failed + rejected + stopped, a line for each, in the manifest's order."""
     _truncate(manifests.folder)
-    known = store.seeds()  # the examples share a store, so that later ones find what earlier ones did
+    known = store.seeds()  # the examples share a store, so that later ones find results of earlier ones
     status = {"truncated": "failed", "missing": "rejected", "bad setting": "rejected"}
     status |= {kind: "skipped" if KINDS[kind]["seed"] in known else "done" for kind in ("one", "two")}
     expected = [status[kind] for kind in kinds]
@@ -84,7 +84,7 @@ def _run(manifest: str, store: Path, runner: str = "loop") -> tuple[str, ...]:
 def undisturbed(
     five_jobs: str, tmp_path_factory: pytest.TempPathFactory, drive: Callable[..., Any], view: Callable[[Path], Any]
 ) -> Any:
-    """The store after a run of the five jobs that nothing disturbed."""
+    """The store after an undisturbed run of the five jobs."""
     folder = tmp_path_factory.mktemp("laws") / "undisturbed"
     assert drive(*_run(five_jobs, folder)).wait() == 0
     return view(folder)
@@ -99,7 +99,7 @@ def test_a_kill_at_any_moment_costs_nothing_committed(
     store: Any,
     stylize: Callable[..., Any],
 ) -> None:
-    """Law 2: after kill -9, the same command ends with what an undisturbed run leaves, computing nothing twice."""
+    """Law 2: after kill -9, the same command gives the results of an undisturbed run, and computes nothing twice."""
     killed = drive(*_run(five_jobs, store.folder), kill=moment)
     assert killed.wait() == -9
     committed = store.seeds()
@@ -121,7 +121,7 @@ def test_a_kill_at_any_moment_costs_nothing_committed(
 def test_a_kill_of_the_flow_costs_nothing_committed(
     five_jobs: str, undisturbed: Any, drive: Callable[..., Any], store: Any
 ) -> None:
-    """Law 2 holds with Prefect as well, whose own record of the killed run is not asked."""
+    """Law 2 holds with Prefect too, whose own record of the killed run is not used."""
     killed = drive(*_run(five_jobs, store.folder, "local"), kill="before results 3", fresh=True)
     assert killed.wait() == -9
     committed = store.seeds()
@@ -141,7 +141,7 @@ def test_a_kill_of_the_flow_costs_nothing_committed(
 def test_runners_leave_the_same_results(
     runner: tuple[str, ...], five_jobs: str, tmp_path: Path, stylize: Callable[..., Any], view: Callable[[Path], Any]
 ) -> None:
-    """Law 3: results, losses, images and rows are those of the plain loop, whichever runner made them."""
+    """Law 3: with any runner, results, losses, images and rows are those of the plain loop."""
     stores = []
     for name, *options in (("loop",), runner):
         stores.append(view(tmp_path / name))

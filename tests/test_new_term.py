@@ -1,4 +1,4 @@
-"""A new term of the objective is one file, one line and its settings: everything else follows from them."""
+"""A new term of the objective is one file, one line and its settings; everything else follows from them."""
 
 import json
 import os
@@ -39,7 +39,7 @@ SETTINGS = """    palette_layers: Layers = setting("layers whose means are match
 
 @pytest.fixture
 def house(tmp_path: Path) -> Path:
-    """A copy of the packages with one term more."""
+    """A copy of the packages with one more term."""
     package = tmp_path / "house"
     for source in (ROOT / "stylize_core", ROOT / "flows" / "stylize_flows"):
         shutil.copytree(source, package / source.name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -67,7 +67,7 @@ def command(house: Path) -> Callable[..., str]:
 
 
 def test_a_term_goes_through_the_whole_house(command: Callable[..., str], manifests: Any, tmp_path: Path) -> None:
-    """Manifest, engine, metrics, results, report, export and columns have it; a job without it is as it was."""
+    """Manifest, engine, metrics, results, report, export and columns have it; a job without it does not change."""
     rows = manifests.rows(2, style_layers="conv1_1")
     rows[1] |= {"palette_weight": "3", "palette_layers": "conv1_1 conv2_1", "x_class": "a"}
     manifest, store = manifests.write(rows), f"{tmp_path}/store"

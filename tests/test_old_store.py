@@ -1,6 +1,6 @@
-"""A store that release 0.1 wrote is skipped whole, reported, exported and verified by every later release.
+"""Every later release skips, reports, exports and verifies a store of release 0.1.
 
-Job ids change only with `NUMERICS_VERSION`: with another one, `tests/data` gets a store of its own.
+Job ids change only with `NUMERICS_VERSION`; for a new version, `tests/data` gets another store.
 """
 
 import json
@@ -31,12 +31,12 @@ IDS = {
     "same job": "",
     "broken": "2b7215cf3d1fcfdb22a98bb1",
 }
-"""Of each row's job, as release 0.1 had them."""
+"""The id of each row's job in release 0.1."""
 
 
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
-    """A copy of the folder with manifest, pictures and store; with the names of today for its presets."""
+    """A copy of the folder with manifest, pictures and store, with today's names of its presets."""
     folder = Path(shutil.copytree(OLD, tmp_path / "old"))
     manifest = folder / "manifest.csv"
     manifest.write_text(re.sub(r",(default|fast),", r",\1-1,", manifest.read_text()))
@@ -56,7 +56,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 
 def test_it_is_skipped_whole(run_again: Callable[..., Any], old: Path, view: Callable[[Path], Any]) -> None:
-    """Every row has the job id that it had, nothing is computed, and what was there stays as it was."""
+    """Every row keeps its job id, nothing is computed, and no existing file changes."""
     assert NUMERICS_VERSION == 3
     before = {folder: files_of(old / "store" / folder) for folder in ("images", "snapshots", "metrics", "results")}
     ended = run_again()
@@ -89,7 +89,7 @@ def test_it_is_exported(stylize: Callable[..., Any], old: Path, tmp_path: Path, 
 
 
 def test_it_is_sound(stylize: Callable[..., Any], old: Path) -> None:
-    """`status --verify` reads all of it and finds no fault."""
+    """`status --verify` reads the whole store and finds no fault."""
     ended = stylize("status", f"{old}/store", "--verify")
     assert ended.code == 0, ended.out
     assert "9 done, 1 failed" in ended.out
@@ -97,7 +97,7 @@ def test_it_is_sound(stylize: Callable[..., Any], old: Path) -> None:
 
 
 def test_its_pictures_tell_how_they_were_made(stylize: Callable[..., Any], old: Path) -> None:
-    """`cross --from-image` gives the row of each image; run from the pictures that it names, it is the same job."""
+    """`cross --from-image` gives the row of each image, which is the same job."""
     images = sorted(path for path in (old / "store" / "images").rglob("*") if path.is_file())
     for image in images:
         ended = stylize("cross", "--from-image", str(image))

@@ -1,4 +1,4 @@
-"""What a run can be asked to do."""
+"""The options of a run."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from stylize_core.options import Options
     [("0", 10, 0), ("3", 10, 3), ("0%", 10, 0), ("5%", 100, 5), ("5%", 19, 0), ("5%", 20, 1), ("100%", 7, 7)],
 )
 def test_allowed(max_failed: str, rows: int, allowed: int) -> None:
-    """A number stands for itself; a share is of the rows, rounded down."""
+    """A number is itself; a share of the rows is rounded down."""
     assert Options(manifest="m", store="s", max_failed=max_failed).allowed(rows) == allowed
 
 

@@ -1,4 +1,4 @@
-"""Contents as the optimisation saw them."""
+"""Contents as the optimisation uses them."""
 
 import hashlib
 import io
@@ -18,7 +18,7 @@ from stylize_core.pictures import content_png, read_picture
 
 @pytest.mark.parametrize("large", [0, 16_000_000])
 def test_content_png(large: int, draw: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its pixels are those of the tensor that is optimised, however large the file's picture is."""
+    """Its pixels are those of the optimisation's tensor, however large the file's picture is."""
     monkeypatch.setattr(stylize_core.pictures, "LARGE_PIXELS", large)
     path = draw(tmp_path / "a.png", 1, width=60, height=40)
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -29,7 +29,7 @@ def test_content_png(large: int, draw: Callable[..., Path], tmp_path: Path, monk
 
 
 def test_another_file_is_an_error(draw: Callable[..., Path], tmp_path: Path) -> None:
-    """A file that is another one by now, or is gone, is told from one that is as it was."""
+    """A file that has changed or is missing is an error."""
     path = draw(tmp_path / "a.png", 1)
     with pytest.raises(InputChanged, match=r"was changed after it was planned.*a\.png"):
         content_png(str(path), "0" * 64, height=24, width=24, fit="keep")

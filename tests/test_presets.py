@@ -1,4 +1,4 @@
-"""Presets: each reproduces what its source states, and says which of its values that is."""
+"""Presets: each reproduces the values that its source states, and marks them."""
 
 from typing import Any
 
@@ -42,7 +42,7 @@ STATED: dict[str, dict[str, Any]] = {
         "steps": 3000,
     },
 }
-"""What the sources state, by preset."""
+"""The sources' values, by preset."""
 
 EACH_PRESET = pytest.mark.parametrize("name", PRESETS)
 
@@ -67,7 +67,7 @@ def test_there_are_eight() -> None:
 
 @pytest.mark.parametrize("name", STATED)
 def test_what_the_source_states(name: str) -> None:
-    """A value that the source states is resolved to just that, and marked as the source's; no other is."""
+    """Exactly the values that the source states are resolved to them and marked as the source's."""
     settings = resolve(name, {}).to_dict()
     assert {setting: settings[setting] for setting in STATED[name]} == STATED[name]
     assert {spec.name for spec in SETTING_FIELDS if PRESETS[name].origin(spec.name) == "source"} == set(STATED[name])
@@ -80,7 +80,7 @@ def test_the_default_is_all_ours() -> None:
 
 @EACH_PRESET
 def test_every_value_is_a_known_setting(name: str) -> None:
-    """A preset names settings alone, and resolves every one of them."""
+    """A preset names only settings, and resolves all of them."""
     preset = PRESETS[name]
     assert set(preset.source) | set(preset.ours) <= {spec.name for spec in SETTING_FIELDS}
     assert not set(preset.source) & set(preset.ours)
@@ -140,7 +140,7 @@ def test_given_values_win() -> None:
 
 @pytest.mark.parametrize(("given", "expected"), [({}, 512), ({"size": 64}, 64), ({"size": 64, "style_size": 32}, 32)])
 def test_style_size_follows_size(given: dict[str, object], expected: int) -> None:
-    """The style is seen at the output's size unless the row says otherwise."""
+    """The style has the output's size unless the row gives another."""
     assert resolve("default-1", given).style_size == expected
 
 
@@ -164,7 +164,7 @@ def test_a_bad_value_is_refused() -> None:
 
 
 def test_presets_cannot_be_changed() -> None:
-    """Presets are constants: what is done with one's values stays with whoever asked for them."""
+    """Presets are constants: changing the returned values does not change the preset."""
     PRESETS["keras"].values["steps"] = 1
     assert resolve("keras", {}).steps == 3000
     with pytest.raises(TypeError):

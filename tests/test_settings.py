@@ -1,4 +1,4 @@
-"""Settings: layers as text, ranges and choices, and the way to JSON and back."""
+"""Settings: layers as text, ranges and choices, and conversion to JSON and back."""
 
 import dataclasses
 import json
@@ -20,7 +20,7 @@ BY_NAME = {spec.name: spec for spec in SETTING_FIELDS}
 
 
 def values_of(spec: SettingField) -> st.SearchStrategy[Any]:
-    """Every value that a setting may have, but for the size of its numbers."""
+    """Every possible value of a setting, except very large numbers."""
     if spec.choices:
         return st.sampled_from(spec.choices)
     low, high = spec.low or 0, 1e12 if spec.high is None else spec.high
@@ -80,7 +80,7 @@ def test_layers_survive_text(chosen: tuple[tuple[str, float], ...]) -> None:
     ],
 )
 def test_layers_by_hand(text: str, expected: tuple[tuple[str, float], ...]) -> None:
-    """Layers come shallow to deep, with their weights, or 1/n each; spaces and commas part them."""
+    """Layers are sorted shallow to deep, with their weights or 1/n each; spaces and commas separate them."""
     assert parse_layers(text) == expected
 
 
@@ -99,7 +99,7 @@ def test_layers_by_hand(text: str, expected: tuple[tuple[str, float], ...]) -> N
     ],
 )
 def test_bad_layers_are_named(text: str, what: str) -> None:
-    """What is wrong with layers is said, with what to write in its place."""
+    """An error of layers says what is wrong and what to write instead."""
     with pytest.raises(SettingError, match=what) as caught:
         parse_layers(text)
     assert caught.value.todo
@@ -132,7 +132,7 @@ def test_layers_are_those_of_vgg19() -> None:
     ],
 )
 def test_ranges_and_choices(name: str, good: list[Any], bad: list[Any]) -> None:
-    """Values up to the ends of a range are taken, all others refused by the setting's name with what is allowed."""
+    """Values in a range, ends included, are accepted; all others are refused with the setting's name and the range."""
     for value in good:
         assert getattr(dataclasses.replace(DEFAULT, **{name: value}), name) == value
     for value in bad:
@@ -157,7 +157,7 @@ def test_the_contents_own_pixels_are_not_cropped(fit: str) -> None:
 
 
 def test_a_style_loss_has_its_forms() -> None:
-    """A form in which a style loss is not defined is refused with those in which it is."""
+    """A form in which a style loss is not defined is refused; the error names the others."""
     with pytest.raises(SettingError, match="form=paper") as caught:
         dataclasses.replace(DEFAULT, style_loss="sliced", form="paper")
     assert caught.value.todo == "use form mean or relative"
@@ -177,7 +177,7 @@ def test_settings_are_frozen() -> None:
 
 
 def test_settings_are_shown_with_their_words() -> None:
-    """What Python prints has the manifest's word where a number stands for it."""
+    """Python's representation has the manifest's word for a number with a special meaning."""
     shown = repr(dataclasses.replace(DEFAULT, size=0, scales=0, steps=0))
     assert "Settings(size='content', fit='keep'" in shown
     assert "scales='auto'" in shown
@@ -185,7 +185,7 @@ def test_settings_are_shown_with_their_words() -> None:
 
 
 def test_specs_describe_every_setting() -> None:
-    """There is one description a setting, in the order of the fields, with help and what is allowed."""
+    """There is one description per setting, in the order of the fields, with help and allowed values."""
     assert [spec.name for spec in SETTING_FIELDS] == [field.name for field in dataclasses.fields(Settings)]
     assert {spec.name for spec in SETTING_FIELDS} == {*BASE, *NEUTRAL}
     assert all(spec.help and spec.allowed for spec in SETTING_FIELDS)
@@ -204,5 +204,5 @@ def test_specs_describe_every_setting() -> None:
     ],
 )
 def test_allowed_in_words(name: str, allowed: str) -> None:
-    """What a setting allows reads well."""
+    """The text of a setting's allowed values is readable."""
     assert BY_NAME[name].allowed == allowed

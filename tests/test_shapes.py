@@ -37,7 +37,7 @@ def test_crop_and_stretch_are_square(fit):
 
 @given(EDGES, EDGES, SIZES)
 def test_keep_holds_for_every_content(width, height, size):
-    """The long edge is exact, the short edge a multiple of 8 within 4 (8 at the borders) of the true aspect."""
+    """The long edge is exact; the short edge is a multiple of 8 within 4 (8 at the limits) of the true aspect."""
     shape = output_shape(width, height, size, "keep")
     assert max(shape) == size
     assert min(shape) % 8 == 0
@@ -48,14 +48,14 @@ def test_keep_holds_for_every_content(width, height, size):
 
 @given(EDGES, EDGES, SIZES)
 def test_a_turned_content_has_the_turned_shape(width, height, size):
-    """Swapping the content's edges swaps the output's (a square is its own turn)."""
+    """Swapping the content's edges swaps the output's."""
     if width != height:
         assert output_shape(height, width, size, "keep") == output_shape(width, height, size, "keep")[::-1]
 
 
 @given(EDGES, EDGES, SIZES)
 def test_style_keeps_its_aspect(width, height, size):
-    """`keep`: the style's long edge is exactly `style_size`, the other within half a pixel of its aspect."""
+    """`keep`: the style's long edge is exactly `style_size`, the other is within half a pixel of its aspect."""
     shape = style_shape(width, height, size, "keep", 64, 80)
     assert max(shape) == size
     assert min(shape) >= 1
@@ -64,5 +64,5 @@ def test_style_keeps_its_aspect(width, height, size):
 
 
 def test_style_stretched_has_the_outputs_shape():
-    """`stretch`: exactly the output's shape, `style_size` or not."""
+    """`stretch`: exactly the output's shape, with any `style_size`."""
     assert style_shape(1000, 10, 512, "stretch", 64, 80) == (64, 80)

@@ -1,4 +1,4 @@
-"""Private temporary files: what comes back of them, and that nothing of them is left."""
+"""Private temporary files: they return what was stored, and leave nothing behind."""
 
 import gc
 import os
@@ -25,7 +25,7 @@ SCHEMA = pa.schema([("n", pa.int64()), ("text", pa.string())])
 
 
 def job(number: int, **given: object) -> Job:
-    """A job of its own."""
+    """A job that differs from the others."""
     content = Source(uri=f"s3://key:secret@b/é\n{number}.png", sha256=f"{number:064x}", width=number + 1, height=7)
     style = Source(uri="/s.png", sha256="f" * 64, width=8, height=9)
     init = style if number % 2 else None
@@ -47,7 +47,7 @@ def lines(jobs: Sequence[Job]) -> pa.RecordBatch:
 
 
 def test_jobs_come_back() -> None:
-    """Each place gives the job that was put there, whole, in any order, over any batches, to any thread."""
+    """Each position returns its whole job, in any order, from any batch, to any thread."""
     table = JobTable()
     jobs = [job(number, steps=number % 5) for number in range(200)]
     places = np.concatenate([table.add(lines(jobs[start:end])) for start, end in pairwise((0, 1, 80, 80, 200))])
@@ -60,12 +60,12 @@ def test_jobs_come_back() -> None:
 
 
 def batch(*numbers: int) -> pa.RecordBatch:
-    """A batch with a line a number."""
+    """A batch with one line per number."""
     return pa.RecordBatch.from_pydict({"n": list(numbers), "text": [str(n) * 100 for n in numbers]}, SCHEMA)
 
 
 def test_batches_come_back() -> None:
-    """As they were, in their order, as often as one likes; of none none."""
+    """Batches are returned unchanged, in order, any number of times."""
     spool = TableSpool(SCHEMA)
     assert list(TableSpool(SCHEMA)) == []
     batches = [batch(1, 2), batch(), batch(3)]
@@ -81,7 +81,7 @@ def _open_files() -> int:
 
 
 def test_files_have_no_name_and_end_with_their_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody can find them while they are in use, and they are closed when nobody uses them."""
+    """They have no name while in use, and are closed when no longer used."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr("stylize_core.spool.MEMORY_BYTES", 1)
     before = _open_files()
@@ -97,7 +97,7 @@ def test_files_have_no_name_and_end_with_their_owner(tmp_path: Path, monkeypatch
 
 
 def test_a_killed_process_leaves_nothing(tmp_path: Path) -> None:
-    """Also `kill -9` leaves no file behind."""
+    """Even `kill -9` leaves no file behind."""
     program = (
         "import os, signal, stylize_core.plan.job_table as t\nx = t.JobTable()\nos.kill(os.getpid(), signal.SIGKILL)"
     )
@@ -107,7 +107,7 @@ def test_a_killed_process_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_small_files_need_no_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Up to 16 MiB stay in memory, and come back, where there is no folder for temporary files at all."""
+    """Without any folder for temporary files, up to 16 MiB are kept in memory and returned."""
     monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
     spool = TableSpool(SCHEMA)
     spool.add(batch(1, 2))
@@ -117,7 +117,7 @@ def test_small_files_need_no_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_full_disk(small_disk: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is told as what it is, with the folder and what to do."""
+    """The error names the cause, the folder and what to do."""
     folder = small_disk("64k")
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     spool = TableSpool(SCHEMA)

@@ -1,4 +1,4 @@
-"""How numbers, times and names are written."""
+"""The text of numbers, times and names."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""A temporary server that ends in the middle of a run: the run goes on without Prefect.
+"""A temporary server that ends during a run: the run continues without Prefect.
 
 Separate from the server itself: a flow run of a deployment needs none, and its code takes seconds to import.
 """
@@ -22,7 +22,7 @@ own: OwnServer | None = None
 """The server that this process started, if any."""
 
 _told: OwnServer | None = None
-"""The one whose end was told."""
+"""The server whose end was reported."""
 
 
 def has_lost_server() -> bool:

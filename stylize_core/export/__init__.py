@@ -1,1 +1,1 @@
-"""Data sets out of a store: class trees, WebDataset shards, Parquet; each image with all that made it."""
+"""Exports images of a store as a data set: class tree, WebDataset or Parquet, with their inputs and settings."""

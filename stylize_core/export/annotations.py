@@ -1,4 +1,4 @@
-"""What is annotated of contents, carried over to their results: a COCO file for each split, beside the export."""
+"""Transfers annotations of contents to their results: one COCO file for each split of the export."""
 
 import io
 import json
@@ -19,19 +19,19 @@ Node = dict[str, Any]
 
 
 def annotations_path(split: str) -> str:
-    """Returns the path of the annotations of a split."""
+    """Returns the path of a split's annotations."""
     return f"annotations-{split}.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Annotated:
-    """What became of annotations.
+    """Counts of what was transferred.
 
     Attributes:
-        images: results that are in the files.
-        annotations: of these results.
-        contents: different contents of the export.
-        unknown: of these, contents that are not in the COCO file.
+        images: number of results in the files.
+        annotations: number of their annotations.
+        contents: number of distinct contents in the export.
+        unknown: number of these contents that are not in the COCO file.
     """
 
     images: int
@@ -44,11 +44,11 @@ class Annotations:
     """The annotations of an export.
 
     Args:
-        coco: those of its contents.
+        coco: the annotations of its contents.
         catalogue: its samples.
 
     Raises:
-        UsageError: no content is in the COCO file, it cannot be told which, one is cropped, or its size is another.
+        UsageError: no content is in the COCO file, a match is ambiguous, a content is cropped, or its size differs.
     """
 
     def __init__(self, coco: Coco, catalogue: Catalogue) -> None:
@@ -72,12 +72,12 @@ class Annotations:
         self.counts = Annotated(images=images, annotations=count, contents=len(contents), unknown=unknown)
 
     def publish(self, output: Files) -> None:
-        """Writes the files; each is in memory while it is made."""
+        """Writes the files, building each one in memory."""
         for split in self._catalogue.splits:
             output.publish(annotations_path(split), self._file(split))
 
     def _file(self, split: str) -> bytes:
-        """Returns the annotations of a split: ids count from 1, paths are those of a class tree."""
+        """Returns the annotations of a split, with ids from 1 and the paths of a class tree."""
         file = io.BytesIO()
         file.write(json.dumps(self._coco.rest).removesuffix("}").encode())
         file.write(b', "images": [')
@@ -97,7 +97,7 @@ class Annotations:
         return enumerate(self._annotated(split), 1)
 
     def _annotated(self, split: str) -> Iterator[tuple[Sample, Node]]:
-        """Yields the samples of a split whose content is in the COCO file, and what it is there."""
+        """Yields the samples of a split whose content is in the COCO file, with its entry there."""
         for sample in self._catalogue.samples(split):
             if image := self._images.get(sample.content.uri):
                 yield sample, image
@@ -110,23 +110,23 @@ class Annotations:
             for annotation in self._of(image):
                 if wrong := check_mask(annotation, image["height"], image["width"]):
                     what = f"the mask of annotation {annotation.get('id')!r} of {image['file_name']!r} {wrong}"
-                    raise UsageError(what, where=self._coco.where, todo="mend or remove it")
+                    raise UsageError(what, where=self._coco.where, todo="correct or remove it")
 
 
 def _check_size(sample: Sample, image: Node, where: str) -> None:
-    """Checks that a result shows all of its content, and that the content is the annotated image as it stands."""
+    """Checks that a result shows its whole content, and that this content has the shape of the annotated image."""
     content, columns, row = sample.content, sample.columns, sample.columns["row"]
     height, width = image["height"], image["width"]
     if content.fit == "crop" and width * content.height != height * content.width:
-        what = f"row {row} has fit=crop, which cuts off what annotations of {image['file_name']!r} may be about"
-        todo = "leave the row out with --where, as by \"fit != 'crop'\"; or run it with another fit"
+        what = f"row {row} has fit=crop, which may cut off annotated parts of {image['file_name']!r}"
+        todo = "leave the row out, for instance with --where \"fit != 'crop'\", or run it with another fit"
         raise UsageError(what, where=where, todo=todo)
     if output_shape(width, height, columns["size"], content.fit) != (content.height, content.width):
         what = (
-            f"{image['file_name']!r} has {width} x {height} pixels in the annotations, but the content of row {row} "
-            f"gave {content.width} x {content.height} with another shape"
+            f"{image['file_name']!r} has {width} x {height} pixels in the annotations, which does not match the "
+            f"result of row {row} with {content.width} x {content.height}"
         )
-        todo = "annotate the picture that the manifest names, as it stands upright: turned as its EXIF says"
+        todo = "annotate the manifest's picture upright, rotated as its EXIF orientation says"
         raise UsageError(what, where=where, todo=todo)
 
 

@@ -1,4 +1,4 @@
-"""README.md: the data set's card, with the front matter that the Hugging Face hub and its library read."""
+"""README.md: the data set's card, with front matter for the Hugging Face hub and its library."""
 
 import json
 import re
@@ -20,23 +20,23 @@ from stylize_core.release import release
 TITLE = "Stylised images"
 
 HUB_SPLIT = {"val": "validation"}
-"""Splits that the hub calls by another name."""
+"""Splits with another name on the hub."""
 
 LISTED = 50
-"""Lines of a table at most: of thousands of classes or styles, the largest."""
+"""Most lines of a table; of thousands of classes or styles, it has the largest."""
 
 FEW = 8
-"""Values of a setting that are all told."""
+"""Most values of a setting that are listed."""
 
 _FILES = {"imagefolder": "{}/**", "webdataset": "{}-*.tar", "parquet": "{}-*.parquet"}
 
 _LOADED = {
     "imagefolder": """\
-from torchvision.datasets import ImageFolder  # classes alone
-from datasets import load_dataset  # every column
+from torchvision.datasets import ImageFolder  # only classes
+from datasets import load_dataset  # all columns
 
 train = ImageFolder("FOLDER/{split}"{images_alone})
-columns = load_dataset("FOLDER")  # by this card; with data_dir it would guess splits from names""",
+columns = load_dataset("FOLDER")  # splits are defined by this card; with data_dir they would be guessed""",
     "webdataset": """\
 import webdataset
 
@@ -45,7 +45,7 @@ train = webdataset.WebDataset(shards, shardshuffle=False).decode("pil").to_tuple
     "parquet": """\
 from datasets import load_dataset
 
-columns = load_dataset("FOLDER")  # by this card; with data_dir it would guess splits from names""",
+columns = load_dataset("FOLDER")  # splits are defined by this card; with data_dir they would be guessed""",
 }
 
 _PAIRED = {
@@ -55,12 +55,12 @@ _PAIRED = {
         "members": f'"png;jpg;webp", "{CONTENT_SUFFIX[1:]}", ',
     },
 }
-"""What else the lines above say, by whether contents are in it."""
+"""Parts of the code above, without and with contents."""
 
 _PAIRS = {
-    "imagefolder": f"of `name.png` it is `name{CONTENT_SUFFIX}`, and to `datasets` the column `{CONTENT_IMAGE}`",
-    "webdataset": f"it is the member `{CONTENT_SUFFIX[1:]}` of the same key",
-    "parquet": f"it is the column `{CONTENT_IMAGE}`",
+    "imagefolder": f"`name{CONTENT_SUFFIX}` beside `name.png`, and the column `{CONTENT_IMAGE}` in `datasets`",
+    "webdataset": f"the member `{CONTENT_SUFFIX[1:]}` of the same key",
+    "parquet": f"the column `{CONTENT_IMAGE}`",
 }
 
 Counts = Mapping[str, int]
@@ -72,8 +72,8 @@ def card(catalogue: Catalogue, format: FormatName, shards: Counts, annotated: An
     Args:
         catalogue: its samples.
         format: of its files.
-        shards: number of them by split.
-        annotated: what is annotated of them; None where nothing is.
+        shards: number of shards by split.
+        annotated: counts of its annotations; None if there are none.
     """
     tally, split = catalogue.tally, catalogue.splits[0]
     styles = style_names(tally.styles)
@@ -103,7 +103,7 @@ def card(catalogue: Catalogue, format: FormatName, shards: Counts, annotated: An
 
 
 def _front_matter(catalogue: Catalogue, format: FormatName, *, is_annotated: bool) -> str:
-    """Returns YAML; texts are in JSON's quotes, which are YAML's too."""
+    """Returns YAML; its texts are quoted as JSON, which YAML reads."""
     tally = catalogue.tally
     lines = [f"pretty_name: {TITLE}", *_licence_lines(tally.licences)]
     lines += ["task_categories:", "- image-classification", *(["- image-to-image"] if catalogue.is_paired else [])]
@@ -119,14 +119,14 @@ def _front_matter(catalogue: Catalogue, format: FormatName, *, is_annotated: boo
 
 def _licence_lines(licences: Counts) -> list[str]:
     if len(licences) > 1 or "" in licences:
-        return []  # no licence holds for all
+        return []  # no licence applies to all images
     name = next(iter(licences))
     known = hub_licence(name)
     return [f"license: {known}"] if known else ["license: other", f"license_name: {_quoted(name)}"]
 
 
 def _quoted(text: str) -> str:
-    """Returns a text that YAML takes for no number, date or truth value."""
+    """Quotes a text so that YAML does not read it as a number, date or truth value."""
     return json.dumps(text, ensure_ascii=False)
 
 
@@ -141,11 +141,11 @@ def _size_category(images: int) -> str:
 def _opening(tally: Tally, styles: int) -> str:
     text = (
         f"{tally.images:,} images in {len(tally.classes):,} classes, {wording.size(tally.bytes)}, in "
-        f"{styles:,} styles. Each was made by neural style transfer, by the full optimisation of Gatys, "
-        "Ecker and Bethge, and it is recorded which content, style, settings and seed made it."
+        f"{styles:,} styles. Each was made by neural style transfer, with the full optimisation of Gatys, "
+        "Ecker and Bethge. The columns record its content, style, settings and seed."
     )
     left_out = ", ".join(f"{count:,} {status}" for status, count in sorted(tally.left_out.items()))
-    return f"{text} Rows of the manifest that have no image and are left out: {left_out}." if left_out else text
+    return f"{text} Rows of the manifest left out because they have no image: {left_out}." if left_out else text
 
 
 def _splits(tally: Tally, splits: Sequence[str]) -> Iterator[str]:
@@ -161,16 +161,16 @@ def _counts(counts: Counter[str], what: str) -> str:
 
 def _pairs(format: FormatName) -> str:
     return (
-        "With each image goes its content, as the optimisation saw it: upright, of the image's size, in sRGB, without "
-        f"transparency, and without loss: {_PAIRS[format]}."
+        f"Each image comes with its content: {_PAIRS[format]}. The content is a PNG with exactly the pixels that the "
+        "optimisation used: upright, at the image's size, in sRGB, without transparency."
     )
 
 
 def _annotations(annotated: Annotated, splits: Sequence[str]) -> str:
     files = ", ".join(f"`{annotations_path(split)}`" for split in splits)
     return (
-        f"{annotated.annotations:,} annotations of {annotated.images:,} images, in COCO's format: {files}. They are "
-        "those of the contents, at the images' size; `file_name` is the column `path`."
+        f"{annotated.annotations:,} annotations of {annotated.images:,} images, in COCO's format: {files}. They were "
+        "transferred from the contents and scaled to the images' size; `file_name` is the column `path`."
     )
 
 
@@ -184,7 +184,7 @@ def _made(tally: Tally) -> str:
 
 
 def _values(values: Counter[Any]) -> str:
-    """Writes the values of a setting; of many, their number and the most frequent."""
+    """Lists the values of a setting; if there are many, gives their number and the most frequent ones."""
     named = [str(value) for value in sorted(values, key=lambda value: (-values[value], str(value)))]
     if len(named) <= FEW:
         return ", ".join(named)
@@ -193,7 +193,7 @@ def _values(values: Counter[Any]) -> str:
 
 
 def _versions(tally: Tally) -> Iterator[tuple[str, str]]:
-    """Yields packages with all their versions that took part."""
+    """Yields packages, each with all versions that were used."""
     found = [json.loads(text) for text in sorted(tally.versions)]
     for name in dict.fromkeys(name for versions in found for name in versions):
         yield name, " and ".join(sorted({versions[name] for versions in found if name in versions}))
@@ -214,5 +214,5 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _cell(text: str) -> str:
-    """Returns text that is no markup: names are what others chose."""
+    """Escapes markup in text, because names are chosen by others."""
     return re.sub(r"([\\|<>\[\]!])", r"\\\1", re.sub(r"\s+", " ", text))

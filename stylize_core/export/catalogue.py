@@ -1,4 +1,4 @@
-"""All samples of an export with their final names, in the manifest's order; kept in temporary files."""
+"""All samples of an export with their final names, in the manifest's order, held in temporary files."""
 
 import hashlib
 import json
@@ -25,7 +25,7 @@ _FIRST = ("train", "val", "test")
 
 
 class Catalogue:
-    """The samples of an export; iterated over again and again, in memory a few numbers for each.
+    """The samples of an export; can be iterated repeatedly, and holds only a few numbers per sample in memory.
 
     Args:
         batches: lines with schema `GATHERED`.
@@ -34,13 +34,13 @@ class Catalogue:
 
     Attributes:
         splits: train, val and test first.
-        folders: of the classes, by name; in the order of their numbers, which is that of the folders' names.
+        folders: folder of each class, by class name; sorted by folder, which is also the order of the class numbers.
         schema: of the samples' columns.
-        tally: what the samples have in common, counted.
+        tally: counts of the samples.
         is_paired: whether the contents are exported too.
 
     Raises:
-        UsageError: there is no room for temporary files.
+        UsageError: there is no space for temporary files.
     """
 
     def __init__(self, batches: Iterable[list[Line]], tally: Tally, *, is_paired: bool = False) -> None:
@@ -70,7 +70,7 @@ class Catalogue:
                 yield self._sample(line, stage, labels[line["class"]])
 
     def digest(self) -> str:
-        """Returns a digest of everything that goes into an export: 64 hex digits, the same for the same samples."""
+        """Returns a digest of an export's contents: 64 hex digits, the same for the same samples."""
         digest = hashlib.sha256()
         for split in self.splits:
             for sample in self.samples(split):

@@ -1,4 +1,4 @@
-"""A file of annotations in COCO's format (cocodataset.org): what it has to say of each image, checked."""
+"""Reads and checks a file of annotations in COCO's format (cocodataset.org)."""
 
 import os
 from collections import defaultdict
@@ -22,7 +22,7 @@ _TODO = "name a file in COCO's format for detection: images, annotations, catego
 
 
 class _Checked(BaseModel):
-    """Part of a file; what it has besides is carried along unseen."""
+    """Part of a file; other fields are copied unchecked."""
 
     model_config = ConfigDict(strict=True, allow_inf_nan=False)
 
@@ -49,13 +49,13 @@ class _Annotation(_Checked):
 
 @dataclass(frozen=True, slots=True)
 class Coco:
-    """Annotations of contents; in memory as a whole.
+    """Annotations of contents, all in memory.
 
     Attributes:
         where: the path or URL of the file, for messages.
-        images: as the file has them: each an id, `file_name`, `width`, `height` and more.
-        annotations: of each image that has some, by its id, in the file's order.
-        rest: what else is carried along: `info`, `licenses`, `categories`.
+        images: as in the file: each with `id`, `file_name`, `width`, `height` and more.
+        annotations: by image id, in the file's order; images without annotations are left out.
+        rest: parts that are copied: `info`, `licenses`, `categories`.
     """
 
     where: str
@@ -86,7 +86,7 @@ def read_coco(path: str) -> Coco:
     ids = {image["id"] for image in images}
     for annotation in annotations:
         if annotation["image_id"] not in ids:
-            what = f"an annotation belongs to image {annotation['image_id']!r}, which is not there"
+            what = f"an annotation belongs to image {annotation['image_id']!r}, which is not in the file"
             raise UsageError(what, where=where, todo=_TODO)
         of_image[annotation["image_id"]].append(annotation)
     rest = {"info": found.get("info") or {}, "licenses": found.get("licenses") or []}
@@ -97,7 +97,7 @@ _LISTS: Mapping[str, type[_Checked]] = {"images": _Image, "annotations": _Annota
 
 
 def _checked(found: Node, name: str, kind: type[_Checked], where: str) -> list[Node]:
-    """Returns a list of the file, whose every line is as it should be."""
+    """Returns a list of the file after checking every entry."""
     lines = found.get(name)
     if not isinstance(lines, list):
         raise UsageError(f"the annotations have no list {name!r}", where=where, todo=_TODO)
@@ -107,7 +107,7 @@ def _checked(found: Node, name: str, kind: type[_Checked], where: str) -> list[N
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             place = ".".join(map(str, first["loc"]))
-            what = f"number {number} of {name!r} is not as it should be: {place}: {first['msg']}"
+            what = f"entry {number} of {name!r} is invalid: {place}: {first['msg']}"
             raise UsageError(what, where=where, todo=_TODO) from error
     return lines
 

@@ -1,4 +1,4 @@
-"""Which image of a COCO file a content is: by the names of files."""
+"""Matches contents with images of a COCO file by file name."""
 
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -12,16 +12,16 @@ Parts = tuple[str, ...]
 
 
 def parts_of(path: str) -> Parts:
-    """Returns the names of a path or URL, folders first, however its accents and slashes are written."""
+    """Returns the parts of a path or URL, with accents and slashes normalised."""
     plain = unquote(path.partition("?")[0]) if "://" in path else path.replace("\\", "/")
     return tuple(name for name in unicodedata.normalize("NFC", plain).split("/") if name not in ("", "."))
 
 
 def match(images: Sequence[Node], contents: Mapping[str, str], where: str) -> dict[str, Node]:
-    """Returns the images that contents are, by the contents' URIs.
+    """Returns the matching image of each content, by the content's URI; contents without a match are left out.
 
-    An image's `file_name` is the end of the content's path; the longest that fits counts. A name in other folders is no
-    match: each class of a data set may have a 001.jpg.
+    An image matches if its `file_name` is the end of the content's path; the longest match wins. The same name in other
+    folders does not match, because each class of a data set may have a 001.jpg.
 
     Args:
         images: of the file, no two with the same `file_name`.
@@ -29,7 +29,7 @@ def match(images: Sequence[Node], contents: Mapping[str, str], where: str) -> di
         where: the file, for errors.
 
     Raises:
-        UsageError: it cannot be told which of different contents an image is.
+        UsageError: an image matches several different contents.
     """
     by_parts = {parts_of(image["file_name"]): image for image in images}
     found: dict[str, Node] = {}
@@ -43,11 +43,11 @@ def match(images: Sequence[Node], contents: Mapping[str, str], where: str) -> di
 
 
 def _check_distinct(found: Mapping[str, Node], contents: Mapping[str, str], where: str) -> None:
-    """Copies of one file may be one image; different files may not."""
+    """Checks that contents with the same image are copies of one file."""
     first: dict[int, str] = {}
     for uri, image in found.items():
         other = first.setdefault(id(image), uri)
         if contents[other] != contents[uri]:
             what = f"the image {image['file_name']!r} may be {other} or {uri}"
-            todo = "give its `file_name` the folders that tell them apart, such as cats/001.jpg"
+            todo = "add folders to its `file_name` that distinguish them, such as cats/001.jpg"
             raise UsageError(what, where=where, todo=todo)

@@ -1,37 +1,37 @@
-"""What the columns of an export mean, in words; for its card and its Croissant description."""
+"""Descriptions of an export's columns, for its card and its Croissant file."""
 
 from stylize_core.settings import SETTING_FIELDS
 from stylize_core.terms import LOSSES
 
 MEANINGS = {
-    "path": "of the image in a class tree; names it",
-    "content_path": "of the content's image in a class tree",
+    "path": "path of the image in a class tree; unique",
+    "content_path": "path of the content's image in a class tree",
     "class": "name of the class",
     "label": "number of the class, from 0 in the order of the classes' folders",
-    "split": "train, val, test, or a name of one's own",
-    "id": "of the manifest's row; empty where it has none",
-    "row": "of the manifest, from 1",
-    "job_id": "hash of all that decides the pixels",
+    "split": "train, val, test, or a custom name",
+    "id": "id of the manifest's row; empty if it has none",
+    "row": "number of the manifest's row, from 1",
+    "job_id": "hash of everything that determines the pixels",
     "content": "the content image, as the manifest names it",
-    "content_sha256": "of its file",
+    "content_sha256": "sha256 of the content's file",
     "style": "the style image, as the manifest names it",
-    "style_sha256": "of its file",
-    "init": "the start image, as the manifest names it; empty where there is none",
-    "preset": "where settings come from that the manifest does not give",
+    "style_sha256": "sha256 of the style's file",
+    "init": "the start image, as the manifest names it; empty if there is none",
+    "preset": "source of the settings that the manifest does not give",
     **{spec.name: f"setting: {spec.help}" for spec in SETTING_FIELDS},
-    "weights_sha256": "of the network's weights",
-    "width": "pixels",
-    "height": "pixels",
-    "precision": "of the computation",
+    "weights_sha256": "sha256 of the network's weights",
+    "width": "width of the image in pixels",
+    "height": "height of the image in pixels",
+    "precision": "precision of the computation",
     **{f"final_{loss}": f"loss at the end: {loss}" for loss in LOSSES},
-    "image_sha256": "of the image's file",
-    "bytes": "of the image's file",
+    "image_sha256": "sha256 of the image's file",
+    "bytes": "size of the image's file in bytes",
 }
-"""By column; those that start with `x_` are the manifest's own."""
+"""Description by column, without the manifest's own `x_` columns."""
 
 
 def meaning(column: str) -> str:
-    """Returns what a column means."""
+    """Returns the description of a column."""
     if column.startswith("x_"):
         return "the manifest's own column"
     return MEANINGS.get(column) or column.replace("_", " ")

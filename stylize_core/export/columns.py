@@ -1,4 +1,4 @@
-"""The columns that go along with an image: all that made it, in the same order and types in every format."""
+"""The columns of an exported image, with the same order and types in every format."""
 
 import functools
 import json
@@ -15,22 +15,22 @@ from stylize_core.store.records import FIGURES, RESULTS
 _TEXT = pa.string()
 
 RECORDED = ("width", "height", "precision", *FIGURES, "image_sha256", "bytes")
-"""Of a result, what goes along as it is."""
+"""Columns of a result that are exported unchanged."""
 
 _BEFORE = pa.schema(
     [
-        ("path", _TEXT),  # of its file in a class tree
+        ("path", _TEXT),  # of the image's file in a class tree
         ("class", _TEXT),
         ("label", pa.int64()),  # number of the class
         ("split", _TEXT),
-        ("id", _TEXT),  # of the row; empty where it has none
-        ("row", pa.int32()),  # of the manifest, from 1
+        ("id", _TEXT),  # of the row; empty if it has none
+        ("row", pa.int32()),  # number in the manifest, from 1
         ("job_id", _TEXT),
-        ("content", _TEXT),  # as the manifest has it
+        ("content", _TEXT),  # as in the manifest
         ("content_sha256", _TEXT),
         ("style", _TEXT),
         ("style_sha256", _TEXT),
-        ("init", _TEXT),  # empty where there is none
+        ("init", _TEXT),  # empty if there is none
         ("preset", _TEXT),
     ]
 )
@@ -55,7 +55,7 @@ def columns_of(line: Mapping[str, Any], label: int, schema: pa.Schema) -> dict[s
     """Returns the columns of a sample as plain values, in the order of the schema.
 
     Args:
-        line: with schema `gathering.GATHERED`, and the paths of its image and of its content in a class tree.
+        line: with schema `gathering.GATHERED`, and the paths of its image and its content in a class tree.
         label: number of its class.
         schema: from `columns_schema`.
     """
@@ -64,7 +64,7 @@ def columns_of(line: Mapping[str, Any], label: int, schema: pa.Schema) -> dict[s
 
 
 def own_columns(line: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the columns that a line with schema `gathering.GATHERED` has by itself, without `path` and `label`."""
+    """Returns the columns of a line with schema `gathering.GATHERED`, without `path` and `label`."""
     digests, extra = _parse(line["digests"]), _parse(line["extra"])
     known = {**extra, **_settings(line["settings"]), **{name: _finite(line[name]) for name in RECORDED}}
     known |= {name: line[name] for name in ("class", "split", "row", "job_id", "content", "style", "preset")}
@@ -81,13 +81,13 @@ def _type(spec: SettingField) -> pa.DataType:
 @functools.lru_cache(256)
 def _settings(text: str) -> dict[str, Any]:
     settings: dict[str, Any] = with_neutral(json.loads(text))
-    settings["style_size"] = settings["style_size"] or settings["size"]  # what it is where it is not given
+    settings["style_size"] = settings["style_size"] or settings["size"]  # its default
     return settings
 
 
 def _parse(text: str) -> dict[str, Any]:
-    digests: dict[str, Any] = json.loads(text)
-    return digests
+    values: dict[str, Any] = json.loads(text)
+    return values
 
 
 def _finite(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The contents that stand beside results, read some ahead."""
+"""Reads the contents to export beside results, some of them ahead."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
@@ -12,22 +12,22 @@ from stylize_core.files.inputs import stat_input
 from stylize_core.job import LOST_QUERY
 
 _THREADS = 4  # each may hold a decoded picture
-_KEPT = 32  # PNGs as large as their results: the styles of one content often stand in a row
+_KEPT = 32  # PNGs as large as their results: rows with the same content are often neighbours
 _BATCH = 1000
 
 
 class ContentReader(Protocol):
-    """Makes a content a PNG of the size of its result; see `stylize_core.pictures.content_png`."""
+    """Converts a content to a PNG at the size of its result; see `stylize_core.pictures.content_png`."""
 
     def __call__(self, uri: str, sha256: str, *, height: int, width: int, fit: str) -> bytes:
-        """Returns the PNG; raises InputError where the file is gone, changed, or cannot be used."""
+        """Returns the PNG; raises InputError if the file is missing, has changed, or cannot be used."""
 
 
 class Contents:
-    """Reads contents for as long as it is entered.
+    """Reads contents; a context manager.
 
     Args:
-        read: reads one, on any thread.
+        read: reads one content; called on several threads.
     """
 
     def __init__(self, read: ContentReader) -> None:
@@ -40,14 +40,14 @@ class Contents:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Waits for what is being read, and reads nothing more."""
+        """Waits for reads in progress and cancels the others."""
         self._pool.shutdown(cancel_futures=True)
 
     def check(self, samples: Iterable[Sample], should_stop: Callable[[], bool]) -> None:
-        """Looks whether the files of contents are there, each once, without reading them.
+        """Checks that the files of contents exist, each once, without reading them.
 
         Raises:
-            InputError: some are not; the first is named, and how many there are.
+            InputError: some do not; the message names the first and counts the others.
             Stopped: `should_stop` returned True.
         """
         missing, first, distinct = 0, None, _distinct(samples)
@@ -58,10 +58,10 @@ class Contents:
             problems = [(sample, problem) for sample, problem in found if problem]
             missing, first = missing + len(problems), first or (problems[0] if problems else None)
         if first:
-            raise _told(*first, others=missing - 1)
+            raise _row_error(*first, others=missing - 1)
 
     def ask(self, sample: Sample) -> Future[bytes]:
-        """Has the content of a sample read; its result raises InputError, which names row and file."""
+        """Starts to read the content of a sample; the future may raise InputError, which names row and file."""
         asked = self._recent.pop(sample.content, None) or self._pool.submit(self._png, sample)
         self._recent[sample.content] = asked
         if len(self._recent) > _KEPT:
@@ -73,11 +73,11 @@ class Contents:
         try:
             return self._read(content.uri, content.sha256, height=content.height, width=content.width, fit=content.fit)
         except InputError as error:
-            raise _told(sample, error) from error
+            raise _row_error(sample, error) from error
 
 
 def _distinct(samples: Iterable[Sample]) -> Iterator[Sample]:
-    """Yields the first sample of each content's file; some 60 bytes of memory each."""
+    """Yields the first sample of each content's file; holds about 60 bytes for each."""
     seen = set[int]()
     for sample in samples:
         if (key := hash(sample.content.uri)) not in seen:
@@ -88,7 +88,7 @@ def _distinct(samples: Iterable[Sample]) -> Iterator[Sample]:
 def _problem(sample: Sample) -> InputError | None:
     uri = sample.content.uri
     if uri.endswith(LOST_QUERY):
-        return InputUnreadable("the query of its URL is kept nowhere, because it may be a secret", where=uri)
+        return InputUnreadable("the query of its URL is not stored, because it may be a secret", where=uri)
     try:
         stat_input(uri)
     except InputError as error:
@@ -96,8 +96,11 @@ def _problem(sample: Sample) -> InputError | None:
     return None
 
 
-def _told(sample: Sample, error: InputError, others: int = 0) -> InputError:
-    what = f"the content of row {sample.columns['row']} cannot be put beside its result: {error.what}"
+def _row_error(sample: Sample, error: InputError, others: int = 0) -> InputError:
+    what = f"the content of row {sample.columns['row']} cannot be exported: {error.what}"
     more = f"; nor can {others:,} other{'s' if others > 1 else ''}" if others else ""
-    todo = "bring the file back as it was when the row was run; or leave the row out with --where or --ids"
-    return type(error)(f"{what}{more}", where=error.where, todo=f"{todo}, or the contents: without --with-content")
+    todo = (
+        "restore the file as it was when the row was run, leave the row out with --where or --ids, or export without "
+        "--with-content"
+    )
+    return type(error)(f"{what}{more}", where=error.where, todo=todo)

@@ -1,4 +1,4 @@
-"""croissant.json: the data set described for machines, after MLCommons' Croissant 1.0 (mlcommons.org/croissant)."""
+"""croissant.json: a machine-readable description of the data set in Croissant 1.0 (mlcommons.org/croissant)."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -10,8 +10,10 @@ from stylize_core.export.card import TITLE
 from stylize_core.export.catalogue import Catalogue
 from stylize_core.export.column_meanings import meaning
 from stylize_core.export.formats import FormatName
-from stylize_core.export.index import Line
+from stylize_core.export.imagefolder import METADATA
+from stylize_core.export.index import ShardLine
 from stylize_core.export.sample import CONTENT_IMAGE, CONTENT_SUFFIX
+from stylize_core.export.webdataset import COLUMNS
 
 Node = dict[str, Any]
 
@@ -60,20 +62,20 @@ _PARQUET = "application/x-parquet"
 _KINDS = {pa.string(): "sc:Text", pa.int64(): "sc:Integer", pa.int32(): "sc:Integer"}
 
 
-def croissant(catalogue: Catalogue, format: FormatName, lines: Sequence[Line]) -> str:
+def croissant(catalogue: Catalogue, format: FormatName, lines: Sequence[ShardLine]) -> str:
     """Returns the description of an export as JSON-LD.
 
     Args:
         catalogue: its samples.
         format: of its files.
-        lines: what its index says of each shard.
+        lines: one line of its index for each shard.
     """
     tally = catalogue.tally
     document = {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
         "name": TITLE,
-        "description": "Pictures in the styles of other pictures, each with all that made it.",
+        "description": "Pictures in the styles of other pictures, each with its inputs and settings.",
         "citeAs": "Gatys, Ecker, Bethge: Image Style Transfer Using Convolutional Neural Networks. CVPR 2016",
         "conformsTo": "http://mlcommons.org/croissant/1.0",
         **({"license": next(iter(tally.licences))} if len(tally.licences) == 1 and "" not in tally.licences else {}),
@@ -85,9 +87,9 @@ def croissant(catalogue: Catalogue, format: FormatName, lines: Sequence[Line]) -
 
 
 def _records(format: FormatName, catalogue: Catalogue) -> Iterator[Node]:
-    """Yields the images with their columns, and contents that are files: mlcroissant joins no third source to these.
+    """Yields the images with their columns, and contents that are files, because mlcroissant joins only two sources.
 
-    Of tar files it reads but one set; where their contents are, the column `content_path` says.
+    It reads only one set of files from tar files, so their contents have only the column `content_path`.
     """
     columns = [_column(column) for column in catalogue.schema if column.name != "path"]
     fields = [_image("image", format), _path("path", format), *columns]
@@ -104,8 +106,8 @@ def _record_set(name: str, fields: Sequence[Node]) -> Node:
     return {"@type": "cr:RecordSet", "@id": name, "name": name, "field": named}
 
 
-def _distribution(format: FormatName, catalogue: Catalogue, lines: Sequence[Line]) -> Iterator[Node]:
-    """Yields the files: those of the columns, and where they are others those of the images and of the contents."""
+def _distribution(format: FormatName, catalogue: Catalogue, lines: Sequence[ShardLine]) -> Iterator[Node]:
+    """Yields the files of images, contents and columns; in Parquet these are the same files."""
     tally = catalogue.tally
     if format == "parquet":
         yield _files("columns", [f"{split}-*.parquet" for split in tally.by_split], [_PARQUET])
@@ -128,11 +130,11 @@ def _distribution(format: FormatName, catalogue: Catalogue, lines: Sequence[Line
     yield _files("files", includes, [_MIME[suffix] for suffix in suffixes]) | contained
     if catalogue.is_paired and not shards:
         yield _files("content_files", [f"{split}/*{CONTENT_SUFFIX}" for split in tally.by_split], [_MIME[".png"]])
-    yield _files("columns", ["columns.parquet"] if shards else ["*/metadata.parquet"], [_PARQUET])
+    yield _files("columns", [COLUMNS] if shards else [f"*/{METADATA}"], [_PARQUET])
 
 
 def _but_contents(suffix: str) -> list[str]:
-    """Returns patterns of the files with a suffix that are no contents; mlcroissant passes over `excludes`."""
+    """Returns patterns of the files with a suffix that are not contents, because mlcroissant ignores `excludes`."""
     mark = CONTENT_SUFFIX.removesuffix(suffix)
     if mark == CONTENT_SUFFIX:
         return [f"*{suffix}"]
@@ -159,14 +161,14 @@ def _image(name: str, format: FormatName) -> Node:
 
 
 def _path(name: str, format: FormatName) -> Node:
-    """Returns the field by which files and columns are joined, where the images are not among the columns."""
+    """Returns a path field, which joins files and columns unless the columns contain the images."""
     field = _field(name, "sc:Text", meaning(name), _from_columns(name))
     if format == "parquet":
         return field
     files = "content_files" if name == "content_path" else "files"
     joined: Node = {"fileSet": {"@id": files}, "extract": {"fileProperty": "fullpath"}}
     if format == "imagefolder":
-        joined["transform"] = {"regex": "(.*)"}  # mlcroissant compares paths of local files as texts only then
+        joined["transform"] = {"regex": "(.*)"}  # only with this does mlcroissant compare paths of local files as texts
     return field | {"source": joined, "references": _from_columns(name)}
 
 

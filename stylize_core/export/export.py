@@ -1,4 +1,4 @@
-"""An export from the outside: images of a store and all that made them, into a folder."""
+"""Exports a store's images, with their inputs and settings, into a folder."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ from stylize_core.export.croissant import croissant
 from stylize_core.export.formats import Format, FormatName, make_format
 from stylize_core.export.gathering import gather
 from stylize_core.export.image_reader import ImageReader
-from stylize_core.export.index import ExportIndex, Line
+from stylize_core.export.index import ExportIndex, ShardLine
 from stylize_core.export.sample import FullSample
 from stylize_core.export.selection import Selection
 from stylize_core.export.shards import Shard, ShardSize, cut
@@ -25,16 +25,16 @@ from stylize_core.files.files import Files
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exported:
-    """What became of an export.
+    """The outcome of an export.
 
     Attributes:
         images: number of images in it.
-        bytes: of these images.
-        splits: images by split.
+        bytes: total size of these images.
+        splits: number of images by split.
         classes: number of classes.
-        left_out: rows without an image, by status.
-        kept: images that an earlier try had written.
-        annotated: what became of annotations; None where there were none.
+        left_out: number of rows without an image, by status.
+        kept: number of images that an earlier attempt had written.
+        annotated: counts of annotations; None if there were none.
     """
 
     images: int
@@ -48,12 +48,12 @@ class Exported:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportWatch:
-    """How an export is watched and stopped.
+    """Callbacks that follow and stop an export.
 
     Attributes:
-        begun: called once with the number of images, when all that can be refused was looked at.
-        progressed: called with the number of images that are written, or were before.
-        should_stop: asked before each image.
+        begun: called once with the number of images, after all checks and before the first image is written.
+        progressed: called with the number of images written so far, including those of earlier attempts.
+        should_stop: called before each image.
     """
 
     begun: Callable[[int], None] = lambda images: None
@@ -72,36 +72,32 @@ def export(
     read_content: ContentReader | None = None,
     coco: Coco | None = None,
 ) -> Exported:
-    """Exports the selected rows that have an image; what an earlier try has finished is kept.
+    """Exports the selected rows that have an image, and keeps the shards that an earlier attempt finished.
 
     The same samples give the same bytes, however often the export was stopped: nothing in it depends on times, on
     names of runs or on the folder.
 
     Args:
         files: the store.
-        selection: of which runs and rows.
+        selection: of runs and rows.
         output: the folder; new, empty, or with the same export in it.
         format: of the export.
         size: of the shards; a class tree has none.
-        watch: sees how it goes, and may stop it.
-        read_content: where given, the content of each image is put beside it, at the image's size, as this reads it.
-        coco: what is annotated of the contents; carried over to the images.
+        watch: follows the export and may stop it.
+        read_content: reads the content to put beside each image, at the image's size; None for no contents.
+        coco: annotations of the contents, to transfer to the images.
 
     Raises:
         UsageError: there is no such run, no image, the folder holds other things, or annotations do not fit.
-        InputError: a content is gone, changed, or cannot be used: those that are gone before anything is written.
+        InputError: a content is missing (raised before anything is written), has changed, or cannot be used.
         StoreError: the store or the folder cannot be used, or an image is damaged.
-        Stopped: the watch asked for it; the same call goes on from there.
+        Stopped: the watch asked for it; the same call continues the export.
     """
     watch, tally, is_paired = watch or ExportWatch(), Tally(), read_content is not None
-    dots = format != "webdataset" and not is_paired  # behind a dot begins what tells an image from its content
+    dots = format != "webdataset" and not is_paired  # what follows a dot distinguishes an image from its content
     catalogue = Catalogue(gather(files, selection, tally.left_out, dots=dots), tally, is_paired=is_paired)
     if not tally.images:
-        what = "no image of the store is selected" if selection.is_narrow else "the store has no image to export"
-        todo = "`stylize status STORE` tells what became of its rows"
-        if selection.is_narrow:
-            todo = f"select others with --where, --ids or --run; {todo}"
-        raise UsageError(what, where=files.public_uri, todo=todo)
+        raise _no_image(files, selection)
     annotations = Annotations(coco, catalogue) if coco else None
     writing = make_format(format, output, catalogue, size)
     identity = {"format": format, "shard_size": asdict(writing.size), "samples": catalogue.digest()}
@@ -127,10 +123,18 @@ def export(
     )
 
 
+def _no_image(files: Files, selection: Selection) -> UsageError:
+    todo = "see the outcome of its rows with `stylize status STORE`"
+    if not selection.is_narrow:
+        return UsageError("the store has no image to export", where=files.public_uri, todo=todo)
+    todo = f"select others with --where, --ids or --run; {todo}"
+    return UsageError("no image of the store is selected", where=files.public_uri, todo=todo)
+
+
 def _publish_beside(
-    catalogue: Catalogue, format: FormatName, lines: Sequence[Line], annotations: Annotations | None, output: Files
+    catalogue: Catalogue, format: FormatName, lines: Sequence[ShardLine], annotations: Annotations | None, output: Files
 ) -> None:
-    """Writes what describes the export: the annotations, the card, the description for machines."""
+    """Writes the annotations, the card and the machine-readable description."""
     if annotations:
         annotations.publish(output)
     shards = Counter(line["split"] for line in lines)
@@ -142,7 +146,7 @@ def _publish_beside(
 def _publish_shards(
     catalogue: Catalogue, writing: Format, index: ExportIndex, reader: ImageReader, watch: ExportWatch
 ) -> tuple[list[str], int]:
-    """Writes the shards that are not there; returns the names of all, and the number of images that were there."""
+    """Writes the missing shards; returns the names of all, and the number of images in those that were there."""
     names, done, kept = list[str](), 0, 0
     for shard, is_there in _shards(catalogue, writing, index):
         names.append(shard.name)
@@ -158,7 +162,7 @@ def _publish_shards(
 
 
 def _shards(catalogue: Catalogue, writing: Format, index: ExportIndex) -> Iterator[tuple[Shard, bool]]:
-    """Yields all shards, and whether an earlier try has written each."""
+    """Yields all shards, each with whether an earlier attempt has written it."""
     for split in catalogue.splits:
         for shard in cut(split, catalogue.samples(split), writing.size):
             facts = index.line(shard.name)

@@ -18,37 +18,37 @@ class Format(Protocol):
     """Writes samples into a folder, shard by shard.
 
     Attributes:
-        size: when a shard is full.
+        size: limits of a shard.
     """
 
     size: ShardSize
 
     def publish(self, shard: Shard, pictures: Iterable[FullSample]) -> dict[str, Any]:
-        """Writes a shard, each file of it in one step.
+        """Writes a shard; each of its files appears whole.
 
         Args:
             shard: the shard.
             pictures: its samples with the bytes of their files.
 
         Returns:
-            What the index says of it: bytes; where it is one file, its path and sha256 too.
+            Fields of its line in the index: bytes; for a shard in one file also its path and sha256.
         """
 
     def is_there(self, shard: Shard, facts: Mapping[str, Any], sizes: Mapping[str, int]) -> bool:
-        """Returns whether a shard that was written is still there, as far as names and sizes tell.
+        """Returns whether a shard that was written is still there, judged by names and sizes.
 
         Args:
             shard: the shard.
-            facts: what the index says of it.
+            facts: its line in the index.
             sizes: of the folder's files, in bytes by path.
         """
 
     def finish(self) -> None:
-        """Writes what stands beside the shards."""
+        """Writes the files beside the shards."""
 
 
 def make_format(name: FormatName, output: Files, catalogue: Catalogue, size: ShardSize) -> Format:
-    """Returns a format that writes samples into a folder; a class tree has no shards whose size one could choose."""
+    """Returns a format that writes samples into a folder; a class tree ignores the size."""
     if name == "imagefolder":
         return ImageFolder(output, catalogue)
     return {"webdataset": WebDataset, "parquet": Parquet}[name](output, catalogue, size)

@@ -1,4 +1,4 @@
-"""The selected rows of a store that have an image, as they stand now."""
+"""Reads the selected rows of a store that have an image now."""
 
 import json
 from collections import Counter
@@ -25,31 +25,32 @@ _TEXT = pa.string()
 GATHERED = pa.schema(
     [
         *(PLAN.field(name) for name in ("row", "id", "job_id", "preset", "settings", "digests")),
-        *((name, _TEXT) for name in ("content", "style", "init")),  # as the manifest has them
-        ("content_uri", _TEXT),  # as the plan has it: absolute, without credentials
+        *((name, _TEXT) for name in ("content", "style", "init")),  # as in the manifest
+        ("content_uri", _TEXT),  # as in the plan: absolute, without credentials
         *((name, _TEXT) for name in ("class", "split", "name", "extra")),  # extra: JSON of the `x_` columns
         *(RESULTS.field(name) for name in _MADE),
     ]
 )
-"""A line for each row that has an image."""
+"""One line for each row that has an image."""
 
 _AT_ONCE = 1000
-"""Rows that are in memory as lines: each takes some kilobytes."""
+"""Most rows in memory as lines; each takes a few kilobytes."""
 
 Line = dict[str, Any]
 
 
 def gather(files: Files, selection: Selection, left_out: Counter[str], *, dots: bool) -> Iterator[list[Line]]:
-    """Yields the selected rows that have an image: lines with schema `GATHERED`.
+    """Yields the selected rows that have an image, as lines with schema `GATHERED`.
 
-    The newest run comes first, each in its manifest's order; of an older run, those rows whose id no newer one has
-    with an image. A row without an id is known by its job.
+    The newest run comes first, each run in its manifest's order. An older run adds only rows whose id has no image in a
+    newer run. A row without an id is identified by its job.
 
     Args:
         files: the store.
-        selection: of which runs and rows.
-        left_out: counts the others of the selected ids by status: failed, rejected or stopped.
-        dots: whether names may hold dots.
+        selection: of runs and rows.
+        left_out: receives the number of rows without an image among the selected ids, by status: failed, rejected or
+            stopped.
+        dots: whether names may contain dots.
 
     Raises:
         UsageError: there is no such run, or the condition names a column that no row has.
@@ -75,16 +76,16 @@ def gather(files: Files, selection: Selection, left_out: Counter[str], *, dots: 
 
 def _runs(files: Files, selection: Selection) -> list[str]:
     """Returns the names of the selected runs, newest first."""
-    latest = latest_run(files)  # by the lease, which needs no clock
+    latest = latest_run(files)  # by the lease, which does not depend on clocks
     known = [latest, *(run for run in reversed(planned_runs(files)) if run != latest)]
     for run in selection.runs:
         if run not in known:
-            open_plan(files, run)  # tells that there is no such run, and which there are
+            open_plan(files, run)  # raises an error that lists the known runs
     return [run for run in known if not selection.runs or run in selection.runs]
 
 
 def suffix_of(image: str) -> str:
-    """Returns the ending of an image's file, such as `.png`."""
+    """Returns the suffix of an image's file, such as `.png`."""
     return image[image.rindex(".") :]
 
 

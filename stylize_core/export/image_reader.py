@@ -1,4 +1,4 @@
-"""The images of a store, read some ahead and compared with their records; and the contents beside them."""
+"""Reads images of a store, some of them ahead, and compares them with their records; also reads their contents."""
 
 import hashlib
 from collections import deque
@@ -14,31 +14,31 @@ _AHEAD = 32
 
 
 class ImageReader:
-    """Reads images for as long as it is entered.
+    """Reads images and their contents; a context manager.
 
     Args:
         files: the store.
-        contents: reads what stands beside the images; None where nothing does.
+        contents: reads the contents; None to leave them out.
     """
 
     def __init__(self, files: Files, contents: Contents | None = None) -> None:
         self._files, self._contents = files, contents
-        self._pool = ThreadPoolExecutor(8)  # the time goes into waiting, and into hashing, which lets others run
+        self._pool = ThreadPoolExecutor(8)  # they mostly wait or hash, which releases the GIL
 
     def __enter__(self) -> "ImageReader":
         """Returns itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Waits for what is being read, and reads nothing more."""
+        """Waits for reads in progress and cancels the others."""
         self._pool.shutdown(cancel_futures=True)
 
     def read(self, samples: Sequence[Sample]) -> Iterator[FullSample]:
         """Yields samples with the bytes of their files, in order; at most `_AHEAD` are in memory.
 
         Raises:
-            StoreError: an image is missing, or is not what was recorded; it is named.
-            InputError: a content is missing, or is not what it was; it is named.
+            StoreError: an image is missing or differs from its record; the message names it.
+            InputError: a content is missing or has changed; the message names it.
         """
         reading: deque[tuple[Future[bytes], Future[bytes] | None]] = deque()
         waiting = iter(samples)
@@ -55,7 +55,7 @@ class ImageReader:
         except (FileNotFoundError, OutputRefused):
             raise self._damaged(sample, "is missing") from None
         if hashlib.sha256(data).hexdigest() != sample.sha256:
-            raise self._damaged(sample, "is not what was recorded: it has another sha256")
+            raise self._damaged(sample, "differs from its record: it has another sha256")
         return data
 
     def _damaged(self, sample: Sample, what: str) -> StoreError:
@@ -63,6 +63,6 @@ class ImageReader:
         return StoreError(
             f"the image of row {row} {what}",
             where=f"{self._files.public_uri}/{sample.image}",
-            todo="run the manifest with --verify, which makes all such images again, or restore it from a backup; then "
-            "run the same command again",
+            todo="run the manifest with --verify, which computes all such images again, or restore it from a backup; "
+            "then run the same command again",
         )

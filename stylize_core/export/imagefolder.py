@@ -1,7 +1,7 @@
 """A class tree: split/class/name.png, as torchvision's `ImageFolder` reads it.
 
-A content that is exported stands beside its result: split/class/name.content.png. Beside the classes of a split lies
-metadata.parquet, from which the library `datasets` takes the columns.
+An exported content is beside its result: split/class/name.content.png. Each split's folder has metadata.parquet, from
+which the library `datasets` reads the columns.
 """
 
 from collections import deque
@@ -18,13 +18,13 @@ from stylize_core.files.files import Files
 METADATA = "metadata.parquet"
 
 PART = ShardSize(images=500, bytes=10**18)
-"""A shard of a tree: what is written again at most where an export was stopped."""
+"""A shard of a tree: the most that is written again after an export was stopped."""
 
 _THREADS, _BEHIND = 8, 16
 
 
 class ImageFolder:
-    """Every image is a file.
+    """Writes every image as a file.
 
     Args:
         output: the folder.
@@ -36,7 +36,7 @@ class ImageFolder:
         self._output, self._catalogue = output, catalogue
 
     def publish(self, shard: Shard, pictures: Iterable[FullSample]) -> dict[str, Any]:
-        """Writes images, some at a time: on a disk, most of the time goes into waiting until each is safe."""
+        """Writes images, some at a time, because a disk takes most of the time to make each one durable."""
         content_bytes = 0
         with ThreadPoolExecutor(_THREADS) as pool:
             writing: deque[Future[None]] = deque()
@@ -51,7 +51,7 @@ class ImageFolder:
         return facts | {"content_bytes": content_bytes} if self._catalogue.is_paired else facts
 
     def is_there(self, shard: Shard, facts: Mapping[str, Any], sizes: Mapping[str, int]) -> bool:
-        """Returns whether all images of a shard are there, and contents of as many bytes together as were written."""
+        """Returns whether all images of a shard are there, and contents with as many bytes in total as were written."""
         contents = [sizes.get(sample.content_path) for sample in shard.samples if sample.is_paired]
         return (
             all(sizes.get(sample.path) == sample.bytes for sample in shard.samples)

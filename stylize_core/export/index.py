@@ -1,4 +1,4 @@
-"""export.json: what a folder holds, and how far it is; first it names the export, in the end it is its index."""
+"""export.json: identifies the export in a folder, records the finished shards, and in the end is the index."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -13,20 +13,20 @@ NAME = "export.json"
 
 _PRODUCT, _VERSION = "stylize export", 1
 
-Line = dict[str, Any]
-"""What is known of a finished shard: shard, split, images, bytes, and of one that is a file its path and sha256."""
+ShardLine = dict[str, Any]
+"""A finished shard: shard, split, images, bytes; for a shard in one file also its path and sha256."""
 
 
 class ExportIndex:
-    """The mark of an export in its folder; a shard that is not in it does not count.
+    """The index of an export in its folder; a shard that it does not list is not finished.
 
     Args:
-        output: where the export goes to.
-        identity: what tells this export from others: its format, the digest of its samples, the size of its shards,
-            whether contents are in it.
+        output: the export's folder.
+        identity: distinguishes this export from others: its format, the digest of its samples, the size of its shards,
+            whether it has contents.
 
     Attributes:
-        sizes: of the files that were there when the folder was looked at, in bytes by path.
+        sizes: of the files that were in the folder at the start, in bytes by path.
 
     Raises:
         UsageError: the folder holds other things, or another export.
@@ -40,34 +40,34 @@ class ExportIndex:
         self.sizes = self._listed()
 
     def begin(self) -> None:
-        """Makes the mark, before anything else is written."""
+        """Writes the index; called before anything else is written."""
         if self._is_new:
             self._publish(complete=False)
 
-    def line(self, shard: str) -> Line:
-        """Returns what is known of a finished shard; empty where it is not finished."""
+    def line(self, shard: str) -> ShardLine:
+        """Returns the line of a finished shard; empty if it is not finished."""
         return self._lines.get(shard, {})
 
-    def add(self, line: Line) -> None:
+    def add(self, line: ShardLine) -> None:
         """Adds a finished shard."""
         self._lines[line["shard"]] = line
         self._publish(complete=False)
 
     def complete(self, shards: Sequence[str]) -> None:
-        """Makes the mark the index of these shards, in this order: with it, the export is whole."""
+        """Writes the final index with these shards, in this order, and marks the export as complete."""
         self._lines = {shard: self._lines[shard] for shard in shards}
         self._publish(complete=True)
 
-    def _read(self) -> dict[str, Line] | None:
-        """Returns the lines of an earlier try, None where the folder is new."""
+    def _read(self) -> dict[str, ShardLine] | None:
+        """Returns the lines of an earlier attempt; None if the folder is new."""
         try:
-            found = {"with_content": False} | parse_json(self._output.read(NAME))  # earlier releases had none
+            found = {"with_content": False} | parse_json(self._output.read(NAME))  # earlier releases lack this field
             header = {name: found[name] for name in self._header}
             lines = {line["shard"]: line for line in found["shards"]}
         except FileNotFoundError:
             if self._output.is_empty():
                 return None
-            what = "the folder is not empty and holds no export"
+            what = "the folder is not empty and does not hold an export"
             raise UsageError(what, where=self._where, todo="name an empty or a new folder with --output") from None
         except (ValueError, TypeError, KeyError) as error:
             what = "the folder's index cannot be read"
@@ -79,7 +79,7 @@ class ExportIndex:
         return lines
 
     def _listed(self) -> dict[str, int]:
-        """Returns the sizes of the files that are there; deletes those that a kill left half written."""
+        """Returns the sizes of the files in the folder; deletes temporary files that a killed process left."""
         entries = self._output.list("")
         self._output.delete(entry.path for entry in entries if is_temporary(entry.path))
         return {entry.path: entry.size for entry in entries}

@@ -1,4 +1,4 @@
-"""Licences as the Hugging Face hub calls them."""
+"""The Hugging Face hub's names of licences."""
 
 import re
 
@@ -7,11 +7,11 @@ _KNOWN = re.compile(
     r"|cc-by-(2\.0|2\.5|3\.0|4\.0)|cc-by-sa-[34]\.0|cc-by-(nc|nc-sa)-[234]\.0|cc-by-(nd|nc-nd)-4\.0|cc-by-nc-nd-3\.0"
 )
 
-_SPOKEN = {"cc0": "cc0-1.0", "apache-2": "apache-2.0"}
+_ALIASES = {"cc0": "cc0-1.0", "apache-2": "apache-2.0"}
 
 
 def hub_licence(name: str) -> str:
-    """Returns the hub's word for a licence such as `CC BY 4.0`; empty where there is none."""
+    """Returns the hub's name for a licence such as `CC BY 4.0`; empty if it has none."""
     word = re.sub(r"[\s_]+", "-", name.strip().lower())
-    word = _SPOKEN.get(word, word)
+    word = _ALIASES.get(word, word)
     return word if _KNOWN.fullmatch(word) else ""

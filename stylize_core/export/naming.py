@@ -1,4 +1,4 @@
-"""What a sample is called and where it belongs: class, split, and a name that no other sample of them has."""
+"""Chooses a sample's class, its split, and a name that is unique within them."""
 
 import hashlib
 import re
@@ -16,23 +16,23 @@ from stylize_core.manifest.find_images import SPLITS
 from stylize_core.wording import file_name
 
 _LONGEST = 150
-"""Bytes of a name, and of a class; leaves room for what makes it unique, and for the ending."""
+"""Most bytes of a name or a class; leaves room for digits that make it unique, and for the suffix."""
 
 _LONGEST_SPLIT = 60
-"""Bytes of a split: it is part of many names, those that `datasets` makes among them."""
+"""Most bytes of a split, which is part of many names, including those of `datasets`."""
 
 _STAGES = 3
 
 Stages = npt.NDArray[np.uint64]
-"""(n, 3) digests of names: as wished; with digits of the job's id; with all that tells samples apart."""
+"""(n, 3) digests of names: as wished; with digits of the job id; with the whole job id and the row's number."""
 
 
 class Place(NamedTuple):
-    """Where a sample belongs.
+    """The class and split of a sample.
 
     Attributes:
-        class_name: as the manifest or the content's folder says.
-        split: small letters and digits of any language, and `_`.
+        class_name: from the manifest or the content's folder.
+        split: lower-case letters and digits of any script, and `_`.
     """
 
     class_name: str
@@ -42,8 +42,8 @@ class Place(NamedTuple):
 def place_of(cells: Mapping[str, str], content: str) -> Place:
     """Returns the class and the split of a row.
 
-    They are its cells `x_class` and `x_split`; where these are empty, the content's folder says it: `CLASS/FILE`,
-    `SPLIT/CLASS/FILE`, or `SPLIT/FILE` in a folder that then names the class. Without a split it is `train`.
+    These are its cells `x_class` and `x_split`; if they are empty, they follow from the content's path: `CLASS/FILE`,
+    `SPLIT/CLASS/FILE` or `CLASS/SPLIT/FILE`. The split is `train` if the path names none.
 
     Args:
         cells: of the row, by column.
@@ -59,15 +59,15 @@ def place_of(cells: Mapping[str, str], content: str) -> Place:
 
 
 def wished_name(given: str, place: Place, content: str, style: str, *, dots: bool) -> str:
-    """Returns a sample's name as far as the row decides it: the one given, or the names of its content and style.
+    """Returns the name that a row wishes for: the given name, or the names of its content and style.
 
     Args:
-        given: the row's `x_name`, else its id, empty where it has neither; class and split at its beginning are left
-            out, they are folders.
-        place: where the sample belongs.
+        given: the row's `x_name`, else its id, else empty; class and split are removed from its beginning, because
+            they are folders.
+        place: class and split of the sample.
         content: path or URL.
         style: path or URL.
-        dots: whether a name may hold dots; in a WebDataset they separate what belongs to one sample.
+        dots: whether a name may contain dots; in a WebDataset, the key of a sample ends at the first dot.
     """
     for part in (place.split, place.class_name, id_part(place.class_name)):
         given = given.removeprefix(f"{part}/")
@@ -76,19 +76,19 @@ def wished_name(given: str, place: Place, content: str, style: str, *, dots: boo
 
 
 def stage_name(name: str, job_id: str, row: int, stage: int) -> str:
-    """Returns a name that is made more and more unique: stage 2 is so for certain."""
+    """Returns a name that each stage makes more specific; at stage 2 it is certainly unique."""
     return (name, f"{name}-{job_id[:8]}", f"{name}-{job_id}-{row}")[stage]
 
 
 def stage_digests(place: Place, name: str, job_id: str, row: int) -> tuple[int, ...]:
-    """Returns a digest of 64 bits of each stage of a name in its place; case is no difference, as on many disks."""
+    """Returns a 64-bit digest for each stage of a name in its place, ignoring case, as many disks do."""
     stages = (stage_name(name, job_id, row, stage) for stage in range(_STAGES))
     texts = (f"{place.split}/{place.class_name}/{_alike(wished)}" for wished in stages)
     return tuple(int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest()) for text in texts)
 
 
 def unique_stages(digests: Stages) -> npt.NDArray[np.int8]:
-    """Returns the stage at which each name is unique; the order of the names does not matter."""
+    """Returns the stage at which each name is unique, whatever the order of the names."""
     stages = np.zeros(len(digests), np.int8)
     while True:
         _, inverse, counts = np.unique(
@@ -101,7 +101,7 @@ def unique_stages(digests: Stages) -> npt.NDArray[np.int8]:
 
 
 def class_folders(classes: Iterable[str]) -> dict[str, str]:
-    """Returns the folder of each class; names that a disk might take for one folder get digits of their own."""
+    """Returns the folder of each class; adds digits to names that a disk might treat as the same folder."""
     wished = {name: _folder(name) for name in classes}
     alike: dict[str, list[str]] = defaultdict(list)
     for name, folder in wished.items():
@@ -110,11 +110,11 @@ def class_folders(classes: Iterable[str]) -> dict[str, str]:
 
 
 def _split(name: str) -> str:
-    """Replaces what the library `datasets` allows no split to be called; letters of all languages stay."""
+    """Replaces what the library `datasets` does not allow in a split's name; keeps letters of all scripts."""
     allowed = re.sub(r"\W+", "_", name.lower()).strip("_") or "train"
     if len(allowed.encode()) > _LONGEST_SPLIT:
         allowed = f"{_cut(allowed, _LONGEST_SPLIT)}_{_digest(name)}"
-    return "all_of_it" if allowed == "all" else allowed  # `all` means every split to it
+    return "all_of_it" if allowed == "all" else allowed  # in `datasets`, `all` means every split
 
 
 def _folder(name: str) -> str:
@@ -122,10 +122,10 @@ def _folder(name: str) -> str:
 
 
 def _allowed(name: str) -> str:
-    """Returns what is left of a name where no file system, data set loader or terminal may stumble over it.
+    """Returns a name without characters that cause trouble in file systems, data set loaders or terminals.
 
-    Letters of all languages stay, and so do spaces and most signs. Loaders pass over names that begin with a dot or two
-    underscores.
+    Letters of all scripts, spaces and most signs are kept. Dots and double underscores at the beginning are removed,
+    because loaders skip such files.
     """
     kept = re.sub(r'[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff/\\:*?"<>|]+', "-", name)
     visible = re.sub(r"^(?:[-. ]|__)+", "", kept)
@@ -133,7 +133,7 @@ def _allowed(name: str) -> str:
 
 
 def _alike(name: str) -> str:
-    """Returns the same for names that some disk takes for one: case and the way accents are written do not count."""
+    """Returns the same text for names that some disks treat as equal: ignores case and the encoding of accents."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
@@ -146,5 +146,5 @@ def _digest(name: str) -> str:
 
 
 def _cut(text: str, count: int) -> str:
-    """Returns the beginning of a text: so many bytes at most, which is how file systems count, and whole letters."""
+    """Returns the beginning of a text with at most `count` bytes, as file systems count, in whole characters."""
     return text.encode()[:count].decode(errors="ignore")

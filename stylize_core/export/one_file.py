@@ -1,4 +1,4 @@
-"""What formats have in common whose shards are files."""
+"""The common part of formats that write each shard as one file."""
 
 import hashlib
 from abc import ABC, abstractmethod
@@ -12,12 +12,12 @@ from stylize_core.files.files import Files
 
 
 class OneFile(ABC):
-    """A format whose shards are one file each, in the folder itself: `train-000000.tar`.
+    """A format with one file for each shard, directly in the folder: `train-000000.tar`.
 
     Args:
         output: the folder.
         catalogue: the samples.
-        size: when a shard is full. A shard is in memory while it is made.
+        size: limits of a shard. Each shard is built in memory.
 
     Attributes:
         suffix: of the files.
@@ -35,7 +35,7 @@ class OneFile(ABC):
 
     @abstractmethod
     def finish(self) -> None:
-        """Writes what stands beside the shards."""
+        """Writes the files beside the shards."""
 
     def publish(self, shard: Shard, pictures: Iterable[FullSample]) -> dict[str, Any]:
         """Writes the file of a shard."""
@@ -44,5 +44,5 @@ class OneFile(ABC):
         return {"path": path, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
     def is_there(self, shard: Shard, facts: Mapping[str, Any], sizes: Mapping[str, int]) -> bool:
-        """Returns whether the file of a shard is there with its size."""
+        """Returns whether the file of a shard is there with the recorded size."""
         return bool(sizes.get(facts["path"]) == facts["bytes"])

@@ -1,4 +1,4 @@
-"""Parquet: a line a sample, its image's bytes among the columns, marked for the library `datasets`."""
+"""Parquet: one line per sample, with the image's bytes in a column, and with metadata for the library `datasets`."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -13,7 +13,7 @@ from stylize_core.export.one_file import OneFile
 from stylize_core.export.sample import CONTENT_IMAGE, FullSample
 
 _GROUP = 100
-"""Lines of a row group: readers take whole groups into memory, and images are large."""
+"""Lines of a row group: few, because readers load whole groups into memory and images are large."""
 
 _IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
@@ -21,7 +21,7 @@ _KINDS = {pa.string(): "string", pa.int64(): "int64", pa.int32(): "int32", pa.fl
 
 
 class Parquet(OneFile):
-    """Parquet files, which hold everything."""
+    """Writes Parquet files, which contain images and columns."""
 
     suffix = ".parquet"
 
@@ -41,7 +41,7 @@ class Parquet(OneFile):
             return file.read()
 
     def finish(self) -> None:
-        """Nothing stands beside the shards."""
+        """Does nothing: there are no files beside the shards."""
 
 
 def _line(images: Sequence[str], full: FullSample) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def _line(images: Sequence[str], full: FullSample) -> dict[str, Any]:
 
 
 def _features(images: Sequence[str], schema: pa.Schema, classes: Sequence[str]) -> dict[str, Any]:
-    """Returns what `datasets` keeps in a file about its columns: which are images, and what labels are called."""
+    """Returns the metadata of `datasets` about columns: which ones are images, and the names of the classes."""
     features: dict[str, Any] = {name: {"_type": "Image"} for name in images}
     features |= {column.name: {"dtype": _KINDS.get(column.type, "float32"), "_type": "Value"} for column in schema}
     features["label"] = {"names": list(classes), "_type": "ClassLabel"}

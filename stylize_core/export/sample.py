@@ -1,13 +1,13 @@
-"""An image to export, the content that may stand beside it, and all that goes along."""
+"""An image to export, with its columns and its content."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 CONTENT_SUFFIX = ".content.png"
-"""Of a content's file, behind the key of its sample."""
+"""Suffix of a content's file, after the key of its sample."""
 
 CONTENT_IMAGE = "content_image"
-"""The column of contents as images; `content` is what the manifest calls them."""
+"""The column with the contents' images; column `content` has their paths in the manifest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Content:
         sha256: of its file when the result was made.
         height: of the result, pixels.
         width: of the result, pixels.
-        fit: the setting by which the one becomes as large as the other.
+        fit: the setting for resizing the content to this size.
     """
 
     uri: str
@@ -30,23 +30,23 @@ class Content:
 
     @property
     def most_bytes(self) -> int:
-        """Of its PNG, near enough: what its pixels take."""
+        """Approximate upper limit of its PNG's size: 3 bytes per pixel."""
         return 3 * self.height * self.width
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """An image to export, and all that goes along.
+    """An image to export.
 
     Attributes:
         split: its split.
-        key: `split/class/name`, the path of its file without an ending; unique, whatever its case.
+        key: `split/class/name`, the path of its file without the suffix; unique even if case is ignored.
         suffix: of its file, such as `.png`.
         image: path in the store.
         sha256: of the image's bytes, as recorded.
         bytes: of the image.
         columns: plain values by name; see `columns.py`.
-        content: of the image; exported beside it where `is_paired`.
+        content: the image's content.
         is_paired: whether the content is exported too.
     """
 
@@ -62,17 +62,17 @@ class Sample:
 
     @property
     def path(self) -> str:
-        """Of its file in a class tree."""
+        """Path of its file in a class tree."""
         return f"{self.key}{self.suffix}"
 
     @property
     def content_path(self) -> str:
-        """Of its content's file in a class tree."""
+        """Path of its content's file in a class tree."""
         return f"{self.key}{CONTENT_SUFFIX}"
 
     @property
     def most_bytes(self) -> int:
-        """Of its image and its content, where that is exported; known before any file is read."""
+        """Approximate size of its image and its exported content, known before any file is read."""
         return self.bytes + self.is_paired * self.content.most_bytes
 
 
@@ -81,8 +81,8 @@ class FullSample(NamedTuple):
 
     Attributes:
         sample: the sample.
-        image: of its image.
-        content: of its content; None where it is not exported.
+        image: bytes of its image.
+        content: bytes of its content; None if it is not exported.
     """
 
     sample: Sample
@@ -91,6 +91,6 @@ class FullSample(NamedTuple):
 
     @property
     def files(self) -> dict[str, bytes]:
-        """By the path in a class tree."""
+        """The bytes by path in a class tree."""
         content = {} if self.content is None else {self.sample.content_path: self.content}
         return {self.sample.path: self.image, **content}

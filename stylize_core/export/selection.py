@@ -1,4 +1,4 @@
-"""Which images of a store are exported: of which runs, which ids, and on what condition."""
+"""Selects the images to export: by run, by id, and by a condition."""
 
 import csv
 import io
@@ -16,10 +16,10 @@ _REJECTING = "bad"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """What is to be exported.
+    """Selects the images to export.
 
     Attributes:
-        runs: their names; none for all runs of the store. Of each id, the newest of them that has an image counts.
+        runs: their names; empty for all runs of the store. Each id has the newest image from these runs.
         where: a condition on the columns; None for no condition.
         ids: of rows; None for all.
     """
@@ -35,23 +35,23 @@ class Selection:
 
 
 def read_ids(path: str) -> frozenset[str]:
-    """Returns the ids that a file lists: one a line, or the column `id` of a CSV.
+    """Returns the ids that a file lists: one per line, or the column `id` of a CSV.
 
-    Where a CSV has a column `mark`, as the report writes it, lines that are marked `bad` are left out.
+    If a CSV has a column `mark`, as the report writes it, lines marked `bad` are left out.
 
     Args:
         path: path or URL.
 
     Raises:
         InputError: the file cannot be read.
-        UsageError: it is no text, lists no id, or a line of the CSV has none.
+        UsageError: it is not UTF-8 text, lists no id, or a line of the CSV has none.
     """
     uri = absolute(path, os.getcwd())
     where = public_uri(uri)
     try:
         lines = list(csv.reader(io.StringIO(read_input(uri).decode("utf-8-sig"), newline="")))
     except (UnicodeDecodeError, csv.Error) as error:
-        raise UsageError("the ids are no text in UTF-8", where=where, todo="save it as UTF-8") from error
+        raise UsageError("the file of ids is not UTF-8 text", where=where, todo="save it as UTF-8") from error
     lines = [[cell.strip() for cell in line] for line in lines if any(cell.strip() for cell in line)]
     if lines and "id" in lines[0]:
         head, *lines = lines
@@ -62,6 +62,6 @@ def read_ids(path: str) -> frozenset[str]:
     if not ids or not all(ids):
         what = "a line has no id" if ids else "there is no id"
         raise UsageError(
-            what, where=where, todo="write one id a line, or a CSV with a column id; give rows without one an id"
+            what, where=where, todo="write one id per line, or a CSV with a column id; give rows without one an id"
         )
     return frozenset(ids)

@@ -1,4 +1,4 @@
-"""How samples are cut into shards: by the manifest's order alone, so that the same samples give the same shards."""
+"""Divides samples into shards, in the manifest's order, so that the same samples give the same shards."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,11 +13,11 @@ _SIZE = re.compile(r"([0-9]{1,15})\s*(?:([kmg]?)(b))?", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class ShardSize:
-    """When a shard is full; one that holds a single image may be larger.
+    """Limits of a shard; a shard with a single image may be larger.
 
     Attributes:
-        images: at most.
-        bytes: of images, and of the pixels of the contents beside them, at most; nothing else is counted.
+        images: most images.
+        bytes: most bytes of images and of contents' pixels together; nothing else is counted.
     """
 
     images: int = 10_000
@@ -25,7 +25,7 @@ class ShardSize:
 
     @classmethod
     def parse(cls, text: str) -> "ShardSize":
-        """Reads a number of images, such as `1000`, or of bytes, such as `256MB`.
+        """Parses a number of images, such as `1000`, or of bytes, such as `256MB`.
 
         Raises:
             UsageError: it is neither.
@@ -34,7 +34,9 @@ class ShardSize:
         number = int(found[1]) if found else 0
         if not found or not number:
             raise UsageError(
-                f"{text!r} is no size of a shard", where="--shard-size", todo="use images, as 1000, or bytes, as 256MB"
+                f"{text!r} is not a shard size",
+                where="--shard-size",
+                todo="give a number of images, such as 1000, or of bytes, such as 256MB",
             )
         if found[3] is None:
             return cls(images=number, bytes=10**18)
@@ -43,12 +45,12 @@ class ShardSize:
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """Neighbours in one split.
+    """Consecutive samples of one split.
 
     Attributes:
         split: its name.
         number: from 0 in each split, without gaps.
-        samples: at least one.
+        samples: one or more.
     """
 
     split: str
@@ -62,7 +64,7 @@ class Shard:
 
 
 def cut(split: str, samples: Iterable[Sample], size: ShardSize) -> Iterator[Shard]:
-    """Yields the shards of a split, in order; each as large as `size` allows."""
+    """Yields the shards of a split in order, each as large as `size` allows."""
     number, part, total = 0, list[Sample](), 0
     for sample in samples:
         if part and (len(part) == size.images or total + sample.most_bytes > size.bytes):

@@ -1,4 +1,4 @@
-"""The columns of samples as a Parquet file of their own, for formats that keep images elsewhere."""
+"""Writes the columns of samples to a separate Parquet file, for formats with images in other files."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -11,10 +11,10 @@ from stylize_core.files.files import Files
 from stylize_core.store.tables import publish_batches
 
 _GROUP = 1000
-"""Lines of a row group, which are in memory as a whole: some kilobytes each."""
+"""Lines of a row group, all in memory: a few kilobytes each."""
 
 _FILE_NAMES = {"file_name": "path", f"{CONTENT_IMAGE}_file_name": "content_path"}
-"""What `datasets` makes images of, the result first, and the columns whose paths they say."""
+"""Columns that `datasets` loads as images, the result first, and the columns that they take their paths from."""
 
 
 def publish_columns(output: Files, path: str, samples: Iterable[Sample], schema: pa.Schema, *, below: str = "") -> None:
@@ -22,11 +22,11 @@ def publish_columns(output: Files, path: str, samples: Iterable[Sample], schema:
 
     Args:
         output: the export's folder.
-        path: of the file in it.
-        samples: in their order.
+        path: of the new file in it.
+        samples: in order.
         schema: of their columns.
-        below: a folder; where given, the first columns have the paths of the files seen from there, as the
-            library `datasets` finds images by them.
+        below: a folder; if given, the first columns have the paths of the files relative to it, by which the library
+            `datasets` finds images.
     """
     names = [name for name, path in _FILE_NAMES.items() if below and path in schema.names]
     whole = pa.schema([*((name, pa.string()) for name in names), *schema])

@@ -1,4 +1,4 @@
-"""What the samples of an export have in common, counted: for its card."""
+"""Counts the samples of an export by what they have in common, for its card."""
 
 import json
 from collections import Counter, defaultdict
@@ -10,24 +10,25 @@ from stylize_core.export.gathering import Line, suffix_of
 from stylize_core.settings import with_neutral
 
 MANY = 1000
+"""Values of a setting that are counted, and one more."""
 
 
 @dataclass(slots=True)
 class Tally:
-    """Samples by what they have in common; values are numbers of samples.
+    """Numbers of samples by what they have in common.
 
     Attributes:
         splits: by split and class.
         styles: by sha256 of the style and its name in the manifest.
-        settings: by value, for each setting; of a setting with more than `MANY` values, some of them.
+        settings: by value, for each setting; only some values if a setting has more than `MANY`.
         presets: by preset.
-        versions: by versions of what decides the numbers, as JSON.
+        versions: by the versions that determine the numbers, as JSON.
         weights: by sha256 of the network's weights.
-        licences: by the cell `x_licence`, empty where there is none.
-        extra: by `x_` column that a row has.
-        suffixes: by the ending of the image's file.
+        licences: by the cell `x_licence`; empty if there is none.
+        extra: by the `x_` columns of their rows.
+        suffixes: by the suffix of the image's file.
         left_out: rows without an image, by status.
-        bytes: of all images.
+        bytes: total size of all images.
     """
 
     splits: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -77,7 +78,7 @@ class Tally:
         for text, count in counts.items():
             for name, value in with_neutral(json.loads(text)).items():
                 values = self.settings[name]
-                if value in values or len(values) <= MANY:  # seeds may be as many as images
+                if value in values or len(values) <= MANY:  # there may be as many seeds as images
                     values[value] += count
 
 

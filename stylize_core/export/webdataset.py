@@ -1,6 +1,6 @@
-"""WebDataset: tar files of samples; of each its image, its columns (.json) and the number of its class (.cls).
+"""WebDataset: tar files with each sample's image, its columns (.json) and the number of its class (.cls).
 
-A content that is exported is a member, too (.content.png). All of them unpacked into one folder are a class tree.
+An exported content is a member too (.content.png). Unpacked into one folder, the files are a class tree.
 """
 
 import io
@@ -16,12 +16,12 @@ COLUMNS = "columns.parquet"
 
 
 class WebDataset(OneFile):
-    """Tar files, and beside them a table of all columns, in which one can look without opening them."""
+    """Writes tar files, and beside them a table of all columns, for looking into without opening the tar files."""
 
     suffix = ".tar"
 
     def build(self, pictures: Iterable[FullSample]) -> bytes:
-        """Returns a tar file without times, users and rights."""
+        """Returns a tar file without times, users and permissions."""
         file = io.BytesIO()
         with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT, encoding="utf-8") as tar:
             for full in pictures:

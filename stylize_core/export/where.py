@@ -1,4 +1,4 @@
-"""A condition on the columns of a sample, such as `quality_ssim > 0.4 and style_weight < 1e7`; never run as code."""
+"""Parses a condition on columns, such as `quality_ssim > 0.4 and style_weight < 1e7`; never runs it as code."""
 
 import ast
 import operator
@@ -11,7 +11,7 @@ from stylize_core.manifest.problems import did_you_mean
 
 Values = Mapping[str, Any]
 
-_EXAMPLE = "write for instance \"quality_ssim > 0.4 and not (preset in ('fast', 'tv') or x_mark == 'bad')\""
+_EXAMPLE = "for instance, write \"quality_ssim > 0.4 and not (preset in ('fast', 'tv') or x_mark == 'bad')\""
 _LONGEST = 10_000
 
 _COMPARED: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
@@ -26,23 +26,22 @@ _COMPARED: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
 }
 
 KNOWN = tuple(name for name in columns_schema([]).names if name not in ("path", "label"))
-"""Columns of every sample that a condition may name; what follows from all samples together it may not."""
+"""Columns of every sample that a condition may name; the others depend on all samples together."""
 
 
 class Where:
     """A condition: comparisons of columns, numbers and texts, `in`, `and`, `or`, `not` and parentheses.
 
-    What is not there (no figure, a column that a row lacks) fulfils no comparison. Text that is compared with a number
-    counts as the number that it says.
+    A missing value fulfils no comparison. Text that is compared with a number is converted to a number.
 
     Args:
         text: the condition.
 
     Attributes:
-        extra: the `x_` columns that it names; whether there are such, the manifest alone knows.
+        extra: the `x_` columns that it names; only the manifest says whether they exist.
 
     Raises:
-        UsageError: it is none, or names a column that there is not.
+        UsageError: it is not a condition, or names an unknown column.
     """
 
     def __init__(self, text: str) -> None:
@@ -56,11 +55,11 @@ class Where:
             raise self._refused("it cannot be read") from error
 
     def __call__(self, values: Values) -> bool:
-        """Returns whether the columns of a sample fulfil it."""
+        """Returns whether the columns of a sample fulfil the condition."""
         return self._holds(values)
 
     def check_extra(self, known: set[str]) -> None:
-        """Raises UsageError where it names an `x_` column that is not among those of the rows."""
+        """Raises UsageError if the condition names an `x_` column that is not in `known`."""
         for name in sorted(self.extra - known):
             raise self._unknown(name, (*KNOWN, *known))
 
@@ -77,7 +76,7 @@ class Where:
         if isinstance(node, ast.Compare):
             operands = [self._value(operand) for operand in (node.left, *node.comparators)]
             return self._comparison(operands, [self._sign(sign) for sign in node.ops])
-        raise self._refused(f"{ast.unparse(node)!r} is no comparison")
+        raise self._refused(f"{ast.unparse(node)!r} is not a comparison")
 
     def _comparison(
         self, operands: list[Callable[[Values], Any]], signs: list[Callable[[Any, Any], bool]]
@@ -90,19 +89,19 @@ class Where:
 
     def _sign(self, sign: ast.cmpop) -> Callable[[Any, Any], bool]:
         if type(sign) not in _COMPARED:
-            raise self._refused("'is' compares nothing here; use ==")
+            raise self._refused("'is' is not supported; use ==")
         return _COMPARED[type(sign)]
 
     def _value(self, node: ast.expr) -> Callable[[Values], Any]:
         if isinstance(node, ast.Name):
             return self._column(node.id)
         if isinstance(node, ast.UnaryOp | ast.Constant | ast.Tuple | ast.List | ast.Set):
-            value = ast.literal_eval(node)  # reads literals alone
+            value = ast.literal_eval(node)  # reads only literals
             for one in value if isinstance(value, tuple | list | set) else [value]:
                 if isinstance(one, bool) or not isinstance(one, str | int | float):
-                    raise self._refused(f"{one!r} is no number and no text")
+                    raise self._refused(f"{one!r} is neither a number nor a text")
             return lambda values: value
-        raise self._refused(f"{ast.unparse(node)!r} is no column, number or text")
+        raise self._refused(f"{ast.unparse(node)!r} is not a column, a number or a text")
 
     def _column(self, name: str) -> Callable[[Values], Any]:
         if name.startswith("x_"):
@@ -113,10 +112,10 @@ class Where:
 
     def _unknown(self, name: str, known: tuple[str, ...]) -> UsageError:
         what = f"there is no column {name!r}{did_you_mean(name, known)}"
-        return UsageError(what, where="--where", todo=f"use {', '.join(KNOWN)}, or a column x_… of the manifest")
+        return UsageError(what, where="--where", todo=f"use {', '.join(KNOWN)}, or an x_… column of the manifest")
 
     def _refused(self, why: str) -> UsageError:
-        return UsageError(f"{self._text[:200]!r} is no condition: {why}", where="--where", todo=_EXAMPLE)
+        return UsageError(f"{self._text[:200]!r} is not a condition: {why}", where="--where", todo=_EXAMPLE)
 
 
 def _compare(sign: Callable[[Any, Any], bool], one: Any, other: Any) -> bool:
@@ -131,7 +130,7 @@ def _compare(sign: Callable[[Any, Any], bool], one: Any, other: Any) -> bool:
         return is_in is (sign is _COMPARED[ast.In])
     try:
         return sign(*_alike(one, other))
-    except (TypeError, ValueError):  # a text that says no number, or a list
+    except (TypeError, ValueError):  # a list, or a text that is not a number
         return sign is operator.ne
 
 

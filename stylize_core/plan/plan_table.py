@@ -119,7 +119,7 @@ class PlannedRows:
         """Adds the next rows of the manifest.
 
         Raises:
-            UsageError: there is no room for them.
+            UsageError: there is no space for them.
         """
         for action, count in Counter(one.action for one in batch).items():
             self.counts[action] += count

@@ -47,7 +47,7 @@ SETS = 12
 """Most sets of comparable jobs to draw, the largest first."""
 
 CARDS, FIRST = 12, 6
-"""Most results that are all shown at once; of more, the first are, so that the table below stays near."""
+"""Most results to show at once; with more, only the first are shown, so that the table is close."""
 
 INDEX = f"{FOLDER}/index.html"
 

@@ -29,10 +29,10 @@ COMPARED = 6
 """Most sets to draw for two runs, the largest first."""
 
 RUNS = ("A, before", "B, after")
-"""What the charts of a comparison call the earlier and the later run."""
+"""Names of the earlier and the later run in the charts of a comparison."""
 
 SIZES = 8
-"""Most beginnings of a size to mark in one chart, those of the most jobs."""
+"""Most starts of sizes to mark in one chart: those of the most jobs."""
 
 BINS = 32
 """Bins of a histogram."""

@@ -1,4 +1,4 @@
-"""A manifest from a program: the same store as the command's, and a process that lives on."""
+"""A manifest run by a program: the store equals the command's, and the process continues."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ BUILTIN: dict[str, Any] = {"weights": "builtin", "device": "cpu", "report": Fals
 
 
 def test_counts_and_table(manifests: Any, tmp_path: Path) -> None:
-    """Rows are counted by what became of them, and the table has each; a second time all are skipped."""
+    """Rows are counted by status, and the table has each of them; the second time all are skipped."""
     rows = [*manifests.rows(2), {**manifests.rows(1)[0], "content": "none.png"}]
     manifest, store = manifests.write(rows), tmp_path / "out"
     told: list[Progress] = []
@@ -38,7 +38,7 @@ def test_counts_and_table(manifests: Any, tmp_path: Path) -> None:
 
 
 def test_the_report_is_drawn(manifests: Any, tmp_path: Path) -> None:
-    """As the command does, unless it is asked not to."""
+    """The report is drawn as by the command, unless the program declines it."""
     outcome = run_manifest(manifests.write(manifests.rows(1)), tmp_path / "out", **{**BUILTIN, "report": True})
     assert Path(outcome.report).read_text().startswith("<!doctype html>")
 
@@ -103,7 +103,7 @@ except AttributeError as error:
 
 
 def test_the_package_is_light() -> None:
-    """Importing the package takes no time; what a program calls needs neither Prefect nor the command line."""
+    """Importing the package is fast; the functions for programs need neither Prefect nor the command line."""
     done = subprocess.run([sys.executable, "-c", LIGHT], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
@@ -131,7 +131,7 @@ run_manifest("pairs.csv", "out", retry_failed="some")
 
 @pytest.mark.slow
 def test_a_typed_program(tmp_path: Path) -> None:
-    """What a program calls has types, of which mypy knows: what is right passes, and what is wrong does not."""
+    """The functions for programs have types: mypy accepts a correct call and rejects a wrong one."""
     (tmp_path / "program.py").write_text(PROGRAM)
     command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", "--follow-imports=silent", "program.py"]
     env = {**os.environ, "MYPYPATH": str(ROOT)}  # mypy does not see an editable install

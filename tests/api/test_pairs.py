@@ -1,4 +1,4 @@
-"""Pictures in, pictures and losses out: the same as the pipeline's, whatever the pictures are held in."""
+"""Pictures in, pictures and losses out: the same as the pipeline's, for every type of input."""
 
 import signal
 import threading
@@ -24,7 +24,7 @@ def pair(pictures: Path) -> tuple[Path, Path]:
 
 
 def pixels(made: Stylised | StylizeError) -> Any:
-    """The pixels of what has to be a picture, (H, W, 3)."""
+    """The pixels of an image, (H, W, 3)."""
     assert isinstance(made, Stylised)
     return np.asarray(made.image)
 
@@ -56,9 +56,9 @@ def test_a_picture_may_be_held_in_anything(pair: tuple[Path, Path]) -> None:
 
 
 def test_a_turned_photograph_is_upright(pair: tuple[Path, Path], tmp_path: Path) -> None:
-    """What a camera says of its position counts for an image of Pillow as it does for its file."""
+    """The EXIF orientation is applied to a Pillow image as to a file."""
     exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned by 90 degrees
+    exif[0x0112] = 6  # rotate by 90 degrees
     Image.fromarray(np.zeros((40, 80, 3), np.uint8)).save(tmp_path / "turned.jpg", exif=exif)
     with Image.open(tmp_path / "turned.jpg") as image:
         made = stylize_pairs([(image, pair[1]), (tmp_path / "turned.jpg", pair[1])], **BUILTIN)
@@ -66,7 +66,7 @@ def test_a_turned_photograph_is_upright(pair: tuple[Path, Path], tmp_path: Path)
 
 
 def test_transparency_and_snapshots(pair: tuple[Path, Path]) -> None:
-    """Transparency can be kept, and pictures on the way."""
+    """Transparency can be kept, and so can snapshots."""
     content = np.full((40, 40, 4), 128, np.uint8)
     made = stylize(content, pair[1], alpha="keep", snapshot_every=1, **BUILTIN)
     assert (made.image.mode, set(made.snapshots)) == ("RGBA", {1, 2})
@@ -74,14 +74,14 @@ def test_transparency_and_snapshots(pair: tuple[Path, Path]) -> None:
 
 
 def test_a_start_image(pair: tuple[Path, Path]) -> None:
-    """Where no step is made, the start image is the result."""
+    """With 0 steps the start image is the result."""
     start = np.full((32, 32, 3), 77, np.uint8)
     made = stylize(*pair, init=start, start="image", **{**BUILTIN, "steps": 0})
     assert (pixels(made) == 77).all()
 
 
 def test_a_pair_that_fails_leaves_the_others_alone(pair: tuple[Path, Path], tmp_path: Path) -> None:
-    """In a list each has its own end, in order, and an error says of which picture it is."""
+    """Each pair of a list has its own outcome, in order, and an error names its picture."""
     half = tmp_path / "half.png"
     half.write_bytes(pair[0].read_bytes()[:200])
     wide = np.zeros((20, 40, 3), np.uint8)
@@ -110,7 +110,7 @@ def test_a_pair_that_fails_leaves_the_others_alone(pair: tuple[Path, Path], tmp_
     ],
 )
 def test_settings_are_checked(pair: tuple[Path, Path], settings: dict[str, Any], where: str, what: str) -> None:
-    """A setting that cannot be is named with what can, before anything is loaded."""
+    """An impossible setting is named with the possible values, before anything is loaded."""
     with pytest.raises(SettingError) as refused:
         stylize(*pair, **{"weights": "none.pth", **settings})
     assert refused.value.where == where
@@ -122,14 +122,14 @@ def test_settings_are_checked(pair: tuple[Path, Path], settings: dict[str, Any],
     [np.zeros((3, 40, 40), np.uint8), np.zeros((40, 40), np.int32), np.full((40, 40), 255.0), Image.new("F", (40, 40))],
 )
 def test_pixels_that_are_none(pair: tuple[Path, Path], content: Any) -> None:
-    """Arrays of other shapes, types and ranges are refused with those that can be used."""
+    """Arrays of unusable shapes, types and ranges are refused, and the usable ones are named."""
     with pytest.raises(ImageUnknown, match="· content · give") as refused:
         stylize(content, pair[1], **BUILTIN)
     assert refused.value.where == "content"
 
 
 def test_a_diverged_picture_is_an_error(pair: tuple[Path, Path]) -> None:
-    """A picture that came to nothing is not handed out as if it had."""
+    """A job without a result raises an error instead of returning a picture."""
     with pytest.raises(Diverged):
         stylize(*pair, optimiser="adam", learning_rate=1000, style_weight=1e38, **BUILTIN)
 

@@ -1,4 +1,4 @@
-"""The program that kills: a few of its kills, and that it sees what it is there to see."""
+"""The program that kills: a few kills, and the faults that it has to find."""
 
 import subprocess
 import sys
@@ -28,7 +28,7 @@ def test_three_kills(tmp_path: Path) -> None:
 
 
 def test_what_counts_as_a_violation(manifests: Any, run_loop: Callable[..., Any], store: Any) -> None:
-    """Each law that a kill may break is seen to be broken, and a sound store breaks none."""
+    """The program finds a violation of each law that a kill might break, and none in a sound store."""
     assert run_loop(manifests.write(manifests.rows(3))).code == 0
     files, images = Files(str(store.folder)), store.images
 
@@ -38,10 +38,10 @@ def test_what_counts_as_a_violation(manifests: Any, run_loop: Callable[..., Any]
     assert seen({0, 1}, (2,)) == list(_check_end(files, images)) == []
     assert seen({0, 1}, (1, 2)) == ["committed and computed again, by seed: [1]"]
     assert seen({0, 7}, ()) == ["committed and lost, by seed: [7]"]
-    assert list(_check_end(files, dict.fromkeys(images, b""))) == ["images other than those of an undisturbed run"]
+    assert list(_check_end(files, dict.fromkeys(images, b""))) == ["images differ from those of an undisturbed run"]
     assert any(what.startswith("rows: ") for what in _check_end(files, {**images, "fourth": b""}))
 
-    stray = f"images/aa/{'a' * 24}.png"  # a name of this program's making
+    stray = f"images/aa/{'a' * 24}.png"  # a name as this program makes it
     (store.folder / stray).parent.mkdir(exist_ok=True)
     (store.folder / stray).touch()
     assert seen(set(), ()) == []

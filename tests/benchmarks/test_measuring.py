@@ -1,4 +1,4 @@
-"""What the programs measure with: turns, spreads, peaks of memory, and the search for the first step that is enough."""
+"""The programs' tools: alternation, spreads, peaks of memory, and the search for the first step at the goal."""
 
 import os
 from functools import partial
@@ -22,7 +22,7 @@ CPU = torch.device("cpu")
 
 
 def test_contenders_take_turns() -> None:
-    """Each round runs every contender once, in order; the warm-up is not timed."""
+    """Each round runs every contender once, in order; warm-up rounds are not timed."""
     calls: list[str] = []
     contenders = {name: partial(calls.append, name) for name in ("first", "second")}
     seconds = interleaved(contenders, 3, CPU)
@@ -37,14 +37,14 @@ def test_the_spread_leaves_out_a_tenth_on_each_side() -> None:
 
 
 def test_the_peak_is_what_a_call_adds() -> None:
-    """A call that fills 64 MiB and lets them go has a peak of 64 MiB, give or take what the kernel counts late."""
+    """A call that fills and frees 64 MiB has a peak of about 64 MiB; the kernel updates its counter with a delay."""
     assert peak_bytes(lambda: os.urandom(64 << 20), CPU) / 2**20 == pytest.approx(64, abs=3)
     assert peak_bytes(lambda: None, CPU) / 2**20 == pytest.approx(0, abs=3)
 
 
 @given(losses=st.lists(st.floats(0, 1), min_size=1, max_size=400, unique=True), goal=st.floats(0, 1))
 def test_the_first_step_at_the_goal_is_found(losses: list[float], goal: float) -> None:
-    """On a falling curve the first judged step at or under the goal is the first of all; few are judged."""
+    """On a falling curve the search finds the first step at or under the goal, and judges few steps."""
     falling = dict(zip(range(3, 3 + 2 * len(losses), 2), sorted(losses, reverse=True), strict=True))
     looked: list[int] = []
 
@@ -63,7 +63,7 @@ def test_the_first_step_at_the_goal_is_found(losses: list[float], goal: float) -
 
 
 def test_presets_keep_their_way_and_get_the_objective() -> None:
-    """Every setting of a preset is its own, but those of the objective, the size and the snapshots."""
+    """A preset keeps its settings, except for those of the objective, the size and the snapshots."""
     ways = ways_to_optimise(48, 9)
     assert set(ways) == {"lbfgs", "plbfgs", "adam", *PRESETS}
     problem = resolve("default-1", {**BASE, **OBJECTIVE, "size": 48}).to_dict()
@@ -76,7 +76,7 @@ def test_presets_keep_their_way_and_get_the_objective() -> None:
 
 
 def test_equal_ways_are_one_method_within_the_budget() -> None:
-    """Names of one and the same way become one method a precision; steps are what the budget allows, 1 at least."""
+    """Equal methods are merged, one per precision; the budget limits the steps, but not below 1."""
     weights = load_weights("builtin")
     engines = [Engine(weights, device=CPU, precision=precision) for precision in ("float32", "bfloat16")]
     way = ways_to_optimise(16, 5)["lbfgs"]

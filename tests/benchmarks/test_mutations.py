@@ -1,4 +1,4 @@
-"""The program that breaks rules: its list fits the code, and it tells what is noticed from what is not."""
+"""The program that breaks rules: its list fits the code, and it finds out which broken rules the tests notice."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.parametrize("mutant", read_mutants(), ids=lambda mutant: mutant.name)
 def test_each_rule_stands_in_the_code(mutant: Mutant) -> None:
-    """What is replaced stands in its file once, something else comes in its place, and its tests are there."""
+    """The text to replace is in its file once, its replacement differs, and its tests exist."""
     source = (ROOT / mutant.file).read_text(encoding="utf-8")
     assert mutant.applied(source) != source
     for test in mutant.tests:
@@ -23,7 +23,7 @@ def test_each_rule_stands_in_the_code(mutant: Mutant) -> None:
 
 @pytest.mark.slow
 def test_what_is_noticed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A broken rule is noticed, one that is only said in other words survives, which is exit code 1."""
+    """A broken rule is noticed; an equivalent change survives, and the exit code is 1."""
     (broken,) = (mutant for mutant in read_mutants() if mutant.name == "a job's id depends on a path")
     harmless = replace(broken, name="harmless", text="[:24]", by="[0:24]")
     monkeypatch.setattr(mutations, "read_mutants", lambda: [broken, harmless])

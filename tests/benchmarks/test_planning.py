@@ -10,7 +10,7 @@ from benchmarks import planning
 
 @pytest.mark.slow
 def test_planning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A line for each command: its seconds, its peak, and what it planned; nothing is left behind."""
+    """A line for each command: its seconds, its peak, and its plan; nothing is left behind."""
     planning.main(["--rows", "30", "--cases", "known", "--formats", "parquet", "--folder", str(tmp_path)])
     lines = capsys.readouterr().out.splitlines()
     found = [
@@ -27,7 +27,7 @@ def test_planning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("case", planning.CASES)
 def test_cases(case: str, tmp_path: Path) -> None:
-    """Every row is another pair of files that are there; those of `shared` are few."""
+    """Every row has a different pair of existing files; `shared` has few files."""
     manifests, known = planning.make_case(case, tmp_path / case, 30)
     rows = [line.split(",") for line in manifests["csv"].read_text().splitlines()[1:]]
     pairs = [(content, style) for _, content, style, *_ in rows]

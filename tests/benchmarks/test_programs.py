@@ -13,7 +13,7 @@ from benchmarks.pairs import find_pairs, name_of
 
 
 def assert_drawn(path: Path) -> None:
-    """A picture with more on it than paper."""
+    """A chart that is not blank."""
     with Image.open(path) as image:
         assert image.format == "PNG"
         assert len(image.convert("L").getcolors() or []) > 10
@@ -21,7 +21,7 @@ def assert_drawn(path: Path) -> None:
 
 @pytest.mark.slow
 def test_engine(tmp_path: Path, pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A line for each size, batch and precision, whose figures belong together; a CSV and a chart."""
+    """A line with consistent figures for each size, batch and precision; a CSV and a chart."""
     options = ["--device", "cpu", "--sizes", "32", "--batches", "2,4096", "--precisions", "float32", "--rounds", "3"]
     engine.main([*options, "--limit-seconds", "100", "--images", str(pictures), "--output", str(tmp_path)])
     frame = pd.read_csv(tmp_path / "engine.csv")
@@ -56,7 +56,7 @@ def test_convergence(tmp_path: Path, pictures: Path, capsys: pytest.CaptureFixtu
 
 
 def test_reached_by_hand() -> None:
-    """The first image at or under the reference's loss counts; a method that never gets there has infinity."""
+    """The first image at or under the reference's loss counts; a method that never reaches it has infinity."""
     reference = ("pair", "reference", "float32", 9, 9, 10.0, 1.0)
     runs = [
         ("pair", "adam", "float32", 1, 2, 3.0, 2.0),
@@ -74,7 +74,7 @@ def test_reached_by_hand() -> None:
 
 
 def test_pairs_of_ones_own(pictures: Path) -> None:
-    """Contents in order of their names, each with the next style; styles start over."""
+    """Contents in order of their names, each with the next style; the styles repeat."""
     assert [name_of(files) for files in find_pairs(pictures, 3)] == [
         "content-0--style-0",
         "content-1--style-1",
@@ -83,14 +83,14 @@ def test_pairs_of_ones_own(pictures: Path) -> None:
 
 
 def test_a_folder_without_pairs_is_refused(tmp_path: Path) -> None:
-    """It says which names it looks for."""
+    """The error says which names are expected."""
     with pytest.raises(SystemExit, match=r"content\* and style\*"):
         find_pairs(tmp_path, 3)
 
 
 @pytest.mark.slow
 def test_ablations(tmp_path: Path, pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A judged loss for each contender and amount of work; what a contender changes is changed for it alone."""
+    """A judged loss for each contender and amount of work; a contender's changes apply only to itself."""
     options = ["--device", "cpu", "--size", "32", "--pairs", "1", "--work", "2", "11"]
     ablations.main([*options, "--images", str(pictures), "--output", str(tmp_path)])
     frame = pd.read_csv(tmp_path / "ablations.csv")

@@ -1,4 +1,4 @@
-"""The table of quality, of a real store."""
+"""The table of quality metrics, of a real store."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,7 @@ from stylize_core.store.store import open_store
 
 
 def test_a_line_a_job(run_loop: Callable[..., Any], manifests: Any, store: Any) -> None:
-    """The store's figures beside those of the untouched contents, whose structure is all there; what judging takes."""
+    """The store's figures beside those of the unchanged contents, whose structure is 1; the cost of judging."""
     rows = [{**row, "id": f"row-{place}"} for place, row in enumerate(manifests.rows(2))]
     assert run_loop(manifests.write(rows)).code == 0
     table = judged(

@@ -1,4 +1,4 @@
-"""The plain reference against the engine, which it must not share its mistakes with, and against rules by hand."""
+"""The plain reference against the independent engine, and against values worked out by hand."""
 
 from collections.abc import Sequence
 
@@ -56,7 +56,7 @@ def test_loss_and_gradient_are_the_engines(
 
 
 def test_an_8bit_image_is_judged_as_what_it_shows(network: Network) -> None:
-    """The judge sees each of 256 levels as a 255th, and says the loss of exactly that."""
+    """The judge maps the 256 levels to multiples of 1/255, and returns the loss of exactly that image."""
     reference = Reference(network, picture(1, 32, 32), picture(2, 32, 32))
     levels = (picture(3, 32, 32) * 255).round()
     assert reference.judge(levels.byte()) == pytest.approx(float(reference.loss(levels[None] / 255)), rel=1e-6)
@@ -64,7 +64,7 @@ def test_an_8bit_image_is_judged_as_what_it_shows(network: Network) -> None:
 
 @pytest.mark.parametrize("optimiser", ["lbfgs", "adam"])
 def test_evaluations_are_counted(optimiser: str, network: Network) -> None:
-    """The network runs once an evaluation, and once for each target."""
+    """The network runs once per evaluation, and once for each target."""
     calls = []
     with network.register_forward_pre_hook(lambda *_: calls.append(1)):
         optimise(network, picture(1, 32, 32), picture(2, 32, 32), optimiser=optimiser, evaluations=7)
@@ -93,14 +93,14 @@ def test_adam_first_moves_each_pixel_by_its_step_size(network: Network) -> None:
 
 
 def test_lbfgs_first_moves_all_pixels_together_by_one(network: Network) -> None:
-    """Torch's first update is the gradient over the sum of its sizes, here 3072 numbers: too little for 8 bit."""
+    """Torch's first update is the gradient over its absolute sum, here of 3072 numbers: too little for 8 bits."""
     content, style = picture(1, 32, 32), picture(2, 32, 32)
     image, _ = optimise(network, content, style, optimiser="lbfgs", evaluations=1)
     assert (image.float() - content * 255).abs().max() <= 1
 
 
 def test_float32_is_what_it_was_again() -> None:
-    """Asking for an arithmetic of float32 lasts for the block alone."""
+    """A choice of float32 arithmetic lasts only for the block."""
     before = torch.backends.cudnn.conv.fp32_precision
     other = {"ieee": "tf32"}.get(before, "ieee")
     with float32_as(other):

@@ -13,7 +13,7 @@ from stylize_core.store.status import summary
 
 
 def test_the_store_is_one(tmp_path: Path, pictures: Path) -> None:
-    """What is made up can be read as any store: statuses by their shares, images in their places."""
+    """A synthetic store can be read like any other: statuses by their shares, images in their places."""
     files = write_store(tmp_path / "store", 220, pictures)
     rows = next(read_rows(files, RUN))
     counts = {one["values"]: one["counts"] for one in pc.value_counts(rows["status"]).to_pylist()}

@@ -14,7 +14,7 @@ from stylize_core.store.store import open_store
 @pytest.mark.slow
 @pytest.mark.parametrize(("runner", "task_runs"), [("loop", 0), ("local", 4)])
 def test_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str], runner: str, task_runs: int) -> None:
-    """The command makes every row and leaves a sound store; figures belong together; a CSV and a chart."""
+    """The command computes every row and leaves a sound store; consistent figures, a CSV and a chart."""
     options = ["--rows", "70", "--size", "24", "--runner", runner, "--store", str(tmp_path / "stores")]
     scale.main([*options, "--output", str(tmp_path)])
     frame = pd.read_csv(tmp_path / "scale.csv")

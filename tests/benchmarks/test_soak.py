@@ -1,4 +1,4 @@
-"""The soak: two minutes of it, and that its model sees what it is there to see."""
+"""The soak: two minutes of it, and the faults that its model has to find."""
 
 import subprocess
 import sys
@@ -25,7 +25,7 @@ def test_two_minutes() -> None:
 
 
 def test_a_seed_gives_the_same_manifest(tmp_path: Path) -> None:
-    """The pictures and rows of a round follow from its seed alone."""
+    """The pictures and rows of a round depend only on its seed."""
     first, again = (draw_rows(*draw_pictures(tmp_path / name, 7), 7) for name in ("first", "again"))
     assert first == again
     assert len({row["seed"] for row in first}) >= 4
@@ -44,7 +44,7 @@ def rows(manifests: Any) -> list[dict[str, str]]:
 def test_what_counts_as_a_violation_of_a_step(
     rows: list[dict[str, str]], manifests: Any, run_loop: Callable[..., Any], store: Any
 ) -> None:
-    """A job computed twice, a result lost or there twice, a row with another status than its job: each is named."""
+    """A job computed twice, a lost or duplicate result, a row whose status differs from its job's: each is named."""
     manifest, expected, nothing = manifests.write(rows), ["done", "done", "rejected"], State.read(store.folder)
     run_loop(manifest, "--no-report")
     first = State.read(store.folder)
@@ -57,7 +57,9 @@ def test_what_counts_as_a_violation_of_a_step(
     assert list(check_step(first, second, (1,))) == ["committed and computed again, by seed: ['1']"]
     assert list(check_step(first, nothing, ())) == ["committed lines are lost or changed"]
     (told,) = check_rows(nothing, second, rows, expected, whole=False)
-    assert told.startswith("rows are ['skipped', 'skipped', 'rejected'], by the tables ['done', 'done', 'rejected']")
+    assert told.startswith(
+        "rows are ['skipped', 'skipped', 'rejected'], expected from the tables: ['done', 'done', 'rejected']"
+    )
     assert "new runs: frozenset()" in list(check_rows(second, second, rows, expected, whole=True))
     (results,) = (store.folder / "results").glob("*.parquet")
     pd.read_parquet(results).assign(run="another").to_parquet(results.with_stem("again"))
@@ -72,7 +74,7 @@ def test_what_counts_as_a_violation_in_the_end(
     store: Any,
     tmp_path: Path,
 ) -> None:
-    """Other images, other losses, a report or an export that says something else: each is named."""
+    """Different images, different losses, a report or an export that disagrees: each is named."""
     run_loop(manifests.write(rows), "--max-failed", "1")
     state = State.read(store.folder)
     assert list(check_same(state, state)) == []
@@ -83,14 +85,12 @@ def test_what_counts_as_a_violation_in_the_end(
         output = tmp_path / format
         assert stylize("export", str(store.folder), "--format", format, "-o", str(output)).code == 0
         assert list(check_export(output, state, rows)) == []
-        assert list(check_export(output, state, [*rows, rows[0]])) == [
-            "the export has 2 images, 2 of the 3 that are due"
-        ]
+        assert list(check_export(output, state, [*rows, rows[0]])) == ["the export has 2 images, 2 of the 3 expected"]
 
     other = State.read(tmp_path / "store")
     undisturbed = State(store.folder.rename(tmp_path / "undisturbed"), state.lines, state.runs)
     run_loop(manifests.write([{**rows[0], "seed": "0", "steps": "3"}, rows[1]]), "--no-report")
     other = State.read(store.folder)
     told = list(check_same(undisturbed, other))
-    assert [what.partition(" other")[0] for what in told[:2]] == ["images", "results"]
+    assert [what.partition(" differ")[0] for what in told[:2]] == ["images", "results"]
     assert "lines of losses" in told[2]

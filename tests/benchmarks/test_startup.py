@@ -9,7 +9,7 @@ from benchmarks import startup
 
 @pytest.mark.slow
 def test_startup(capsys: pytest.CaptureFixture[str]) -> None:
-    """A line for each command and phase; the phases lie within the pair, and its optimisation is what is left out."""
+    """A line for each command and phase; the phases are parts of the pair, and its optimisation is left out."""
     startup.main(["--rounds", "1"])
     out = capsys.readouterr().out
     walls = {name: float(wall) for name, wall in re.findall(r"^ *(\w+) +([\d.]+) ", out, re.MULTILINE)}

@@ -20,7 +20,7 @@ from stylize_core.errors import DeviceLost, Diverged, OutOfMemory, Stopped, Stor
 
 @pytest.fixture(autouse=True)
 def _no_thread_outlives_a_chunk() -> Iterator[None]:
-    """However a chunk ends, the threads that it started have ended before."""
+    """However a chunk ends, its threads end first."""
     before = threading.active_count()
     yield
     assert threading.active_count() == before
@@ -34,7 +34,7 @@ def chunk(plan: Callable[..., Any], manifests: Any) -> Any:
 
 @pytest.fixture
 def fail(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[list[int]]]:
-    """Makes the engine raise an error for batches of some seeds; returns the list of all batches it is given."""
+    """Makes the engine raise an error for batches with some seeds; returns the list of all its batches."""
 
     def install(error: BaseException, when: Callable[[list[int]], bool]) -> list[list[int]]:
         batches: list[list[int]] = []
@@ -67,7 +67,7 @@ def test_every_job_is_committed(chunk: Any, context: RunContext, store: Any) -> 
 
 
 def test_a_chunk_tried_again_leaves_out_what_is_committed(chunk: Any, context: RunContext, store: Any) -> None:
-    """Jobs that this run has committed are not computed again."""
+    """Jobs that this run has already committed are not computed again."""
     context.committed.update(job.job_id for job in chunk.jobs[:3])
     assert run_chunk(chunk, context) == 1
     assert store.seeds() == ["3"]
@@ -84,7 +84,7 @@ def test_batches_of_some_seconds_are_one_commit(
 
 
 def test_a_batch_is_as_large_as_allowed(chunk: Any, context: RunContext, fail: Callable[..., Any]) -> None:
-    """`max_batch` bounds batches; the last one takes the rest."""
+    """`max_batch` limits batches; the last one has the rest."""
     batches = fail(RuntimeError(), lambda seeds: False)
     context.max_batch = 3
     run_chunk(chunk, context)
@@ -94,7 +94,7 @@ def test_a_batch_is_as_large_as_allowed(chunk: Any, context: RunContext, fail: C
 def test_a_failing_batch_is_halved_down_to_the_job_to_blame(
     chunk: Any, context: RunContext, store: Any, fail: Callable[..., Any]
 ) -> None:
-    """A job that makes its batch fail fails alone, with the error as its reason; its neighbours are done."""
+    """Only the job that makes its batch fail is failed, with the error as its reason; its neighbours are done."""
     context.max_batch = 4
     batches = fail(RuntimeError("a fault of the device"), lambda seeds: 2 in seeds)
     run_chunk(chunk, context)
@@ -114,7 +114,7 @@ def test_too_large_a_batch_is_halved(chunk: Any, context: RunContext, store: Any
 
 
 def test_too_large_a_job_fails(chunk: Any, context: RunContext, store: Any, fail: Callable[..., Any]) -> None:
-    """A job that does not fit alone fails by that name."""
+    """A job that does not fit alone fails with that error."""
     fail(OutOfMemory("it does not fit"), lambda seeds: seeds == [1])
     run_chunk(chunk, context)
     assert _statuses(store)["1"] == "failed"
@@ -124,7 +124,7 @@ def test_too_large_a_job_fails(chunk: Any, context: RunContext, store: Any, fail
 def test_an_expected_error_keeps_its_code(
     chunk: Any, context: RunContext, store: Any, fail: Callable[..., Any]
 ) -> None:
-    """An error of the project's own is recorded as it is, with whether trying again may help."""
+    """An error of the project is recorded unchanged, with whether a retry may help."""
     fail(Diverged("too hot"), lambda seeds: seeds == [1])
     run_chunk(chunk, context)
     failed = store.lines.set_index("status").loc["failed"]
@@ -133,7 +133,7 @@ def test_an_expected_error_keeps_its_code(
 
 @pytest.fixture
 def hang(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
-    """Makes batches with the seed 2 go on for ever between two evaluations; gives the list of all batches."""
+    """Makes batches with seed 2 hang between two evaluations; yields the list of all batches."""
     batches: list[list[int]] = []
     optimise = Engine.optimise
 
@@ -148,7 +148,7 @@ def hang(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
 
 
 def test_a_job_over_its_time_fails_alone(chunk: Any, context: RunContext, store: Any, hang: list[list[int]]) -> None:
-    """A batch over its limit is halved like any other that fails; the job to blame may be tried again."""
+    """A batch over its limit is halved like any other failing batch; the job that caused it may be tried again."""
     context.max_batch, context.job_timeout = 4, 0.5
     began = time.monotonic()
     run_chunk(chunk, context)
@@ -161,7 +161,7 @@ def test_a_job_over_its_time_fails_alone(chunk: Any, context: RunContext, store:
 
 
 def test_a_stop_comes_before_the_time_limit(chunk: Any, context: RunContext, store: Any, hang: list[list[int]]) -> None:
-    """A limit that is far away keeps nobody from stopping a job."""
+    """A job with a long limit can still be stopped."""
     context.job_timeout = 1000.0
     context.should_stop = lambda: len(hang) == 3
     with pytest.raises(Stopped):
@@ -172,7 +172,7 @@ def test_a_stop_comes_before_the_time_limit(chunk: Any, context: RunContext, sto
 def test_a_failed_batch_is_gone_before_its_halves_run(
     chunk: Any, context: RunContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a batch held of memory is free when its halves are tried, although its error holds a traceback."""
+    """A batch's memory is free when its halves are tried, although its error holds a traceback."""
     held: list[weakref.ref[torch.Tensor]] = []
     left: list[bool] = []
     optimise = Engine.optimise
@@ -187,7 +187,7 @@ def test_a_failed_batch_is_gone_before_its_halves_run(
 
     monkeypatch.setattr(Engine, "optimise", optimise_or_fail)
     context.max_batch = 4
-    gc.disable()  # what is in a cycle stays
+    gc.disable()  # cycles are not collected
     try:
         run_chunk(chunk, context)
     finally:
@@ -197,7 +197,7 @@ def test_a_failed_batch_is_gone_before_its_halves_run(
 
 
 def test_a_lost_device_ends_the_chunk(chunk: Any, context: RunContext, store: Any, fail: Callable[..., Any]) -> None:
-    """No job is blamed for a device that is gone, and no half tried: what is finished is committed, then it raises."""
+    """No job is blamed for a lost device and no half is tried: finished jobs are committed, then the chunk raises."""
     context.max_batch = 2
     batches = fail(DeviceLost("gone"), lambda seeds: 2 in seeds)
     with pytest.raises(DeviceLost):
@@ -208,7 +208,7 @@ def test_a_lost_device_ends_the_chunk(chunk: Any, context: RunContext, store: An
 
 
 def test_no_memory_for_a_picture(chunk: Any, context: RunContext, store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A picture that memory does not hold fails its job by that name."""
+    """A picture that does not fit into memory fails its job with that error."""
 
     def fail(*_: object) -> Any:
         raise MemoryError
@@ -219,7 +219,7 @@ def test_no_memory_for_a_picture(chunk: Any, context: RunContext, store: Any, mo
 
 
 def test_an_input_that_is_gone_fails_its_job_alone(chunk: Any, context: RunContext, store: Any, manifests: Any) -> None:
-    """Inputs are read when their job's turn comes; one that is gone by then fails the jobs that need it."""
+    """Inputs are read when their job's turn comes; an input that is missing by then fails the jobs that need it."""
     (manifests.folder / "content-0.png").unlink()
     assert run_chunk(chunk, context) == 4
     assert set(_statuses(store).values()) == {"failed"}
@@ -227,7 +227,7 @@ def test_an_input_that_is_gone_fails_its_job_alone(chunk: Any, context: RunConte
 
 
 def test_a_stop_keeps_what_is_computed(chunk: Any, context: RunContext, store: Any) -> None:
-    """Asked to stop in the third batch, a chunk commits the two before it and raises."""
+    """A chunk that is stopped in its third batch commits the two before it and raises."""
     finished: list[str] = []
     context.on_progress = lambda progress: finished.extend(progress.finished)
     context.should_stop = lambda: len(finished) == 2
@@ -241,7 +241,7 @@ def test_a_stop_keeps_what_is_computed(chunk: Any, context: RunContext, store: A
 def test_an_error_of_the_store_is_not_a_jobs_failure(
     error: Exception, chunk: Any, context: RunContext, store: Any
 ) -> None:
-    """Where the store cannot be written, or the lease is lost, the chunk raises and nothing is committed."""
+    """If the store cannot be written, or the lease is lost, the chunk raises and commits nothing."""
 
     def refuse() -> None:
         raise error
@@ -254,7 +254,7 @@ def test_an_error_of_the_store_is_not_a_jobs_failure(
 
 
 def test_progress(chunk: Any, context: RunContext) -> None:
-    """A watcher is told the step, the loss and the size of the running batch, and each job once it is finished."""
+    """A watcher receives the step, the loss and the size of the running batch, and each finished job."""
     told: list[Progress] = []
     context.on_progress = told.append
     context.max_batch = 2
@@ -267,6 +267,6 @@ def test_progress(chunk: Any, context: RunContext) -> None:
 
 
 def test_style_targets_do_not_outlive_the_chunk(chunk: Any, context: RunContext, engine: Any) -> None:
-    """After a chunk the engine holds no targets, so that memory stays flat."""
+    """After a chunk the engine holds no targets, so that memory stays constant."""
     run_chunk(chunk, context)
     assert not engine._style_targets

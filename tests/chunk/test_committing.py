@@ -1,4 +1,4 @@
-"""Finished jobs on their way into the store: when they are published, and what is told of it."""
+"""Finished jobs on their way into the store: when they are published, and what is reported."""
 
 import threading
 from collections.abc import Callable
@@ -15,14 +15,14 @@ from stylize_core.errors import InputMissing, StoreLocked
 
 @pytest.fixture
 def finished(plan: Callable[..., Any], manifests: Any) -> list[Finished]:
-    """Jobs that failed, which need no engine: what is published of others is the tests' of outcomes and commits."""
+    """Failed jobs, which need no engine; tests of outcomes and commits cover other jobs."""
     jobs = plan(manifests.rows(THREADS)).chunks[0].jobs
     return [Finished(job=job, result=InputMissing("gone")) for job in jobs]
 
 
 @pytest.fixture
 def told() -> list[str]:
-    """Ids of jobs that are told to be committed."""
+    """Ids of jobs that are reported as committed."""
     return []
 
 
@@ -45,7 +45,7 @@ def _seeds(store: Any) -> list[str]:
 def test_batches_wait_for_their_time(
     committer: Callable[..., Committer], finished: list[Finished], store: Any, told: list[str]
 ) -> None:
-    """Batches are one commit until it is time, in the order they came; nothing is told before."""
+    """Batches are collected for one commit until it is time, in order; nothing is reported before."""
     patient = committer(1000.0)
     patient.add(finished[:2])
     patient.add(finished[2:3])
@@ -61,7 +61,7 @@ def test_batches_wait_for_their_time(
 def test_a_batch_after_its_time_is_committed_at_once(
     committer: Callable[..., Committer], finished: list[Finished], store: Any
 ) -> None:
-    """Where the last commit is long ago, a batch need not wait for the next."""
+    """If the last commit was long ago, a batch is committed at once."""
     at_once = committer(0.0)
     at_once.add(finished[:1])
     assert _seeds(store) == ["0"]
@@ -73,7 +73,7 @@ def test_a_batch_after_its_time_is_committed_at_once(
 def test_a_lost_lease(
     committer: Callable[..., Committer], finished: list[Finished], store: Any, told: list[str]
 ) -> None:
-    """Whoever may no longer write publishes nothing, and says so."""
+    """A writer without the lease publishes nothing, and says so."""
 
     def refuse() -> None:
         raise StoreLocked("lost")
@@ -87,7 +87,7 @@ def test_a_lost_lease(
 def test_a_lease_lost_in_mid_commit(
     committer: Callable[..., Committer], finished: list[Finished], store: Any, told: list[str]
 ) -> None:
-    """The lease is asked for again right before the mark: work of a writer that stalled meanwhile does not count."""
+    """The lease is checked again right before the mark: work of a writer that stalled meanwhile does not count."""
     looks = iter([None, StoreLocked("lost")])
 
     def look() -> None:
@@ -103,7 +103,7 @@ def test_a_lease_lost_in_mid_commit(
 def test_the_jobs_of_a_batch_are_encoded_at_once(
     committer: Callable[..., Committer], finished: list[Finished], store: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The images of a batch are made by several threads, and stay in order."""
+    """Several threads encode the images of a batch, which stay in order."""
     together = threading.Barrier(THREADS)
 
     def encode_together(one: Finished, origin: Origin) -> Any:

@@ -1,4 +1,4 @@
-"""From a job's files to its tensors."""
+"""Loads a job's files as tensors."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -32,7 +32,7 @@ def job(plan: Callable[..., Any], manifests: Any) -> Callable[..., Any]:
 
 
 def test_shapes(job: Callable[..., Any], loader: Loader, manifests: Any, draw: Callable[..., Path]) -> None:
-    """The content has the target's shape, the style its own at its size, all in [0, 1]."""
+    """The content has the target's shape, the style its own shape at its size, all in [0, 1]."""
     draw(manifests.folder / "wide.png", 1, width=100, height=50)
     pair = loader.pair(job(content="wide.png", style="wide.png", size="32", style_size="48"))
     assert pair.content.shape == (3, 16, 32)
@@ -50,7 +50,7 @@ def test_stretched_style(job: Callable[..., Any], loader: Loader, manifests: Any
 
 
 def test_start_image(job: Callable[..., Any], loader: Loader, manifests: Any, draw: Callable[..., Path]) -> None:
-    """A start image is brought to the shape of the target."""
+    """A start image is resized to the shape of the target."""
     draw(manifests.folder / "wide.png", 1, width=100, height=50)
     pair = loader.pair(job(start="image", init="wide.png"))
     assert pair.init is not None
@@ -58,7 +58,7 @@ def test_start_image(job: Callable[..., Any], loader: Loader, manifests: Any, dr
 
 
 def test_the_same_style_has_the_same_key(job: Callable[..., Any], loader: Loader) -> None:
-    """Jobs of one style share its targets; another style has another key."""
+    """Jobs with the same style share its targets; another style has another key."""
     keys = [
         loader.pair(job(**cells)).style_key for cells in ({}, {"content": "content-1.png"}, {"style": "style-1.png"})
     ]
@@ -66,7 +66,7 @@ def test_the_same_style_has_the_same_key(job: Callable[..., Any], loader: Loader
 
 
 def test_changed_file(job: Callable[..., Any], loader: Loader, manifests: Any, draw: Callable[..., Path]) -> None:
-    """A file that is another one than was planned is not used in silence."""
+    """A file that differs from the planned one is an error."""
     draw(manifests.folder / "late.png", 1)
     planned = job(content="late.png")
     draw(manifests.folder / "late.png", 2)
@@ -80,7 +80,7 @@ def test_changed_file(job: Callable[..., Any], loader: Loader, manifests: Any, d
 def test_a_changed_file_is_read_again_by_the_next_plan(
     job: Callable[..., Any], loader: Loader, manifests: Any, draw: Callable[..., Path], files: Any
 ) -> None:
-    """Where size and stamp say nothing of the change, as on a web server, the fingerprint that was wrong is dropped."""
+    """If size and stamp do not show the change, as on a web server, the wrong fingerprint is dropped."""
     picture = draw(manifests.folder / "late.png", 1)
     planned = job(content="late.png")
     draw(picture, 2)
@@ -94,7 +94,7 @@ def test_a_changed_file_is_read_again_by_the_next_plan(
 
 
 def test_inputs_are_decoded_once(job: Callable[..., Any], loader: Loader, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cross uses the same few pictures again and again: each is read and decoded once."""
+    """A cross uses the same few pictures repeatedly: each is read and decoded once."""
     read: list[str] = []
 
     def read_and_note(uri: str) -> bytes:
@@ -108,7 +108,7 @@ def test_inputs_are_decoded_once(job: Callable[..., Any], loader: Loader, monkey
 
 
 def test_pictures_are_kept_up_to_a_number_of_bytes() -> None:
-    """The picture not used for longest goes first; the newest is kept however large it is."""
+    """The least recently used picture is dropped first; the newest is kept however large it is."""
 
     def picture(pixels: int) -> Picture:
         return Picture(Image.new("RGB", (pixels, 1)), None)
@@ -125,14 +125,14 @@ def test_pictures_are_kept_up_to_a_number_of_bytes() -> None:
 
 
 def test_what_a_picture_takes() -> None:
-    """Four bytes a pixel, and one more where it has transparency."""
+    """Four bytes per pixel, and one more with transparency."""
     opaque = Image.new("RGB", (10, 20))
     assert Picture(opaque, None).bytes == 800
     assert Picture(opaque, Image.new("L", (10, 20))).bytes == 1000
 
 
 def test_a_small_picture_that_the_store_refuses(job: Callable[..., Any], loader: Loader, store: Any) -> None:
-    """Something in the place of an input's small picture keeps no job from running."""
+    """An obstacle at the path of an input's thumbnail does not stop a job."""
     planned = job()
     (store.folder / "inputs").mkdir()
     (store.folder / "inputs" / planned.content.sha256[:2]).touch()
@@ -142,12 +142,12 @@ def test_a_small_picture_that_the_store_refuses(job: Callable[..., Any], loader:
 def test_threads_that_ask_for_the_same_input_decode_it_once(
     job: Callable[..., Any], loader: Loader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The second thread waits for the first, instead of doing the same."""
+    """The second thread waits for the first instead of reading again."""
     read: list[str] = []
 
     def read_slowly(uri: str) -> bytes:
         read.append(Path(uri).name)
-        Event().wait(0.1)  # time enough for every other thread to come here too
+        Event().wait(0.1)  # enough time for every other thread to arrive here
         return open_input(uri)
 
     monkeypatch.setattr(stylize_core.pictures, "open_input", read_slowly)
@@ -160,7 +160,7 @@ def test_threads_that_ask_for_the_same_input_decode_it_once(
 def test_threads_decode_different_inputs_at_once(
     job: Callable[..., Any], loader: Loader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody waits for another's picture."""
+    """No thread waits for another thread's picture."""
     both = Barrier(2)
 
     def read_together(uri: str) -> bytes:
@@ -173,7 +173,7 @@ def test_threads_decode_different_inputs_at_once(
 
 
 def test_each_input_leaves_a_small_picture(job: Callable[..., Any], loader: Loader, store: Any) -> None:
-    """The store gets a picture of each input, which report and sheets show when the input is long gone."""
+    """The store gets a thumbnail of each input, which report and sheets show when the input no longer exists."""
     planned = job()
     loader.pair(planned)
     pictures = {path.stem: path for path in (store.folder / "inputs").rglob("*.jpg")}
@@ -183,7 +183,7 @@ def test_each_input_leaves_a_small_picture(job: Callable[..., Any], loader: Load
 
 
 def test_alpha(job: Callable[..., Any], loader: Loader, manifests: Any) -> None:
-    """Transparency is given at the target's size; an opaque picture has none."""
+    """Transparency is returned at the target's size; an opaque picture has none."""
     Image.new("RGBA", (40, 40), (255, 0, 0, 128)).save(manifests.folder / "clear.png")
     alpha = loader.alpha(job(content="clear.png", alpha="keep"))
     assert alpha is not None
@@ -193,7 +193,7 @@ def test_alpha(job: Callable[..., Any], loader: Loader, manifests: Any) -> None:
 
 
 def test_load(job: Callable[..., Any], loader: Loader, manifests: Any) -> None:
-    """A loaded job has its tensors, and transparency where it is to be kept."""
+    """A loaded job has its tensors, and transparency if it is to be kept."""
     Image.new("RGBA", (40, 40), (255, 0, 0, 128)).save(manifests.folder / "clear.png")
     kept, laid_on_white = (job(content="clear.png", alpha=alpha) for alpha in ("keep", "white"))
     loaded = loader.load(kept)

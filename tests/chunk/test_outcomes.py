@@ -1,4 +1,4 @@
-"""What the store keeps of a job, done or failed."""
+"""What the store records of a job, done or failed."""
 
 import dataclasses
 import io
@@ -29,19 +29,19 @@ def job(plan: Callable[..., Any], manifests: Any) -> Any:
 
 @pytest.fixture
 def origin(job: Any, engine: Any) -> Origin:
-    """The second attempt at the job, by run `run`."""
+    """The second attempt at the job, in run `run`."""
     return Origin(run="run", attempts={job.job_id: 2}, engine=engine)
 
 
 @pytest.fixture
 def optimised(job: Any, engine: Any, files: Any) -> Optimised:
-    """What the engine really makes of the job."""
+    """The engine's real result for the job."""
     made: Optimised = engine.optimise([Loader(files).pair(job)])[0]
     return made
 
 
 def test_a_done_job(job: Any, origin: Origin, optimised: Optimised) -> None:
-    """Its line says what was asked for, what came out, and with what."""
+    """Its line records the request, the result, and the versions."""
     kept = outcome(Finished(job=job, result=optimised), origin)
     result = kept.result
     assert (result.job_id, result.run, result.attempt, result.status) == (job.job_id, "run", 2, "done")
@@ -88,7 +88,7 @@ def test_losses(job: Any, origin: Origin, optimised: Optimised) -> None:
 
 
 def test_a_diverged_job_keeps_its_best_image(job: Any, origin: Origin, optimised: Optimised) -> None:
-    """It is failed by that name, and yet has an image and losses."""
+    """It is failed with that error, and still has an image and losses."""
     finished = Finished(job=job, result=dataclasses.replace(optimised, diverged=True))
     kept = outcome(finished, origin)
     assert isinstance(finished.error, Diverged)
@@ -130,7 +130,7 @@ def test_what_is_embedded_makes_the_image_again(
 
 
 def test_credentials_are_not_embedded(job: Any, engine: Any) -> None:
-    """Of a URL with a password or a signature only the public part is kept."""
+    """Only the public part of a URL with a password or a signature is recorded."""
     source = dataclasses.replace(job.content, uri="https://me:secret@host/c.png?signature=secret")
     record = metadata(dataclasses.replace(job, content=source), engine)["stylize"]
     assert "https://host/c.png" in record
@@ -138,7 +138,7 @@ def test_credentials_are_not_embedded(job: Any, engine: Any) -> None:
 
 
 def test_transparency_is_kept_on_request(job: Any, origin: Origin, optimised: Optimised) -> None:
-    """The alpha that the content had becomes the result's."""
+    """The result gets the content's alpha."""
     kept = outcome(Finished(job=job, result=optimised, alpha=torch.full((1, 32, 32), 0.5)), origin)
     image = Image.open(io.BytesIO(kept.image or b""))
     assert image.mode == "RGBA"

@@ -1,4 +1,4 @@
-"""What overlaps with the device: one batch ahead, one call behind, errors in their turn, no thread left."""
+"""Work that overlaps with the device: one batch ahead, one call behind, errors in order, no thread left."""
 
 import threading
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ import stylize_core.chunk.overlap
 from stylize_core.chunk.overlap import THREADS, WriteBehind, prefetch
 
 SECONDS = 30.0
-"""After which an event that should have come counts as one that never does."""
+"""Seconds after which an expected event counts as missing."""
 
 
 @pytest.fixture(autouse=True)
@@ -25,12 +25,12 @@ def _no_thread_is_left() -> Iterator[None]:
 
 @given(batches=st.lists(st.lists(st.integers(), max_size=6), max_size=4))
 def test_results_come_in_order(batches: list[list[int]]) -> None:
-    """Batch by batch, the results are those of calling the function here."""
+    """Batch by batch, the results equal those of direct calls."""
     assert list(prefetch(str, batches)) == [[str(item) for item in batch] for batch in batches]
 
 
 def test_the_next_batch_is_worked_on_while_one_is_in_use() -> None:
-    """Whoever holds a batch can wait for the next one's work to be done; the one after that is not even drawn."""
+    """The holder of a batch can wait for the next one's work; the one after that is not even drawn."""
     drawn, done = [], {number: threading.Event() for number in range(4)}
 
     def draw() -> Iterator[list[int]]:
@@ -45,13 +45,13 @@ def test_the_next_batch_is_worked_on_while_one_is_in_use() -> None:
 
 
 def test_a_batch_is_worked_on_by_many_threads() -> None:
-    """The items of a batch are done at once."""
+    """The items of a batch are processed in parallel."""
     together = threading.Barrier(THREADS)
     assert list(prefetch(lambda _: together.wait(SECONDS) >= 0, [range(THREADS)])) == [[True] * THREADS]
 
 
 def test_batches_are_drawn_here_and_worked_on_elsewhere() -> None:
-    """What decides on a batch may ask the device, which belongs to the calling thread."""
+    """Batches are chosen on the calling thread, because this may ask the device."""
     drawing = []
 
     def draw() -> Iterator[list[None]]:
@@ -65,7 +65,7 @@ def test_batches_are_drawn_here_and_worked_on_elsewhere() -> None:
 
 
 def test_an_error_comes_in_its_turn() -> None:
-    """An item that fails ends the iteration when its batch is due, not before."""
+    """A failing item ends the iteration when its batch is due, not before."""
     batches = prefetch(lambda number: 1 / number, [[1, 2], [4, 0, 5], [8]])
     assert next(batches) == [1, 0.5]
     with pytest.raises(ZeroDivisionError):
@@ -73,11 +73,11 @@ def test_an_error_comes_in_its_turn() -> None:
 
 
 def test_closing_drops_what_is_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever stops early waits for the items that are being worked on, and for no other."""
+    """Stopping early waits only for the items in progress."""
     begun, all_busy, dropped = [], threading.Barrier(THREADS + 1), threading.Event()
 
     class Pool(ThreadPoolExecutor):
-        """Tells when the waiting work is dropped."""
+        """Reports when the waiting work is dropped."""
 
         def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
             super().shutdown(wait=False, cancel_futures=cancel_futures)
@@ -99,7 +99,7 @@ def test_closing_drops_what_is_not_begun(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_the_caller_goes_on_while_a_call_is_made() -> None:
-    """A call behind may take as long as it likes; meanwhile it has not failed."""
+    """A call behind may take any time without counting as failed."""
     goes_on, threads = threading.Event(), []
 
     def call() -> None:
@@ -115,7 +115,7 @@ def test_the_caller_goes_on_while_a_call_is_made() -> None:
 
 
 def test_at_most_one_call_is_behind() -> None:
-    """The next call is taken when the one before has ended."""
+    """The next call is accepted when the one before has ended."""
     goes_on, events = threading.Event(), []
 
     def call(name: str) -> None:
@@ -135,7 +135,7 @@ def test_at_most_one_call_is_behind() -> None:
 
 @pytest.mark.parametrize("place", ["the next call", "waiting", "the end of the block"])
 def test_an_error_behind_is_raised_in_front(place: str) -> None:
-    """Whatever the caller does next, it learns of the failure; the call after a failed one is not made."""
+    """The caller's next action raises the failure; the call after a failed one is not made."""
     made: list[str] = []
 
     def run() -> None:
@@ -152,7 +152,7 @@ def test_an_error_behind_is_raised_in_front(place: str) -> None:
 
 
 def test_a_failure_behind_can_be_seen() -> None:
-    """An error in front is not replaced by one behind, which is seen without waiting for it."""
+    """The caller's own error is not replaced by one behind, nor does it wait for that."""
 
     def run() -> None:
         with WriteBehind() as behind:

@@ -1,4 +1,4 @@
-"""What overlaps with the device while a chunk is computed, and what an error or a stop finds under way."""
+"""Work that overlaps with the device while a chunk is computed, and what an error or a stop does to it."""
 
 import json
 import threading
@@ -23,12 +23,12 @@ from stylize_core.files.files import Files
 from stylize_core.store import layout
 
 SECONDS = 30.0
-"""After which an event that should have come counts as one that never does."""
+"""Seconds after which an expected event counts as missing."""
 
 
 @pytest.fixture(autouse=True)
 def _no_thread_outlives_a_chunk() -> Iterator[None]:
-    """However a chunk ends, the threads that it started have ended before."""
+    """However a chunk ends, its threads end first."""
     before = threading.active_count()
     yield
     assert threading.active_count() == before
@@ -41,21 +41,21 @@ def chunk(plan: Callable[..., Any], manifests: Any) -> Any:
 
 
 class Seen:
-    """When each job is loaded, optimised, encoded and committed: events by what is done and the job's seed."""
+    """When each job is loaded, optimised, encoded and committed: events by action and the job's seed."""
 
     def __init__(self) -> None:
         self.events: dict[tuple[str, int], threading.Event] = {}
 
     def tell(self, what: str, seed: int) -> None:
-        """Marks something as done."""
+        """Marks an action as done."""
         self._event(what, seed).set()
 
     def wait(self, what: str, seed: int) -> bool:
-        """Waits for something; returns whether it came."""
+        """Waits for an action; returns whether it happened."""
         return self._event(what, seed).wait(SECONDS)
 
     def seeds(self, what: str) -> list[int]:
-        """Returns the seeds of the jobs to which something is done by now."""
+        """Returns the seeds of the jobs with this action done."""
         return sorted(seed for (done, seed), event in list(self.events.items()) if done == what and event.is_set())
 
     def _event(self, what: str, seed: int) -> threading.Event:
@@ -64,7 +64,7 @@ class Seen:
 
 @pytest.fixture
 def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
-    """Looks on while chunks are computed; every batch is committed at once."""
+    """Observes chunks while they are computed; every batch is committed at once."""
     seen = Seen()
     load, publish = Loader.load, stylize_core.chunk.committing.publish_commit
 
@@ -92,7 +92,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
 
 @pytest.fixture
 def during(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[..., None]], None]:
-    """Does something on the calling thread while a batch is on the device: gets its first seed and `should_stop`."""
+    """Calls a function on the calling thread while a batch is on the device, with its first seed and `should_stop`."""
 
     def install(do: Callable[..., None]) -> None:
         optimise = Engine.optimise
@@ -124,7 +124,7 @@ def test_loading_and_publishing_overlap_with_the_device(
 
 
 def test_one_batch_is_loaded_ahead(chunk: Any, context: RunContext, seen: Seen, during: Callable[..., None]) -> None:
-    """However long a batch takes, memory holds no more than the next one's tensors beside its own."""
+    """However long a batch takes, memory holds only its tensors and those of the next batch."""
     loaded = []
 
     def look(seed: int, _: object) -> None:
@@ -140,7 +140,7 @@ def test_one_batch_is_loaded_ahead(chunk: Any, context: RunContext, seen: Seen, 
 def test_the_device_and_the_watcher_stay_on_the_calling_thread(
     chunk: Any, context: RunContext, during: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A device's context and a watcher's belong to a thread: batches, their sizes and progress keep to it."""
+    """Device and watcher are used only on the calling thread: for batches, their sizes and progress."""
     threads: dict[str, set[int]] = defaultdict(set)
 
     def note(what: str, result: Any = None) -> Any:
@@ -158,7 +158,7 @@ def test_the_device_and_the_watcher_stay_on_the_calling_thread(
 def test_a_failed_commit_stops_the_running_batch(
     chunk: Any, context: RunContext, store: Any, seen: Seen, during: Callable[..., None]
 ) -> None:
-    """What cannot be committed is not computed to its end: the chunk ends with the store's error, not as stopped."""
+    """If a commit fails, the running batch is not finished: the chunk ends with the store's error, not as stopped."""
     begun, stopped, gate = [], [], threading.Event()
 
     def refuse() -> None:
@@ -190,7 +190,7 @@ def test_a_store_that_takes_no_small_picture_ends_the_chunk(
     seen: Seen,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """An error of the store while a batch is loaded ahead is raised in that batch's turn; what is finished is kept."""
+    """A store error while a batch is loaded ahead is raised when that batch is due; finished jobs are kept."""
     rows = manifests.rows(4)
     rows[2]["content"] = "content-2.png"
     chunk = plan(rows).chunks[0]
@@ -209,7 +209,7 @@ def test_a_store_that_takes_no_small_picture_ends_the_chunk(
 
 
 def test_an_error_of_the_watcher_ends_the_chunk(chunk: Any, context: RunContext, store: Any, seen: Seen) -> None:
-    """An error of nobody's making above leaves as it is, once the threads have ended."""
+    """An unexpected error is raised unchanged after the threads have ended."""
 
     def fail(progress: Progress) -> None:
         if progress.finished == (chunk.jobs[1].job_id,):
@@ -229,7 +229,7 @@ def test_a_stop_waits_for_what_is_being_encoded(
     during: Callable[..., None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A batch that is finished and not yet encoded when the chunk is stopped is committed all the same."""
+    """A batch that is finished but not yet encoded when the chunk is stopped is still committed."""
     monkeypatch.setattr(stylize_core.chunk.chunk, "COMMIT_SECONDS", 1000.0)
     encode, stopped = stylize_core.chunk.committing.outcome, threading.Event()
 

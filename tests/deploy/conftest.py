@@ -1,4 +1,4 @@
-"""A standing Prefect as an operator has it: server, work pool, deployment and worker, with a home of its own."""
+"""A permanent Prefect as an operator has it: server, work pool, deployment and worker, with a separate home."""
 
 import os
 import signal
@@ -21,7 +21,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class StandingPrefect:
-    """Speaks to a server on loopback, through Prefect's command and its REST interface."""
+    """A client of a server on loopback, by Prefect's command and its REST API."""
 
     port: int
     environment: dict[str, str]
@@ -29,7 +29,7 @@ class StandingPrefect:
     started: list["subprocess.Popen[bytes]"] = field(default_factory=list)
 
     def prefect(self, *arguments: str) -> None:
-        """Runs a command of Prefect in the repository's root."""
+        """Runs a `prefect` command in the repository's root."""
         command = [sys.executable, "-m", "prefect", "--no-prompt", *arguments]
         ended = subprocess.run(
             command, env=self.environment, cwd=REPOSITORY, capture_output=True, text=True, check=False
@@ -37,12 +37,12 @@ class StandingPrefect:
         assert ended.returncode == 0, ended.stdout + ended.stderr
 
     def start(self, *arguments: str) -> None:
-        """Starts a command of Prefect that lasts. SIGINT is given back its meaning: CI may have had it ignored."""
+        """Starts a long-running `prefect` command, and restores the handling of SIGINT, which CI may ignore."""
         with self.log.open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "prefect", *arguments],
                 env=self.environment,
-                cwd=self.log.parent,  # not in the repository: the deployment itself says where the code is
+                cwd=self.log.parent,  # not in the repository: the deployment says where the code is
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -51,12 +51,12 @@ class StandingPrefect:
         self.started.append(process)
 
     def call(self, path: str, body: object = None) -> Any:
-        """Returns what the server answers: to a POST where there is a body, to a GET else."""
+        """Returns the server's answer to a POST if there is a body, otherwise to a GET."""
         url, method = f"http://127.0.0.1:{self.port}/api{path}", "GET" if body is None else "POST"
         while (
             answer := httpx.request(method, url, json=body, timeout=60)
         ).status_code == httpx.codes.SERVICE_UNAVAILABLE:
-            time.sleep(0.5)  # SQLite is busy; Prefect's own client tries again, too
+            time.sleep(0.5)  # SQLite is busy; Prefect's own client retries too
         assert answer.is_success, answer.text
         return answer.json() if answer.content else None
 
@@ -66,7 +66,7 @@ class StandingPrefect:
         assert answer.is_success, answer.text
 
     def wait_for(self, look: Callable[[], Any], seconds: float = 90) -> Any:
-        """Waits until a look sees something and returns that."""
+        """Waits until `look` returns something, and returns it."""
         deadline = time.monotonic() + seconds
         while not (seen := look()):
             assert time.monotonic() < deadline, self.log.read_text()[-5000:]
@@ -86,13 +86,13 @@ class StandingPrefect:
         return deployment
 
     def run(self, deployment: str, **parameters: Any) -> str:
-        """Asks for a run of a deployment, FLOW/NAME, and returns its id."""
+        """Starts a run of a deployment, FLOW/NAME, and returns its id."""
         found = self.call(f"/deployments/name/{quote(deployment)}")
         body = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
         return str(self.call(f"/deployments/{found['id']}/create_flow_run", body)["id"])
 
     def run_nightly(self, **parameters: Any) -> str:
-        """Asks for a run with the small network and returns its id."""
+        """Starts a run with the small network and returns its id."""
         return self.run("stylize manifest/nightly", weights="builtin", **parameters)
 
     def ended(self, run: str, seconds: float = 90) -> dict[str, Any]:
@@ -103,7 +103,7 @@ class StandingPrefect:
         return flow_run
 
     def tasks(self, run: str) -> dict[str, str]:
-        """Returns name and state of the tasks of a run, in the order of their starts."""
+        """Returns name and state of a run's tasks, in the order of their starts."""
         query = {"flow_runs": {"id": {"any_": [run]}}, "sort": "EXPECTED_START_TIME_ASC"}
         return {task["name"]: task["state_name"] for task in self.call("/task_runs/filter", query)}
 
@@ -114,7 +114,7 @@ class StandingPrefect:
         return found
 
     def parts(self, run: str) -> dict[str, dict[str, Any]]:
-        """Returns the same by name; of those of one name, the last."""
+        """Returns the same by name; of several with one name, the last."""
         return {part["name"]: part for part in self.all_parts(run)}
 
     def processes(self, run: str) -> list[int]:
@@ -123,12 +123,12 @@ class StandingPrefect:
         return [int(path.name) for path in Path("/proc").glob("[0-9]*") if mark in _environ(path)]
 
     def left_over(self) -> list[int]:
-        """Returns the processes of this Prefect that run, those of runs among them."""
+        """Returns the running processes of this Prefect, including those of runs."""
         mark = f"PREFECT_HOME={self.environment['PREFECT_HOME']}\0".encode()
         return [int(path.name) for path in Path("/proc").glob("[0-9]*") if mark in _environ(path)]
 
     def end(self) -> None:
-        """Ends the worker, then the server, as a service manager does; kills what is left."""
+        """Stops the worker, then the server, as a service manager does; kills what is left."""
         for process in reversed(self.started):
             process.terminate()
             with suppress(subprocess.TimeoutExpired):
@@ -148,7 +148,7 @@ def _environ(process: Path) -> bytes:
 
 @pytest.fixture(scope="session")
 def nights(tmp_path_factory: pytest.TempPathFactory, manifests_in: Callable[..., Any]) -> Any:
-    """Writes manifests; `nightly.csv` of two tiny rows is there."""
+    """Writes manifests; `nightly.csv` with two tiny rows exists."""
     manifests = manifests_in(tmp_path_factory.mktemp("nights") / "manifests")
     manifests.write(manifests.rows(2), "nightly.csv")
     return manifests

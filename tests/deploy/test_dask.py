@@ -1,4 +1,4 @@
-"""Runner dask in a run of the deployment: the flow is loaded as Prefect loads it, the workers are its processes."""
+"""Runner dask in a run of the deployment: Prefect loads the flow, and the workers are child processes."""
 
 import json
 import time
@@ -12,13 +12,13 @@ pytest.importorskip("prefect_dask")
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 SECONDS = 300.0
-"""For a run and its workers, processes that begin with ten seconds of imports, or many more."""
+"""Seconds for a run and its workers, whose processes begin with ten seconds of imports, or many more."""
 
 OPTIONS: dict[str, Any] = {"runner": "dask", "workers": 2, "device": "cpu", "rows_per_task": 1}
 
 
 def test_a_run_on_dask(standing: Any, nights: Any, view: Any, tmp_path: Path) -> None:
-    """The workers find the program under a deployment too; tasks are told to the deployment's own server."""
+    """The workers find the program in a deployment too; tasks are reported to the deployment's own server."""
     manifest = nights.write(nights.rows(3), "dask.csv")
     run = standing.run_nightly(manifest=manifest, store=str(tmp_path / "store"), **OPTIONS)
     ended = standing.ended(run, SECONDS)
@@ -30,7 +30,7 @@ def test_a_run_on_dask(standing: Any, nights: Any, view: Any, tmp_path: Path) ->
 
 
 def test_a_cancelled_run_on_dask(standing: Any, nights: Any, view: Any, tmp_path: Path) -> None:
-    """Cancelled by Prefect in mid-chunk: it ends within seconds, with its workers, and the store is free."""
+    """Cancelled by Prefect during a chunk, it ends within seconds with its workers, and the store is free."""
     quick, endless = nights.rows(1)[0], nights.rows(2, size="256", steps="5000")
     store = tmp_path / "store"
     run = standing.run_nightly(manifest=nights.write([quick, *endless], "long.csv"), store=str(store), **OPTIONS)
@@ -41,7 +41,7 @@ def test_a_cancelled_run_on_dask(standing: Any, nights: Any, view: Any, tmp_path
     standing.call(f"/flow_runs/{run}/set_state", {"state": {"type": "CANCELLING"}})
     state = standing.ended(run)["state"]
     assert state["type"] == "CANCELLED"
-    # When its worker sends the signal is up to Prefect: within seconds, and much later under load.
+    # Prefect's worker sends the signal within seconds, or much later under load.
     assert time.monotonic() - asked < 60
     standing.wait_for(lambda: not standing.processes(run), 15)
     assert sorted(view(store).statuses()) == ["done", "stopped", "stopped"]

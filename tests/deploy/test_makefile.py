@@ -1,4 +1,4 @@
-"""`make install` where packages come from an index of one's own, behind a certificate authority of one's own."""
+"""`make install` with a private package index, behind a private certificate authority."""
 
 import os
 import shutil
@@ -44,6 +44,6 @@ def test_uv_is_told_what_pip_knows(variables: dict[str, str], told: str, tmp_pat
         program.chmod(0o755)
     known = ("UV_", "PIP_", "SSL_")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(known)} | variables
-    certificates = "CERTIFICATES=/etc/ssl/cert.pem"  # as on a machine that has some
+    certificates = "CERTIFICATES=/etc/ssl/cert.pem"  # as on a machine with certificates
     subprocess.run(["make", certificates, "install"], cwd=tmp_path, env=environment, check=True, capture_output=True)
     assert (tmp_path / "told").read_text().splitlines() == [told] * 3

@@ -1,4 +1,4 @@
-"""The nightly deployment, for real: a standing server, a process work pool, a worker."""
+"""The nightly deployment with a real permanent server, a process work pool and a worker."""
 
 import json
 import re
@@ -24,12 +24,12 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def first_night(standing: Any) -> Any:
-    """The first run of the deployment, ended."""
+    """The first run of the deployment, finished."""
     return standing.ended(standing.run_nightly())
 
 
 def test_first_night_says_what_it_did(standing: Any, first_night: Any) -> None:
-    """A run of the deployment does its rows; names and states tell so in Prefect."""
+    """A run of the deployment computes its rows; names and states in Prefect say so."""
     assert re.fullmatch(r"nightly\.csv to store, \d{4}-\d\d-\d\d \d\d:\d\d", first_night["name"])
     assert first_night["state"]["type"] == "COMPLETED", first_night["state"]["message"]
     assert first_night["state"]["message"].startswith("2 rows: 2 done, 0 skipped, 0 failed")
@@ -37,7 +37,7 @@ def test_first_night_says_what_it_did(standing: Any, first_night: Any) -> None:
 
 
 def test_first_night_shows_progress_counts_and_the_report(standing: Any, first_night: Any) -> None:
-    """A run leaves a full bar, a table whose counts add up to the rows, and the place of a report that exists."""
+    """A run leaves a full bar, a table whose counts add up to the rows, and a link to an existing report."""
     query = {"artifacts": {"flow_run_id": {"any_": [first_night["id"]]}}}
     shown = {artifact["key"]: artifact["data"] for artifact in standing.call("/artifacts/filter", query)}
     places = [urlsplit(link) for link in re.findall(r"\]\((.+?)\)", shown["stylize-report"])]
@@ -73,14 +73,14 @@ def test_scheduler_makes_the_runs_of_the_cron_schedule(standing: Any) -> None:
 
 
 def test_a_parameter_that_cannot_be_used(standing: Any) -> None:
-    """A choice that there is not is refused when the run is asked for, not when it begins."""
+    """An unknown choice is refused when the run is requested, not when it begins."""
     with pytest.raises(AssertionError, match="runner"):
         standing.run_nightly(runner="foo")
 
 
 @pytest.fixture(scope="module")
 def told() -> Iterator[tuple[str, list[str]]]:
-    """The address of a webhook, and the texts that it gets."""
+    """The address of a webhook, and the texts that it receives."""
     texts: list[str] = []
 
     class Hook(BaseHTTPRequestHandler):
@@ -90,7 +90,7 @@ def told() -> Iterator[tuple[str, list[str]]]:
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
-            """Says nothing."""
+            """Logs nothing."""
 
     with HTTPServer(("127.0.0.1", 0), Hook) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -100,7 +100,7 @@ def told() -> Iterator[tuple[str, list[str]]]:
 
 @pytest.fixture(scope="module")
 def automations(standing: Any, told: tuple[str, list[str]]) -> list[dict[str, Any]]:
-    """What the program of the run-book leaves on the server."""
+    """The automations that the run-book's program registers."""
     program = [sys.executable, "deploy/automations.py", told[0], "10"]
     subprocess.run(program, cwd=REPOSITORY, env=standing.environment, check=True)
     found: list[dict[str, Any]] = standing.call("/automations/filter", {})
@@ -108,14 +108,14 @@ def automations(standing: Any, told: tuple[str, list[str]]) -> list[dict[str, An
 
 
 def test_automations_are_registered(automations: list[dict[str, Any]]) -> None:
-    """All three are switched on."""
+    """All three are active."""
     actions = sorted((one["actions"][0]["type"], one["enabled"]) for one in automations)
     assert actions == [("call-webhook", True), ("call-webhook", True), ("change-flow-run-state", True)]
 
 
 @pytest.mark.usefixtures("automations")
 def test_failed_rows_are_told(standing: Any, nights: Any, told: tuple[str, list[str]]) -> None:
-    """A completed run with many failed rows has a state of its own, and a webhook hears where to look."""
+    """A completed run with many failed rows has its own state, and a webhook is notified where to look."""
     rows = [*nights.rows(1), *nights.rows(1, content="nowhere.png")]
     store = Path(standing.environment["STYLIZE_STORE"]).with_name("told")
     run = standing.ended(
@@ -134,7 +134,7 @@ def test_failed_rows_are_told(standing: Any, nights: Any, told: tuple[str, list[
 
 @pytest.mark.usefixtures("automations")
 def test_a_failed_night_is_told(standing: Any, told: tuple[str, list[str]]) -> None:
-    """A run that cannot start is told with its deployment, its reason and its page."""
+    """The webhook is notified of a run that cannot start, with its deployment, its reason and its page."""
     told[1].clear()
     run = standing.ended(standing.run_nightly(manifest="/nowhere.csv"))
     assert run["state"]["type"] == "FAILED"
@@ -150,7 +150,7 @@ def _runs_of(standing: Any, manifest: str) -> list[dict[str, Any]]:
 
 
 def test_a_manifest_that_arrives(standing: Any, nights: Any) -> None:
-    """The look into the folder starts a run of `nightly` for a manifest, and no second one at the next look."""
+    """`incoming` starts a run of `nightly` for a manifest in the folder, and no second one the next time."""
     folder = Path(standing.environment["STYLIZE_INCOMING"])
     folder.mkdir()
     Path(nights.write(nights.rows(1), "arrived.csv")).rename(folder / "arrived.csv")
@@ -162,7 +162,7 @@ def test_a_manifest_that_arrives(standing: Any, nights: Any) -> None:
 
 
 def test_an_event_starts_a_run(standing: Any) -> None:
-    """Whoever tells the server of a new manifest has `nightly` run with it."""
+    """An event about a new manifest starts a run of `nightly` with it."""
     manifest = "/arrived/elsewhere.csv"
     event = {
         "occurred": datetime.now(UTC).isoformat(),
@@ -178,7 +178,7 @@ def test_an_event_starts_a_run(standing: Any) -> None:
 
 @pytest.mark.usefixtures("first_night")
 def test_upkeep(standing: Any) -> None:
-    """The weekly look finds the store sound, and not so after a byte was changed; pruning spares the newest run."""
+    """`weekly` finds the store sound, and damaged after a byte was changed; `prune` spares the newest run."""
     assert standing.ended(standing.run("stylize verify/weekly"))["state"]["message"] == "verified: 0 faults"
     assert standing.ended(standing.run("stylize prune/prune"))["state"]["message"].startswith("pruned: 0 runs")
     image = next(Path(standing.environment["STYLIZE_STORE"], "images").rglob("*.png"))
@@ -193,7 +193,7 @@ def test_upkeep(standing: Any) -> None:
 
 
 def test_cancelled_run_keeps_its_commits_and_gives_the_store_free(standing: Any, nights: Any, view: Any) -> None:
-    """A run cancelled in mid-computation ends within seconds; what it committed counts, and nobody holds the store."""
+    """A run cancelled while computing ends within seconds; its commits count, and the store is free."""
     quick, endless = nights.rows(1)[0], nights.rows(1, size="256", steps="5000")[0]
     store = Path(standing.environment["STYLIZE_STORE"]).with_name("cancelled")
     run = standing.run_nightly(manifest=nights.write([quick, endless], "endless.csv"), store=str(store))

@@ -1,4 +1,4 @@
-"""Partitions as flow runs of the same deployment, for real: a worker starts a process for each."""
+"""Partitions as flow runs of the same deployment, with a real worker that starts a process for each."""
 
 import json
 import os
@@ -14,18 +14,18 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 LIMIT: dict[str, int] = {"rows_per_task": 1, "chunks_per_flow_run": 2}
 
 SECONDS = 400.0
-"""For a run with its partitions: each is a process that begins with ten seconds of imports, or many more."""
+"""Seconds for a run with its partitions, each a process that begins with ten seconds of imports, or many more."""
 
 QUICK = {"size": "32", "steps": "2"}
 LONG = {"size": "128", "steps": "100"}
-"""Some five seconds of computing: time enough to be killed in."""
+"""Settings of a job of about five seconds, which leaves time for a kill."""
 LAST = {"size": "48", "steps": "2"}
-"""A group of its own, whose chunk comes last."""
+"""Settings of a separate group, whose chunk comes last."""
 
 
 @pytest.fixture
 def run_parts(standing: Any, nights: Any, view: Any, tmp_path: Path) -> Callable[..., tuple[str, Any]]:
-    """Starts a run of rows of given settings into the test's store, two chunks of one row to a flow run."""
+    """Starts a run of rows with given settings into the test's store, with two chunks of one row per flow run."""
 
     def run(kinds: list[dict[str, str]]) -> tuple[str, Any]:
         rows = [{**row, **kind} for row, kind in zip(nights.rows(len(kinds)), kinds, strict=True)]
@@ -48,7 +48,7 @@ def _journal(store: Any) -> list[str]:
 
 
 def test_partitions(standing: Any, run_parts: Callable[..., tuple[str, Any]]) -> None:
-    """The run plans and ends, its partitions compute two chunks each, in flow runs of the same deployment."""
+    """The run only plans and finishes; its partitions compute two chunks each, in flow runs of the same deployment."""
     run, store = run_parts([QUICK] * 3)
     ended = standing.ended(run, SECONDS)
 
@@ -69,7 +69,7 @@ def test_partitions(standing: Any, run_parts: Callable[..., tuple[str, Any]]) ->
 
 
 def test_a_killed_partition(standing: Any, run_parts: Callable[..., tuple[str, Any]]) -> None:
-    """A partition whose process is killed is sent out again, without what it had committed; the run completes."""
+    """A partition whose process is killed is submitted again, without its committed jobs; the run completes."""
     run, store = run_parts([QUICK, LONG, LAST])
     standing.wait_for(lambda: _begun(standing, run, "chunk 2"), 180)
     standing.wait_for(lambda: _journal(store))
@@ -83,7 +83,7 @@ def test_a_killed_partition(standing: Any, run_parts: Callable[..., tuple[str, A
 
 
 def test_a_killed_run(standing: Any, run_parts: Callable[..., tuple[str, Any]]) -> None:
-    """Where the run is killed its partition ends in seconds and commits nothing more; the next run does the rest."""
+    """If the run is killed, its partition ends in seconds and commits nothing more; the next run does the rest."""
     run, store = run_parts([QUICK, LONG, LAST])
     standing.wait_for(lambda: _begun(standing, run, "chunk 2"), 180)
     standing.wait_for(lambda: _journal(store))
@@ -91,7 +91,7 @@ def test_a_killed_run(standing: Any, run_parts: Callable[..., tuple[str, Any]]) 
     committed = _journal(store)
     _kill(standing.processes(run))
     assert standing.ended(part["id"], 30)["state"]["type"] == "CANCELLED"
-    standing.wait_for(lambda: not standing.processes(part["id"]), 120)  # its last words to a busy server take time
+    standing.wait_for(lambda: not standing.processes(part["id"]), 120)  # its last requests to a busy server take time
     assert _journal(store) == committed
 
     again, _ = run_parts([QUICK, LONG, LAST])
@@ -100,7 +100,7 @@ def test_a_killed_run(standing: Any, run_parts: Callable[..., tuple[str, Any]]) 
 
 
 def test_a_cancelled_run(standing: Any, run_parts: Callable[..., tuple[str, Any]]) -> None:
-    """Cancelling the run cancels its partition; what is committed counts, the rest is stopped, the store is free."""
+    """Cancelling the run cancels its partition; its commits count, the rest is stopped, the store is free."""
     run, store = run_parts([QUICK, *[{"size": "256", "steps": "5000"}] * 2])
     standing.wait_for(lambda: _begun(standing, run, "chunk 2"), 180)
     (part,) = standing.parts(run).values()
@@ -113,7 +113,7 @@ def test_a_cancelled_run(standing: Any, run_parts: Callable[..., tuple[str, Any]
 
 
 def test_no_room(standing: Any, run_parts: Callable[..., tuple[str, Any]]) -> None:
-    """Where the deployment allows one flow run at a time, partitions are flow runs in the run's own process."""
+    """If the deployment allows one flow run at a time, partitions are flow runs in the run's own process."""
     limit = f"/v2/concurrency_limits/{standing.nightly['global_concurrency_limit']['id']}"
     standing.patch(limit, {"limit": 1})
     try:

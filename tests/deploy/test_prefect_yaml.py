@@ -1,4 +1,4 @@
-"""What can be known of `deploy/` without a server."""
+"""Checks of `deploy/` without a server."""
 
 import inspect
 import re
@@ -23,7 +23,7 @@ def text() -> str:
 
 @pytest.fixture(scope="module")
 def nightly(text: str) -> Any:
-    """The first of its deployments."""
+    """The first deployment."""
     deployment = yaml.safe_load(text)["deployments"][0]
     assert deployment["name"] == "nightly"
     return deployment
@@ -31,7 +31,7 @@ def nightly(text: str) -> Any:
 
 @pytest.fixture(params=["nightly", "incoming", "weekly", "prune"])
 def deployment(request: pytest.FixtureRequest, text: str) -> Any:
-    """Each of them."""
+    """Each deployment."""
     return {one["name"]: one for one in yaml.safe_load(text)["deployments"]}[request.param]
 
 
@@ -45,7 +45,7 @@ def test_entrypoint_is_a_flow(deployment: Any) -> None:
 
 
 def test_parameters_are_those_of_the_flow(deployment: Any) -> None:
-    """Every parameter is one of the flow's, and none that the flow needs is missing."""
+    """Every parameter is one of the flow's, and no required one is missing."""
     path, _, name = deployment["entrypoint"].rpartition(".")
     parameters = inspect.signature(getattr(import_module(path), name).fn).parameters
     needed = {name for name, parameter in parameters.items() if parameter.default is inspect.Parameter.empty}
@@ -61,14 +61,14 @@ def test_schedule_is_a_cron_one_in_a_time_zone(deployment: Any) -> None:
 
 
 def test_what_waits_for_manifests_is_off(text: str) -> None:
-    """Only who has manifests arrive switches the look for them on; the nightly run and the upkeep are on."""
+    """`incoming` is inactive by default; the nightly run and the upkeep are active."""
     deployments = yaml.safe_load(text)["deployments"]
     active = {one["name"]: one["schedules"][0]["active"] for one in deployments}
     assert active == {"nightly": True, "incoming": False, "weekly": True, "prune": True}
 
 
 def test_nights_do_not_overlap(nightly: Any) -> None:
-    """A run that lasts into the next one makes it wait; beside it there is room for one of its partitions."""
+    """A run that is not over makes the next one wait; there is room for one of its partitions beside it."""
     assert nightly["parameters"]["wait"] is True
     assert nightly["concurrency_limit"] == {"limit": 2, "collision_strategy": "ENQUEUE"}
 

@@ -1,4 +1,4 @@
-"""The package as people install it: a wheel, in an environment of its own, beside whatever else they have."""
+"""The package as users install it: a wheel, in a separate environment, beside other packages."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 REPOSITORY = Path(__file__).parents[2]
 PARTS = ("pyproject.toml", "MANIFEST.in", "setup.py", "README.md", "LICENSE", "flows", "stylize_core")
-"""What the wheel is made of."""
+"""The sources of the wheel."""
 
 EXTRAS = {
     "dask": "distributed, prefect_dask",
@@ -28,7 +28,7 @@ EXTRAS = {
     "wandb": "wandb",
     "demo": "skimage",
 }
-"""And what each makes importable."""
+"""The packages that each makes importable."""
 
 FOREIGN = {
     "__init__.py": "WHOSE = 'theirs'\n",
@@ -60,7 +60,7 @@ build_meta.build_sdist(sys.argv[1])
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of what the wheel is made of: a build leaves folders behind."""
+    """A copy of the wheel's sources, because a build leaves folders behind."""
     source = tmp_path_factory.mktemp("source") / "source"
     source.mkdir()
     for name in PARTS:
@@ -68,7 +68,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
         copy(REPOSITORY / name, source / name)
     (source / "stylize_core" / "report" / "vega.js.gz").unlink()  # the build makes it
     (source / "tests").mkdir()
-    shutil.copy(Path(__file__), source / "tests")  # as a checkout has some
+    shutil.copy(Path(__file__), source / "tests")  # as in a checkout
     return source
 
 
@@ -87,7 +87,7 @@ def wheel(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder `bin` of an environment that has this package from its wheel and all others from the tests' own."""
+    """The `bin` folder of an environment with this package from its wheel and the tests' other packages."""
     folder = tmp_path_factory.mktemp("installed")
     venv.create(folder / "venv", with_pip=False)
     python = folder / "venv" / "bin" / "python"
@@ -119,7 +119,7 @@ def test_the_wheel_brings_what_a_report_and_a_type_checker_need(wheel: Path) -> 
 
 
 def test_the_source_archive_makes_the_same_wheel(source: Path, wheel: Path, tmp_path: Path) -> None:
-    """It has no tests: the checkout has what they need."""
+    """It contains no tests, because they need the checkout."""
     subprocess.run([sys.executable, "-c", BUILD, tmp_path], cwd=source, check=True, capture_output=True)
     (archive,) = tmp_path.glob("stylize_batch-*.tar.gz")
     with tarfile.open(archive) as tar:
@@ -129,9 +129,9 @@ def test_the_source_archive_makes_the_same_wheel(source: Path, wheel: Path, tmp_
 
 @pytest.mark.parametrize("extra", EXTRAS)
 def test_an_extra_of_the_wheel(extra: str, wheel: Path, tmp_path: Path) -> None:
-    """In an empty environment, what README and messages say brings the command and the extra's packages.
+    """In an empty environment, the install lines of README and messages install the command and the extra's packages.
 
-    uv finds all packages in its cache, where `make install` put them; nothing is asked of an index.
+    uv finds all packages in its cache, where `make install` put them, without contacting an index.
     """
     uv, python = Path(sys.executable).parent / "uv", tmp_path / "venv" / "bin" / "python"
     subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, tmp_path / "venv"], check=True)
@@ -142,13 +142,13 @@ def test_an_extra_of_the_wheel(extra: str, wheel: Path, tmp_path: Path) -> None:
 
 
 def test_version(installed: Path, tmp_path: Path) -> None:
-    """The command of a wheel tells its release."""
+    """The command of a wheel prints its release."""
     assert _call(installed / "stylize", "--version", folder=tmp_path, home=tmp_path) == [release()]
 
 
 @pytest.mark.parametrize("place", ["project", "site-packages"])
 def test_beside_a_package_of_theirs(place: str, installed: Path, tmp_path: Path) -> None:
-    """With a `flows` in the project's folder, or installed, each is found by its name, by Python and by Prefect."""
+    """With another `flows` in the folder, or installed, Python and Prefect find each package by its name."""
     project = tmp_path / "project"
     project.mkdir()
     (packages,) = installed.parent.glob("lib/python*/site-packages")

@@ -1,4 +1,4 @@
-"""A sample does not feel its neighbours: the fourth law, with the real network on the CPU."""
+"""The fourth law: a sample does not depend on its neighbours, with the real network on the CPU."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ HEIGHT, WIDTH = 24, 32
 
 
 def picture(seed: int, height: int = HEIGHT, width: int = WIDTH) -> Tensor:
-    """A seeded image (3, height, width) of soft blots, the same at every size."""
+    """A seeded image (3, height, width) of soft blobs, the same at every size."""
     coarse = torch.rand(1, 3, 5, 6, generator=torch.Generator().manual_seed(seed))
     return functional.interpolate(coarse, (height, width), mode="bicubic", align_corners=False)[0].clamp(0, 1)
 
@@ -35,7 +35,7 @@ def settings_of(optimiser: str, **given: object) -> Settings:
 
 
 def shallow(optimiser: str) -> Settings:
-    """The same on the first three blocks, for runs of 20 steps in reasonable time."""
+    """The same with only the first three blocks, so that 20 steps take a reasonable time."""
     return settings_of(optimiser, steps=20, content_layers="conv2_2", style_layers="conv1_1 conv2_1 conv3_1")
 
 
@@ -71,7 +71,7 @@ def test_neighbours_and_slot_change_nothing(optimiser: str, precision: str, step
 
 @pytest.fixture
 def two_threads() -> Iterator[None]:
-    """Computes in two threads; the other tests leave it at one."""
+    """Computes with two threads; the other tests use one."""
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
     yield
@@ -81,7 +81,7 @@ def two_threads() -> Iterator[None]:
 @pytest.mark.usefixtures("two_threads")
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_threads_that_share_a_batch_change_nothing(precision: str, builtin: Weights) -> None:
-    """However two threads divide three samples, a slot gives the same bits of losses and gradient."""
+    """However two threads divide three samples, a slot gives bit-identical losses and gradients."""
     engine = Engine(builtin, device=CPU, precision=precision)
     jobs = [pair(seed, shallow("adam")) for seed in range(3)]
     images = torch.stack([picture(seed + 9) for seed in range(3)])
@@ -92,7 +92,7 @@ def test_threads_that_share_a_batch_change_nothing(precision: str, builtin: Weig
 
 
 def test_a_diverging_neighbour_changes_nothing(builtin: Weights) -> None:
-    """Nor is it felt when a neighbour's loss overflows and it is given up."""
+    """A neighbour whose loss overflows and that is given up changes nothing."""
     engine = Engine(builtin, device=CPU, precision="float32")
     plain = shallow("lbfgs")
     overflowing = dataclasses.replace(plain, style_weight=1e38, feature_scale=1e6)
@@ -133,7 +133,7 @@ def trajectory(network: Vgg19, batch: int, settings: Settings) -> tuple[Tensor, 
 
 @OPTIMISERS
 def test_size_of_the_batch_changes_rounding_alone(optimiser: str, builtin: Weights) -> None:
-    """In float64, 20 steps in batches of 1 to 3 give the same totals and image to a relative 1e-6."""
+    """In float64, 20 steps in batches of 1 to 3 give the same totals and image within a relative 1e-6."""
     settings = shallow(optimiser)
     network = network_of(builtin, settings, torch.float64)
     totals, image = trajectory(network, 1, settings)
@@ -146,7 +146,7 @@ def test_size_of_the_batch_changes_rounding_alone(optimiser: str, builtin: Weigh
 
 @pytest.mark.parametrize("form", ["paper", "mean"])
 def test_size_of_the_batch_changes_rounding_of_a_gradient(form: str, builtin: Weights) -> None:
-    """In float32, one gradient in batches of 2 to 4 differs from that alone by a relative 1e-5 at most."""
+    """In float32, one gradient in batches of 2 to 4 differs from that of a single sample by at most a relative 1e-5."""
     settings = settings_of("adam", form=form)
     network = network_of(builtin, settings, torch.float32)
     moved = (contents(4, torch.float32) + 0.1).clamp(0, 1)

@@ -1,4 +1,4 @@
-"""What a CUDA graph's capture would refuse, refused here on the CPU: a step never waits for the device.
+"""Refuses on the CPU what the capture of a CUDA graph would refuse: a step never waits for the device.
 
 On a GPU a step is captured once and replayed, so nothing in it may read a value on the host, make a tensor from host
 values, or have a result whose shape depends on values. The backward pass is part of the step and is watched as well.
@@ -32,7 +32,7 @@ REFUSED = {
 
 
 class Capture(TorchDispatchMode):
-    """Raises where a capture would; counts the operations that it lets through."""
+    """Raises where a capture would; counts the allowed operations."""
 
     passed = 0
 
@@ -60,7 +60,7 @@ def solver_of(weights: Weights, precision: str, **given: object) -> Solver:
 
 
 def rehearse(solver: Solver, steps: int = 14) -> int:
-    """Takes steps as a GPU would: the first ones plainly, the others within a capture; returns operations a step."""
+    """Takes steps as a GPU would: the first ones plainly, the others in a capture; returns operations per step."""
     for _ in range(4):
         solver.advance()
     with Capture() as capture:
@@ -73,25 +73,25 @@ def rehearse(solver: Solver, steps: int = 14) -> int:
 @OPTIMISERS
 @pytest.mark.parametrize(("form", "precision"), [("relative", "float32"), ("mean", "bfloat16"), ("paper", "float32")])
 def test_every_optimiser_can_be_captured(optimiser: str, form: str, precision: str, builtin: Weights) -> None:
-    """Fourteen steps, which is more than the memory of L-BFGS: evaluation, backward, guard, record and step."""
+    """Fourteen steps, more than the history of L-BFGS: evaluation, backward, guard, record and step."""
     assert rehearse(solver_of(builtin, precision, optimiser=optimiser, form=form)) > 100
 
 
 @pytest.mark.parametrize("pooling", ["max", "average"])
 @pytest.mark.parametrize("style_loss", STYLE_LOSSES)
 def test_every_style_loss_can_be_captured_or_says_so(style_loss: str, pooling: str, builtin: Weights) -> None:
-    """What says that it is captured passes; the others go on without a graph."""
+    """Objectives that declare themselves capturable pass; the others run without a graph."""
     solver = solver_of(builtin, "float32", style_loss=style_loss, pooling=pooling)
     if solver.objective.is_captured:
         rehearse(solver, steps=6)
 
 
 def test_what_waits_is_noticed() -> None:
-    """Each kind of wait is refused, in the backward pass, too."""
+    """Each kind of wait is refused, also in the backward pass."""
     x = torch.rand(3, requires_grad=True)
 
     class Waits(torch.autograd.Function):
-        """Doubles, and waits on the way back."""
+        """Doubles its input, and waits in the backward pass."""
 
         @staticmethod
         def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:

@@ -8,7 +8,7 @@ from stylize_core.engine.clock import Clock
 
 
 def test_moments_count_from_the_beginning() -> None:
-    """Each tick's time is what has passed since the clock was made, in order."""
+    """Each tick has the time since the clock was made, in order."""
     began = time.perf_counter()
     clock = Clock(torch.device("cpu"))
     time.sleep(0.01)
@@ -21,5 +21,5 @@ def test_moments_count_from_the_beginning() -> None:
 
 
 def test_no_tick_no_moment() -> None:
-    """A clock that was never asked has nothing to tell."""
+    """A clock without ticks has no times."""
     assert Clock(torch.device("cpu")).seconds().tolist() == []

@@ -1,4 +1,4 @@
-"""Colours kept or matched: formulas by hand, grey pictures, and what a job makes of them."""
+"""Colours kept or matched: formulas by hand, grey pictures, and whole jobs."""
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ CPU = torch.device("cpu")
 
 
 def picture(seed: int, height: int = 24, width: int = 32, low: float = 0.2, high: float = 0.8) -> Tensor:
-    """A seeded picture of soft patches, within a range so that nothing is clipped."""
+    """A seeded picture of soft patches, in a range in which nothing is clipped."""
     coarse = torch.rand(1, 3, 4, 5, generator=torch.Generator().manual_seed(seed))
     smooth = torch.nn.functional.interpolate(coarse, (height, width), mode="bilinear", align_corners=False)[0]
     return low + (high - low) * smooth
@@ -27,7 +27,7 @@ def moments(image: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def test_luma_by_hand() -> None:
-    """Red, green and blue weigh 0.299, 0.587 and 0.114; grey is itself."""
+    """Red, green and blue have weights 0.299, 0.587 and 0.114; grey stays the same."""
     assert luma(torch.eye(3).reshape(3, 1, 3)).flatten().tolist() == pytest.approx([0.299, 0.587, 0.114])
     assert luma(torch.full((3, 2, 2), 0.4)).unique().tolist() == pytest.approx([0.4])
 
@@ -50,7 +50,7 @@ def test_luminance_is_matched() -> None:
 
 
 def test_colours_are_matched() -> None:
-    """Mean and covariance of the style's colours become the content's; matched to itself a picture stays."""
+    """Mean and covariance of the style's colours become the content's; a picture matched to itself does not change."""
     style, content = picture(5, 20, 30), picture(6)
     for found, expected in zip(moments(matched_colours(style, content)), moments(content), strict=True):
         assert torch.allclose(found, expected, atol=2e-3)

@@ -1,4 +1,4 @@
-"""Every two values of two controls go together, or are refused by name."""
+"""Every two values of two controls work together, or are refused by name."""
 
 import itertools
 from typing import Any
@@ -28,19 +28,19 @@ CONTROLS: dict[str, tuple[Any, ...]] = {
     "keep": ("last", "best"),
 }
 EXCLUDED = {("size", "fit"): {(0, "crop"), (0, "stretch")}}
-"""Beside forms, see `STYLE_LOSS_FORMS`."""
+"""For forms, see `STYLE_LOSS_FORMS`."""
 
 HEIGHT, WIDTH = 31, 37
 
 
 def goes(values: dict[str, Any]) -> bool:
-    """Whether values go together as the documentation has it."""
+    """Whether values work together according to the documentation."""
     excluded = any((values[a], values[b]) in pairs for (a, b), pairs in EXCLUDED.items())
     return not excluded and values["form"] in STYLE_LOSS_FORMS[values["style_loss"]]
 
 
 def pairwise_rows() -> list[dict[str, Any]]:
-    """Rows in which every two values of two controls that go together stand in one, found greedily."""
+    """Rows that cover every valid pair of values of two controls, found greedily."""
     names = list(CONTROLS)
     missing = {
         frozenset({(a, x), (b, y)})
@@ -81,7 +81,7 @@ def engine(builtin: Weights) -> Engine:
 
 @pytest.mark.parametrize("values", pairwise_rows(), ids=lambda values: "-".join(map(str, values.values())))
 def test_every_two_values_go_together(engine: Engine, values: dict[str, Any]) -> None:
-    """A small job with them runs to its end: finite losses of every step, an image of its shape."""
+    """A small job with these settings finishes: finite losses of every step, an image of its shape."""
     given = {**values, "steps": 3, "content_layers": "conv2_1", "style_layers": "conv1_1 conv3_1", "style_weight": 10.0}
     settings = resolve("default-1", {**given, "learning_rate": RATES[values["optimiser"]]})
     init = picture(3, HEIGHT, WIDTH) if values["start"] == "image" else None
@@ -97,7 +97,7 @@ def test_every_two_values_go_together(engine: Engine, values: dict[str, Any]) ->
 
 @pytest.mark.parametrize(("name", "form"), [(n, f) for n in STYLE_LOSS_FORMS for f in CONTROLS["form"]])
 def test_a_form_that_is_not_defined_is_refused(name: str, form: str) -> None:
-    """The error names the setting and the forms that there are."""
+    """The error names the setting and the possible forms."""
     if form in STYLE_LOSS_FORMS[name]:
         assert resolve("default-1", {"style_loss": name, "form": form}).style_loss == name
         return
@@ -108,6 +108,6 @@ def test_a_form_that_is_not_defined_is_refused(name: str, form: str) -> None:
 
 @pytest.mark.parametrize("fit", ["crop", "stretch"])
 def test_exact_pixels_are_not_cropped(fit: str) -> None:
-    """size=content keeps every pixel of the content: no other fit goes with it."""
+    """size=content keeps every pixel of the content, so it allows no other fit."""
     with pytest.raises(SettingError, match="does not go with size=content"):
         resolve("default-1", {"size": 0, "fit": fit})

@@ -1,4 +1,4 @@
-"""When a step is called, captured and replayed. No GPU is needed: CUDA's graphs are stood in for."""
+"""When a step is called, captured and replayed, tested without a GPU on a substitute for CUDA's graphs."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,13 +21,13 @@ class FakeGraph:
     replays = 0
 
     def replay(self) -> None:
-        """Does what was captured."""
+        """Runs the captured calls."""
         FakeGraph.replays += 1
 
 
 @pytest.fixture
 def graphs(monkeypatch: pytest.MonkeyPatch) -> type[FakeGraph]:
-    """Stands in for CUDA's graphs: what runs in a capture is recorded, not done."""
+    """Replaces CUDA's graphs: calls in a capture are recorded, not run."""
 
     @contextmanager
     def capture(graph: FakeGraph) -> Iterator[None]:
@@ -41,7 +41,7 @@ def graphs(monkeypatch: pytest.MonkeyPatch) -> type[FakeGraph]:
 
 
 def test_a_cpu_is_called_each_time() -> None:
-    """Without a GPU every call is the function's."""
+    """Without a GPU every call runs the function."""
     calls: list[int] = []
     replayed = Replayed(torch.device("cpu"))
     for _ in range(9):
@@ -50,7 +50,7 @@ def test_a_cpu_is_called_each_time() -> None:
 
 
 def test_a_gpu_captures_after_the_warm_up(graphs: type[FakeGraph]) -> None:
-    """Of nine calls three are plain; then one is captured, without being done, and six times replayed."""
+    """Of nine calls three are plain; then one is captured, without running, and replayed six times."""
     calls: list[int] = []
     replayed = Replayed(GPU)
     for _ in range(9):
@@ -60,7 +60,7 @@ def test_a_gpu_captures_after_the_warm_up(graphs: type[FakeGraph]) -> None:
 
 
 def test_what_waits_for_the_device_is_not_captured(graphs: type[FakeGraph]) -> None:
-    """A function that says so is called each time; an objective says so where one of its losses waits."""
+    """A function that cannot be captured is called each time; so is an objective with a loss that waits."""
     calls: list[int] = []
     replayed = Replayed(GPU, is_captured=False)
     for _ in range(9):
@@ -74,7 +74,7 @@ def test_what_waits_for_the_device_is_not_captured(graphs: type[FakeGraph]) -> N
 
 
 def test_what_cannot_be_captured_goes_on(graphs: type[FakeGraph]) -> None:
-    """Where the capture is refused, calls stay plain: each step is done once, and there is one attempt."""
+    """If the capture is refused, calls stay plain: each step runs once, and there is one attempt."""
     calls: list[int] = []
 
     def function() -> None:
@@ -90,7 +90,7 @@ def test_what_cannot_be_captured_goes_on(graphs: type[FakeGraph]) -> None:
 
 
 def test_out_of_memory_in_the_capture_is_raised(graphs: type[FakeGraph]) -> None:
-    """The caller halves the batch then."""
+    """Out of memory in the capture raises, so that the caller halves the batch."""
     calls: list[int] = []
 
     def function() -> None:

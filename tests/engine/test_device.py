@@ -1,4 +1,4 @@
-"""Devices and precisions by name, and out-of-memory errors as ours."""
+"""Devices and precisions by name, and the conversion of out-of-memory errors."""
 
 import subprocess
 import sys
@@ -21,7 +21,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def gpus(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
-    """Makes torch see so many GPUs; nothing is computed on them."""
+    """Makes torch report a number of GPUs, which are not used."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: request.param > 0)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: request.param)
 
@@ -40,7 +40,7 @@ def gpus(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Non
 )
 @pytest.mark.usefixtures("gpus")
 def test_devices_by_name(name: str, expected: str) -> None:
-    """`auto` is the first GPU where there is one, `cuda` the first, `cuda:N` that one."""
+    """`auto` is the first GPU if there is one, `cuda` the first, `cuda:N` the N-th."""
     assert str(resolve_device(name)) == expected
 
 
@@ -49,7 +49,7 @@ def test_devices_by_name(name: str, expected: str) -> None:
 )
 @pytest.mark.usefixtures("gpus")
 def test_a_missing_gpu_is_named(name: str) -> None:
-    """A GPU that is not there is an error that says how many are."""
+    """A missing GPU is an error that says how many there are."""
     with pytest.raises(UsageError, match=f"no device {name}") as caught:
         resolve_device(name)
     assert caught.value.where == "--device"
@@ -66,7 +66,7 @@ def test_an_unknown_device_is_an_error(name: str) -> None:
 
 @pytest.mark.parametrize("native", [True, False])
 def test_auto_precision_follows_the_hardware(native: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`auto` is bfloat16 where the device multiplies it natively, and float32 elsewhere."""
+    """`auto` is bfloat16 if the device multiplies it natively, otherwise float32."""
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: native)
     assert has_bfloat16(CPU) is native
@@ -83,13 +83,13 @@ def test_gpus_have_bfloat16_from_ampere_on(
 
 
 def test_this_machine_is_known() -> None:
-    """Asked of the real processor, the answer is a bool, and `auto` a known precision."""
+    """On the real processor the answer is a bool, and `auto` is a known precision."""
     assert resolve_precision("auto", CPU) == ("bfloat16" if has_bfloat16(CPU) else "float32")
 
 
 @pytest.mark.parametrize("name", ["float32", "bfloat16"])
 def test_precisions_by_name(name: str) -> None:
-    """A named precision is taken as it is."""
+    """A named precision is used unchanged."""
     assert resolve_precision(name, CPU) == name
 
 
@@ -102,13 +102,13 @@ def test_an_unknown_precision_is_an_error(name: str) -> None:
 
 
 def test_describe_names_processor_and_threads() -> None:
-    """Records say on what and with how many threads a job was computed."""
+    """Records have the device and the number of threads of a job."""
     assert describe(CPU, "float32").startswith("cpu ")
     assert describe(CPU, "float32").endswith(f"{torch.get_num_threads()} threads")
 
 
 def test_memory_that_cannot_be_had_is_out_of_memory() -> None:
-    """An allocation of a petabyte on the CPU raises the error given, with torch's own as its cause."""
+    """An allocation of a petabyte on the CPU raises the given error, with torch's own as its cause."""
     with pytest.raises(OutOfMemory, match="too large") as caught, out_of_memory_as(OutOfMemory("too large")):
         torch.empty(1 << 50, dtype=torch.uint8)
     assert "allocate" in str(caught.value.__cause__)
@@ -124,21 +124,21 @@ def test_memory_that_cannot_be_had_is_out_of_memory() -> None:
     ],
 )
 def test_out_of_memory_of_gpu_and_python(problem: Exception) -> None:
-    """A GPU's and Python's own out-of-memory errors become the error given too."""
+    """Out-of-memory errors of a GPU and of Python become the given error too."""
     with pytest.raises(OutOfMemory), out_of_memory_as(OutOfMemory("too large")):
         raise problem
 
 
 @pytest.mark.parametrize("problem", [RuntimeError("shape mismatch"), ValueError("x"), KeyboardInterrupt()])
 def test_other_errors_pass(problem: BaseException) -> None:
-    """Whatever else is raised stays itself."""
+    """Other errors are not changed."""
     with pytest.raises(type(problem)) as caught, out_of_memory_as(OutOfMemory("too large")):
         raise problem
     assert caught.value is problem
 
 
 def test_a_gpu_that_answers_with_an_error_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A broken GPU answers every call with its error; one that answers is not lost, and no CPU ever is."""
+    """A GPU is lost if every call raises its error; a GPU that answers is not lost, and a CPU never is."""
 
     def fail(device: torch.device) -> None:
         raise RuntimeError("CUDA error: device-side assert triggered")
@@ -152,7 +152,7 @@ def test_a_gpu_that_answers_with_an_error_is_lost(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 def test_a_real_gpu_is_lost() -> None:
-    """After a failed assertion of a kernel, a process's GPU is lost for good; before it, it is not."""
+    """After a failed assertion in a kernel, a process's GPU is lost permanently, but not before."""
     program = """if True:
         import torch
         from stylize_core.engine.device import is_lost

@@ -78,7 +78,7 @@ def test_each_job_has_its_own_targets_and_weights(engine: Engine) -> None:
 
 
 def test_optimising_lowers_the_loss(engine: Engine) -> None:
-    """The real objective falls, in both terms' sum, from any start."""
+    """The real objective, the sum of both terms, falls from any start."""
     jobs = [pair(1, steps=15), pair(2, steps=15, start="noise"), pair(3, steps=15, start="mix")]
     for sample in engine.optimise(jobs):
         assert sample.losses[-1, 0] < 0.5 * sample.losses[0, 0]
@@ -121,7 +121,7 @@ def test_style_targets_are_made_once(engine: Engine) -> None:
     ids=["file", "size", "form", "pooling", "layers"],
 )
 def test_other_styles_have_other_targets(engine: Engine, other: dict[str, object]) -> None:
-    """Another file, size, form, pooling or set of layers never takes the targets that are already there."""
+    """Another file, size, form, pooling or set of layers never uses existing targets."""
     engine.forget_styles()
     first = pair(1)
     second = dataclasses.replace(first, **{"style": picture(8, 20, 16), **other})  # type: ignore[arg-type]
@@ -133,7 +133,7 @@ def test_other_styles_have_other_targets(engine: Engine, other: dict[str, object
 
 
 def test_layer_weights_do_not_part_style_targets(engine: Engine) -> None:
-    """Targets carry no layer weights: jobs that differ in them alone share targets, and still minimise their own."""
+    """Targets do not include layer weights: jobs that differ only in these share targets, not totals."""
     engine.forget_styles()
     jobs = [pair(1, start="noise"), pair(1, start="noise", style_layers="conv1_1=3 conv2_1=0")]
     objective = engine.objective(jobs)
@@ -145,9 +145,9 @@ def test_layer_weights_do_not_part_style_targets(engine: Engine) -> None:
 
 
 def test_bfloat16_is_near_float32(engine: Engine, builtin: Weights) -> None:
-    """In bfloat16 losses are kept in float32 and agree with float32's within a percent, without a compiler 3.5 %.
+    """In bfloat16 losses are float32 and agree with float32's within 1 %, or 3.5 % without a compiler.
 
-    With Adam: L-BFGS magnifies rounding on its way, though not in where it ends (`python -m benchmarks.convergence`).
+    With Adam, because L-BFGS magnifies rounding on its way, though not in its result (`benchmarks.convergence`).
     """
     short = Engine(builtin, device=CPU, precision="bfloat16")
     job = pair(1, start="noise", steps=10, optimiser="adam", learning_rate=0.02)
@@ -159,7 +159,7 @@ def test_bfloat16_is_near_float32(engine: Engine, builtin: Weights) -> None:
 
 
 def test_progress_and_stop_reach_the_loop(engine: Engine) -> None:
-    """`on_step` hears every step; a stop asked for in between raises Stopped."""
+    """`on_step` is called at every step; a requested stop raises Stopped."""
     steps: list[int] = []
     engine.optimise([pair(1)], on_step=lambda step, totals: steps.append(step))
     assert steps == [0, 1, 2, 3]
@@ -169,7 +169,7 @@ def test_progress_and_stop_reach_the_loop(engine: Engine) -> None:
 
 @pytest.mark.usefixtures("_no_garbage_collected")
 def test_a_batch_leaves_nothing_behind(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tensors of a batch are gone when it is done, not only when a collector comes round."""
+    """The tensors of a batch are freed when it is done, without a garbage collection."""
     made: list[weakref.ref[Objective]] = []
     objective = Engine.objective
 
@@ -184,7 +184,7 @@ def test_a_batch_leaves_nothing_behind(engine: Engine, monkeypatch: pytest.Monke
 
 
 def test_recomputing_changes_nothing(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where a job fits only if blocks are computed again, its image and losses are the same, bit by bit."""
+    """A job that fits only with recomputed blocks has bit-identical image and losses."""
     job = pair(1, start="noise", tv_weight=2.0)
     (expected,) = engine.optimise([job])
     monkeypatch.setattr(Engine, "fit", lambda *_: Fit(jobs=1, recompute=True, bytes=0))
@@ -194,17 +194,17 @@ def test_recomputing_changes_nothing(engine: Engine, monkeypatch: pytest.MonkeyP
 
 
 class Short:
-    """A device that runs out of memory in attempts of some kind; tells what was tried."""
+    """A device that runs out of memory in chosen attempts; records the attempts."""
 
     def __init__(self) -> None:
-        self.tried: list[bool] = []  # whether with recompute
+        self.tried: list[bool] = []  # each: whether with recompute
         self.left: list[Any] = []  # of the objectives of failed attempts, weakly
-        self.is_left: list[bool] = []  # at the start of each attempt: whether any of those was still there
+        self.is_left: list[bool] = []  # at the start of each attempt: whether any of those still exists
 
 
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[bool], bool]], Short]:
-    """Makes attempts fail where a function of `recompute` says so."""
+    """Makes attempts fail if a function of `recompute` says so."""
 
     def install(fails: Callable[[bool], bool]) -> Short:
         real, seen = stylize_core.engine.engine.optimise, Short()
@@ -226,7 +226,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[bool], bool]],
 
 @pytest.fixture
 def _no_garbage_collected() -> Iterator[None]:
-    """What is in a cycle stays until the end of the test, as it well may on a GPU."""
+    """Turns off the collection of cycles until the end of the test, as they may stay on a GPU."""
     gc.disable()
     yield
     gc.enable()
@@ -234,7 +234,7 @@ def _no_garbage_collected() -> Iterator[None]:
 
 @pytest.mark.usefixtures("_no_garbage_collected")
 def test_a_job_that_does_not_fit_is_tried_again(engine: Engine, short: Callable[..., Short]) -> None:
-    """A single job that runs out of memory is computed with recomputation, when nothing of the failure is left."""
+    """A single job that runs out of memory is computed with recomputation, after all of the failure is freed."""
     (expected,) = engine.optimise([pair(1)])
     seen = short(lambda recompute: not recompute)
     (found,) = engine.optimise([pair(1)])
@@ -244,7 +244,7 @@ def test_a_job_that_does_not_fit_is_tried_again(engine: Engine, short: Callable[
 
 @pytest.mark.usefixtures("_no_garbage_collected")
 def test_a_job_that_never_fits_is_an_error(engine: Engine, short: Callable[..., Short]) -> None:
-    """After the second attempt the error names a smaller size; kept as a result, it keeps no tensors."""
+    """After the second attempt the error names a smaller size; a kept error holds no tensors."""
     seen = short(lambda recompute: True)
     with pytest.raises(OutOfMemory, match="a job of 24 x 16 px does not fit") as raised:
         engine.optimise([pair(1)])
@@ -257,7 +257,7 @@ def test_a_job_that_never_fits_is_an_error(engine: Engine, short: Callable[..., 
 @pytest.mark.parametrize("lost", [False, True])
 @pytest.mark.usefixtures("_no_garbage_collected")
 def test_an_error_nobody_foresaw(lost: bool, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It comes through as it is, or as that of a lost device; kept as a result, it keeps no tensors."""
+    """It is raised unchanged, or as the error of a lost device; a kept error holds no tensors."""
     held: list[Any] = []
 
     def fail(legs: Sequence[Leg], start: Tensor, *_: object, **__: object) -> Any:
@@ -274,7 +274,7 @@ def test_an_error_nobody_foresaw(lost: bool, engine: Engine, monkeypatch: pytest
 
 @pytest.mark.usefixtures("_no_garbage_collected")
 def test_what_a_stop_raises_holds_no_tensors(engine: Engine) -> None:
-    """An error of the caller, raised between two evaluations, comes through without the batch."""
+    """An error of the caller, raised between two evaluations, holds no tensors of the batch."""
     gc.collect()  # the objectives of other tests
     held: list[Any] = []
 
@@ -289,7 +289,7 @@ def test_what_a_stop_raises_holds_no_tensors(engine: Engine) -> None:
 
 
 def test_a_batch_that_does_not_fit_is_left_to_the_caller(engine: Engine, short: Callable[..., Short]) -> None:
-    """A batch is not tried again: in halves it may fit without the further work."""
+    """A batch is not tried again, because its halves may fit without the extra work."""
     seen = short(lambda recompute: True)
     with pytest.raises(OutOfMemory):
         engine.optimise([pair(1), pair(2)])
@@ -299,7 +299,7 @@ def test_a_batch_that_does_not_fit_is_left_to_the_caller(engine: Engine, short: 
 def test_a_job_that_recomputes_is_tried_once(
     engine: Engine, short: Callable[..., Short], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """There is no third way."""
+    """There is no third attempt."""
     monkeypatch.setattr(Engine, "fit", lambda *_: Fit(jobs=1, recompute=True, bytes=0))
     seen = short(lambda recompute: True)
     with pytest.raises(OutOfMemory):
@@ -310,7 +310,7 @@ def test_a_job_that_recomputes_is_tried_once(
 def test_a_cpu_refuses_what_cannot_fit(
     engine: Engine, short: Callable[..., Short], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On a CPU nothing is computed that is forecast to take more than there is; the size that is named is accepted."""
+    """On a CPU a job whose forecast exceeds the memory is not computed; the suggested size is accepted."""
     image, seen = picture(1, 128, 192), short(lambda recompute: False)
     job = dataclasses.replace(pair(1, steps=0), content=image)
     monkeypatch.setattr(stylize_core.engine.memory, "FIXED_BYTES", 0)
@@ -328,7 +328,7 @@ def test_a_cpu_refuses_what_cannot_fit(
 def test_a_cpu_refuses_a_batch_as_a_whole(
     engine: Engine, short: Callable[..., Short], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two jobs that fit one by one are refused together where both at once would not fit."""
+    """Two jobs that fit singly are refused together if they do not fit at once."""
     seen, jobs = short(lambda recompute: False), [pair(1, steps=0), pair(2, steps=0)]
     monkeypatch.setattr(stylize_core.engine.memory, "FIXED_BYTES", 0)
     monkeypatch.setattr(engine, "memory", int(1.5 * peak_bytes(jobs[0].settings, 16, 24, "float32", CPU)))

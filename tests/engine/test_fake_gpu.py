@@ -1,4 +1,4 @@
-"""The engine on fake `cuda` tensors, on any machine: shapes, types and devices are followed, nothing is computed.
+"""The engine on fake `cuda` tensors, on any machine: only shapes, types and devices are tracked.
 
 An operation between devices, a value read on the host, or a shape that depends on values raises. PyTorch's backward
 pass needs a real GPU: `test_capture_rehearsal.py` watches it on the CPU, and here zeros stand for the gradient.
@@ -27,17 +27,17 @@ GPU = torch.device("cuda", 0)
 
 
 def evaluate(objective: Objective, image: Tensor) -> tuple[Losses, Tensor]:
-    """The forward pass, and something like a gradient."""
+    """The forward pass, with zeros as the gradient."""
     with torch.no_grad():
         return objective(image), torch.zeros_like(image)
 
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeTensorMode]:
-    """A GPU that is not there, and tensors that hold no numbers."""
+    """A missing GPU, and tensors without numbers."""
     monkeypatch.setattr(engine_module, "available_memory", lambda device: 80 << 30)
     monkeypatch.setattr(fused, "_is_right", lambda device, dtype: True)
-    monkeypatch.setattr(fused, "_convolve_gpu", fused._convolve)  # PyTorch has no fake of cuDNN's kernel
+    monkeypatch.setattr(fused, "_convolve_gpu", fused._convolve)  # PyTorch has no fake kernel for cuDNN's
     monkeypatch.setattr(Objective, "evaluate", evaluate)
     with FakeTensorMode() as mode:
         yield mode
@@ -63,7 +63,7 @@ def pairs_of(**given: object) -> list[Pair]:
 def test_twelve_steps_stay_on_the_gpu(
     precision: str, form: str, optimiser: str, fake: FakeTensorMode, builtin: Weights
 ) -> None:
-    """Targets, forward pass, guard and steps: images and losses lie on the GPU in float32."""
+    """Targets, forward pass, guard and steps: images and losses are on the GPU in float32."""
     engine = Engine(faked(builtin, fake), device=GPU, precision=precision)
     pairs = pairs_of(form=form, optimiser=optimiser, learning_rate=0.02)
     objective = engine.objective(pairs)
@@ -91,7 +91,7 @@ def test_every_style_loss_stays_on_the_gpu(
 
 
 def test_the_network_is_fused(fake: FakeTensorMode, builtin: Weights) -> None:
-    """On a GPU each convolution is one with its ReLU, channels-last; features come in the precision."""
+    """On a GPU each convolution is fused with its ReLU, channels-last; features have the precision."""
     engine = Engine(faked(builtin, fake), device=GPU, precision="bfloat16")
     network = engine.network(resolve("default", {}))
     filters = [module._filters for module in network.features if isinstance(module, fused.FusedConv2d)]
@@ -104,6 +104,6 @@ def test_the_network_is_fused(fake: FakeTensorMode, builtin: Weights) -> None:
 
 
 def test_two_devices_do_not_mix(fake: FakeTensorMode) -> None:
-    """What the other tests rely on: a host tensor in a step is an error."""
+    """The other tests rely on this: a host tensor in a step is an error."""
     with pytest.raises(RuntimeError, match="device"):
         torch.rand(2, 3, device=GPU) + torch.rand(2, 3)

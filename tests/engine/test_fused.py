@@ -1,4 +1,4 @@
-"""The convolution that is fused with its ReLU, in its plain form on the CPU, against PyTorch's own three operations."""
+"""The convolution fused with its ReLU, in its plain form on the CPU, against PyTorch's own three operations."""
 
 import pytest
 import torch
@@ -24,7 +24,7 @@ def noise(*shape: int) -> Tensor:
 
 @pytest.mark.parametrize("channels", [3, 8, 11])
 def test_value_and_gradient(channels: int) -> None:
-    """Those of convolution, bias and ReLU, whatever is missing to a multiple of 8 channels."""
+    """Values equal those of convolution, bias and ReLU, also if channels are no multiple of 8."""
     plain, x = convolution(channels, 6), noise(2, channels, 7, 5).requires_grad_()
     expected, found = plain(x).relu(), FusedConv2d(plain)(x)
     torch.testing.assert_close(found, expected)
@@ -35,13 +35,13 @@ def test_value_and_gradient(channels: int) -> None:
 
 
 def test_the_gradient_by_finite_differences() -> None:
-    """Away from the ReLU's edge the custom gradient is that of the function."""
+    """Away from the ReLU's kink the custom gradient is that of the function."""
     module = FusedConv2d(convolution(3, 4))
     assert torch.autograd.gradcheck(module, (noise(1, 3, 4, 4).requires_grad_(),))
 
 
 def test_at_the_edge_of_the_relu_nothing_flows_back() -> None:
-    """A place that is exactly zero has the gradient zero, as PyTorch's ReLU has it."""
+    """A position that is exactly zero has gradient zero, as in PyTorch's ReLU."""
     plain = convolution(8, 4)
     plain.weight.zero_(), plain.bias.zero_()  # type: ignore[union-attr]
     x = noise(1, 8, 3, 3).requires_grad_()
@@ -49,7 +49,7 @@ def test_at_the_edge_of_the_relu_nothing_flows_back() -> None:
 
 
 def test_where_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On GPUs whose kernel is right, in the precisions of a run; never on a CPU."""
+    """It is used on GPUs with a correct kernel, in the precisions of a run; never on a CPU."""
     monkeypatch.setattr(fused, "_is_right", lambda device, dtype: True)
     assert not fused.pays(CPU, torch.float32)
     assert fused.pays(torch.device("cuda"), torch.bfloat16)
@@ -57,7 +57,7 @@ def test_where_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_kernel_that_is_missing_or_wrong_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The kernel is tried beside the plain way: an error, or another result, keeps the plain way."""
+    """The kernel is compared with the plain operations: after an error or another result these are used."""
     is_right = fused._is_right.__wrapped__
 
     def missing(*arguments: Tensor) -> Tensor:

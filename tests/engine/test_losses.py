@@ -1,4 +1,4 @@
-"""The terms against values worked by hand, slow float64 loops and the laws that they obey."""
+"""The terms against values worked out by hand, slow float64 loops and mathematical properties."""
 
 from collections.abc import Callable
 
@@ -32,7 +32,7 @@ def array(tensor: Tensor) -> Array:
 
 
 def slow_gram(rows: Array) -> Array:
-    """G_ij = Σ_k F_ik·F_jk of rows (N, M), as written in eq. 3."""
+    """G_ij = Σ_k F_ik·F_jk of rows (N, M), as in eq. 3."""
     channels, positions = rows.shape
     found = np.zeros((channels, channels))
     for i in range(channels):
@@ -43,7 +43,7 @@ def slow_gram(rows: Array) -> Array:
 
 
 def slow_content(features: Array, target: Array, form: str) -> tuple[float, Array]:
-    """C_l of one sample and its gradient by F (eq. 2 without the ReLU's branch)."""
+    """C_l of one sample and its gradient with respect to F (eq. 2 without the ReLU's branch)."""
     difference = features - target
     total = sum(float(d) ** 2 for d in difference.flat)
     if form == "paper":
@@ -52,7 +52,7 @@ def slow_content(features: Array, target: Array, form: str) -> tuple[float, Arra
 
 
 def slow_style(features: Array, target: Array, form: str) -> tuple[float, Array]:
-    """E_l of one sample against a scaled Gram matrix, and its gradient by F (eq. 6 without the ReLU's branch)."""
+    """E_l of one sample against a scaled Gram matrix, and its gradient with respect to F (eq. 6 without the ReLU)."""
     channels = features.shape[0]
     rows = features.reshape(channels, -1)
     scale = 1 / rows.shape[1] if form == "paper" else 1 / rows.size
@@ -64,7 +64,7 @@ def slow_style(features: Array, target: Array, form: str) -> tuple[float, Array]
 
 
 def slow_total_variation(image: Array, form: str) -> tuple[float, Array]:
-    """Total variation of one sample (3, H, W) and its gradient by the image."""
+    """Total variation of one sample (3, H, W) and its gradient with respect to the image."""
     planes, height, width = image.shape
     pairs = [((c, y, x), (c, y, x + 1)) for c, y, x in np.ndindex(planes, height, width - 1)]
     factors = [255.0**2 if form == "paper" else 1 / len(pairs)] * len(pairs)
@@ -169,11 +169,11 @@ def test_gradcheck(form: str) -> None:
     assert torch.autograd.gradcheck(lambda x: content_loss(x, target, form), x)
     assert torch.autograd.gradcheck(lambda x: style_loss(gram(x, form), targets, form), x)
     assert torch.autograd.gradcheck(lambda x: total_variation(x, form), x)
-    assert torch.autograd.gradcheck(lambda x: gram(x, form), x)  # of whatever is made of it, symmetric or not
+    assert torch.autograd.gradcheck(lambda x: gram(x, form), x)  # for any function of it, symmetric or not
 
 
 def test_paper_form_is_equation_4_at_equal_sizes() -> None:
-    """Where image and style have equally many positions, E_l = Σ(G−A)²/(4N²M²)."""
+    """If image and style have the same number of positions, E_l = Σ(G−A)²/(4N²M²)."""
     features, style = noise(1, 4, 3, 5), noise(1, 4, 5, 3, seed=1)
     found = style_loss(gram(features, "paper"), gram(style, "paper"), "paper")
     g, a = slow_gram(array(features).reshape(4, 15)), slow_gram(array(style).reshape(4, 15))
@@ -183,7 +183,7 @@ def test_paper_form_is_equation_4_at_equal_sizes() -> None:
 @given(seed=SEEDS, channels=SMALL, height=SMALL, width=SMALL, form=st.sampled_from(FORMS))
 @settings(deadline=None, max_examples=50)
 def test_gram_is_symmetric_and_positive(seed: int, channels: int, height: int, width: int, form: str) -> None:
-    """A Gram matrix is symmetric, has no negative eigenvalue, and does not change when pixels change places."""
+    """A Gram matrix is symmetric, has no negative eigenvalue, and does not depend on the order of pixels."""
     features = noise(2, channels, height, width, seed=seed) - 0.5
     found = gram(features, form)
     torch.testing.assert_close(found, found.mT, rtol=1e-14, atol=1e-16)
@@ -216,7 +216,7 @@ def test_flat_images_have_no_variation(form: str) -> None:
 @given(seed=SEEDS, channels=SMALL, height=SMALL, width=SMALL)
 @settings(deadline=None, max_examples=30)
 def test_mean_form_does_not_depend_on_size(seed: int, channels: int, height: int, width: int) -> None:
-    """Features laid out twice in each direction have the same content and style in the form `mean`."""
+    """Features repeated twice in each direction have the same content and style in form `mean`."""
     features, target = noise(1, channels, height, width, seed=seed), 1 - noise(1, channels, height, width, seed=seed)
     tiled, tiled_target = features.tile(1, 1, 2, 2), target.tile(1, 1, 2, 2)
     targets = gram(target, "mean")
@@ -234,7 +234,7 @@ def test_mean_form_does_not_depend_on_size(seed: int, channels: int, height: int
 
 @pytest.mark.parametrize("form", FORMS)
 def test_short_floats_are_summed_in_float32(form: str) -> None:
-    """Features in 16 bits lose nothing more in the sums: the terms equal those of the same numbers in float32."""
+    """Sums over 16-bit features lose nothing: the terms equal those of the same numbers in float32."""
     features, target = (100 * noise(1, 4, 16, 16, seed=seed, dtype=torch.float16) for seed in (0, 1))
     assert gram(features, form).dtype == torch.float32
     assert torch.equal(gram(features, form), gram(features.float(), form))
@@ -246,7 +246,7 @@ def test_short_floats_are_summed_in_float32(form: str) -> None:
 @pytest.mark.parametrize("positions", [3, 64, 1000])
 @pytest.mark.parametrize("form", FORMS)
 def test_gram_in_bfloat16(form: str, positions: int) -> None:
-    """Sums grow in float32: however many positions, each entry errs by one rounding to bfloat16 (2^-8) at most."""
+    """Sums are in float32: for any number of positions, each entry errs by at most one rounding to bfloat16 (2^-8)."""
     features = 100 * noise(2, 5, positions, 7, dtype=torch.bfloat16)
     found, exact = gram(features, form), gram(features.double(), form)
     assert found.dtype == torch.float32
@@ -255,7 +255,7 @@ def test_gram_in_bfloat16(form: str, positions: int) -> None:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_samples_do_not_mix(form: str) -> None:
-    """Each sample's terms are those that it has alone."""
+    """Each sample's terms are the same as alone."""
     features, target = noise(3, 4, 5, 6), noise(3, 4, 5, 6, seed=1)
     images = noise(3, 3, 5, 6)
     grams, targets = gram(features, form), gram(target, form)

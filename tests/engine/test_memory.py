@@ -1,4 +1,4 @@
-"""The forecast of memory against what PyTorch really keeps, and batches that follow from it."""
+"""The forecast of memory against the tensors that PyTorch really keeps, and the resulting batches."""
 
 import os
 import weakref
@@ -54,14 +54,14 @@ def peak(edge: int, *, jobs: int = 1, recompute: bool = False, **given: object) 
 
 
 class Alive(TorchDispatchMode):
-    """Counts the bytes of the tensors that operations make, as long as anything, such as autograd, keeps them."""
+    """Counts the bytes of the tensors that operations make, as long as something, such as autograd, keeps them."""
 
     def __init__(self) -> None:
         super().__init__()
         self.most, self._sizes = 0, dict[int, int]()
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        given = {storage._cdata for storage in _storages((args, kwargs))}  # counted already, or older than this
+        given = {storage._cdata for storage in _storages((args, kwargs))}  # already counted, or older than this
         result = function(*args, **(kwargs or {}))
         for storage in _storages(result):
             if storage._cdata not in given:
@@ -103,25 +103,25 @@ def _storages(tree: Any) -> list[torch.UntypedStorage]:
     ],
 )
 def test_the_forecast_covers_what_is_alive(given: dict[str, object], precision: str, builtin: Weights) -> None:
-    """An evaluation takes no more than the forecast beside its constant, which is at most 2.5 times as much."""
+    """An evaluation takes at most the forecast without its constant, which is at most 2.5 times as much."""
     settings, edge = settings_of(optimiser="adam", **given), 64
     engine = Engine(builtin, device=CPU, precision=precision)
     image = torch.rand(3, edge, edge, generator=torch.Generator().manual_seed(0))
     pair = Pair(settings=settings, content=image, style=image, style_key="a")
-    engine.objective([pair]).evaluate(image[None])  # makes what is made once: the network and its buffers
+    engine.objective([pair]).evaluate(image[None])  # creates the network and its buffers once
     for recompute in (False, True):
         engine.forget_styles()
         with Alive() as alive:
             engine.objective([pair], recompute=recompute).evaluate(image[None])
         forecast = peak_bytes(settings, edge, edge, precision, CPU, recompute=recompute) - FIXED_BYTES
         assert alive.most <= forecast, f"recompute={recompute}"
-        if settings.style_loss != "nn":  # which for so small a picture takes less than it may take
+        if settings.style_loss != "nn":  # which takes less than its limit for such a small picture
             assert forecast <= 2.5 * alive.most, f"recompute={recompute}"
 
 
 @OPTIMISERS
 def test_the_forecast_counts_the_state_of_an_optimiser(optimiser: str, builtin: Weights) -> None:
-    """What an optimiser keeps beyond Adam, in three steps of one small image, is its number of images beyond Adam's."""
+    """In three steps of one small image, an optimiser keeps as many more images than Adam as it declares."""
     edge, image = 32, torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     engine, shallow = (
         Engine(builtin, device=CPU, precision="float32"),
@@ -131,7 +131,7 @@ def test_the_forecast_counts_the_state_of_an_optimiser(optimiser: str, builtin: 
     def images(name: str) -> float:
         settings = settings_of(optimiser=name, learning_rate=RATES[name], **shallow)
         objective = engine.objective([Pair(settings=settings, content=image[0], style=image[0], style_key="a")])
-        objective.evaluate(image)  # makes what is made once
+        objective.evaluate(image)  # creates buffers that are kept
         with Alive() as alive:
             solver = Solver(objective, image, [settings], evaluations=3)
             for _ in range(3):
@@ -149,7 +149,7 @@ def test_channels_are_those_of_the_network() -> None:
 
 
 def test_deeper_layers_take_more() -> None:
-    """The forecast never falls, and from block to block grows, with the layers that the network reaches."""
+    """The forecast never falls with the depth of the network, and grows from block to block."""
     needs = [peak(64, content_layers="conv1_1", style_layers=layer) for layer in LAYERS]
     assert needs == sorted(needs)
     assert peak(64, style_layers="conv1_1 conv2_1") > peak(64, style_layers="conv1_1")  # another Gram matrix
@@ -157,17 +157,17 @@ def test_deeper_layers_take_more() -> None:
 
 
 def test_what_else_takes_more() -> None:
-    """Float32 takes more than bfloat16, L-BFGS, with its pairs, more than Adam, maxima more than means."""
+    """Float32 takes more than bfloat16, L-BFGS (with its pairs) more than Adam, maxima more than means."""
     plain = peak(256)
     assert peak_bytes(settings_of(), 256, 256, "bfloat16", CPU) < plain
     assert peak(256, optimiser="adam") < plain
     assert peak(256, pooling="average") < plain
     assert peak(256, recompute=True) < plain
-    assert peak(256, style_weight=3.0, size=64) == plain  # weights take nothing, and the shape alone decides
+    assert peak(256, style_weight=3.0, size=64) == plain  # weights take nothing, and only the shape matters
 
 
 def test_jobs_add_up() -> None:
-    """Every job of a batch takes the same beside what a batch takes anyway; so does every pixel beside its Grams."""
+    """Every job of a batch adds the same to its constant; so does every pixel, apart from Gram matrices."""
     assert peak(64, jobs=0) == FIXED_BYTES
     assert peak(64, jobs=7) - FIXED_BYTES == 7 * (peak(64) - FIXED_BYTES)
     assert peak(128) - peak(0) == pytest.approx(4 * (peak(64) - peak(0)))
@@ -176,7 +176,7 @@ def test_jobs_add_up() -> None:
 @given(shape=SHAPES, available=BYTES, mode=MODES)
 @hypothesis_settings(deadline=None)
 def test_batches_fit(shape: tuple[int, int], available: int, mode: tuple[str, torch.device]) -> None:
-    """A batch stays within its share of the memory; a job recomputes if, and only if, it would not fit by itself."""
+    """A batch stays within its share of the memory; a job recomputes if and only if it would not fit otherwise."""
     settings, usable = settings_of(), MEMORY_SHARE * available
     found = fit(settings, *shape, *mode, available)
     assert found.jobs >= 1
@@ -188,7 +188,7 @@ def test_batches_fit(shape: tuple[int, int], available: int, mode: tuple[str, to
 @given(shape=SHAPES, available=BYTES)
 @hypothesis_settings(deadline=None)
 def test_gpu_batches_are_as_large_as_fits(shape: tuple[int, int], available: int) -> None:
-    """On a GPU no larger batch would fit, unless it has as many jobs as pay, or as many numbers as cuDNN counts."""
+    """On a GPU no larger batch fits, unless it has all jobs that pay, or as many numbers as cuDNN counts."""
     found = fit(settings_of(), *shape, "float32", GPU, available)
     more = peak_bytes(settings_of(), *shape, "float32", GPU, jobs=found.jobs + 1)
     is_full = (found.jobs + 1) * 64 * shape[0] * shape[1] >= 2**31
@@ -199,14 +199,14 @@ def test_gpu_batches_are_as_large_as_fits(shape: tuple[int, int], available: int
     ("gib", "edge", "jobs"), [(0.05, 512, 1), (8, 4096, 1), (140, 224, GPU_BATCH), (1000, 724, 64), (1000, 728, 63)]
 )
 def test_gpu_batches_by_size(gib: float, edge: int, jobs: int) -> None:
-    """Too little memory, or a large picture, means one job at a time; a large GPU takes all that pay."""
+    """Too little memory, or a large picture, means one job at a time; a large GPU takes as many as pay."""
     assert fit(settings_of(), edge, edge, "float32", GPU, int(gib * GIB)).jobs == jobs
 
 
 @given(shape=SHAPES)
 @hypothesis_settings(deadline=None)
 def test_cpu_batches_fill_a_fixed_number_of_pixels(shape: tuple[int, int]) -> None:
-    """On a CPU with ample memory a batch holds one job, or as many as fill the cores and no more."""
+    """On a CPU with ample memory a batch has one job, or just as many as fill the cores."""
     jobs, (height, width) = fit(settings_of(), *shape, "float32", CPU, 1000 * GIB).jobs, shape
     assert jobs == max(1, 512 * 512 // (height * width))
 
@@ -216,7 +216,7 @@ def test_cpu_batches_fill_a_fixed_number_of_pixels(shape: tuple[int, int]) -> No
 )
 @hypothesis_settings(deadline=None)
 def test_the_largest_size_fits(aspect: tuple[int, int], size: int, room: int) -> None:
-    """A job of the size that is named fits, and the next size, 8 px longer, does not; the smallest size is 16."""
+    """A job of the suggested size fits, and the next size, 8 px longer, does not; the smallest size is 16."""
 
     def shape(long: int) -> tuple[int, int]:
         return long * aspect[0] // max(aspect), long * aspect[1] // max(aspect)
@@ -233,18 +233,18 @@ def test_the_largest_size_fits(aspect: tuple[int, int], size: int, room: int) ->
 
 
 def test_recomputing_brings_2048_px_into_8_gb() -> None:
-    """What recomputing is for: with it one job of 2048 px fits into 8 GB on a GPU, in float32."""
+    """The purpose of recomputing: with it one job of 2048 px fits into 8 GB on a GPU, in float32."""
     assert peak_bytes(settings_of(), 2048, 2048, "float32", GPU) > 8e9
     assert peak_bytes(settings_of(), 2048, 2048, "float32", GPU, recompute=True) < 8e9
 
 
 def test_memory_of_this_machine() -> None:
-    """This machine has some memory left, and no more than it has."""
+    """This machine has some free memory, and not more than its total."""
     assert 2**20 < available_memory(CPU) <= os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def test_memory_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a GPU counts what is free, and what torch holds without a tensor in it."""
+    """A GPU's memory is what is free, plus what torch holds without a tensor in it."""
     sizes = {"mem_get_info": (5, 100), "memory_reserved": 30, "memory_allocated": 10}
     for name, value in sizes.items():
         monkeypatch.setattr(torch.cuda, name, lambda device, value=value: value)
@@ -252,7 +252,7 @@ def test_memory_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_new_sizes_take_no_more_memory(engine: Engine) -> None:
-    """After a batch the system has its memory back: sizes that are not seen before do not add up."""
+    """After a batch its memory returns to the system: memory for new sizes does not add up."""
 
     def optimise(edge: int) -> int:
         settings = settings_of(size=edge, steps=1)
@@ -262,4 +262,4 @@ def test_new_sizes_take_no_more_memory(engine: Engine) -> None:
         return anonymous_bytes()
 
     first = optimise(224)
-    assert max(optimise(edge) for edge in (176, 208, 240)) < first + 40e6  # else 130 MB more
+    assert max(optimise(edge) for edge in (176, 208, 240)) < first + 40e6  # otherwise 130 MB more

@@ -42,14 +42,14 @@ def images(*shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
 
 
 def normalised(image: Tensor) -> Tensor:
-    """What torchvision's networks are fed with."""
+    """The input of torchvision's networks."""
     mean = torch.tensor([0.485, 0.456, 0.406], dtype=image.dtype)
     std = torch.tensor([0.229, 0.224, 0.225], dtype=image.dtype)
     return ((image.movedim(1, -1) - mean) / std).movedim(-1, 1)
 
 
 def test_every_layer_equals_torchvision(tensors: dict[str, Tensor], torchvision_features: nn.Sequential) -> None:
-    """All 16 layers, asked for at once, equal torchvision's: none is overwritten by a later module in place."""
+    """All 16 layers, requested at once, equal torchvision's: no later module overwrites one in place."""
     image = images(2, 3, 35, 50)
     found = network(tensors, *LAYERS)(image)
     x, layers = normalised(image), iter(LAYERS)
@@ -62,7 +62,7 @@ def test_every_layer_equals_torchvision(tensors: dict[str, Tensor], torchvision_
 
 
 def test_average_pooling_equals_a_plain_loop(tensors: dict[str, Tensor]) -> None:
-    """With average pooling every 2 x 2 block becomes its mean; an odd last row or column is dropped."""
+    """Average pooling replaces every 2 x 2 block by its mean; an odd last row or column is dropped."""
     image = images(1, 3, 37, 34)
     found = network(tensors, *LAYERS, pooling="average")(image)
     x, index = normalised(image), 0
@@ -80,7 +80,7 @@ def test_average_pooling_equals_a_plain_loop(tensors: dict[str, Tensor]) -> None
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
 def test_imagenets_mean_colour_gives_the_biases(tensors: dict[str, Tensor], dtype: torch.dtype) -> None:
-    """The mean colour is exactly zero to the network, in bfloat16 too: conv1_1 is the ReLU of its bias."""
+    """The mean colour is exactly zero for the network, in bfloat16 too: conv1_1 is the ReLU of its bias."""
     exact = torch.float64 if dtype == torch.float64 else torch.float32
     image = torch.tensor(Vgg19.MEAN, dtype=exact).view(1, 3, 1, 1).expand(1, 3, 5, 4)
     found = network(tensors, "conv1_1", dtype=dtype)(image)["conv1_1"]
@@ -90,7 +90,7 @@ def test_imagenets_mean_colour_gives_the_biases(tensors: dict[str, Tensor], dtyp
 
 
 def test_layers_come_shallow_to_deep(tensors: dict[str, Tensor]) -> None:
-    """Exactly the layers asked for are returned, shallow to deep, whatever their order."""
+    """Exactly the requested layers are returned, shallow to deep, whatever their order."""
     found = network(tensors, "conv3_1", "conv1_2", "conv2_1")(images(1, 3, 8, 8))
     assert {layer: tuple(tensor.shape) for layer, tensor in found.items()} == {
         "conv1_2": (1, 64, 8, 8),
@@ -101,7 +101,7 @@ def test_layers_come_shallow_to_deep(tensors: dict[str, Tensor]) -> None:
 
 
 def test_deeper_layers_are_dropped(tensors: dict[str, Tensor]) -> None:
-    """The network ends at the deepest layer in use: what lies beyond is neither kept nor needed."""
+    """The network ends at the deepest layer in use: deeper layers are neither kept nor needed."""
     cut = network(tensors, "conv2_1", "conv1_1")
     kept = [f"features.{index}.{name}" for index in (0, 2, 5) for name in ("weight", "bias")]
     assert list(cut.state_dict()) == kept
@@ -110,14 +110,14 @@ def test_deeper_layers_are_dropped(tensors: dict[str, Tensor]) -> None:
 
 
 def test_a_missing_tensor_is_an_error(tensors: dict[str, Tensor]) -> None:
-    """A layer in use without its tensors cannot be built with random ones."""
+    """A layer in use without its tensors is an error, and is not built with random ones."""
     without = {key: tensor for key, tensor in tensors.items() if key != "features.5.bias"}
     with pytest.raises(KeyError, match=r"features\.5\.bias"):
         network(without, "conv2_1")
 
 
 def test_an_unknown_layer_is_an_error(tensors: dict[str, Tensor]) -> None:
-    """A misspelt layer is not passed over."""
+    """A misspelt layer is an error."""
     with pytest.raises(KeyError, match="conv2_3"):
         network(tensors, "conv1_1", "conv2_3")
 
@@ -137,7 +137,7 @@ def test_gradients_reach_the_image_and_no_weight(tensors: dict[str, Tensor], poo
 
 @pytest.mark.parametrize("pooling", ["max", "average"])
 def test_recomputing_changes_nothing(tensors: dict[str, Tensor], pooling: str) -> None:
-    """Blocks computed again in the backward pass give the same bits, of what is read and of the gradient."""
+    """Blocks that are recomputed in the backward pass give bit-identical activations and gradients."""
     cut = network(tensors, "conv1_2", "conv2_2", "conv4_1", pooling=pooling, dtype=torch.float32)
     results = []
     for recompute in (False, True):
@@ -150,7 +150,7 @@ def test_recomputing_changes_nothing(tensors: dict[str, Tensor], pooling: str) -
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_a_sample_does_not_feel_its_neighbours(tensors: dict[str, Tensor], dtype: torch.dtype) -> None:
-    """At equal B, other neighbours and another slot leave a sample's activations and gradient the same bits."""
+    """At equal B, a sample's activations and gradient are bit-identical beside other neighbours and in another slot."""
     cut = network(tensors, "conv1_1", "conv5_1", dtype=dtype)
     first, *others = images(5, 3, 16, 24, dtype=torch.float32)
 
@@ -167,7 +167,7 @@ def test_a_sample_does_not_feel_its_neighbours(tensors: dict[str, Tensor], dtype
 
 
 def test_a_sample_alone_differs_by_rounding(tensors: dict[str, Tensor]) -> None:
-    """Another B changes activations by rounding only."""
+    """Another B changes activations only by rounding."""
     cut = network(tensors, "conv4_2")
     batch = images(3, 3, 24, 24)
     torch.testing.assert_close(cut(batch)["conv4_2"][1:2], cut(batch[1:2])["conv4_2"], rtol=1e-10, atol=1e-12)
@@ -195,7 +195,7 @@ def test_bfloat16_is_close_to_float64(tensors: dict[str, Tensor]) -> None:
     ],
 )
 def test_least_edge(tensors: dict[str, Tensor], layers: tuple[str, ...], edge: int) -> None:
-    """An image of the least edge leaves the deepest layer one pixel; one pixel less cannot be computed."""
+    """An image with the minimum edge leaves the deepest layer one pixel; a smaller one cannot be computed."""
     assert least_edge(layers) == edge
     found = network(tensors, *layers)(images(1, 3, edge, edge))
     assert min(activation.shape[-1] for activation in found.values()) == 1
@@ -213,7 +213,7 @@ def test_parameter_shapes() -> None:
 
 
 def test_the_definition_is_torchvisions(tensors: dict[str, Tensor]) -> None:
-    """Module by module the same as torchvision's, which is not imported; random numbers stay as they are."""
+    """The modules equal torchvision's, which is not imported; the state of random numbers does not change."""
     state = torch.get_rng_state()
     network(tensors, "conv5_1", pooling="average")
     assert torch.equal(torch.get_rng_state(), state)
@@ -222,7 +222,7 @@ def test_the_definition_is_torchvisions(tensors: dict[str, Tensor]) -> None:
 
 
 def test_a_lean_network_sees_the_same(tensors: dict[str, Tensor]) -> None:
-    """Without filters made ready for speed the activations differ by rounding alone."""
+    """Without filters prepared for speed the activations differ only by rounding."""
     layers, image = ("conv1_1", "conv4_2"), images(1, 3, 40, 48, dtype=torch.float32)
     options = {"layers": layers, "pooling": "max", "device": CPU, "dtype": torch.float32}
     fast, lean = (Vgg19(tensors, **options, lean=lean) for lean in (False, True))

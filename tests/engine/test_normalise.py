@@ -27,7 +27,7 @@ def random_weights(seed: int, dtype: torch.dtype) -> Weights:
 
 
 def drawn_images(dtype: torch.dtype) -> list[Tensor]:
-    """A gradient, waves and noise: three images of different shapes, none of which is black."""
+    """A gradient, waves and noise: three images of different shapes, none of them black."""
     y, x = torch.meshgrid(torch.linspace(0, 1, 24), torch.linspace(0, 1, 20), indexing="ij")
     gradient = torch.stack([x, y, (x + y) / 2])
     waves = torch.stack([torch.sin(20 * x * (k + y)) for k in (1, 2, 3)]) / 2 + 0.5
@@ -45,7 +45,7 @@ def features(
 
 
 def means(weights: Weights, tensors: dict[str, Tensor], images: list[Tensor], pooling: str) -> dict[str, Tensor]:
-    """The mean of each filter over all positions of all images, in plain words: (N,) by layer."""
+    """The mean of each filter over all positions of all images, computed plainly: (N,) by layer."""
     seen = features(weights, tensors, images, pooling)
     return {
         layer: torch.cat([found[layer][0].flatten(1) for found in seen], dim=1).mean(dim=1) for layer in weights.reach
@@ -54,7 +54,7 @@ def means(weights: Weights, tensors: dict[str, Tensor], images: list[Tensor], po
 
 @pytest.mark.parametrize("pooling", ["max", "average"])
 def test_the_mean_activation_of_every_filter_is_one(pooling: str) -> None:
-    """Over the images that it was made with, each filter of each layer fires 1 on average, or hardly ever fired."""
+    """Over the images used for normalising, each filter of each layer has mean 1, unless it hardly ever fires."""
     weights = random_weights(0, torch.float64)
     images = drawn_images(torch.float64)
     before = means(weights, dict(weights.tensors), images, pooling)
@@ -70,7 +70,7 @@ def test_the_mean_activation_of_every_filter_is_one(pooling: str) -> None:
 @pytest.mark.parametrize("seen", ["max", "average"])
 @pytest.mark.parametrize("used", ["max", "average"])
 def test_features_change_by_a_factor_per_filter(seen: str, used: str) -> None:
-    """For an image never seen, and either pooling, new features are the old ones over each filter's mean."""
+    """For an unseen image, and either pooling, new features are the old ones divided by each filter's mean."""
     weights = random_weights(1, torch.float64)
     images = drawn_images(torch.float64)
     tensors = normalise(weights, images, seen)
@@ -84,7 +84,7 @@ def test_features_change_by_a_factor_per_filter(seen: str, used: str) -> None:
 
 
 def test_filters_that_hardly_fire_are_not_blown_up() -> None:
-    """None is divided by less than a tenth of the median of those that fire; in a dark layer none is changed."""
+    """No filter is divided by less than a tenth of the median of those that fire; a dark layer is not changed."""
     assert scales_of(torch.tensor([2.0, 4.0, 6.0, 1e-6, 0.0])).tolist() == pytest.approx([2, 4, 6, 0.2, 0.2])
     assert scales_of(torch.zeros(3)).tolist() == [1, 1, 1]
 
@@ -100,13 +100,13 @@ def test_the_builtin_network_can_be_normalised(tmp_path: Path, pooling: str) -> 
     assert found.reach == weights.reach
     before = means(weights, dict(weights.tensors), images, pooling)
     for layer, mean in means(found, dict(found.tensors), images, pooling).items():
-        # In the old units: a filter that hardly fires is what rounding leaves of sums around 1.
+        # In the old units, because a filter that hardly fires is only rounding of sums around 1.
         scales = scales_of(before[layer])
         torch.testing.assert_close(mean * scales, before[layer], rtol=1e-5, atol=1e-6, msg=layer)
 
 
 def test_the_given_weights_stay_as_they_are() -> None:
-    """The weights given are not changed."""
+    """The given weights are not changed."""
     weights = random_weights(3, torch.float32)
     copies = {key: tensor.clone() for key, tensor in weights.tensors.items()}
     normalise(weights, drawn_images(torch.float32), "max")
@@ -120,7 +120,7 @@ def test_without_images_there_is_no_mean() -> None:
 
 
 def test_an_image_too_small_for_the_deepest_layer_is_refused() -> None:
-    """An image that leaves the deepest layer no pixel is refused with the least size: 4 px for conv3_1."""
+    """An image that leaves the deepest layer no pixel is refused with the minimum size: 4 px for conv3_1."""
     weights = random_weights(0, torch.float32)
     normalise(weights, [torch.ones(3, 4, 9)], "max")
     with pytest.raises(ImageTooSmall, match="9 x 3 px") as caught:
@@ -129,7 +129,7 @@ def test_an_image_too_small_for_the_deepest_layer_is_refused() -> None:
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A write that fails leaves the file that was there, and nothing beside it."""
+    """A failing write leaves the existing file, and nothing beside it."""
     path = tmp_path / "w.safetensors"
     save_weights(path, {"a": torch.zeros(2)})
     good = path.read_bytes()
@@ -145,7 +145,7 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyte
 
 
 def test_a_folder_that_does_not_exist_is_told(tmp_path: Path) -> None:
-    """Where the file cannot be written, the error names it."""
+    """If the file cannot be written, the error names it."""
     path = tmp_path / "none" / "w.safetensors"
     with pytest.raises(UsageError, match="cannot be written") as caught:
         save_weights(path, {"a": torch.zeros(2)})

@@ -1,4 +1,4 @@
-"""The objective against the table of its forms, written out for one sample in float64, and the laws of its parts."""
+"""The objective against the table of its forms, written out for one sample in float64, and its properties."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ from stylize_core.settings import Settings
 CPU = torch.device("cpu")
 FORMS = ("paper", "mean")
 TV_WEIGHT = {"paper": 1e-4, "mean": 0.7}
-"""Of a size that lets the other terms count too."""
+"""A scale at which the other terms count too."""
 
 
 Read = Callable[[str, Tensor], Any]
@@ -31,7 +31,7 @@ def plainly(layer: str, features: Tensor) -> Tensor:
 
 
 class Fixed(nn.Module):
-    """Gives the same features whatever the image."""
+    """Returns the same features for any image."""
 
     def __init__(self, features: Mapping[str, Tensor]) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class Fixed(nn.Module):
 
 
 class Tiny(nn.Module):
-    """A smooth network of two layers with seeded weights, in the shape of VGG-19's first two blocks."""
+    """A smooth network of two layers with seeded weights, like VGG-19's first two blocks."""
 
     def __init__(self, dtype: torch.dtype) -> None:
         super().__init__()
@@ -151,7 +151,7 @@ def relative_error(found: Tensor, expected: Tensor) -> float:
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_presets_minimise_their_formula(preset: str) -> None:
-    """On random features, a preset's total is the table's formula with its layers, weights and feature_scale."""
+    """On random features, a preset's total follows the table's formula with its layers, weights and feature_scale."""
     plain = resolve(preset, {})
     settings = [plain, dataclasses.replace(plain, content_weight=3.0, style_weight=0.1, tv_weight=0.2)]
     sizes = {layer: (3 + i, 6 - i % 3, 5 + i % 2) for i, layer in enumerate(plain.layers_in_use)}
@@ -176,7 +176,7 @@ def test_presets_minimise_their_formula(preset: str) -> None:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_evaluation_equals_the_formula(form: str) -> None:
-    """Totals and gradients in float32 equal the float64 formula in every sample, styles of another size included."""
+    """Totals and gradients in float32 equal the float64 formula in every sample, also for styles of another size."""
     settings = varied(form)
     image, contents, styles = images(2, 8, 6, seed=1), images(2, 8, 6, seed=2), images(2, 10, 4, seed=3)
     objective = objective_of(Tiny(torch.float32), settings, contents, styles, torch.float32)
@@ -195,7 +195,7 @@ def test_evaluation_equals_the_formula(form: str) -> None:
     ],
 )
 def test_evaluation_through_vgg_equals_the_formula(form: str, weights: dict[str, float], builtin: Weights) -> None:
-    """Through the real network too, totals and gradients in float32 equal the float64 formula."""
+    """With the real network too, totals and gradients in float32 equal the float64 formula."""
     settings = resolve("default-1", {"form": form, **weights})
     image, content, style = images(1, 32, 24, seed=1), images(1, 32, 24, seed=2), images(1, 16, 40, seed=3)
 
@@ -237,7 +237,7 @@ def test_terms_add_up(form: str) -> None:
 
 
 def test_stacked_keeps_the_order_of_the_terms() -> None:
-    """A line of losses is total, content, style, tv, content layers, style layers, and carries no graph."""
+    """A line of losses is total, content, style, tv, content layers, style layers, without an autograd graph."""
     objective = objective_of(
         Tiny(torch.float64), varied("mean"), images(2, 8, 6, seed=2), images(2, 6, 6, seed=3), torch.float64
     )
@@ -270,7 +270,7 @@ def test_samples_do_not_mix() -> None:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_content_is_zero_at_the_content_and_style_at_the_style(form: str) -> None:
-    """Where the image is its content the content term is 0; where it is its style the style term is."""
+    """If the image is its content the content term is 0; if it is its style the style term is 0."""
     contents, styles = images(2, 8, 6, seed=2), images(2, 8, 6, seed=3)
     objective = objective_of(Tiny(torch.float32), varied(form), contents, styles, torch.float32)
     assert named(objective, objective(contents.float()))["content"].tolist() == [0, 0]
@@ -278,7 +278,7 @@ def test_content_is_zero_at_the_content_and_style_at_the_style(form: str) -> Non
 
 
 def test_layers_in_use_are_named_once() -> None:
-    """A layer of both terms is computed once; content's come first."""
+    """A layer of both terms is computed once; the content's layers come first."""
     settings = dataclasses.replace(
         resolve("default-1", {}),
         content_layers=parse_layers("conv2_1 conv4_2"),
@@ -288,7 +288,7 @@ def test_layers_in_use_are_named_once() -> None:
 
 
 def test_targets_carry_no_graph() -> None:
-    """Targets are constants, also where the network's parameters could be trained."""
+    """Targets are constants, even if the network's parameters are trainable."""
     network, settings = nn.Sequential(nn.Conv2d(3, 4, 1)), varied("mean")[0]
 
     class Trainable(nn.Module):

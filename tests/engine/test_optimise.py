@@ -1,4 +1,4 @@
-"""The loop of an optimisation on a network that shows the image itself, and that can be told to fail."""
+"""The loop of an optimisation on a network that returns the image itself, and that can be made to fail."""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -23,7 +23,7 @@ CPU = torch.device("cpu")
 NAN = float("nan")
 
 Spoil = Callable[[int, Tensor], Tensor]
-"""Number of the evaluation, from 0, and features (B, 3, H, W) to what the network gives."""
+"""From the number of the evaluation, from 0, and features (B, 3, H, W) to the network's output."""
 
 
 class Mirror(nn.Module):
@@ -34,7 +34,7 @@ class Mirror(nn.Module):
         self.spoil, self.evaluations = spoil, 0
 
     def forward(self, image: Tensor, read: Callable[..., object], *, recompute: bool) -> dict[str, object]:
-        """Reads the image, spoilt."""
+        """Returns the image, changed by `spoil`."""
         features = self.spoil(self.evaluations, image * 1.0)
         self.evaluations += 1
         return {"conv1_1": read("conv1_1", features)}
@@ -46,7 +46,7 @@ def picture(batch: int, seed: int) -> Tensor:
 
 
 def settings_of(optimiser: str, **given: object) -> Settings:
-    """Settings that use conv1_1 alone and count both terms."""
+    """Settings that use only conv1_1 and both terms."""
     plain = {"content_layers": "conv1_1", "style_layers": "conv1_1", "style_weight": 10.0, "steps": 20}
     return resolve("default-1", {**plain, "optimiser": optimiser, "learning_rate": RATES[optimiser], **given})
 
@@ -74,11 +74,11 @@ def at(*evaluations: int) -> Spoil:
 @OPTIMISERS
 @pytest.mark.parametrize("weight", [0.0, 1e-30, 1e-9, 1.0])
 def test_runs_to_its_count(optimiser: str, weight: float) -> None:
-    """There are steps + 1 evaluations and as many lines of losses, however small the loss and its changes."""
+    """There are steps + 1 evaluations and lines of losses, however small the loss and its changes."""
     network = Mirror()
     settings = settings_of(optimiser, content_weight=weight, style_weight=weight)
     (found,) = optimise(objective_of(network, settings), picture(1, 3), [settings])
-    assert network.evaluations == 20 + 1 + 1  # and one for the final terms
+    assert network.evaluations == 20 + 1 + 1  # one more for the final terms
     assert found.steps == 20
     assert found.losses.shape == (21, 6)
     assert found.seconds.shape == (21,)
@@ -98,7 +98,7 @@ def test_the_loss_falls(optimiser: str) -> None:
 
 @OPTIMISERS
 def test_lines_of_losses_are_those_of_the_images(optimiser: str) -> None:
-    """Line 0 is the start's; the last is that of the result, which `final` gives again after rounding to 8 bits."""
+    """Line 0 is the start's; the last is the result's; `final` is the same after rounding to 8 bits."""
     settings = settings_of(optimiser)
     objective, start = objective_of(Mirror(), settings), picture(1, 3)
     (found,) = optimise(objective, start, [settings])
@@ -109,7 +109,7 @@ def test_lines_of_losses_are_those_of_the_images(optimiser: str) -> None:
 
 @OPTIMISERS
 def test_nothing_to_do_is_done(optimiser: str) -> None:
-    """A start at the minimum, with total and gradient 0, ends as it began, and did not diverge."""
+    """A start at the minimum, with total and gradient 0, does not change and does not diverge."""
     settings = settings_of(optimiser, style_weight=0.0, steps=40)
     (found,) = optimise(objective_of(Mirror(), settings), picture(1, 1), [settings])
     assert not found.diverged
@@ -120,7 +120,7 @@ def test_nothing_to_do_is_done(optimiser: str) -> None:
 @OPTIMISERS
 @pytest.mark.parametrize("style_weight", [1e-8, 1e-5, 1e-2])
 def test_a_start_beside_the_minimum_is_done(optimiser: str, style_weight: float) -> None:
-    """Where the first steps can only make a tiny loss much larger, shorter ones are tried until one does not."""
+    """If the first steps would make a tiny loss much larger, shorter ones are tried until one does not."""
     settings = settings_of(optimiser, style_weight=style_weight, steps=60)
     (found,) = optimise(objective_of(Mirror(), settings), picture(1, 1), [settings])
     assert not found.diverged
@@ -129,7 +129,7 @@ def test_a_start_beside_the_minimum_is_done(optimiser: str, style_weight: float)
 
 @OPTIMISERS
 def test_recovers_from_nan(optimiser: str) -> None:
-    """After evaluations that are no number a sample goes on from its best image, and its loss falls further."""
+    """After NaN evaluations a sample continues from its best image, and its loss falls further."""
     settings = settings_of(optimiser, steps=60)
     (found,) = optimise(objective_of(Mirror(at(4, 5, 20)), settings), picture(1, 3), [settings])
     totals = found.losses[:, 0]
@@ -156,7 +156,7 @@ def test_recovers_from_infinity_in_one_number(optimiser: str) -> None:
 
 @OPTIMISERS
 def test_stays_out_of_a_forbidden_region(optimiser: str) -> None:
-    """Where images beyond a border have no loss, a sample ends on this side of it with a finite loss."""
+    """If images beyond a border have no loss, a sample ends on this side of it with a finite loss."""
 
     def spoil(evaluation: int, features: Tensor) -> Tensor:
         return features * (NAN if features.max() > 0.79 else 1)
@@ -189,7 +189,7 @@ def hopeless(evaluation: int, features: Tensor) -> Tensor:
 
 @OPTIMISERS
 def test_a_hopeless_sample_ends_diverged_with_its_best_image(optimiser: str) -> None:
-    """It is given up after its patience; its neighbours' numbers are those of a batch in which it behaved."""
+    """It is given up after its patience; its neighbours' numbers are the same as beside a healthy sample."""
     settings = [settings_of(optimiser, steps=40, snapshot_every=10, seed=b) for b in range(3)]
     found = optimise(objective_of(Mirror(hopeless), *settings), picture(3, 3), settings)
     calm = optimise(objective_of(Mirror(), *settings), picture(3, 3), settings)
@@ -209,7 +209,7 @@ def test_a_hopeless_sample_ends_diverged_with_its_best_image(optimiser: str) -> 
 
 
 def test_a_hopeless_batch_ends_early() -> None:
-    """Where no sample is alive the rest of the steps is not computed; a start without a loss ends at once."""
+    """If no sample is alive the remaining steps are not computed; a start without a loss ends at once."""
     settings = settings_of("lbfgs", steps=1000)
     late = Mirror(lambda evaluation, features: features * (NAN if evaluation >= 3 else 1))
     (found,) = optimise(objective_of(late, settings), picture(1, 3), [settings])
@@ -225,7 +225,7 @@ def test_a_hopeless_batch_ends_early() -> None:
 
 @OPTIMISERS
 def test_a_bad_last_step_gives_the_best_image(optimiser: str) -> None:
-    """Where the last evaluation is bad the result is the best image, as it would have gone on from there."""
+    """If the last evaluation is bad the result is the best image, from which the sample would have continued."""
     settings = settings_of(optimiser, steps=20)
     (found,) = optimise(objective_of(Mirror(at(20)), settings), picture(1, 3), [settings])
     (best,) = optimise(objective_of(Mirror(), settings), picture(1, 3), [settings_of(optimiser, steps=found.best_step)])
@@ -240,7 +240,7 @@ def test_keep_names_the_result() -> None:
     found = optimise(objective_of(Mirror(), last, best), picture(2, 3), [last, best])
     for sample, step in zip(found, (4, found[1].best_step), strict=True):
         totals = sample.losses[:, 0]
-        assert totals[4] > 1.3 * totals[sample.best_step]  # so large a rate makes Adam swing
+        assert totals[4] > 1.3 * totals[sample.best_step]  # such a large rate makes Adam oscillate
         assert sample.final[0].item() == pytest.approx(totals[step].item(), rel=0.05)
 
 
@@ -265,7 +265,7 @@ def test_no_steps() -> None:
 
 
 def test_progress_is_told_after_each_evaluation() -> None:
-    """`on_step` hears each step with the totals of the batch, as they are recorded."""
+    """`on_step` gets each step with the totals of the batch, as they are recorded."""
     settings, heard = settings_of("adam", steps=4), []
     found = optimise(
         objective_of(Mirror(), settings, settings),
@@ -277,7 +277,7 @@ def test_progress_is_told_after_each_evaluation() -> None:
 
 
 def test_stops_between_evaluations() -> None:
-    """`should_stop` is asked before each evaluation; when it says so, none follows."""
+    """`should_stop` is called before each evaluation; after True no evaluation follows."""
     network, settings = Mirror(), settings_of("lbfgs")
     with pytest.raises(Stopped):
         optimise(
@@ -287,7 +287,7 @@ def test_stops_between_evaluations() -> None:
 
 
 def test_results_say_how_many_shared_the_batch() -> None:
-    """Each result names the size of its batch and comes in the order of the settings."""
+    """Each result has the size of its batch, and results are in the order of the settings."""
     settings = [settings_of("adam", learning_rate=rate, steps=1) for rate in (0.01, 0.1)]
     start = picture(1, 3).expand(2, -1, -1, -1)
     found = optimise(objective_of(Mirror(), *settings), start, settings)

@@ -1,4 +1,4 @@
-"""The optimisers against torch's own, sample by sample, and what they do where a sample goes astray."""
+"""The optimisers against torch's own, sample by sample, and their behaviour if a sample fails."""
 
 from collections.abc import Callable
 
@@ -18,7 +18,7 @@ Loss = Callable[[Tensor], Tensor]
 """Images (B, 3, H, W) to losses (B,)."""
 
 SHAPE = (2, 5, 5)
-"""Of 50 numbers: torch's first step, of length Σ|dx| = 1, then moves each of them by 0.02, as ours does."""
+"""50 numbers: torch's first step, of length Σ|dx| = 1, then moves each of them by 0.02, as ours does."""
 
 
 def noise(*shape: int, seed: int) -> Tensor:
@@ -32,7 +32,7 @@ def start(batch: int) -> Tensor:
 
 
 def quadratic(x: Tensor) -> Tensor:
-    """A bowl around 0.5 whose curvatures differ by pixel, from 0.5 to 50."""
+    """A quadratic around 0.5 with curvatures from 0.5 to 50, different for each pixel."""
     curvature = torch.logspace(-0.3, 1.7, x[0].numel(), dtype=x.dtype).view(SHAPE)
     return (curvature * (x - 0.5).square()).flatten(1).sum(1)
 
@@ -44,7 +44,7 @@ def rosenbrock(x: Tensor) -> Tensor:
 
 
 def network(x: Tensor) -> Tensor:
-    """Mean squared features of a small frozen network against those of another image, and of their Gram matrix."""
+    """Mean squared differences of a small frozen network's features and Gram matrix from those of another image."""
     weight, target = noise(6, 2, 3, 3, seed=5), 0.5 + 0.03 * noise(1, *SHAPE, seed=6)
 
     def features(image: Tensor) -> Tensor:
@@ -68,7 +68,7 @@ def descend(optimiser: Optimiser, loss: Loss, image: Tensor, steps: int) -> list
 
 
 def gradient_of(loss: Loss, image: Tensor) -> Tensor:
-    """Each sample's gradient by its own image."""
+    """Each sample's gradient with respect to its own image."""
     image = image.detach().requires_grad_()
     return torch.autograd.grad(loss(image).sum(), image)[0]
 
@@ -113,7 +113,7 @@ def test_adam_equals_torch(loss: Loss) -> None:
 
 
 def test_adam_by_hand() -> None:
-    """Adam's first step is the learning rate against the sign of the gradient; the box [0, 1] cuts it off."""
+    """Adam's first step is the learning rate against the sign of the gradient, limited by the box [0, 1]."""
     image = torch.tensor([0.5, 0.5, 0.02, 0.98], dtype=torch.float64).view(1, 1, 2, 2)
     gradient = torch.tensor([3.0, -1e-3, 5.0, -5.0], dtype=torch.float64).view(1, 1, 2, 2)
     found = Adam(image, rates(0.1)).step(image, gradient)
@@ -121,7 +121,7 @@ def test_adam_by_hand() -> None:
 
 
 def test_adam_stays_in_the_box() -> None:
-    """A minimum outside the box is approached up to its wall, and no image leaves it."""
+    """A minimum outside the box is approached up to the bound, and no image leaves the box."""
     image = start(2)
     images = descend(Adam(image, rates(0.05, 0.5)), lambda x: (x - 2).square().flatten(1).sum(1), image, 40)
     assert all(((x >= 0) & (x <= 1)).all() for x in images)
@@ -130,11 +130,11 @@ def test_adam_stays_in_the_box() -> None:
 
 @LOSSES
 def test_lbfgs_equals_torch(loss: Loss) -> None:
-    """Each sample of a batch takes torch.optim.LBFGS's steps (10 pairs, one evaluation a step, no tolerances).
+    """Each sample of a batch takes torch.optim.LBFGS's steps (10 pairs, one evaluation per step, no tolerances).
 
-    So it does while no bound of ours is felt: inside the box, and with steps below the longest.
+    This holds while our bounds are inactive: inside the box, and with steps below the longest.
     """
-    steps = 25  # more than the history holds
+    steps = 25  # more than the history
     image = start(3)
     found = descend(Lbfgs(image, rates(1, 1, 1)), loss, image, steps)
     assert all(((x > 0) & (x < 1)).all() for x in found)
@@ -169,7 +169,7 @@ def test_lbfgs_finds_the_minimum_of_a_quadratic() -> None:
 
 
 def test_lbfgs_stays_in_the_box() -> None:
-    """A minimum outside the box is approached up to its wall, and no image leaves it."""
+    """A minimum outside the box is approached up to the bound, and no image leaves the box."""
     image = start(2)
     images = descend(Lbfgs(image, rates(1, 0.5)), lambda x: (x - 2).square().flatten(1).sum(1), image, 60)
     assert all(((x >= 0) & (x <= 1)).all() for x in images)
@@ -196,7 +196,7 @@ def test_longest_step_of_lbfgs() -> None:
 
 
 def test_lbfgs_ignores_a_pair_without_positive_curvature() -> None:
-    """A step along which the gradient did not grow teaches nothing: the next direction is as if it had not been."""
+    """A step along which the gradient did not grow is ignored: the next direction is as without it."""
     image, gradient = start(2), noise(2, *SHAPE, seed=3)
     optimiser = Lbfgs(image, rates(1, 1))
     second = optimiser.step(image, gradient)
@@ -208,7 +208,7 @@ def test_lbfgs_ignores_a_pair_without_positive_curvature() -> None:
 
 
 def test_lbfgs_ignores_a_concave_pair() -> None:
-    """Where the gradient shrank along the step (negative curvature) earlier pairs go on to count, and only they."""
+    """If the gradient shrank along the step (negative curvature), only earlier pairs count."""
     image = start(1)
     straight, bent = Lbfgs(image, rates(1)), Lbfgs(image, rates(1))
     for optimiser in (straight, bent):
@@ -231,7 +231,7 @@ def test_a_zero_gradient_leaves_the_image_alone(name: str) -> None:
 @pytest.mark.parametrize("name", ["adam", "lbfgs"])
 @LOSSES
 def test_restart_forgets_and_halves(name: str, loss: Loss) -> None:
-    """A restarted sample goes on as a new optimiser with half its step size; the others feel nothing."""
+    """A restarted sample continues like a new optimiser with half its step size; the others do not change."""
     image, learning_rates = start(3), rates(0.01, 0.02, 0.03)
     optimiser, control = make_optimiser(name, image, learning_rates), make_optimiser(name, image, learning_rates)
     image = descend(optimiser, loss, image, 5)[-1]
@@ -245,7 +245,7 @@ def test_restart_forgets_and_halves(name: str, loss: Loss) -> None:
 
 
 def test_lbfgs_survives_an_infinite_neighbour() -> None:
-    """Infinite gradients of one sample, restarted, leave no NaN in its later steps, and no trace in its neighbour."""
+    """Infinite gradients of one sample, restarted, leave no NaN in its later steps and do not affect its neighbour."""
     image = start(2)
     optimiser, control = Lbfgs(image, rates(1, 1)), Lbfgs(image, rates(1, 1))
     image = descend(optimiser, quadratic, image, 3)[-1]
@@ -263,7 +263,7 @@ def test_lbfgs_survives_an_infinite_neighbour() -> None:
 
 @pytest.mark.parametrize("name", ["adam", "lbfgs"])
 def test_what_is_given_is_not_changed(name: str) -> None:
-    """Learning rates, image and gradient stay as they were."""
+    """Learning rates, image and gradient are not changed."""
     image, gradient, given = start(2), noise(2, *SHAPE, seed=3), rates(0.1, 0.2)
     optimiser = make_optimiser(name, image, given)
     optimiser.restart(torch.tensor([True, True]))
@@ -274,7 +274,7 @@ def test_what_is_given_is_not_changed(name: str) -> None:
 
 
 def test_optimisers_by_name() -> None:
-    """Setting `optimiser` names the class; every one has a name, and the tests of the engine know them all."""
+    """Setting `optimiser` selects the class; the engine's tests cover all of its values."""
     assert isinstance(make_optimiser("adam", start(1), rates(1)), Adam)
     assert isinstance(make_optimiser("lbfgs", start(1), rates(1)), Lbfgs)
     assert set(FIELD_BY_NAME["optimiser"].choices) == set(OPTIMISERS) == set(RATES)

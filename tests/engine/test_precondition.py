@@ -1,4 +1,4 @@
-"""The preconditioner as an operator: its gains by hand, and what makes it one."""
+"""The preconditioner as an operator: its gains by hand, and its properties."""
 
 import math
 
@@ -19,7 +19,7 @@ def noise(*shape: int, seed: int = 0) -> Tensor:
 
 
 def settled(seed: int = 1) -> Preconditioner:
-    """One that has observed as many gradients as it needs, stronger on the right than on the left."""
+    """A preconditioner that has observed all the gradients that it needs, stronger on the right than on the left."""
     preconditioner = Preconditioner(noise(*SHAPE))
     for k in range(OBSERVED):
         preconditioner.observe(noise(*SHAPE, seed=seed + k) * torch.logspace(-2, 1, SHAPE[-1], dtype=torch.float64))
@@ -52,7 +52,7 @@ def test_gains_by_hand() -> None:
 
 
 def test_the_gains_are_bounded() -> None:
-    """However large the image, no frequency gets more than the ceilings: 30 of grey, 8 x 6 of colour."""
+    """However large the image, no frequency exceeds the limits: 30 for grey, 8 x 6 for colour."""
     flat = torch.ones(1, 3, 4, 4096, dtype=torch.float64)
     torch.testing.assert_close(Preconditioner(flat)(flat), 30 * flat)
     red = flat * torch.tensor([2.0, -1, -1], dtype=torch.float64)[:, None, None]
@@ -61,7 +61,7 @@ def test_the_gains_are_bounded() -> None:
 
 @pytest.mark.parametrize("before", [True, False])
 def test_symmetric_and_positive(before: bool) -> None:
-    """P is symmetric with positive eigenvalues, before it has settled and after."""
+    """P is symmetric with positive eigenvalues, before and after it has settled."""
     p = matrix(Preconditioner(noise(*SHAPE)) if before else settled())
     torch.testing.assert_close(p, p.T, rtol=1e-10, atol=1e-10)
     assert torch.linalg.eigvalsh(p).min() > 0.05
@@ -90,7 +90,7 @@ def test_settles_once() -> None:
 
 @pytest.mark.parametrize("spoilt", [torch.inf, torch.nan, 0.0])
 def test_a_spoilt_sample_is_not_felt_by_another(spoilt: float) -> None:
-    """Gradients of one sample that are no numbers, or nothing, leave the others' P as it is and its own finite."""
+    """NaN or zero gradients of one sample do not change the others' P, and its own stays finite."""
     calm, other = Preconditioner(noise(*SHAPE)), Preconditioner(noise(*SHAPE))
     for k in range(OBSERVED):
         gradient = noise(*SHAPE, seed=k)
@@ -124,7 +124,7 @@ def test_lbfgs_with_it_is_lbfgs_in_other_coordinates(monkeypatch: pytest.MonkeyP
 
 
 def test_pixels_held_at_a_bound_stay() -> None:
-    """Pixels at 0 or 1 that their gradient pushes outwards do not move, and the others move as if those were not."""
+    """Pixels at 0 or 1 whose gradient pushes outwards do not move, and the others move as if those did not exist."""
     image, gradient = torch.full(SHAPE, 0.5, dtype=torch.float64), 0.01 * noise(*SHAPE, seed=3)
     image[..., :4], image[..., 4:8] = 0, 1
     held = ((image == 0) & (gradient > 0)) | ((image == 1) & (gradient < 0))

@@ -1,4 +1,4 @@
-"""Figures of quality: definitions by slow formulas and known values, and that nothing beside the image counts."""
+"""Quality metrics: definitions by slow formulas and known values, and their dependence on nothing but the image."""
 
 import logging
 import math
@@ -38,7 +38,7 @@ CPU = torch.device("cpu")
 
 
 def picture(seed: int, height: int = 32, width: int = 40) -> Tensor:
-    """Soft patches of colour with some noise, (3, height, width) of whole 255ths."""
+    """Soft patches of colour with some noise, (3, height, width), multiples of 1/255."""
     generator = torch.Generator().manual_seed(seed)
     coarse = torch.rand(1, 3, 4, 5, generator=generator)
     soft = torch.nn.functional.interpolate(coarse, (height, width), mode="bilinear")[0]
@@ -51,7 +51,7 @@ def flat(red: int, green: int, blue: int, height: int = 16, width: int = 16) -> 
 
 
 def slow_ssim(image: Tensor, content: Tensor) -> float:
-    """Equation 13 of Wang et al. 2004 window by window, with weighted sums written out as in equations 14 to 16."""
+    """Equation 13 of Wang et al. 2004 for each window, with weighted sums written out as in equations 14 to 16."""
     x, y = (0.299 * p[0] + 0.587 * p[1] + 0.114 * p[2] for p in (255 * image.double(), 255 * content.double()))
     offsets = [(i - 5, j - 5) for i in range(11) for j in range(11)]
     weights = np.array([math.exp(-(i * i + j * j) / (2 * 1.5**2)) for i, j in offsets])
@@ -70,14 +70,14 @@ def slow_ssim(image: Tensor, content: Tensor) -> float:
 
 
 def test_ssim_is_that_of_the_paper() -> None:
-    """It equals the paper's formula, written out window by window."""
+    """It equals the paper's formula, written out for each window."""
     image, content = picture(1, 14, 17), picture(2, 14, 17)
     assert ssim(image, content).item() == pytest.approx(slow_ssim(image, content), abs=1e-9)
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_ssim_is_that_of_scikit_image(seed: int) -> None:
-    """With the paper's window and weights, scikit-image finds the same."""
+    """scikit-image, with the paper's window and weights, gives the same."""
     image, content = picture(seed), (picture(seed) + picture(seed + 10)) / 2
     lumas = [(0.299 * p[0] + 0.587 * p[1] + 0.114 * p[2]).numpy() for p in (image.double(), content.double())]
     options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 1.0}
@@ -95,14 +95,14 @@ def test_ssim_of_known_pictures() -> None:
 @settings(max_examples=30, deadline=None)
 @given(arrays(np.uint8, (2, 3, 11, 13)))
 def test_ssim_keeps_its_range(pixels: np.ndarray) -> None:
-    """Whatever the pictures, it lies between -1 and 1, and does not mind which comes first."""
+    """For any pictures, it is between -1 and 1 and symmetric."""
     first, second = torch.from_numpy(pixels).float() / 255
     assert -1 <= ssim(first, second).item() <= 1
     assert ssim(first, second).item() == pytest.approx(ssim(second, first).item(), abs=1e-12)
 
 
 def test_histogram_boxes() -> None:
-    """Each channel has eight boxes of 32 values; red counts most, blue least."""
+    """Each channel has eight bins of 32 values; red is the most significant, blue the least."""
     assert histogram(flat(0, 0, 0))[0] == 1
     assert histogram(flat(31, 31, 31))[0] == 1
     assert histogram(flat(32, 0, 0))[64] == 1
@@ -113,7 +113,7 @@ def test_histogram_boxes() -> None:
 
 
 def test_colour_distances_by_hand() -> None:
-    """0 for equal shares, 1 for no box in common, √(1 - √½) where one half is shared."""
+    """0 for equal shares, 1 without a common bin, √(1 - √½) if one half is common."""
     black, white = histogram(flat(0, 0, 0)), histogram(flat(255, 255, 255, 8, 8))
     halves = histogram(torch.cat([flat(255, 255, 255), flat(0, 0, 0)], 2))
     assert histogram_distance(halves, halves).item() == pytest.approx(0, abs=1e-7)
@@ -124,7 +124,7 @@ def test_colour_distances_by_hand() -> None:
 @settings(max_examples=50, deadline=None)
 @given(st.lists(arrays(np.uint8, (3, 4, 4)), min_size=3, max_size=3))
 def test_the_colour_distance_is_a_metric(pixels: list[np.ndarray]) -> None:
-    """It is symmetric, in [0, 1] and keeps the triangle inequality; where pixels lie does not count."""
+    """It is symmetric, in [0, 1], satisfies the triangle inequality, and ignores the positions of pixels."""
     a, b, c = (histogram(torch.from_numpy(p).float() / 255) for p in pixels)
     turned = histogram(torch.from_numpy(pixels[0]).float().flip(1, 2).mT / 255)
     assert histogram_distance(a, b) == histogram_distance(b, a)
@@ -134,7 +134,7 @@ def test_the_colour_distance_is_a_metric(pixels: list[np.ndarray]) -> None:
 
 
 def test_gram_distance_by_hand() -> None:
-    """Of two layers the mean: one with ‖G - A‖ = 5 and ‖A‖ = 10, one that is the same."""
+    """The mean over two layers: one with ‖G - A‖ = 5 and ‖A‖ = 10, one with equal matrices."""
     a = {"conv1_1": torch.tensor([[[6.0, 0.0], [0.0, 8.0]]]), "conv2_1": torch.ones(1, 3, 3)}
     g = {"conv1_1": torch.tensor([[[6.0, 3.0], [4.0, 8.0]]]), "conv2_1": torch.ones(1, 3, 3)}
     assert gram_distance(g, a).item() == pytest.approx(0.25)
@@ -177,7 +177,7 @@ def test_the_style_itself_is_nearest(builtin: Weights) -> None:
 
 
 def test_nothing_is_enlarged() -> None:
-    """A long edge above the bound is brought to it, the aspect kept; a smaller picture stays as it is."""
+    """A long edge above the limit is reduced to it, with the same aspect; a smaller picture does not change."""
     assert shrunk(picture(1, 300, 600), GRAM_EDGE).shape == (3, 112, 224)
     assert shrunk(picture(1, 600, 1), GRAM_EDGE).shape == (3, 224, 1)
     small = picture(1, 20, 30)
@@ -195,7 +195,7 @@ def test_results_of_several_sizes_can_be_compared(builtin: Weights) -> None:
 
 
 def photograph(name: str, edge: int) -> Tensor:
-    """A photograph that comes with scikit-image, (3, edge, edge)."""
+    """A photograph from scikit-image, (3, edge, edge)."""
     shipped = Path(skimage.data.__file__).parent / name
     square = Image.open(shipped).convert("RGB").resize((edge, edge), Image.Resampling.LANCZOS)
     return torch.from_numpy(np.array(square)).permute(2, 0, 1) / 255
@@ -205,14 +205,14 @@ def photograph(name: str, edge: int) -> Tensor:
 def test_an_edge_too_short_for_a_figure_leaves_it_out(
     builtin: Weights, height: int, has_ssim: bool, has_gram: bool
 ) -> None:
-    """No window of 11 pixels fits, or the deepest layer has no position: no figure, and the others are there."""
+    """If no window of 11 pixels fits, or the deepest layer has no position, only that figure is missing."""
     image = picture(1, height, 40)
     found = QualityMetrics(builtin, CPU).judge((image * 255).to(torch.uint8), image, picture(2), "style")
     assert (found.ssim is not None, found.colour is not None, found.gram is not None) == (has_ssim, True, has_gram)
 
 
 def test_weights_that_end_early_have_fewer_layers(builtin: Weights) -> None:
-    """The Gram figure takes the layers that there are."""
+    """The Gram figure uses the available layers."""
     tensors = {name: builtin.tensors[name] for name in ("features.0.weight", "features.0.bias")}
     short = replace(builtin, tensors=tensors, reach=("conv1_1",))
     found = QualityMetrics(short, CPU).judge((picture(1) * 255).to(torch.uint8), picture(1), picture(2), "style")
@@ -227,7 +227,7 @@ def pairs() -> list[Pair]:
 
 
 def test_results_carry_their_quality(builtin: Weights, pairs: list[Pair]) -> None:
-    """What the engine returns has the figures of exactly that image."""
+    """The engine returns the figures of exactly the returned image."""
     engine = Engine(builtin, device=CPU, precision="float32")
     for pair, result in zip(pairs, engine.optimise(pairs), strict=True):
         again = QualityMetrics(builtin, CPU).judge(result.image, pair.content, pair.style, "another name")
@@ -236,7 +236,7 @@ def test_results_carry_their_quality(builtin: Weights, pairs: list[Pair]) -> Non
 
 
 def test_neighbours_are_not_felt(builtin: Weights, pairs: list[Pair]) -> None:
-    """Law 4: with another neighbour, or in another slot, a job has the identical figures."""
+    """Law 4: with another neighbour, or in another slot, a job has identical figures."""
     engine = Engine(builtin, device=CPU, precision="float32")
     first, second, third = pairs
     (a, _), (b, _), (_, c) = (engine.optimise(batch) for batch in ([first, second], [first, third], [third, first]))
@@ -244,7 +244,7 @@ def test_neighbours_are_not_felt(builtin: Weights, pairs: list[Pair]) -> None:
 
 
 def test_a_style_is_looked_at_once(builtin: Weights, pairs: list[Pair], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of jobs that share a style, until it is forgotten: one pass for each result, and one for the style."""
+    """Jobs with the same style need one pass for each result and one for the style, until it is forgotten."""
     passes: list[tuple[int, ...]] = []
     forward = quality.Vgg19.forward
     judge = QualityMetrics(builtin, CPU)
@@ -265,7 +265,7 @@ def test_a_style_is_looked_at_once(builtin: Weights, pairs: list[Pair], monkeypa
 def test_what_cannot_be_judged_is_done_all_the_same(
     builtin: Weights, pairs: list[Pair], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """An error leaves a job without figures and a line in the log, and its image as it is."""
+    """An error leaves a job without figures, logs a line, and does not change its image."""
     engine = Engine(builtin, device=CPU, precision="float32")
     sound = engine.optimise(pairs[:1])[0]
 

@@ -1,4 +1,4 @@
-"""Form `relative` on networks that see the same in other units: the same picture."""
+"""Form `relative` gives the same picture on networks with the same features in other units."""
 
 from dataclasses import replace
 
@@ -15,9 +15,9 @@ LAYERS = list(parameter_shapes())
 
 
 def rescaled(weights: Weights, factors: list[float]) -> Weights:
-    """A network whose features at each layer are those of another one times a factor.
+    """A network whose features are those of another one, multiplied by a factor for each layer.
 
-    A ReLU network is positively homogeneous: ReLU(s·x) = s·ReLU(x) for s > 0, and pooling likewise.
+    A ReLU network is positively homogeneous: ReLU(s·x) = s·ReLU(x) for s > 0, and so is pooling.
     """
     tensors, before = dict(weights.tensors), 1.0
     for layer, factor in zip(LAYERS, factors, strict=True):
@@ -29,7 +29,7 @@ def rescaled(weights: Weights, factors: list[float]) -> Weights:
 
 
 def random_weights(weights: Weights) -> Weights:
-    """A network of the same layers with random weights of He's spread."""
+    """A network of the same layers with random weights after He."""
     generator = torch.Generator().manual_seed(0)
     tensors = {
         name: torch.randn(tensor.shape, generator=generator) * (2 / max(1, tensor[0].numel())) ** 0.5
@@ -51,9 +51,9 @@ def stylised(weights: Weights, optimiser: str, form: str = "relative") -> torch.
 
 @OPTIMISERS
 def test_the_scale_of_layers_does_not_matter(optimiser: str, builtin: Weights) -> None:
-    """Powers of two are exact, and so is the image; it is nearly the same for factors from 0.2 to 5.
+    """Powers of two give the identical image, and factors from 0.2 to 5 nearly the same.
 
-    On the built-in network, and on one of random weights.
+    On the built-in network, and on one with random weights.
     """
     weights = builtin if optimiser == "plbfgs" else random_weights(builtin)
     expected = stylised(weights, optimiser)
@@ -66,7 +66,7 @@ def test_the_scale_of_layers_does_not_matter(optimiser: str, builtin: Weights) -
 
 
 def test_form_mean_depends_on_it(builtin: Weights) -> None:
-    """What form `relative` is for: in form `mean` the same change gives another picture."""
+    """The reason for form `relative`: in form `mean` the same change gives another picture."""
     factors = [5.0 ** (((7 * place) % 9 - 4) / 4) for place in range(len(LAYERS))]
     changed = stylised(rescaled(builtin, factors), "plbfgs", "mean")
     assert (changed - stylised(builtin, "plbfgs", "mean")).abs().float().mean() > 5

@@ -1,4 +1,4 @@
-"""Coarse to fine: which sizes, how the steps are shared out, and what is recorded."""
+"""Coarse to fine: the sizes, the distribution of steps, and the record."""
 
 import pytest
 import torch
@@ -16,7 +16,7 @@ CPU = torch.device("cpu")
 
 
 def test_stages_by_hand() -> None:
-    """Three sizes of 96 x 64 and 70 steps: each has twice the steps of the next."""
+    """96 x 64 with three sizes and 70 steps: each size has twice the steps of the next."""
     assert stages(64, 96, 3, 70) == [Stage(16, 24, 40), Stage(32, 48, 20), Stage(64, 96, 10)]
     assert stages(64, 96, 1, 70) == [Stage(64, 96, 70)]
     assert coarsest(64, 96, 3) == (16, 24)
@@ -24,7 +24,7 @@ def test_stages_by_hand() -> None:
 
 @given(st.integers(16, 2000), st.integers(16, 2000), st.integers(0, 5), st.integers(0, 500))
 def test_no_step_is_lost(height: int, width: int, scales: int, steps: int) -> None:
-    """The steps add up, the last size is the picture's own, sizes rise, and no other one is without a step."""
+    """The steps add up, the last size is the picture's own, sizes rise, and every other size has a step."""
     found = stages(height, width, scales, steps)
     assert sum(stage.steps for stage in found) == steps
     assert found[-1][:2] == (height, width)
@@ -35,13 +35,13 @@ def test_no_step_is_lost(height: int, width: int, scales: int, steps: int) -> No
 
 @pytest.mark.parametrize(("edge", "count"), [(64, 1), (191, 1), (192, 2), (383, 2), (384, 3), (768, 4), (8000, 5)])
 def test_auto_follows_the_size(edge: int, count: int) -> None:
-    """One size more for each doubling from 192 px on, five at most."""
+    """One more size for each doubling from 192 px, at most five."""
     assert count_scales(0, edge, edge // 2) == count
     assert count_scales(3, edge, edge // 2) == 3
 
 
 def test_a_picture_of_its_own_size_stays_as_it_is() -> None:
-    """Resizing keeps the range, averages when it shrinks, and leaves a picture of that size untouched."""
+    """Resizing keeps the range, averages when it shrinks, and does not change a picture of that size."""
     image = torch.rand(2, 3, 8, 12, generator=torch.Generator().manual_seed(0))
     assert resized(image, 8, 12) is image
     small = resized(image[0], 4, 6)
@@ -67,7 +67,7 @@ def pair(number: int, **given: object) -> Pair:
 
 @OPTIMISERS
 def test_losses_of_all_sizes_are_kept(builtin: Weights, optimiser: str) -> None:
-    """A line a step, with the size at which it was computed; the image has the last one and its own loss there."""
+    """A line per step, with the size of its computation; the last line has the image's size and its loss."""
     engine = Engine(builtin, device=CPU, precision="float32")
     given = {"optimiser": optimiser, "learning_rate": RATES[optimiser], "steps": 30, "snapshot_every": 12}
     (found,) = engine.optimise([pair(1, **given)])
@@ -91,7 +91,7 @@ def test_neighbours_are_not_felt(builtin: Weights) -> None:
 
 
 def test_one_size_is_what_it_was(builtin: Weights) -> None:
-    """scales=1 gives the bits of a plain optimisation: it is the neutral value."""
+    """scales=1, the neutral value, is bit-identical to a plain optimisation."""
     engine = Engine(builtin, device=CPU, precision="float32")
     (found,) = engine.optimise([pair(1, scales=1, steps=4)])
     assert found.sizes.tolist() == [48] * 5

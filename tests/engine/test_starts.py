@@ -1,4 +1,4 @@
-"""Starts: what they are made of, and that a job's seed alone decides its noise."""
+"""Starts, and noise that depends only on a job's seed."""
 
 import pytest
 import torch
@@ -22,7 +22,7 @@ def started(start: str, **given: object) -> Tensor:
 
 
 def test_content_is_a_copy() -> None:
-    """The start `content` is the content; changing it leaves the content alone."""
+    """The start `content` is a copy of the content."""
     start = started("content")
     assert torch.equal(start, CONTENT)
     assert start.data_ptr() != CONTENT.data_ptr()
@@ -49,7 +49,7 @@ def test_noise_is_uniform() -> None:
 
 @pytest.mark.parametrize("start", ["noise", "mix"])
 def test_the_seed_decides_the_noise(start: str) -> None:
-    """Equal seeds give equal starts, other seeds others; torch's own random numbers neither matter nor move."""
+    """Equal seeds give equal starts, other seeds others; torch's global random state is neither used nor changed."""
     before = torch.random.get_rng_state()
     first = started(start, seed=1)
     torch.rand(5)
@@ -61,17 +61,17 @@ def test_the_seed_decides_the_noise(start: str) -> None:
 
 
 def test_noise_does_not_depend_on_the_content() -> None:
-    """Two jobs of one seed and size start from the same noise."""
+    """Two jobs with equal seed and size start from the same noise."""
     assert torch.equal(start_image(settings_of("noise"), 1 - CONTENT, None), started("noise"))
 
 
 @pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
 def test_mix_lies_between_content_and_noise(share: float) -> None:
-    """A mix is the content plus the share `noise` of the way to that seed's noise."""
+    """A mix moves the content by the share `noise` towards the seed's noise."""
     expected = (1 - share) * CONTENT + share * started("noise", seed=5)
     torch.testing.assert_close(started("mix", seed=5, noise=share), expected, rtol=1e-6, atol=1e-7)
 
 
 def test_the_largest_seed_works() -> None:
-    """Every seed that settings allow is one that the generator takes."""
+    """The generator takes every seed that settings allow."""
     assert not torch.equal(started("noise", seed=2**63 - 1), started("noise", seed=0))

@@ -1,4 +1,4 @@
-"""The style losses beside Gram matrices: values by hand, slow formulas written anew, and the laws that they share."""
+"""The style losses besides Gram matrices: values by hand, independent slow formulas, and common properties."""
 
 import math
 from collections.abc import Callable
@@ -22,7 +22,7 @@ Array = NDArray[np.float64]
 
 
 def features(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
-    """Seeded numbers in [0, 1), with a fifth of zeros as after a ReLU."""
+    """Seeded numbers in [0, 1), a fifth of them zero as after a ReLU."""
     values = torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     return (values - 0.2).clamp(min=0).to(dtype)
 
@@ -38,7 +38,7 @@ def rows(one: Tensor) -> Array:
 
 
 def slow_covariance(f: Array) -> Array:
-    """Σ_ij = mean over places of (F_ik − μ_i)(F_jk − μ_j)."""
+    """Σ_ij = mean over positions of (F_ik − μ_i)(F_jk − μ_j)."""
     return np.array([[np.mean((a - a.mean()) * (b - b.mean())) for b in f] for a in f])
 
 
@@ -49,7 +49,7 @@ def slow_gram(f: Array, a: Array) -> float:
 
 
 def slow_covariances(f: Array, a: Array) -> float:
-    """The same of covariances."""
+    """The same for covariances."""
     ours, theirs = slow_covariance(f), slow_covariance(a)
     return float(((ours - theirs) ** 2).sum() / (theirs**2).sum())
 
@@ -61,7 +61,7 @@ def slow_meanstd(f: Array, a: Array) -> float:
 
 
 def slow_wasserstein(f: Array, a: Array) -> float:
-    """W₂² of two Gaussians by the eigenvalues of Σ_a Σ, which need no root of a matrix."""
+    """W₂² of two Gaussians by the eigenvalues of Σ_a Σ, without a matrix root."""
     ours, theirs = slow_covariance(f), slow_covariance(a)
     cross = np.sqrt(np.abs(np.linalg.eigvals(theirs @ ours))).sum()
     size = (a.mean(1) ** 2).sum() + np.trace(theirs)
@@ -69,7 +69,7 @@ def slow_wasserstein(f: Array, a: Array) -> float:
 
 
 def slow_sorted(ours: Array, theirs: Array) -> float:
-    """Quantiles of lines (K, M) against others by numpy's own interpolation, relative to the others'."""
+    """Quantiles of rows (K, M) against the style's by numpy's interpolation, relative to the style's."""
     count = ours.shape[1]
     shares = np.clip((np.arange(count) + 0.5) / count * theirs.shape[1] - 0.5, 0, theirs.shape[1] - 1)
     wanted = np.array([np.interp(shares, np.arange(theirs.shape[1]), np.sort(line)) for line in theirs])
@@ -95,7 +95,7 @@ def slow_cmd(f: Array, a: Array) -> float:
 
 
 def slow_nn(f: Array, a: Array) -> float:
-    """1 minus the best cosine of each place."""
+    """1 minus the best cosine of each position."""
     best = [max(x @ y / (np.linalg.norm(x) * np.linalg.norm(y)) for y in a.T) for x in f.T]
     return float(np.mean([1 - value for value in best]))
 
@@ -122,7 +122,7 @@ def test_the_choices_are_there() -> None:
 @pytest.mark.parametrize("name", STYLE_LOSSES)
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-6), (torch.float32, 2e-3)])
 def test_each_is_its_formula(name: str, dtype: torch.dtype, tolerance: float) -> None:
-    """In form relative it is the slow formula, sample by sample, styles of another size included."""
+    """In form `relative` it equals the slow formula, sample by sample, also for styles of another size."""
     image, style, settings = features(2, 6, 5, 7, seed=1), features(2, 6, 8, 4, seed=2), settings_of(name)
     targets = [TERM.target(style[b : b + 1].to(dtype), settings) for b in range(2)]
     target = tuple(map(torch.cat, zip(*targets, strict=True)))
@@ -141,7 +141,7 @@ def test_gradcheck(name: str) -> None:
 
 @pytest.mark.parametrize("name", STYLE_LOSSES)
 def test_the_style_itself_is_nearest(name: str) -> None:
-    """Where the image is the style nothing is left, wherever its places lie; elsewhere something is."""
+    """The loss is 0 if the image is the style, in any order of positions, and positive otherwise."""
     style, settings = features(1, 6, 6, 8, seed=5), settings_of(name)
     target = TERM.target(style, settings)
     turned = style.flip(2).transpose(2, 3)
@@ -151,7 +151,7 @@ def test_the_style_itself_is_nearest(name: str) -> None:
 
 @pytest.mark.parametrize("name", STYLE_LOSSES)
 def test_relative_losses_do_not_feel_the_scale_of_a_layer(name: str) -> None:
-    """A factor on all features of a layer, of the image and of the style, changes nothing."""
+    """A common factor on all features of a layer, of image and style, changes nothing."""
     image, style, settings = features(1, 5, 6, 6, seed=7), features(1, 5, 6, 6, seed=8), settings_of(name)
     plain = TERM.loss(image, TERM.target(style, settings), settings)
     scaled = TERM.loss(30 * image, TERM.target(30 * style, settings), settings)
@@ -162,7 +162,7 @@ def test_relative_losses_do_not_feel_the_scale_of_a_layer(name: str) -> None:
 @pytest.mark.parametrize("name", STYLE_LOSSES)
 @pytest.mark.parametrize("form", ["mean", "paper"])
 def test_a_factor_on_features_is_a_power_of_the_loss(name: str, form: str) -> None:
-    """In the other forms `feature_power` says what `feature_scale` makes of the loss."""
+    """In the other forms `feature_scale` acts on the loss with the power `feature_power`."""
     if form not in STYLE_LOSSES[name].forms:
         pytest.skip("not defined in this form")
     image, style, settings = features(1, 5, 6, 6, seed=7), features(1, 5, 6, 6, seed=8), settings_of(name, form)
@@ -173,7 +173,7 @@ def test_a_factor_on_features_is_a_power_of_the_loss(name: str, form: str) -> No
 
 @pytest.mark.parametrize("name", STYLE_LOSSES)
 def test_a_dark_layer_stays_finite(name: str) -> None:
-    """A style that leaves a layer dark gives a finite loss and gradient, in float32 too."""
+    """A style that activates nothing in a layer gives a finite loss and gradient, in float32 too."""
     settings = settings_of(name)
     image = features(1, 5, 6, 6, seed=7, dtype=torch.float32).requires_grad_()
     loss = TERM.loss(image, TERM.target(torch.zeros(1, 5, 6, 6), settings), settings)
@@ -184,7 +184,7 @@ def test_a_dark_layer_stays_finite(name: str) -> None:
 
 @pytest.mark.parametrize("name", STYLE_LOSSES)
 def test_samples_do_not_mix(name: str) -> None:
-    """A sample's loss and gradient are the same beside another one."""
+    """A sample's loss and gradient are the same alone and beside another one."""
     settings, image = settings_of(name), features(3, 5, 4, 6, seed=9, dtype=torch.float32)
     target = TERM.target(features(3, 5, 6, 4, seed=10, dtype=torch.float32), settings)
     alone = tuple(part[:1] for part in target)
@@ -203,7 +203,7 @@ def test_samples_do_not_mix(name: str) -> None:
 
 
 def test_moments_by_hand() -> None:
-    """Two channels of four places: means 1 and 2, spreads 1 and 0, covariance 1 in one place of the matrix."""
+    """Two channels of four positions: means 1 and 2, spreads 1 and 0, covariance 1 in one entry of the matrix."""
     image = torch.tensor([[[[0.0, 2.0], [0.0, 2.0]], [[2.0, 2.0], [2.0, 2.0]]]])
     assert mean_of(image).tolist() == [[1, 2]]
     assert spread_of(image)[0].tolist() == pytest.approx([1, 0], abs=1e-3)
@@ -222,7 +222,7 @@ def test_wasserstein_by_hand() -> None:
 
 
 def test_quantiles_by_hand() -> None:
-    """As many values as there are come back; half as many are means of neighbours; more lie on the lines between."""
+    """As many quantiles as values are the values; half as many are means of neighbours; more are interpolated."""
     ordered = torch.tensor([[[0.0, 1.0, 4.0, 5.0]]])
     assert quantiles(ordered, 4) is ordered
     assert quantiles(ordered, 2).tolist() == [[[0.5, 4.5]]]
@@ -231,7 +231,7 @@ def test_quantiles_by_hand() -> None:
 
 
 def test_directions_belong_to_the_seed() -> None:
-    """They are unit vectors, as many as channels up to a bound, the same for one seed and others for another."""
+    """They are unit vectors, as many as channels up to a limit, and depend only on the seed."""
     lines = directions(100, 3)
     assert lines.shape == (100, DIRECTIONS)
     assert torch.allclose(lines.norm(dim=0), torch.ones(DIRECTIONS))
@@ -241,7 +241,7 @@ def test_directions_belong_to_the_seed() -> None:
 
 
 def test_central_moments_by_hand() -> None:
-    """Of 0 and 1 in equal parts: mean and squares 1/2 and 1/4, no third, 1/16, no fifth."""
+    """For 0 and 1 in equal parts: mean 1/2, then central moments 1/4, 0, 1/16, 0."""
     values = torch.tensor([[[0.0, 1.0, 0.0, 1.0]]])
     assert moments(values)[0, :, 0].tolist() == [0.5, 0.25, 0, 0.0625, 0]
     image = torch.zeros(1, 1, 2, 2)  # whose sigmoid is 1/2 everywhere
@@ -251,13 +251,13 @@ def test_central_moments_by_hand() -> None:
 
 
 def test_neighbours_by_hand() -> None:
-    """Each place takes the neighbour of its own direction; a length makes no difference."""
+    """Each position takes the neighbour in its own direction; lengths make no difference."""
     style = torch.tensor([[[1.0, 0.0], [0.0, 1.0]]])
-    image = torch.tensor([[[[3.0, 1.0]], [[0.0, 1.0]]]])  # along the first, and between both
+    image = torch.tensor([[[[3.0, 1.0]], [[0.0, 1.0]]]])  # along the first, and between the two
     assert nn_loss(image, style).item() == pytest.approx((0 + 1 - math.sqrt(0.5)) / 2)
 
 
 def test_large_layers_are_compared_in_parts() -> None:
-    """Beyond a number of places, neighbours are averaged, so that the table of cosines stays small."""
+    """Above a number of positions, neighbours are averaged, so that the matrix of cosines stays small."""
     assert pooled(features(1, 2, 64, 64)).shape == (1, 2, PLACES)
     assert pooled(features(1, 2, 100, 80)).shape == (1, 2, 50 * 40)

@@ -1,4 +1,4 @@
-"""The weights of the network: files as saved, damaged or incomplete, and the download of ImageNet's."""
+"""The weights of the network: sound, damaged and incomplete files, and the download of the ImageNet weights."""
 
 import hashlib
 import pickle
@@ -59,7 +59,7 @@ def test_builtin_reaches_conv5_1() -> None:
 
 
 def save_legacy(tensors: dict[str, Tensor], path: Path) -> None:
-    """Saves in the format before torch 1.6, which the official file has."""
+    """Saves in the format before torch 1.6, which the official file uses."""
     torch.save(tensors, path, _use_new_zipfile_serialization=False)
 
 
@@ -75,7 +75,7 @@ def save_legacy(tensors: dict[str, Tensor], path: Path) -> None:
 def test_a_file_is_read_as_saved(
     tmp_path: Path, tensors: dict[str, Tensor], name: str, save: Callable[[dict[str, Tensor], Path], None]
 ) -> None:
-    """Each file type gives the tensors saved, without the classifier, and the layers they reach."""
+    """Each file type gives the saved tensors, without the classifier, and the layers that they reach."""
     path = tmp_path / name
     save({**tensors, "classifier.0.weight": torch.zeros(4, 4)}, path)
     weights = load_weights(str(path))
@@ -86,7 +86,7 @@ def test_a_file_is_read_as_saved(
 
 
 def test_the_whole_network_can_be_read(tmp_path: Path) -> None:
-    """A file of torchvision's module, its parameters still trainable, gives all 16 layers as plain tensors."""
+    """A file of torchvision's module, with trainable parameters, gives all 16 layers as plain tensors."""
     stack = make_layers(cfgs["E"])
     path = tmp_path / "whole.pth"
     torch.save({f"features.{key}": parameter for key, parameter in stack.named_parameters()}, path)
@@ -115,7 +115,7 @@ def test_a_file_that_is_not_there_names_the_other_choices(tmp_path: Path) -> Non
 
 
 def test_an_unknown_type_of_file_is_refused(tmp_path: Path) -> None:
-    """A file that is neither .safetensors nor .pth nor .pt is not guessed at."""
+    """A file that is neither .safetensors nor .pth nor .pt is refused without guessing."""
     (tmp_path / "w.h5").write_bytes(b"data")
     with pytest.raises(WeightsError, match=r"\.h5"):
         load_weights(str(tmp_path / "w.h5"))
@@ -124,7 +124,7 @@ def test_an_unknown_type_of_file_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
 @pytest.mark.parametrize("data", [b"", b"not weights\n", bytes(range(256)) * 40, b"PK\x03\x04", b"\x80\x02}"])
 def test_garbage_is_corrupt(tmp_path: Path, suffix: str, data: bytes) -> None:
-    """Bytes of something else are corrupt weights, named with their file."""
+    """Other bytes are corrupt weights, named with their file."""
     path = tmp_path / f"garbage{suffix}"
     path.write_bytes(data)
     with pytest.raises(WeightsCorrupt) as caught:
@@ -161,7 +161,7 @@ def test_damage_is_an_expected_error_or_harmless(
     value: int,
     cut: bool,
 ) -> None:
-    """Any byte changed, any end cut off: the weights load with their shapes, or a WeightsError says what is wrong."""
+    """With any byte changed or any end cut off, the weights load with their shapes or raise a WeightsError."""
     path = tmp_path / name
     save({key: torch.ones(SHAPES[key]) for key in ("features.0.weight", "features.0.bias")}, path)
     data = bytearray(path.read_bytes())
@@ -202,7 +202,7 @@ def test_code_in_a_pickle_is_not_run(tmp_path: Path, tensors: dict[str, Tensor])
 
 @pytest.mark.parametrize("content", [[], [torch.zeros(3)], torch.zeros(3), "text", 5])
 def test_other_things_than_a_mapping_are_corrupt(tmp_path: Path, content: object) -> None:
-    """A sound .pth file of something else than named tensors is corrupt."""
+    """A sound .pth file without named tensors is corrupt."""
     torch.save(content, tmp_path / "w.pth")
     with pytest.raises(WeightsCorrupt, match="no mapping"):
         load_weights(str(tmp_path / "w.pth"))
@@ -229,7 +229,7 @@ def test_unusable_tensors_are_corrupt_and_named(tmp_path: Path, tensors: dict[st
 
 @pytest.mark.parametrize("key", ["features.0.weight", "features.2.bias", "features.5.weight", "features.5.bias"])
 def test_a_missing_tensor_is_named(tmp_path: Path, tensors: dict[str, Tensor], key: str) -> None:
-    """Layers have no gaps, and each a weight and a bias: what is missing is named."""
+    """Layers have no gaps and each has a weight and a bias; a missing one is named."""
     del tensors[key]
     torch.save(tensors, tmp_path / "w.pth")
     with pytest.raises(WeightsIncomplete) as caught:
@@ -246,7 +246,7 @@ def test_other_key_names_lack_the_first_tensor(tmp_path: Path, content: dict[obj
 
 
 def test_a_network_with_batch_norm_is_refused(tmp_path: Path) -> None:
-    """VGG-19 with batch norm numbers its convolutions otherwise: conv1_2 is missing where it should be."""
+    """VGG-19 with batch norm numbers its convolutions differently, so conv1_2 is missing."""
     stack = make_layers(["E", *cfgs["E"]][1:5], batch_norm=True)
     torch.save({f"features.{key}": tensor for key, tensor in stack.state_dict().items()}, tmp_path / "bn.pth")
     with pytest.raises(WeightsIncomplete, match=r"features\.2\.weight"):
@@ -254,7 +254,7 @@ def test_a_network_with_batch_norm_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_misshapen_tensor_is_named_with_both_shapes(tmp_path: Path, tensors: dict[str, Tensor]) -> None:
-    """A tensor of another shape is named with the shape it has and the shape VGG-19 needs."""
+    """A tensor of another shape is named with its shape and the shape that VGG-19 needs."""
     tensors["features.2.weight"] = torch.zeros(64, 64, 5, 5)
     torch.save(tensors, tmp_path / "w.pth")
     with pytest.raises(WeightsIncomplete) as caught:
@@ -264,7 +264,7 @@ def test_a_misshapen_tensor_is_named_with_both_shapes(tmp_path: Path, tensors: d
 
 
 def test_layers_beyond_the_reach_are_an_error() -> None:
-    """A layer that the weights do not reach is named, with the file and where it ends."""
+    """A layer that the weights do not reach is named, with the file and its last layer."""
     weights = Weights(name="small.pth", sha256="0" * 64, tensors={}, reach=LAYERS[:3])
     require_layers(weights, ("conv2_1", "conv1_1"))
     with pytest.raises(WeightsIncomplete) as caught:
@@ -275,7 +275,7 @@ def test_layers_beyond_the_reach_are_an_error() -> None:
 
 
 def test_pth_needs_no_safetensors(tmp_path: Path, tensors: dict[str, Tensor], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where safetensors is not installed, the engine can be imported and .pth files be read."""
+    """Without safetensors, the engine can be imported and .pth files can be read."""
     monkeypatch.setitem(sys.modules, "safetensors", None)
     torch.save(tensors, tmp_path / "w.pth")
     engine = BUILTIN.parents[1] / "engine"
@@ -289,7 +289,7 @@ Answers = dict[str, tuple[int, bytes, int]]
 
 @pytest.fixture
 def server() -> Iterator[tuple[str, Answers, list[str]]]:
-    """A file server on loopback: its address, what it answers by path (status, body, length told), paths asked for."""
+    """A file server on loopback: its address, its answers by path (status, body, announced length), requested paths."""
     answers: Answers = {}
     asked: list[str] = []
 
@@ -315,7 +315,7 @@ def server() -> Iterator[tuple[str, Answers, list[str]]]:
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder in which torch caches what it downloads, empty."""
+    """The folder of torch's downloads, empty."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     return tmp_path / "torch" / "hub" / "checkpoints"
@@ -323,14 +323,14 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def published(tmp_path: Path, tensors: dict[str, Tensor]) -> tuple[str, bytes]:
-    """A weights file as published: a name that ends in the first 8 digits of its sha256, and its bytes."""
+    """A weights file as published: its bytes, and a name that ends with the first 8 digits of their sha256."""
     torch.save(tensors, tmp_path / "published.pth")
     data = (tmp_path / "published.pth").read_bytes()
     return f"vgg19-{hashlib.sha256(data).hexdigest()[:8]}.pth", data
 
 
 def assert_unavailable(url: str, cached: Path, *reasons: str) -> None:
-    """Checks that the error names what was tried, why it failed and the other two choices."""
+    """Checks that the error names the attempt, its cause and the other two choices."""
     with pytest.raises(WeightsUnavailable) as caught:
         load_weights("imagenet", imagenet_url=url)
     assert url in caught.value.where
@@ -340,7 +340,7 @@ def assert_unavailable(url: str, cached: Path, *reasons: str) -> None:
 
 
 def test_imagenet_is_torchvisions_official_file() -> None:
-    """Imagenet means the URL that torchvision names, whose name carries a hash."""
+    """`imagenet` is torchvision's URL, whose name contains a hash."""
     assert IMAGENET_URL == VGG19_Weights.IMAGENET1K_V1.url == "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
 
 
@@ -374,7 +374,7 @@ def test_a_damaged_file_in_the_cache_is_replaced(
     published: tuple[str, bytes],
     tensors: dict[str, Tensor],
 ) -> None:
-    """A cached file whose hash is not that of its name is never read; it is downloaded again, or the error says so."""
+    """A cached file whose hash differs from its name is never read; it is downloaded again, or the error says so."""
     address, answers, _ = server
     name, data = published
     cache.mkdir(parents=True)
@@ -388,7 +388,7 @@ def test_a_damaged_file_in_the_cache_is_replaced(
 def test_a_failed_download_leaves_nothing(
     server: tuple[str, Answers, list[str]], cache: Path, published: tuple[str, bytes]
 ) -> None:
-    """Not found, a server's error, another file and half a file: each says why, and leaves no file behind."""
+    """Not found, a server error, another file and half a file: each error says why, and leaves no file behind."""
     address, answers, _ = server
     name, data = published
     url = f"{address}/{name}"
@@ -404,7 +404,7 @@ def test_a_failed_download_leaves_nothing(
 
 
 def test_without_a_server_the_reason_is_told(cache: Path, published: tuple[str, bytes]) -> None:
-    """A refused connection is told as such."""
+    """A refused connection is named as such."""
     name, _ = published
     with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as closed:
         url = f"http://127.0.0.1:{closed.server_port}/{name}"
@@ -414,7 +414,7 @@ def test_without_a_server_the_reason_is_told(cache: Path, published: tuple[str, 
 def test_a_cache_that_cannot_be_made_is_told(
     server: tuple[str, Answers, list[str]], cache: Path, published: tuple[str, bytes], tmp_path: Path
 ) -> None:
-    """Where torch's cache cannot be written, the error names its path and the reason."""
+    """If torch's cache cannot be written, the error names its path and the reason."""
     (tmp_path / "torch").write_text("a file where the folder should be")
     name, _ = published
     assert_unavailable(f"{server[0]}/{name}", cache / name, "Not a directory")

@@ -1,4 +1,4 @@
-"""Winograd's convolution with its ReLU against the plain ones, its transforms against their definition."""
+"""Winograd's convolution with its ReLU against the plain operations, its transforms against their definition."""
 
 import math
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ def noise(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Ten
 
 
 def plain(channels: int, kernels: int, dtype: torch.dtype = torch.float64) -> nn.Conv2d:
-    """A convolution with seeded filters of a size that keeps its input's scale."""
+    """A convolution with seeded filters that preserve the scale of its input."""
     convolution = nn.Conv2d(channels, kernels, 3, padding=1, dtype=dtype).requires_grad_(False)
     convolution.weight.copy_(noise(kernels, channels, 3, 3, seed=1) / (9 * channels) ** 0.5)
     assert convolution.bias is not None
@@ -46,7 +46,7 @@ def relative(found: Tensor, expected: Tensor) -> float:
 
 
 def test_transforms_filter_one_line() -> None:
-    """Aᵀ[(G g) ⊙ (Bᵀ d)] is the correlation of 6 numbers with 3, worked here by its definition."""
+    """Aᵀ[(G g) ⊙ (Bᵀ d)] is the correlation of 6 numbers with 3, computed here by its definition."""
     a, g, b = transforms()
     pixels, taps = noise(6), noise(3, seed=1)
     expected = torch.stack([(pixels[i : i + 3] * taps).sum() for i in range(4)])
@@ -65,7 +65,7 @@ def test_transforms_filter_one_line() -> None:
 def test_equals_the_plain_convolution(
     batch: int, channels: int, kernels: int, height: int, width: int, strip: int
 ) -> None:
-    """Output and gradient by the input are those of convolution and ReLU for any shape, in one strip or in many."""
+    """Output and input gradient equal those of convolution and ReLU for any shape, in one strip or in many."""
     convolution = plain(channels, kernels)
     x = channels_last(noise(batch, channels, height, width)).requires_grad_()
     slope = noise(batch, kernels, height, width, seed=3)
@@ -79,7 +79,7 @@ def test_equals_the_plain_convolution(
 
 
 def test_layers_share_their_workspace() -> None:
-    """Two layers, one after the other on the same buffers, leave each other's results alone."""
+    """Two layers that use the same buffers do not change each other's results."""
     workspace = Workspace()
     convolutions = [plain(4, 6), plain(6, 5)]
     fast = nn.Sequential(*[WinogradConv2d(convolution, workspace) for convolution in convolutions])
@@ -90,7 +90,7 @@ def test_layers_share_their_workspace() -> None:
 
 @pytest.fixture(params=["torch", "compiled"])
 def either_way(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Both ways of the transforms, one after the other; the compiled one where there is a compiler."""
+    """Both implementations of the transforms; the compiled one if there is a compiler."""
     kind: str = request.param
     if kind == "compiled" and not isinstance(make_tiles(torch.float32), CompiledTiles):
         pytest.skip("no C compiler")
@@ -112,7 +112,7 @@ def either_way(request: pytest.FixtureRequest) -> Iterator[str]:
 def test_compiled_transforms_are_those_of_torch(
     batch: int, channels: int, height: int, width: int, bounds: tuple[int, int], masked: bool, least: float
 ) -> None:
-    """For any lines of any image, with and without mask and bound."""
+    """Both agree for any rows of any image, with and without mask and bound."""
     down, across = -(-height // 4), -(-width // 4)
     lines = range(down)[bounds[0] : sum(bounds)] or range(down)
     image, other, bias = (
@@ -135,7 +135,7 @@ def test_compiled_transforms_are_those_of_torch(
 
 
 def test_compiled_transforms_keep_what_is_no_number() -> None:
-    """A NaN in bfloat16 comes out as NaN, an infinity never as a finite number: so divergence is seen."""
+    """A NaN in bfloat16 stays NaN and an infinity never becomes finite, so that divergence is noticed."""
     ways = make_tiles(torch.bfloat16)
     for bad in (torch.nan, torch.inf):
         image = torch.zeros(1, 4, 4, 16, dtype=torch.bfloat16)
@@ -149,7 +149,7 @@ def test_compiled_transforms_keep_what_is_no_number() -> None:
 
 @pytest.mark.parametrize("path", ["", "/nonexistent"])
 def test_without_a_compiler_there_is_torch(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No compiler, no failure."""
+    """A missing compiler is not an error."""
     monkeypatch.setenv("PATH", path)
     compiled.compiled.cache_clear()
     tiles._compiled_tiles.cache_clear()
@@ -161,7 +161,7 @@ def test_without_a_compiler_there_is_torch(path: str, monkeypatch: pytest.Monkey
 
 
 def test_a_compiler_that_fails_is_no_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: Any) -> None:
-    """What the compiler cannot make is left to torch, and the log says so."""
+    """If the compiler fails, torch computes the transforms, and the log says so."""
     (tmp_path / "cc").write_text("#!/bin/sh\nexit 1\n")
     (tmp_path / "cc").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
@@ -196,7 +196,7 @@ def test_the_points_halve_the_error() -> None:
 @pytest.mark.parametrize("size", [8, 32])
 @pytest.mark.usefixtures("either_way")
 def test_a_sample_does_not_feel_its_neighbours(dtype: torch.dtype, size: int) -> None:
-    """Another slot and other neighbours leave a sample's output the same bits, also where samples share a strip."""
+    """In another slot and beside other neighbours a sample's output is bit-identical, also if samples share a strip."""
     fast = WinogradConv2d(plain(256, 256, dtype), Workspace())
     first, *others = noise(5, 256, size, size, dtype=dtype)
     expected = fast(channels_last(torch.stack([first, others[0], others[1]])))[0]
@@ -216,7 +216,7 @@ def test_a_sample_does_not_feel_its_neighbours(dtype: torch.dtype, size: int) ->
     ],
 )
 def test_where_it_pays(channels: int, kernels: int, dtype: torch.dtype, with_torch: bool, with_c: bool) -> None:
-    """Wide layers on a CPU without matrix units take it; narrow ones, float64, AMX and GPUs do not."""
+    """Wide layers on a CPU without matrix units use it; narrow ones, float64, AMX and GPUs do not."""
     convolution = nn.Conv2d(channels, kernels, 3, device="meta")
     ways = {TorchTiles(dtype): with_torch, CompiledTiles.__new__(CompiledTiles): with_c}
     for way, expected in ways.items():

@@ -1,4 +1,4 @@
-"""A store made by the command itself from a class tree, and what an export of it has to hold, read with pandas."""
+"""A store that the command makes from a class tree, and the expected contents of its export, read with pandas."""
 
 import csv
 import json
@@ -26,7 +26,7 @@ from stylize_core.files.files import Files
 from stylize_core.store.store import open_store
 
 _cache = tempfile.mkdtemp(prefix="stylize-libraries-")
-os.environ |= {  # before the libraries are imported: nothing of the user's, nothing from outside
+os.environ |= {  # before the libraries are imported: no files of the user, no network
     "HF_HOME": _cache,
     "HF_HUB_OFFLINE": "1",
     "HF_DATASETS_OFFLINE": "1",
@@ -42,7 +42,7 @@ Pixels = npt.NDArray[np.uint8]
 
 
 def _rows(folder: Path) -> list[dict[str, str]]:
-    """Rows over a class tree with two splits; one without an id, one twice, one rejected."""
+    """Rows for a class tree with two splits; one without an id, one duplicate, one rejected."""
     style = [str(draw_picture(folder / f"styles/style {number}.png", 90 + number)) for number in range(3)]
     rows = []
     for split, numbers in (("train", (0, 1, 2)), ("val", (7,))):
@@ -67,7 +67,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _run(folder: Path, rows: list[dict[str, str]], *options: str) -> Path:
-    """Runs rows into a store in the folder."""
+    """Runs rows into a store in a folder."""
     with (folder / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[-1]))
         writer.writeheader()
@@ -109,11 +109,11 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @dataclass(frozen=True)
 class Expected:
-    """What an export has to say of a row that has an image.
+    """The expected data of a row that has an image.
 
     Attributes:
         path: of its file in a class tree.
-        columns: those that this test knows without the product's help.
+        columns: those that this test knows without the product.
         pixels: (H, W, 3).
     """
 
@@ -172,7 +172,7 @@ def _expected(made: Path, row: dict[str, Any], result: Any, name: str) -> Expect
 
 @pytest.fixture(scope="session")
 def exported(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[FormatName], Path]:
-    """Returns a function: format -> a folder with an export in shards of three images, made once; not to be changed."""
+    """Returns a function: format -> a folder with an export in shards of three images, made once; do not change it."""
     folders: dict[str, Path] = {}
 
     def make(format: FormatName) -> Path:

@@ -1,4 +1,4 @@
-"""Annotations of contents, carried over to results: boxes, polygons, keypoints and masks at the results' size."""
+"""Annotations of contents, transferred to results: boxes, polygons, keypoints and masks at the results' size."""
 
 import json
 from collections.abc import Callable
@@ -22,7 +22,7 @@ Node = dict[str, Any]
 
 CATEGORIES = [{"id": 3, "name": "ear"}]
 MASK = {"counts": [96 * 20, 48 * 20, 48 * 20], "size": [20, 192]}
-"""Of 192 x 20 pixels, the third quarter from the left."""
+"""A mask of the third quarter from the left of 192 x 20 pixels."""
 
 
 def packed(counts: list[int]) -> str:
@@ -40,7 +40,7 @@ def packed(counts: list[int]) -> str:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, write_run: Callable[..., Path]) -> Path:
-    """A folder with the `store` of a run over two wide contents, one of them in two styles, and a square one."""
+    """A folder with the `store` of a run with two wide contents, one of them in two styles, and a square one."""
     folder = tmp_path_factory.mktemp("annotated")
     style = draw_picture(folder / "style.png", 9)
     wide = draw_picture(folder / "photos/train/cats/1.png", 1, width=192, height=20)
@@ -84,7 +84,7 @@ ALL = frozenset("abcd")
 
 @pytest.fixture
 def carried(folder: Path, export: Export, coco: Any, tmp_path: Path) -> Callable[..., Any]:
-    """Exports rows with annotations of their contents; returns what was exported and the file of each split."""
+    """Exports rows with annotations of their contents; returns the outcome and the file of each split."""
 
     def carry(
         images: list[Node], annotations: list[Node], ids: frozenset[str] = ALL, format: str = "imagefolder"
@@ -97,7 +97,7 @@ def carried(folder: Path, export: Export, coco: Any, tmp_path: Path) -> Callable
 
 
 def test_by_hand(carried: Any) -> None:
-    """Boxes, areas, polygons, keypoints and masks have the results' size, edge by edge; all else stays as it is."""
+    """Boxes, areas, polygons, keypoints and masks are scaled to the results, by each edge; the rest is copied."""
     boxes = annotation(
         1,
         bbox=[20, 4, 10, 8],
@@ -125,7 +125,7 @@ def test_by_hand(carried: Any) -> None:
     }
     assert train["annotations"] == [
         boxes | half | {"id": 1, "image_id": 1},
-        boxes | {"id": 2, "image_id": 2},  # of size=content: exactly as it was
+        boxes | {"id": 2, "image_id": 2},  # of size=content: unchanged
     ]
     assert val["images"] == [{"id": 1, "file_name": "val/cats/c.png", "width": 32, "height": 32}]
     quarter = {"counts": [16 * 32, 8 * 32, 8 * 32], "size": [32, 32]}
@@ -137,7 +137,7 @@ def test_by_hand(carried: Any) -> None:
 def test_every_format_and_the_same_bytes(
     format: str, folder: Path, export: Export, coco: Any, bytes_of: Any, tmp_path: Path
 ) -> None:
-    """The files lie beside any export; added to one that is there, no image is written again; twice, the same bytes."""
+    """Any format has the files; adding them to an existing export writes no image again, and the bytes are the same."""
     from datasets import load_dataset
 
     made = coco([image(1, "1.png")], [annotation(1, bbox=[0, 0, 192, 20])])
@@ -156,7 +156,7 @@ def test_every_format_and_the_same_bytes(
 
 
 def test_file_names_are_seen_from_the_folder(folder: Path, carried: Any, tmp_path: Path) -> None:
-    """Every result is found by its `file_name` below the folder of the export."""
+    """Every `file_name` leads to its result in the export's folder."""
     _, files = carried([image(1, "train/cats/1.png")], [annotation(1, bbox=[0, 0, 192, 20])])
     assert len(files["train"]["images"]) == 2
     assert all((tmp_path / "out" / line["file_name"]).is_file() for line in files["train"]["images"])
@@ -167,8 +167,8 @@ def test_file_names_are_seen_from_the_folder(folder: Path, carried: Any, tmp_pat
     [
         ([image(1, "1.png")], [], ALL, r"'1\.png' may be .*train/cats/1\.png or .*val/cats/1\.png"),
         ([image(1, "dogs/1.png")], [], ALL, "none of the contents is in the annotations"),
-        ([image(1, "train/cats/1.png")], [], frozenset({"crop"}), r"row 5 has fit=crop, which cuts off"),
-        ([image(1, "train/cats/1.png", 20, 192)], [], ALL, r"has 20 x 192 pixels .* row 1 gave 96 x 10"),
+        ([image(1, "train/cats/1.png")], [], frozenset({"crop"}), r"row 5 has fit=crop, which may cut off"),
+        ([image(1, "train/cats/1.png", 20, 192)], [], ALL, r"has 20 x 192 pixels .* row 1 with 96 x 10"),
         (
             [image(1, "train/cats/1.png")],
             [annotation(1, segmentation={**MASK, "size": [192, 20]})],
@@ -179,21 +179,21 @@ def test_file_names_are_seen_from_the_folder(folder: Path, carried: Any, tmp_pat
             [image(1, "train/cats/1.png")],
             [annotation(1, segmentation={**MASK, "counts": [1]})],
             ALL,
-            "not of its image",
+            "its image's size",
         ),
-        ([image(1, "train/cats/1.png")], [annotation(1, segmentation={**MASK, "counts": []})], ALL, "not of its image"),
+        ([image(1, "train/cats/1.png")], [annotation(1, segmentation={**MASK, "counts": []})], ALL, "its image's size"),
         (
             [image(1, "train/cats/1.png")],
             [annotation(1, segmentation={**MASK, "counts": [3841, -1]})],
             ALL,
-            "a run of less than no pixels",
+            "a run of negative length",
         ),
     ],
 )
 def test_refused(
     images: list[Node], annotations: list[Node], ids: frozenset[str], words: str, carried: Any, tmp_path: Path
 ) -> None:
-    """What cannot be carried over for certain is refused by name, before anything is written."""
+    """Annotations that cannot be transferred are refused by name before anything is written."""
     with pytest.raises(UsageError, match=words):
         carried(images, annotations, ids)
     assert not (tmp_path / "out").exists()
@@ -214,24 +214,24 @@ def test_a_crop_that_cuts_nothing(carried: Any) -> None:
         ('{"images": []}', "no list 'annotations'"),
         (
             '{"images": [{"id": 1, "file_name": "a", "width": 0, "height": 1}], "annotations": []}',
-            "number 1 of 'images'",
+            "entry 1 of 'images'",
         ),
-        ('{"images": [], "annotations": [{"image_id": 1, "bbox": [1, 2]}]}', "number 1 of 'annotations'.*bbox"),
-        ('{"images": [], "annotations": [{"image_id": 1, "area": NaN}]}', "number 1 of 'annotations'.*area"),
-        ('{"images": [], "annotations": [{"image_id": 1}]}', "belongs to image 1, which is not there"),
+        ('{"images": [], "annotations": [{"image_id": 1, "bbox": [1, 2]}]}', "entry 1 of 'annotations'.*bbox"),
+        ('{"images": [], "annotations": [{"image_id": 1, "area": NaN}]}', "entry 1 of 'annotations'.*area"),
+        ('{"images": [], "annotations": [{"image_id": 1}]}', "belongs to image 1, which is not in the file"),
         (json.dumps({"images": [image(1, "a"), image(1, "b")], "annotations": []}), "two images have the id 1"),
         (json.dumps({"images": [image(1, "a"), image(2, "./a")], "annotations": []}), "two images have the file_name"),
     ],
 )
 def test_no_coco_file(text: str, words: str, tmp_path: Path) -> None:
-    """The error says which line of the file is wrong."""
+    """The error says which entry of the file is wrong."""
     (tmp_path / "coco.json").write_text(text)
     with pytest.raises(UsageError, match=words):
         read_coco(str(tmp_path / "coco.json"))
 
 
 def test_a_relative_path(coco: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It starts at the current folder."""
+    """A relative path starts in the current folder."""
     coco([image(1, "a.png")], [])
     monkeypatch.chdir(tmp_path)
     assert read_coco("coco.json").where == f"{tmp_path}/coco.json"
@@ -252,14 +252,14 @@ def test_a_relative_path(coco: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     ],
 )
 def test_names(names: list[str], contents: dict[str, str], found: list[str | None]) -> None:
-    """The longest end of a content's path counts; the same name in other folders is no match."""
+    """The longest end of a content's path counts; the same name in other folders does not match."""
     matched = match([image(number, name) for number, name in enumerate(names)], contents, "coco.json")
     assert [matched.get(uri, {}).get("file_name") for uri in contents] == found
 
 
 @given(arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.integers(0, 1)), st.data())
 def test_masks(mask: Any, data: st.DataObject) -> None:
-    """A mask at another size has at each pixel what the old one has at its centre; packed or not, it is the same."""
+    """A scaled mask samples the old one at the centre of each pixel, whether compressed or not."""
     height, width = mask.shape
     to_height, to_width = data.draw(st.integers(1, 20)), data.draw(st.integers(1, 20))
     flat = mask.T.reshape(-1).tolist()
@@ -284,7 +284,7 @@ def test_masks(mask: Any, data: st.DataObject) -> None:
 
 
 def test_the_command(folder: Path, stylize: Callable[..., Any], tmp_path: Path) -> None:
-    """`--annotations` says how much was carried over and how many contents are not in the file."""
+    """`--annotations` prints how much was transferred and how many contents are not in the file."""
     images = [image(1, "train/cats/1.png"), image(2, "val/cats/1.png")]
     whole = {"images": images, "annotations": [annotation(1, bbox=[1, 2, 3, 4])]}
     (tmp_path / "coco.json").write_text(json.dumps(whole))

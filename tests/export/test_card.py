@@ -1,4 +1,4 @@
-"""The card: front matter that the hub reads, and text that no name can turn into markup."""
+"""The card: front matter for the hub, and text that no name can turn into markup."""
 
 import json
 from collections import Counter
@@ -53,7 +53,7 @@ def make(lines: list[dict[str, Any]]) -> tuple[dict[str, Any], str]:
     ],
 )
 def test_licence(licences: list[str], found: dict[str, str]) -> None:
-    """The card has a licence where all images share it, in the hub's words where it knows it."""
+    """The card has a licence if all images share it, by the hub's name if it has one."""
     front, _ = make([{"extra": json.dumps({"x_licence": name} if name else {})} for name in licences])
     assert {key: value for key, value in front.items() if key.startswith("license")} == found
 
@@ -63,12 +63,12 @@ def test_licence(licences: list[str], found: dict[str, str]) -> None:
     [("CC0", "cc0-1.0"), ("cc by-sa 4.0", "cc-by-sa-4.0"), ("MIT", "mit"), ("CC BY 9.0", ""), ("", "")],
 )
 def test_hub_licence(name: str, word: str) -> None:
-    """Licences as people write them, and what the hub calls them."""
+    """Licences as people write them, and their names on the hub."""
     assert hub_licence(name) == word
 
 
 def test_settings_have_their_words() -> None:
-    """A setting is told as a manifest writes it."""
+    """A setting is shown as in a manifest."""
     _, body = make([{"settings": json.dumps(resolve("fast", {"size": size}).to_dict())} for size in (0, 0, 64)])
     assert "| scales | auto |" in body
     assert "| size | content, 64 |" in body
@@ -97,7 +97,7 @@ def test_counts_by_split_and_class() -> None:
 
 
 def styled(*names: str) -> list[dict[str, Any]]:
-    """Returns samples, each with a style of this name; the first letter of the file's name says which file it is."""
+    """Returns samples with styles of these names; the first letter of a file's name determines its bytes."""
     digests = json.loads(LINE["digests"])
     files = [Path(name).name[0] for name in names]
     return [
@@ -115,7 +115,7 @@ def test_a_style_with_an_absolute_path_has_its_relative_name() -> None:
 
 
 def test_styles_with_absolute_paths_alone_begin_below_their_folder() -> None:
-    """The folder that they share is left out; a URL stays."""
+    """The common folder is left out; a URL is kept."""
     _, body = make(styled("/home/ada/styles/old/a.png", "/home/ada/styles/b.png", "s3://bucket/c.png"))
     assert "| b.png | 1 |\n| old/a.png | 1 |\n| s3://bucket/c.png | 1 |" in body
     _, body = make(styled("/home/ada/styles/a.png"))
@@ -123,21 +123,21 @@ def test_styles_with_absolute_paths_alone_begin_below_their_folder() -> None:
 
 
 def test_names_are_no_markup() -> None:
-    """A class or a style cannot break the table it is in, nor bring links and scripts."""
+    """A class or a style can neither break its table nor insert links and scripts."""
     _, body = make([{"class": "a|b", "style": "<script>[x](http://e)\nnew.png"}])
     assert r"| a\|b | 1 |" in body
     assert r"\<script\>\[x\](http://e) new.png" in body
 
 
 def test_long_tables_end() -> None:
-    """Of many classes the largest are listed, and the number of the others."""
+    """With many classes the largest are listed, and the others are counted."""
     _, body = make([{"class": f"class {number:03d}"} for number in range(60)])
     assert body.count("| class 0") == 50
     assert "and 10 more" in body
 
 
 def test_settings() -> None:
-    """A setting has its value, or those that there are; of many, their number."""
+    """A setting has its values, or, if there are many, their number and some of them."""
     lines = [
         {"settings": json.dumps(resolve("default-1", {"seed": seed, "steps": 7}).to_dict())} for seed in range(1200)
     ]
@@ -157,6 +157,6 @@ def test_the_hub_reads_it(exported: Any) -> None:
 
 @pytest.mark.parametrize("split", ["0", "2024", "1e5", "yes", "no", "on", "null", "true", "训练", "0x10", "2024_01_01"])
 def test_splits_are_texts(split: str) -> None:
-    """YAML takes no split for a number, a date or a truth value."""
+    """YAML does not read a split as a number, a date or a truth value."""
     front, _ = make([{"split": split}])
     assert [file["split"] for file in front["configs"][0]["data_files"]] == [split]

@@ -1,4 +1,4 @@
-"""`stylize export`: what it says, what it refuses, how it ends."""
+"""`stylize export`: its output, its refusals, its exit codes."""
 
 import json
 import shutil
@@ -13,7 +13,7 @@ FORMATS = ("imagefolder", "webdataset", "parquet")
 
 
 def test_what_it_says(made: Path, stylize: Callable[..., Any], tmp_path: Path) -> None:
-    """How many images, in which splits and classes, what was left out, and where; a second time, what was there."""
+    """It prints the images, splits and classes, what was left out, and where; later also what was already there."""
     command = ("export", str(made), "--format", "parquet", "--output", f"{tmp_path}/out")
     ended = stylize(*command)
     assert ended.code == 0
@@ -22,11 +22,11 @@ def test_what_it_says(made: Path, stylize: Callable[..., Any], tmp_path: Path) -
     assert first.endswith(" kB) in 2 classes: 7 train, 2 val")
     assert left_out == "left out, because they have no image: 1 rejected"
     assert where == f"data set: {tmp_path}/out"
-    assert stylize(*command).out.splitlines()[0] == f"{first}; 9 of them were there already"
+    assert stylize(*command).out.splitlines()[0] == f"{first}; 9 of them were already there"
 
 
 def test_an_export_as_a_document(made: Path, stylize: Callable[..., Any], tmp_path: Path) -> None:
-    """`--json`: the same as a document; a second time, what was there."""
+    """`--json`: the same as a document; the second time, what was already there."""
     command = ("export", str(made), "--format", "parquet", "--output", f"{tmp_path}/out", "--json")
     document = json.loads(stylize(*command).out)
     assert document.pop("bytes") > 1000
@@ -44,7 +44,7 @@ def test_an_export_as_a_document(made: Path, stylize: Callable[..., Any], tmp_pa
 
 
 def test_shard_size(made: Path, stylize: Callable[..., Any], tmp_path: Path) -> None:
-    """Shards are as large as asked."""
+    """Shards have the requested size."""
     stylize("export", str(made), "--format", "webdataset", "-o", f"{tmp_path}/out", "--shard-size", "5")
     assert sorted(path.name for path in (tmp_path / "out").glob("*.tar")) == [
         "train-000000.tar",
@@ -64,7 +64,7 @@ def test_a_run_by_its_name(made: Path, stylize: Callable[..., Any], tmp_path: Pa
     [
         (("--format", "tfrecord"), "tfrecord"),
         (("--format", "imagefolder", "--shard-size", "5"), "a class tree has no shards"),
-        (("--format", "parquet", "--shard-size", "some"), "'some' is no size of a shard"),
+        (("--format", "parquet", "--shard-size", "some"), "'some' is not a shard size"),
         (("--format", "parquet", "--run", "none"), "there is no run 'none'"),
     ],
 )
@@ -79,7 +79,7 @@ def test_bad_options(
 
 
 def test_a_damaged_image_ends_it(made: Path, stylize: Callable[..., Any], tmp_path: Path) -> None:
-    """Exit code 1, for the export had begun; the error names the image, also as a document."""
+    """Exit code 1, because the export had begun; the error names the image, also as a document."""
     shutil.copytree(made, tmp_path / "copy")
     image = next((tmp_path / "copy/images").rglob("*.png"))
     image.write_bytes(b"")
@@ -93,12 +93,12 @@ def test_a_damaged_image_ends_it(made: Path, stylize: Callable[..., Any], tmp_pa
 def test_killed_and_run_again(
     moment: str, made: Path, exported: Any, bytes_of: Any, drive: Callable[..., Any], tmp_path: Path
 ) -> None:
-    """Killed while it writes any of its files, the same command finishes with the same bytes and nothing besides."""
+    """After a kill while any of its files is written, the same command gives the same bytes and no other file."""
     command = ("export", str(made), "--format", "webdataset", "-o", f"{tmp_path}/out", "--shard-size", "3")
     assert drive(*command, kill=moment).wait() == -signal.SIGKILL
     assert drive(*command).wait() == 0
     found, whole = bytes_of(tmp_path / "out"), bytes_of(exported("webdataset"))
-    for index in (found, whole):  # the size of shards was given in other words
+    for index in (found, whole):  # the same size of shards, written differently
         del index["export.json"]
     assert found == whole
 
@@ -116,6 +116,6 @@ def test_an_object_store(made: Path, exported: Any, bucket: str, stylize: Callab
         if path.is_file():
             key = f"data/{path.relative_to(exported('imagefolder'))}"
             assert client.get_object(Bucket=name, Key=key)["Body"].read() == path.read_bytes()
-    assert "9 of them were there already" in stylize(*command).out
+    assert "9 of them were already there" in stylize(*command).out
     index = json.loads(client.get_object(Bucket=name, Key="data/export.json")["Body"].read())
     assert index["complete"] is True

@@ -1,4 +1,4 @@
-"""What an export promises: the same bytes for the same store, every image looked at, no folder of others touched."""
+"""An export's promises: the same bytes for the same store, every image checked, no other folder touched."""
 
 import hashlib
 import json
@@ -28,7 +28,7 @@ FORMATS = ["imagefolder", "webdataset", "parquet"]
 def test_the_same_store_gives_the_same_bytes(
     format: str, made: Path, exported: Any, export: Any, bytes_of: Any, tmp_path: Path
 ) -> None:
-    """Exported again, elsewhere, from a copy of the store with other times, nothing differs."""
+    """A second export, elsewhere, from a copy of the store with other times, does not differ."""
     shutil.copytree(made, tmp_path / "copy")
     export(tmp_path / "copy", tmp_path / "again", format)
     assert bytes_of(tmp_path / "again") == bytes_of(exported(format))
@@ -37,7 +37,7 @@ def test_the_same_store_gives_the_same_bytes(
 def test_a_compacted_store_gives_the_same_bytes(
     made: Path, exported: Any, export: Any, bytes_of: Any, tmp_path: Path
 ) -> None:
-    """Where the lines of results lie does not matter."""
+    """The files in which the lines of results are do not matter."""
     shutil.copytree(made, tmp_path / "copy")
     compact(open_store(str(tmp_path / "copy"), create=False))
     export(tmp_path / "copy", tmp_path / "again", "webdataset")
@@ -45,7 +45,7 @@ def test_a_compacted_store_gives_the_same_bytes(
 
 
 def test_each_file_is_downloaded_once(made: Path, uploaded: Any, downloads: Counter[str]) -> None:
-    """Of an object store: the plan and the results files, and the lease, which says which run is the newest."""
+    """An export downloads only the plan, the results files, and the lease, which names the newest run."""
     files = uploaded(open_store(str(made), create=False))
     run = latest_run(files)
     downloads.clear()
@@ -57,7 +57,7 @@ def test_each_file_is_downloaded_once(made: Path, uploaded: Any, downloads: Coun
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_the_index(format: str, exported: Any) -> None:
-    """export.json counts the images of each shard; of those that are files it has sizes and digests, without gaps."""
+    """export.json counts the images of each shard, without gaps; shards that are files have sizes and digests."""
     index = json.loads((exported(format) / "export.json").read_text())
     assert index["complete"] is True
     assert [(line["shard"], line["images"]) for line in index["shards"]] == (
@@ -71,7 +71,7 @@ def test_the_index(format: str, exported: Any) -> None:
 
 
 def test_tar_files_are_a_class_tree(exported: Any, bytes_of: Any, tmp_path: Path) -> None:
-    """All shards unpacked into one folder hold the images of a class tree; no entry has a time, a user or a right."""
+    """All shards unpacked into one folder are a class tree; no entry has a time, a user or permissions."""
     for path in exported("webdataset").glob("*.tar"):
         with tarfile.open(path) as tar:
             assert {(entry.mtime, entry.uid, entry.gid, entry.mode) for entry in tar} == {(0, 0, 0, 0o644)}
@@ -82,7 +82,7 @@ def test_tar_files_are_a_class_tree(exported: Any, bytes_of: Any, tmp_path: Path
 
 
 def test_columns_beside_the_tar_files(exported: Any, expected: list[Any]) -> None:
-    """columns.parquet has a line for each sample, as they are in the tar files."""
+    """columns.parquet has a line for each sample, in the order of the tar files."""
     columns = pd.read_parquet(exported("webdataset") / "columns.parquet")
     assert columns["path"].tolist() == [
         one.path for split in ("train", "val") for one in expected if one.split == split
@@ -91,15 +91,15 @@ def test_columns_beside_the_tar_files(exported: Any, expected: list[Any]) -> Non
 
 
 def test_rows_without_an_image_are_counted(made: Path, export: Any, tmp_path: Path) -> None:
-    """What is left out is told by its status."""
+    """Rows that are left out are counted by status."""
     exported = export(made, tmp_path / "out", "parquet")
     assert (exported.images, exported.left_out, exported.splits) == (9, {"rejected": 1}, {"train": 7, "val": 2})
-    assert "left out: 1 rejected" in (tmp_path / "out/README.md").read_text()
+    assert "have no image: 1 rejected" in (tmp_path / "out/README.md").read_text()
 
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_a_second_time_writes_no_image(format: str, made: Path, export: Any, bytes_of: Any, tmp_path: Path) -> None:
-    """The same command over its own export keeps every shard; what was deleted comes back."""
+    """The same command over its own export keeps every shard; deleted files come back."""
     export(made, tmp_path / "out", format)
     before = bytes_of(tmp_path / "out")
     assert export(made, tmp_path / "out", format).kept == 9
@@ -114,7 +114,7 @@ def test_a_second_time_writes_no_image(format: str, made: Path, export: Any, byt
 def test_stopped_and_gone_on_with(
     format: str, made: Path, exported: Any, export: Any, bytes_of: Any, tmp_path: Path
 ) -> None:
-    """Stopped before any image, the export goes on from there: the same bytes, and nothing left over."""
+    """Stopped before any image, the export continues there: the same bytes, and nothing left over."""
     for limit in range(9):
         asked: list[bool] = []
 
@@ -144,7 +144,7 @@ def test_stopped_and_gone_on_with(
 def test_another_export_in_the_folder(
     options: dict[str, Any], words: str, made: Path, export: Any, bytes_of: Any, tmp_path: Path, run_again: Any
 ) -> None:
-    """A folder with another export is refused, and stays as it is; the error says in what they differ."""
+    """A folder with another export is refused and not changed; the error says how they differ."""
     export(made, tmp_path / "out", "webdataset")
     before = bytes_of(tmp_path / "out")
     arguments: dict[str, Any] = {"format": "webdataset", **options}
@@ -157,7 +157,7 @@ def test_another_export_in_the_folder(
 
 @pytest.fixture
 def run_again(tmp_path: Path) -> Callable[[Path], Path]:
-    """Copies a store, and takes the last row out of its run."""
+    """Copies a store, and removes the last row of its run."""
 
     def copy(made: Path) -> Path:
         shutil.copytree(made, tmp_path / "shorter")
@@ -171,13 +171,13 @@ def run_again(tmp_path: Path) -> Callable[[Path], Path]:
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
-        ("thesis.tex", "", "the folder is not empty and holds no export"),
+        ("thesis.tex", "", "the folder is not empty and does not hold an export"),
         ("export.json", "{", "the folder's index cannot be read"),
         ("export.json", '{"product": "other", "shards": []}', "the folder's index cannot be read"),
     ],
 )
 def test_a_folder_of_others(name: str, text: str, words: str, made: Path, export: Any, tmp_path: Path) -> None:
-    """What is no export is left alone."""
+    """Folders that are not exports are not touched."""
     (tmp_path / name).write_text(text)
     with pytest.raises(UsageError, match=words):
         export(made, tmp_path, "parquet")
@@ -189,7 +189,7 @@ def test_a_folder_of_others(name: str, text: str, words: str, made: Path, export
 def test_a_damaged_image(
     format: str, damage: str, words: str, made: Path, exported: Any, export: Any, bytes_of: Any, tmp_path: Path
 ) -> None:
-    """An image that is not what was recorded ends the export by its name; mended, the same command finishes it."""
+    """An image that differs from its record ends the export, which names it; once repaired, the export finishes."""
     shutil.copytree(made, tmp_path / "copy")
     columns = pd.read_parquet(exported("webdataset") / "columns.parquet")
     job_id = columns["job_id"].iloc[4]
@@ -206,7 +206,7 @@ def test_a_damaged_image(
 
 
 def test_a_run_without_images(made: Path, export: Any, tmp_path: Path) -> None:
-    """There is nothing to export; the folder is not even made."""
+    """If there is nothing to export, the folder is not even made."""
     shutil.copytree(made, tmp_path / "copy")
     for path in (tmp_path / "copy/results").iterdir():
         path.unlink()
@@ -216,6 +216,6 @@ def test_a_run_without_images(made: Path, export: Any, tmp_path: Path) -> None:
 
 
 def test_an_unknown_run(made: Path, export: Any, tmp_path: Path) -> None:
-    """The error names the runs that there are."""
+    """The error names the existing runs."""
     with pytest.raises(UsageError, match=r"there is no run 'yesterday'.*latest runs here: 2"):
         export(made, tmp_path / "out", "parquet", run="yesterday")

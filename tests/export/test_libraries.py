@@ -1,4 +1,4 @@
-"""Exports, loaded by the libraries that people load them with: all that the store has is there, and nothing else."""
+"""Exports loaded with common libraries: everything in the store is there, and nothing else."""
 
 import gc
 import math
@@ -17,7 +17,7 @@ HUB_SPLITS = {"train": "train", "val": "validation"}
 
 
 def same_columns(found: Mapping[str, Any], expected: Any) -> None:
-    """Compares what a library gives with what the store has; float32 numbers by their value."""
+    """Compares a library's data with the store's; float32 numbers by their value."""
     for name, value in expected.columns.items():
         if isinstance(value, float):
             assert math.isclose(found[name], value, rel_tol=1e-6), name
@@ -34,7 +34,7 @@ def same_rows(found: Iterable[tuple[Mapping[str, Any], Any]], expected: list[Any
 
 @pytest.mark.parametrize("split", ["train", "val"])
 def test_torchvision(split: str, exported: Exported, expected: list[Any]) -> None:
-    """ImageFolder finds the classes, the labels and the pixels of each split, and no image more."""
+    """ImageFolder finds the classes, the labels and the pixels of each split, and no other image."""
     folder = exported("imagefolder")
     ours = {one.path: one for one in expected if one.split == split}
     dataset = ImageFolder(str(folder / split))
@@ -63,7 +63,7 @@ def test_datasets(format: str, by_card: bool, exported: Exported, expected: list
 
 @pytest.mark.parametrize("format", ["imagefolder", "webdataset", "parquet"])
 def test_odd_splits(format: str, odd: Path, export: Callable[..., Any], tmp_path: Path) -> None:
-    """`load_dataset` gives each split of one's own, be it called like a number, a truth value or in another script."""
+    """`load_dataset` gives each custom split, even if its name is like a number, a truth value or in another script."""
     from datasets import load_dataset
 
     export(odd, tmp_path / "out", format)
@@ -76,7 +76,7 @@ def test_odd_splits(format: str, odd: Path, export: Callable[..., Any], tmp_path
 
 @pytest.mark.parametrize("format", ["imagefolder", "parquet"])
 def test_the_card_tells_how_to_load_it(format: str, odd: Path, export: Callable[..., Any], tmp_path: Path) -> None:
-    """Its lines, run as they stand but for the folder's name, give every split, whatever its files are called."""
+    """The card's code, run with the folder's name, loads every split, whatever its files are called."""
     export(odd, tmp_path / "out", format)
     text = (tmp_path / "out/README.md").read_text().partition("## Loading")[2]
     (program,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
@@ -87,7 +87,7 @@ def test_the_card_tells_how_to_load_it(format: str, odd: Path, export: Callable[
 
 
 def test_odd_names(odd: Path, export: Callable[..., Any], tmp_path: Path) -> None:
-    """Files keep the names of the contents, in any script and with spaces and brackets; every library finds them."""
+    """Files keep the names of the contents, in any script, with spaces and brackets; every library finds them."""
     from datasets import load_dataset
 
     export(odd, tmp_path / "tree", "imagefolder")
@@ -112,7 +112,7 @@ def test_odd_names(odd: Path, export: Callable[..., Any], tmp_path: Path) -> Non
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # webdataset leaves files open
 def test_odd_names_in_tar_files(odd: Path, export: Callable[..., Any], tmp_path: Path) -> None:
-    """Keys of a WebDataset keep them too, but for dots, which it cannot hold."""
+    """Keys of a WebDataset keep them too, except for dots, which a key cannot contain."""
     import webdataset
 
     export(odd, tmp_path / "tar", "webdataset", images=100)
@@ -126,7 +126,7 @@ def test_odd_names_in_tar_files(odd: Path, export: Callable[..., Any], tmp_path:
 
 
 def test_labels_have_names(exported: Exported, tmp_path: Path) -> None:
-    """In Parquet, `datasets` knows what the labels are called and which column is the image."""
+    """In Parquet, `datasets` knows the names of the labels and the column of the image."""
     from datasets import ClassLabel, Image, load_dataset
 
     features = load_dataset(str(exported("parquet")), split="train", cache_dir=str(tmp_path)).features
@@ -159,10 +159,10 @@ def test_webdataset(exported: Exported, expected: list[Any]) -> None:
         assert [sample["cls"] for sample in samples] == [one.columns["label"] for one in ours]
         same_rows(((sample["json"], sample["png"]) for sample in samples), ours)
         del samples
-        gc.collect()  # so that its warnings come here and not in another test
+        gc.collect()  # so that its warnings appear here and not in another test
 
 
-@pytest.mark.filterwarnings("ignore:ConjunctiveGraph is deprecated")  # what mlcroissant uses of rdflib and of pandas
+@pytest.mark.filterwarnings("ignore:ConjunctiveGraph is deprecated")  # mlcroissant's use of rdflib and pandas
 @pytest.mark.filterwarnings("ignore:The inplace keyword", "ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("format", ["imagefolder", "webdataset", "parquet"])
 def test_croissant(format: str, exported: Exported, expected: list[Any]) -> None:
@@ -179,6 +179,6 @@ def test_croissant(format: str, exported: Exported, expected: list[Any]) -> None
 
 
 def _plain(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a record with its texts, which mlcroissant gives as bytes."""
+    """Decodes the texts of a record, which mlcroissant gives as bytes."""
     plain = {name.removeprefix("images/"): value for name, value in record.items()}
     return {name: value.decode() if isinstance(value, bytes) else value for name, value in plain.items()}

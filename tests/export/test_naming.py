@@ -1,4 +1,4 @@
-"""What samples are called: classes and splits from the manifest or from folders, names that never clash or lead out."""
+"""Names of samples: classes and splits from the manifest or from folders, and unique, harmless names."""
 
 import re
 from collections import Counter
@@ -28,7 +28,7 @@ CATS = Place("cats", "train")
         ("/d/val/cats/1.jpg", {}, ("cats", "val")),
         ("/d/Validation/cats/1.jpg", {}, ("cats", "val")),
         ("/d/cats/test/1.jpg", {}, ("cats", "test")),
-        ("/home/test/photos/cats/1.jpg", {}, ("cats", "train")),  # only the last two folders say something
+        ("/home/test/photos/cats/1.jpg", {}, ("cats", "train")),  # only the last two folders count
         ("s3://bucket/T%C3%BCbingen/1.jpg", {}, ("Tübingen", "train")),
         ("1.jpg", {}, ("images", "train")),
         ("/d/val/cats/1.jpg", {"x_class": "dogs"}, ("dogs", "val")),
@@ -48,7 +48,7 @@ def test_place(content: str, cells: dict[str, str], place: tuple[str, str]) -> N
 
 
 def test_long_splits() -> None:
-    """A split too long for names of files is cut, by bytes, and stays different from others with the same beginning."""
+    """A split too long for file names is cut, by bytes, and stays different from others with the same beginning."""
     names = ("a" * 200, "a" * 201, "猫" * 21, "猫" * 22)
     splits = [place_of({"x_split": name}, "/d/cats/1.jpg").split for name in names]
     assert len(set(splits)) == 4
@@ -80,9 +80,9 @@ def test_long_splits() -> None:
     ],
 )
 def test_wished_name(row_id: str, dots: bool, name: str) -> None:
-    """A row's id or name is its image's, without the folders that it is in anyway; else content and style name it.
+    """An image has its row's name or id, without the folders that contain it, else the names of content and style.
 
-    Letters of all scripts stay, and signs that file systems and data set loaders can take.
+    Letters of all scripts stay, and signs that file systems and data set loaders accept.
     """
     assert wished_name(row_id, CATS, "/d/cats/photo.jpg", "/s/the wave.png", dots=dots) == name
 
@@ -105,7 +105,7 @@ samples = st.lists(st.tuples(st.sampled_from("aAbB"), st.sampled_from(JOBS)), mi
 
 @given(samples)
 def test_names_are_unique(wished: list[tuple[str, str]]) -> None:
-    """No two samples of a place share a name, whatever the case; names that clash with none stay as they are."""
+    """No two samples of a place share a name, ignoring case; names without a clash are not changed."""
     rows = list(enumerate(wished, 1))
     digests = np.array([stage_digests(CATS, name, job_id, row) for row, (name, job_id) in rows], np.uint64)
     stages = unique_stages(digests).tolist()
@@ -118,21 +118,21 @@ def test_names_are_unique(wished: list[tuple[str, str]]) -> None:
 
 
 def test_digits_of_the_job_are_enough_where_jobs_differ() -> None:
-    """Two jobs that want one name get 8 digits of their ids; rows of one job get the row's number too."""
+    """Two jobs that wish for one name get 8 digits of their ids; rows of one job get the row's number too."""
     wished = [("a", JOBS[2]), ("a", "f" * 24), ("b", JOBS[0]), ("b", JOBS[0])]
     digests = np.array([stage_digests(CATS, name, job, row) for row, (name, job) in enumerate(wished)], np.uint64)
     assert unique_stages(digests).tolist() == [1, 1, 2, 2]
 
 
 def test_a_name_made_unique_may_be_taken() -> None:
-    """A row whose id is what another's name becomes gives way too."""
+    """A row whose id equals another row's changed name is renamed too."""
     wished = [("a", "f" * 24), ("a", JOBS[0]), ("a-ffffffff", JOBS[1])]
     digests = np.array([stage_digests(CATS, name, job, row) for row, (name, job) in enumerate(wished)], np.uint64)
     assert unique_stages(digests).tolist() == [2, 1, 1]
 
 
 def test_folders_of_classes() -> None:
-    """Classes that a disk would mix up get folders of their own; letters of all languages stay."""
+    """Classes that a disk would mix up get different folders; letters of all scripts stay."""
     folders = class_folders(["Tübingen", "Cat", "cat", "a/b", "a:b", "..", "__pycache__", "猫 1"])
     assert (folders["Tübingen"], folders["猫 1"], folders["__pycache__"]) == ("Tübingen", "猫 1", "pycache__")
     alike = class_folders(["e\u0301t\u00e9", "\u00c9T\u00c9"])  # as macOS writes it, and as others do
@@ -142,7 +142,7 @@ def test_folders_of_classes() -> None:
 
 
 def test_long_classes() -> None:
-    """File systems count bytes: of 90 Chinese letters a third is left; two with the same beginning stay apart."""
+    """File systems count bytes: 50 of 90 Chinese characters are left; two with the same beginning stay different."""
     folders = class_folders(["猫" * 90, "猫" * 91, "犬" * 90, "x" * 300])
     assert folders["犬" * 90] == "犬" * 50
     assert folders["x" * 300] == "x" * 150
@@ -152,7 +152,7 @@ def test_long_classes() -> None:
 
 @given(st.sets(st.text(min_size=1, max_size=200), max_size=8))
 def test_folders_lead_nowhere(classes: set[str]) -> None:
-    """Whatever classes are called, each has a folder of its own, which is one plain, visible part of a path."""
+    """Whatever classes are called, each has a separate folder, which is one plain, visible part of a path."""
     folders = class_folders(classes)
     assert len({folder.casefold() for folder in folders.values()}) == len(classes)
     assert all(folder and not {*folder} & {*"/\\\0\n"} for folder in folders.values())

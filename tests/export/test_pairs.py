@@ -1,4 +1,4 @@
-"""Contents beside their results: the pixels that the optimisation saw, loaded by the libraries people train with."""
+"""Contents beside their results: the pixels that the optimisation used, loaded by common libraries."""
 
 import gc
 import json
@@ -27,7 +27,7 @@ Export = Callable[..., Any]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, write_run: Callable[..., Path]) -> Path:
-    """A folder with `store` and the contents of its run: a wide one, a cropped one, one turned by EXIF, one twice."""
+    """A folder with `store` and the contents of its run: wide, cropped, rotated by EXIF, and one used twice."""
     folder = tmp_path_factory.mktemp("pairs")
     style = draw_picture(folder / "style.png", 9)
     wide = draw_picture(folder / "photos/train/cats/wide.png", 1, width=96, height=40)
@@ -56,9 +56,9 @@ NAMES = ["train/cats/wide", "train/cats/again", "train/cats/crop", "train/dogs/g
 
 @pytest.fixture(scope="module")
 def pairs(folder: Path) -> dict[str, Pixels]:
-    """What stands beside each result, by its key, made with Pillow alone."""
+    """The expected content of each result, by its key, made only with Pillow."""
     with Image.open(folder / "photos/train/cats/wide.png") as image:
-        wide = np.asarray(image.resize((32, 16), Image.Resampling.LANCZOS))  # 13.3 is nearest to 16, of those by 8
+        wide = np.asarray(image.resize((32, 16), Image.Resampling.LANCZOS))  # 16 is the multiple of 8 nearest to 13.3
         crop = np.asarray(image.resize((32, 32), Image.Resampling.LANCZOS, box=(28, 0, 68, 40)))
     with Image.open(folder / "photos/val/dogs/turned.jpg") as image:
         turned = np.asarray(image.rotate(-90, expand=True).resize((16, 32), Image.Resampling.LANCZOS))
@@ -67,7 +67,7 @@ def pairs(folder: Path) -> dict[str, Pixels]:
 
 @pytest.fixture(scope="module")
 def paired(folder: Path, export: Export, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Returns a function: format -> a folder with an export, made once; not to be changed."""
+    """Returns a function: format -> a folder with an export, made once; do not change it."""
     made: dict[str, Path] = {}
 
     def make(format: str) -> Path:
@@ -92,7 +92,7 @@ def check(found: dict[str, tuple[Any, Any]], pairs: dict[str, Pixels]) -> None:
 def test_datasets(
     format: str, by_card: bool, folder: Path, paired: Any, pairs: dict[str, Pixels], tmp_path: Path
 ) -> None:
-    """`load_dataset` gives two images a line; the column `content` still says which file the content is."""
+    """`load_dataset` gives two images per line; column `content` still names the content's file."""
     from datasets import Image as ImageFeature
     from datasets import load_dataset
 
@@ -124,7 +124,7 @@ def test_webdataset(paired: Any, pairs: dict[str, Pixels]) -> None:
 
 
 def test_datasets_reads_webdataset(folder: Path, export: Export, tmp_path: Path) -> None:
-    """`load_dataset` reads pairs of one file format out of tar files, too."""
+    """`load_dataset` reads pairs of one file format from tar files too."""
     from datasets import load_dataset
 
     ids = frozenset({"again", "crop", "turned"})
@@ -134,7 +134,7 @@ def test_datasets_reads_webdataset(folder: Path, export: Export, tmp_path: Path)
 
 
 def test_torchvision(paired: Any) -> None:
-    """ImageFolder, with the filter that the card shows, sees the results alone."""
+    """ImageFolder, with the card's filter, loads only the results."""
     tree = str(paired("imagefolder") / "train")
     dataset = ImageFolder(tree, is_valid_file=lambda path: not path.endswith(".content.png"))
     assert [Path(path).name for path, _ in dataset.samples] == [
@@ -146,7 +146,7 @@ def test_torchvision(paired: Any) -> None:
     assert "endswith('.content.png')" in (paired("imagefolder") / "README.md").read_text().replace('"', "'")
 
 
-@pytest.mark.filterwarnings("ignore:ConjunctiveGraph is deprecated")  # what mlcroissant uses of rdflib and of pandas
+@pytest.mark.filterwarnings("ignore:ConjunctiveGraph is deprecated")  # mlcroissant's use of rdflib and pandas
 @pytest.mark.filterwarnings("ignore:The inplace keyword", "ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("format", FORMATS)
 def test_croissant(
@@ -154,12 +154,12 @@ def test_croissant(
 ) -> None:
     """The description has both images: in Parquet in one record, in a tree in two that share the path.
 
-    Of tar files it has the results, and the contents' paths.
+    For tar files it has the results, and the contents' paths.
     """
     import mlcroissant
     from etils import epath
 
-    # It unpacks tar files into folders that it calls after their names alone.
+    # It unpacks tar files into folders named only after the tar files' names.
     monkeypatch.setattr("mlcroissant._src.operation_graph.operations.extract.EXTRACT_PATH", epath.Path(tmp_path))
     dataset = mlcroissant.Dataset(paired(format) / "croissant.json")
     assert not dataset.metadata.issues.errors
@@ -178,7 +178,7 @@ def test_croissant(
 
 
 def _plain(record: dict[str, Any]) -> dict[str, Any]:
-    """Returns a record without the name of its set before each column."""
+    """Removes the name of its set from each column of a record."""
     return {name.partition("/")[2]: value for name, value in record.items()}
 
 
@@ -187,7 +187,7 @@ def test_stopped_and_gone_on_with(
     format: str, folder: Path, paired: Any, export: Export, bytes_of: Any, tmp_path: Path
 ) -> None:
     """Stopped anywhere, the same call finishes with the same bytes; a content that was deleted comes back."""
-    for limit in range(6):  # the first time it is asked is while it looks whether the contents are there
+    for limit in range(6):  # the first call comes from the check that the contents exist
         left = iter(range(limit))
 
         def again(out: Path = tmp_path / str(limit), **more: Any) -> Any:
@@ -208,7 +208,7 @@ def test_stopped_and_gone_on_with(
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_with_and_without_are_two_exports(format: str, folder: Path, export: Export, tmp_path: Path) -> None:
-    """One is refused in the folder of the other, and the error says why."""
+    """Each is refused in the folder of the other, and the error says why."""
     for first, second in ((None, content_png), (content_png, None)):
         out = tmp_path / str(bool(first))
         export(folder / "store", out, format, read_content=first)
@@ -217,7 +217,7 @@ def test_with_and_without_are_two_exports(format: str, folder: Path, export: Exp
 
 
 def test_an_export_of_an_earlier_release(folder: Path, export: Export, tmp_path: Path) -> None:
-    """Its index does not say that it is without contents; it is gone on with all the same."""
+    """Its index does not say that it has no contents; the export still continues."""
     export(folder / "store", tmp_path, "parquet")
     index = json.loads((tmp_path / "export.json").read_text())
     del index["with_content"]
@@ -227,7 +227,7 @@ def test_an_export_of_an_earlier_release(folder: Path, export: Export, tmp_path:
 
 @pytest.fixture
 def moved(folder: Path, tmp_path: Path) -> Path:
-    """A copy of the store and of its contents, where its plan looks for them."""
+    """A copy of the store, and of its contents at the paths in its plan."""
     shutil.copytree(folder, tmp_path / "moved")
     (plan,) = (tmp_path / "moved/store").glob("runs/*/plan.parquet")
     table = pd.read_parquet(plan)
@@ -237,7 +237,7 @@ def moved(folder: Path, tmp_path: Path) -> Path:
 
 
 def test_a_content_is_gone(moved: Path, export: Export, tmp_path: Path) -> None:
-    """It is told before anything is written, by row and path, and how many others; brought back, all is well."""
+    """Before anything is written, the error names row and path and counts the others; once restored, it works."""
     for name in ("train/cats/wide.png", "val/dogs/turned.jpg"):
         (moved / "photos" / name).rename(moved / Path(name).name)
     with pytest.raises(
@@ -253,7 +253,7 @@ def test_a_content_is_gone(moved: Path, export: Export, tmp_path: Path) -> None:
 
 
 def test_a_content_has_changed(moved: Path, export: Export, tmp_path: Path) -> None:
-    """It ends the export by row and path as soon as it is met; what is whole is kept."""
+    """It ends the export, which names row and path; finished shards are kept."""
     turned = moved / "photos/val/dogs/turned.jpg"
     before = turned.read_bytes()
     turned.write_bytes(before + b"\0")
@@ -264,24 +264,24 @@ def test_a_content_has_changed(moved: Path, export: Export, tmp_path: Path) -> N
 
 
 def test_limits_of_inputs_hold(folder: Path, export: Export, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a run would refuse to read, an export refuses, too."""
+    """An export refuses to read what a run would refuse."""
     monkeypatch.setattr("stylize_core.images.decode.MAX_PIXELS", 40 * 95)
     with pytest.raises(ImageTooLarge, match=r"the content of row 1 cannot .*wide\.png"):
         export(folder / "store", tmp_path, "webdataset", read_content=content_png)
 
 
 def test_a_query_is_kept_nowhere(moved: Path, export: Export, tmp_path: Path) -> None:
-    """A content whose URL had one cannot be read again: the store does not keep what may be a secret."""
+    """A content whose URL had a query cannot be read again, because the store does not keep possible secrets."""
     (plan,) = (moved / "store").glob("runs/*/plan.parquet")
     table = pd.read_parquet(plan)
     table.loc[2, "content"] = "https://host/a.png?…"
     table.to_parquet(plan, index=False)
-    with pytest.raises(InputUnreadable, match=r"row 3 cannot .*query of its URL is kept nowhere"):
+    with pytest.raises(InputUnreadable, match=r"row 3 cannot .*query of its URL is not stored"):
         export(moved / "store", tmp_path / "out", "parquet", read_content=content_png)
 
 
 def test_a_content_is_read_once_for_neighbours(folder: Path, export: Export, tmp_path: Path) -> None:
-    """Results of one content at one size in a row share its PNG."""
+    """Consecutive results of one content at one size share its PNG."""
     asked: list[tuple[str, int]] = []
 
     def read(uri: str, sha256: str, **how: Any) -> bytes:
@@ -293,7 +293,7 @@ def test_a_content_is_read_once_for_neighbours(folder: Path, export: Export, tmp
 
 
 def test_the_command(folder: Path, stylize: Callable[..., Any], moved: Path, tmp_path: Path) -> None:
-    """`--with-content` writes both; a content that has changed ends it with code 1, one that is gone with code 2."""
+    """`--with-content` writes both; a changed content ends it with code 1, a missing one with code 2."""
     command = ("export", f"{moved}/store", "--format", "imagefolder", "-o", f"{tmp_path}/out", "--with-content")
     turned = moved / "photos/val/dogs/turned.jpg"
     turned.rename(moved / "away")

@@ -1,4 +1,4 @@
-"""The README's recipe for a stylised data set, run as it is printed but for a smaller size."""
+"""The README's recipe for a stylised data set, run as printed except for a smaller size."""
 
 import os
 import re
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.slow
 def test_recipe(draw: Callable[..., Path], tmp_path: Path) -> None:
-    """A class tree of photographs in, a stylised one with train and val out, which three lines of PyTorch load."""
+    """It stylises a class tree of photographs, with train and val; three lines of PyTorch load the result."""
     text = (ROOT / "README.md").read_text().partition("## A stylised data set")[2].partition("\n## ")[0]
     commands = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)[0]
     assert commands.count("size=128") == 1

@@ -1,4 +1,4 @@
-"""Ten thousand images: killed and stopped on the way, the same bytes; no more memory than for fewer."""
+"""Ten thousand images: the same bytes after a kill and a stop; no more memory than for fewer."""
 
 import json
 import signal
@@ -21,7 +21,7 @@ IMAGES, EDGE_PX = 10_000, 48
 
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store of 10,000 images, 7 kB each."""
+    """A store with 10,000 images of 7 kB."""
     folder = tmp_path_factory.mktemp("large")
     write_store(folder, IMAGES, EDGE_PX)
     return folder
@@ -67,7 +67,7 @@ def test_killed_in_the_middle(format: str, large: Path, export: Any, bytes_of: A
     subprocess.run([*command, *options], check=True, stdout=subprocess.DEVNULL)
     export(large, tmp_path / "whole", format, images=500)
     found, whole = bytes_of(tmp_path / "out"), bytes_of(tmp_path / "whole")
-    for index in (found, whole):  # the size of shards was given in other words
+    for index in (found, whole):  # the same size of shards, written differently
         del index["export.json"]
     assert len(found) >= 20
     assert found == whole
@@ -75,7 +75,7 @@ def test_killed_in_the_middle(format: str, large: Path, export: Any, bytes_of: A
 
 @pytest.mark.parametrize("format", ["imagefolder", "webdataset", "parquet"])
 def test_memory_does_not_grow_with_images(format: str, large: Path, tmp_path: Path) -> None:
-    """Five times the images, of 70 MB, take less than 50 MB more: the rows of one batch and the names."""
+    """Five times as many images, 70 MB, take less than 50 MB more: the rows of one batch and the names."""
     write_store(tmp_path / "small", IMAGES // 5, EDGE_PX)
     peaks = [
         in_fresh_process(measure, str(store), format, str(tmp_path / f"out-{number}"), ShardSize(images=500))["peak MB"]

@@ -1,4 +1,4 @@
-"""Which images are exported: of each id the store's newest, of some runs, of some ids, on a condition."""
+"""The exported images: the newest of each id, of chosen runs, of chosen ids, by a condition."""
 
 import csv
 import shutil
@@ -23,7 +23,7 @@ Export = Callable[..., pd.DataFrame]
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory, pictures: Path) -> tuple[Path, list[str]]:
-    """A store of three runs: four rows; two of them with other seeds, one rejected; two rejected, one skipped."""
+    """A store with three runs: four rows; two of them with other seeds, one rejected; two rejected, one skipped."""
     folder = tmp_path_factory.mktemp("runs")
     fixed = {"size": "32", "steps": "1", "content_layers": "conv1_1", "style_layers": "conv1_1"}
     inputs = {"content": f"{pictures}/content-0.png", "style": f"{pictures}/style-0.png"}
@@ -67,14 +67,14 @@ def seeds(data: pd.DataFrame) -> dict[str, int]:
 
 
 def test_the_newest_image_of_each_id(exported: Export) -> None:
-    """Some rows run again do not hide the others; where the newest run has no image, the one before counts."""
+    """Running some rows again does not hide the others; if the newest run has no image, the one before counts."""
     data = exported()
     assert seeds(data) == {"a": 10, "c": 12, "b": 1, "d": 3}
     assert data.attrs["left out"] == {"rejected": 1}
 
 
 def test_some_runs(exported: Export, runs: tuple[Path, list[str]]) -> None:
-    """Of one run its own images, of several the newest of each id, in whatever order they are named."""
+    """One run gives its own images; several give the newest of each id, in whatever order they are named."""
     first, second, _ = runs[1]
     assert seeds(exported(runs=(first,))) == {"a": 0, "b": 1, "c": 2, "d": 3}
     data = exported(runs=(second,))
@@ -85,7 +85,7 @@ def test_some_runs(exported: Export, runs: tuple[Path, list[str]]) -> None:
 
 
 def test_a_condition(exported: Export) -> None:
-    """It sees the newest image of an id, and none that this hides."""
+    """It applies only to the newest image of an id."""
     assert seeds(exported(where=Where("seed < 11"))) == {"a": 10, "b": 1, "d": 3}
     assert seeds(exported(where=Where("x_mark == 'good' and quality_ssim > 0"))) == {"c": 12}
     with pytest.raises(UsageError, match="no column 'x_mrak'; did you mean 'x_mark'"):
@@ -111,7 +111,7 @@ def test_ids(exported: Export) -> None:
     ],
 )
 def test_files_with_ids(text: str, ids: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One a line, or the column of a CSV; what is marked bad is left out. A path starts in the current folder."""
+    """One per line, or the column of a CSV, without lines marked bad. A path starts in the current folder."""
     (tmp_path / "ids.csv").write_bytes(text.encode())
     monkeypatch.chdir(tmp_path)
     assert read_ids("ids.csv") == read_ids(f"{tmp_path}/ids.csv") == ids
@@ -119,7 +119,7 @@ def test_files_with_ids(text: str, ids: set[str], tmp_path: Path, monkeypatch: p
 
 @pytest.mark.parametrize("data", [b"", b"id\n", b"row,id\n1,\n", "é".encode("latin-1"), b"row,id,mark\n1,a,bad\n"])
 def test_files_without_ids(data: bytes, tmp_path: Path) -> None:
-    """A file that lists nothing would export nothing."""
+    """A file without ids is refused, because nothing would be exported."""
     (tmp_path / "ids").write_bytes(data)
     with pytest.raises(UsageError) as refused:
         read_ids(f"{tmp_path}/ids")
@@ -129,11 +129,11 @@ def test_files_without_ids(data: bytes, tmp_path: Path) -> None:
 
 
 def test_the_command(runs: tuple[Path, list[str]], stylize: Callable[..., Any], tmp_path: Path) -> None:
-    """All of it on the command line."""
+    """All options on the command line."""
     (tmp_path / "ids.txt").write_text("a\nb\nd\n")
     command = ("export", str(runs[0]), "--format", "imagefolder", "-o", f"{tmp_path}/out")
     ended = stylize(*command, "--run", *runs[1][:2], "--ids", f"{tmp_path}/ids.txt", "--where", "seed != 3")
     assert ended.code == 0, ended.err
     assert sorted(path.stem for path in tmp_path.glob("out/train/*/*.png")) == ["a", "b"]
     ended = stylize(*command, "--where", "seed.real == 7")
-    assert (ended.code, "is no column, number or text" in ended.err) == (2, True)
+    assert (ended.code, "is not a column, a number or a text" in ended.err) == (2, True)

@@ -1,4 +1,4 @@
-"""Where shards end: by the order of the samples and their sizes alone."""
+"""Shards depend only on the order of the samples and their sizes."""
 
 import itertools
 
@@ -12,14 +12,14 @@ from stylize_core.export.shards import ShardSize, cut
 
 
 def sample(number: int, size: int, *, is_paired: bool = False) -> Sample:
-    """A sample with an image of so many bytes."""
+    """A sample with an image of a given size in bytes."""
     content = Content("a.png", "", 2, 3, "keep")
     return Sample("train", f"train/a/{number}", ".png", "images/x.png", "", size, {}, content, is_paired)
 
 
 @given(st.lists(st.integers(1, 20), max_size=30), st.integers(1, 5), st.integers(1, 30))
 def test_cut(sizes: list[int], images: int, bytes: int) -> None:
-    """Every sample is in one shard, in order; no shard could take the next one; numbers have no gaps."""
+    """Every sample is in one shard, in order; no shard has room for the next sample; numbers have no gaps."""
     samples = [sample(number, size) for number, size in enumerate(sizes)]
     shards = list(cut("train", samples, ShardSize(images=images, bytes=bytes)))
     assert [one for shard in shards for one in shard.samples] == samples
@@ -33,7 +33,7 @@ def test_cut(sizes: list[int], images: int, bytes: int) -> None:
 
 
 def test_contents_count_as_their_pixels() -> None:
-    """Of a content, 18 bytes of 2 x 3 pixels: more than its PNG would have, and known before it is read."""
+    """A content counts 18 bytes for 2 x 3 pixels: more than its PNG, and known before it is read."""
     samples = [sample(number, 10, is_paired=True) for number in range(4)]
     assert [len(shard.samples) for shard in cut("train", samples, ShardSize(bytes=56))] == [2, 2]
     assert [len(shard.samples) for shard in cut("train", samples, ShardSize(bytes=55))] == [1, 1, 1, 1]
@@ -44,12 +44,12 @@ def test_contents_count_as_their_pixels() -> None:
     [("1000", 1000, 10**18), ("256MB", 10_000, 256 * 10**6), (" 2 gb", 10_000, 2 * 10**9), ("512b", 10_000, 512)],
 )
 def test_sizes(text: str, images: int, bytes: int) -> None:
-    """A plain number counts images, one with a unit bytes."""
+    """A plain number counts images, a number with a unit counts bytes."""
     assert ShardSize.parse(text) == ShardSize(images=images, bytes=bytes)
 
 
 @pytest.mark.parametrize("text", ["", "0", "-1", "MB", "1.5GB", "0MB", "10 parsecs", "1k"])
 def test_no_sizes(text: str) -> None:
     """Anything else is refused."""
-    with pytest.raises(UsageError, match="is no size of a shard"):
+    with pytest.raises(UsageError, match="is not a shard size"):
         ShardSize.parse(text)

@@ -1,4 +1,4 @@
-"""Conditions: what they choose, what is no condition, and that nothing in one is ever run."""
+"""Conditions: what they select, what is not a condition, and that nothing in them is ever run."""
 
 from typing import Any
 
@@ -30,12 +30,12 @@ ROW = {
         ("'dogs' not in id", True),
         ("seed != -7", True),
         ("x_note == 'café'", True),
-        ("x_mark >= 3", True),  # text that says a number
+        ("x_mark >= 3", True),  # text that is a number
         ("x_mark > 3", False),
         ("x_mark in (3, 4)", True),
-        ("x_note > 3", False),  # and text that says none
+        ("x_note > 3", False),  # text that is not a number
         ("x_note != 3", True),
-        ("quality_gram < 1", False),  # what is not there fulfils nothing
+        ("quality_gram < 1", False),  # a missing value fulfils nothing
         ("quality_gram >= 1", False),
         ("x_none == 'a'", False),
         ("(((seed == 7)))", True),
@@ -43,7 +43,7 @@ ROW = {
     ],
 )
 def test_what_is_chosen(text: str, holds: bool) -> None:
-    """Comparisons, `and`, `or`, `not`, `in` and parentheses mean what they mean in Python."""
+    """Comparisons, `and`, `or`, `not`, `in` and parentheses have their meaning in Python."""
     assert Where(text)(ROW) is holds
 
 
@@ -78,7 +78,7 @@ def test_what_is_no_condition(text: str) -> None:
 
 
 def test_unknown_columns() -> None:
-    """A column that there is not is named with one that is near; `x_` columns once those of the rows are known."""
+    """An unknown column is named with a similar one; `x_` columns are checked once those of the rows are known."""
     with pytest.raises(UsageError, match="'quality_ssmi'; did you mean 'quality_ssim'"):
         Where("quality_ssmi > 0.4")
     condition: Any = Where("x_mrak == 3")

@@ -1,4 +1,4 @@
-"""A clock that jumps in the middle of a run: names say the wrong time, and nothing depends on it."""
+"""A clock that jumps during a run: names have the wrong time, and nothing depends on it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +14,7 @@ YEARS = 10 * 365 * 86_400
 def test_a_clock_that_jumps(
     jump: int, manifests: Any, run_with: Callable[..., Any], store: Any, stylize: Callable[..., Any]
 ) -> None:
-    """The latest attempt counts, whatever the clock showed; every run accounts for its rows."""
+    """The latest attempt counts, whatever the clock shows; every run accounts for its rows."""
     rows = manifests.rows(3)
     manifest = manifests.write(rows)
     options = ("--rows-per-task", "1", "--retry-failed", "all")

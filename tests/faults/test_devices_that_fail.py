@@ -1,4 +1,4 @@
-"""Devices that stop working in the middle of a run."""
+"""Devices that stop working during a run."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.slow
 def test_a_lost_device_ends_the_run(
     manifests: Any, run_with: Callable[..., Any], store: Any, stylize: Callable[..., Any]
 ) -> None:
-    """No job is blamed: what is finished is kept, the rest is stopped, and another process does it."""
+    """No job is blamed: finished jobs are kept, the rest is stopped, and another process computes them."""
     manifest = manifests.write(manifests.rows(4))
     options = ("--rows-per-task", "2")
 

@@ -1,4 +1,4 @@
-"""A thousand rows, twenty of them poisoned each in its own way: the others do not feel it."""
+"""A thousand rows, twenty of them poisoned in different ways, which do not affect the others."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -17,7 +17,7 @@ LIMIT = "2"
 
 QUICK = {"size": "16", "steps": "1", "content_layers": "conv2_1", "style_layers": "conv1_1"}
 SLOW_BATCH = range(500, 504)
-"""Rows of a group of their own, so that the batch that hangs is small and its limit soon reached."""
+"""Rows of a separate group, so that the batch that hangs is small and reaches its limit soon."""
 
 POISON = {
     "missing": ({"content": "nowhere.png"}, "rejected", "input_missing"),
@@ -41,18 +41,18 @@ POISON = {
     "duplicate id": ({"id": "row-0"}, "rejected", "bad_row"),
     "hang": ({}, "failed", "timed_out"),
 }
-"""By poison: the cells that hold it, what becomes of the row, and the error code."""
+"""By poison: its cells, the row's status, and the error code."""
 
 INJECTED = {"not a number": "nan", "crash": "crash", "no memory": "memory", "hang": "hang"}
-"""Poison that no cell can hold; see `fixtures/driver.py`."""
+"""Poison that is not in a cell; see `fixtures/driver.py`."""
 
 PLACE = {poison: 25 + 48 * number for number, poison in enumerate(POISON)} | {"hang": SLOW_BATCH[2]}
-"""Where each stands among the rows; a row's number is its seed."""
+"""The place of each among the rows; a row's number is its seed."""
 
 
 @pytest.fixture
 def manifest(manifests: Any, draw: Callable[..., Path], png: Callable[..., bytes]) -> str:
-    """The thousand rows, and the files that they name."""
+    """The thousand rows, and their files."""
     folder: Path = manifests.folder
     (folder / "empty.png").write_bytes(b"")
     whole = (folder / "content-0.png").read_bytes()
@@ -75,7 +75,7 @@ def manifest(manifests: Any, draw: Callable[..., Path], png: Callable[..., bytes
 
 @pytest.fixture
 def occupied(manifests: Any, run_with: Callable[..., Any], view: Callable[[Path], Any], tmp_path: Path) -> str:
-    """Where the image of the job goes that the store refuses, as a store without such a fault tells."""
+    """Path of the image of the job that the store refuses, from a store without this fault."""
     row = {**manifests.rows(ROWS)[PLACE["output refused"]], **QUICK}
     ended = run_with(manifests.write([row], "one.csv"), store=tmp_path / "other")
     assert ended.code == 0, ended.err
@@ -93,7 +93,7 @@ def test_twenty_poisoned_rows_among_a_thousand(
     store: Any,
     stylize: Callable[..., Any],
 ) -> None:
-    """980 rows are done, 20 are named in failed.csv with code and message; mended, that is a manifest that runs."""
+    """980 rows are done, 20 are in failed.csv with code and message; corrected, it is a manifest that runs."""
     folder, in_the_way = manifests.folder, store.folder / occupied
     ended = run_with(
         manifest,
@@ -133,7 +133,7 @@ def _failed(store: Any) -> pd.DataFrame:
 
 def _mended(manifests: Any, failed: pd.DataFrame) -> str:
     good = {"content": "content-0.png", "style": "style-0.png", "style_weight": "", **QUICK}
-    sizes = failed["size"]  # it belongs to the jobs that nothing was wrong with but what was injected
+    sizes = failed["size"]  # kept, because it selects the jobs with injected faults
     ids = [f"mended-{number}" for number in range(len(failed))]
     mended = failed.assign(**{**good, "size": sizes, "id": ids})
     return str(manifests.write(mended.to_dict("records"), "mended.csv"))

@@ -1,4 +1,4 @@
-"""What a manifest, its files and a store may hold to do harm, each through the whole command."""
+"""Malicious contents of a manifest, its files and a store, each through the whole command."""
 
 import os
 import pickle
@@ -41,7 +41,7 @@ def test_an_id_that_leads_out_of_the_store(
 def test_a_link_in_the_store(
     folder: str, manifests: Any, run_loop: Callable[..., Any], store: Any, tmp_path: Path
 ) -> None:
-    """A link that leads out of the store is not followed by what is written: the job fails, or the run ends."""
+    """Nothing is written through a link that leads out of the store: the job fails, or the run ends."""
     assert run_loop(manifests.write(manifests.rows(1, snapshot_every="1"))).code == 0
     outside = tmp_path / "outside"
     (store.folder / folder).rename(outside)
@@ -61,7 +61,7 @@ def test_a_link_in_the_store(
 
 
 def test_a_cell_that_is_a_formula(manifests: Any, run_loop: Callable[..., Any], store: Any) -> None:
-    """A text that a spreadsheet would run is refused, and stands in no table as it is."""
+    """A text that a spreadsheet would run is refused, and is in no table unescaped."""
     formula = '=HYPERLINK("http://evil.example","look")'
     rows = [*manifests.rows(1, x_note="fine"), *manifests.rows(1, steps="3", x_note=formula)]
     rows += [{**manifests.rows(1, steps="4")[0], "content": "@SUM(1).png", "x_note": ""}]
@@ -76,7 +76,7 @@ def test_a_cell_that_is_a_formula(manifests: Any, run_loop: Callable[..., Any], 
 def test_a_file_name_that_is_html(
     draw: Callable[..., Path], manifests: Any, run_loop: Callable[..., Any], store: Any
 ) -> None:
-    """In the report a name is text, whatever it looks like."""
+    """In the report a name is always text."""
     name = "<img src=x onerror=alert(1)><script>alert(2)<\\script>.png"
     draw(manifests.folder / name, 7)
     rows = manifests.rows(1, content=name) + manifests.rows(1, content=f"missing {name}", x_note="<b>bold</b>")
@@ -97,7 +97,7 @@ class _Evil:
 
 @pytest.mark.parametrize("kind", ["torch", "pickle"])
 def test_weights_with_code_in_them(kind: str, manifests: Any, stylize: Callable[..., Any], tmp_path: Path) -> None:
-    """A weights file that would run a program is refused, and the program is not run."""
+    """A weights file that would run a program is refused, and the program does not run."""
     mark, weights = tmp_path / "executed", tmp_path / "weights.pth"
     if kind == "torch":
         torch.save({"features.0.weight": _Evil(mark)}, weights)
@@ -114,7 +114,7 @@ def test_weights_with_code_in_them(kind: str, manifests: Any, stylize: Callable[
 def test_images_that_unfold(
     manifests: Any, run_loop: Callable[..., Any], store: Any, png: Callable[..., bytes]
 ) -> None:
-    """A small file that would fill the memory once it is unpacked is told from its header, and so is no other."""
+    """A small file that would fill the memory once unpacked is recognised by its header."""
     (manifests.folder / "bomb.png").write_bytes(png((60_000, 60_000)))
     (manifests.folder / "text.png").write_bytes(png((64, 64), rows=[bytes(192)] * 64, text=bytes(500 << 20)))
     rows = manifests.rows(1) + manifests.rows(1, content="bomb.png") + manifests.rows(1, content="text.png")
@@ -141,9 +141,9 @@ URLS = {
 
 @pytest.fixture
 def broken_pictures(pictures: Path) -> Iterator[list[str]]:
-    """URLs with credentials of a file that is not a picture, and of one that is cut."""
+    """URLs with credentials of a file that is not a picture, and of a truncated one."""
     there = fsspec.filesystem("memory")
-    place = f"/user:{SECRET}@bucket"  # what a file system in memory makes of them
+    place = f"/user:{SECRET}@bucket"  # their form in a file system in memory
     there.pipe(f"{place}/unknown.png", b"no picture")
     there.pipe(f"{place}/cut.png", (pictures / "content-0.png").read_bytes()[:-900])
     yield [f"memory:/{place}/{name}.png" for name in ("unknown", "cut")]
@@ -159,7 +159,7 @@ def test_a_secret_in_a_url(
     tmp_path: Path,
     request: pytest.FixtureRequest,
 ) -> None:
-    """Credentials in a URL are in no file of the store and in nothing that the command writes."""
+    """Credentials in a URL are in no file of the store and in no output of the command."""
     if runner == "local":
         request.getfixturevalue("prefect_server")
     rows = manifests.rows(1) + manifests.rows(1, style=URLS["missing"], size="5")
@@ -175,7 +175,7 @@ def test_a_secret_in_a_url(
     assert "memory://bucket/picture.png" in ended.err
     store = tmp_path / "store"
     assert [path for path, data in _everything(store).items() if SECRET.encode() in data] == []
-    tables = {path: pd.read_parquet(path).to_csv() for path in store.rglob("*.parquet")}  # which are compressed
+    tables = {path: pd.read_parquet(path).to_csv() for path in store.rglob("*.parquet")}  # Parquet is compressed
     assert [path for path, text in tables.items() if SECRET in text] == []
 
 
@@ -183,7 +183,7 @@ def test_a_secret_in_a_url(
 def test_names_that_steer_a_terminal(
     runner: str, manifests: Any, stylize: Callable[..., Any], draw: Callable[..., Path], tmp_path: Path, request: Any
 ) -> None:
-    """Names with escape sequences, line feeds and turned writing reach no terminal, log or table as they are."""
+    """Names with escape sequences, line feeds and bidirectional marks reach no terminal, log or table unescaped."""
     if runner == "local":
         request.getfixturevalue("prefect_server")
     name = "\x1b[2J\x1b]0;owned\x07\u202e\x9b31m\nerror: faked"

@@ -1,4 +1,4 @@
-"""Stores that fail in the middle of a run: a clear end, nothing lost, and the next run completes it."""
+"""Stores that fail during a run: a clear end, nothing lost, and the next run completes it."""
 
 import subprocess
 from collections.abc import Callable, Iterator
@@ -35,7 +35,7 @@ def test_a_store_that_turns_read_only(
     view: Callable[[Path], Any],
     stylize: Callable[..., Any],
 ) -> None:
-    """The run ends with the system's reason; once the store can be written, it goes on from what is committed."""
+    """The run ends with the system's reason; once the store can be written, the next run continues from the commits."""
     manifest, store = manifests.write(manifests.rows(3)), disk / "store"
     options = ("--rows-per-task", "1")
 
@@ -56,7 +56,7 @@ def test_a_store_that_turns_read_only(
 def test_an_output_that_the_store_refuses(
     where: str, manifests: Any, run_with: Callable[..., Any], store: Any, tmp_path: Path, view: Callable[[Path], Any]
 ) -> None:
-    """Where something stands in the place of one job's output, that job fails; once it is gone, it is done."""
+    """An obstacle at the path of a job's output fails that job; once it is removed, the job is done."""
     manifest = manifests.write(manifests.rows(3, snapshot_every="1"))
     assert run_with(manifest, store=tmp_path / "other").code == 0
     other = view(tmp_path / "other")
@@ -81,7 +81,7 @@ def test_an_output_that_the_store_refuses(
 def test_a_kill_while_a_failed_image_is_replaced(
     manifests: Any, run_with: Callable[..., Any], store: Any, stylize: Callable[..., Any]
 ) -> None:
-    """The image of a failed attempt stays what its line says until the line of the next attempt is there."""
+    """The image of a failed attempt matches its line until the line of the next attempt is published."""
     manifest = manifests.write(manifests.rows(1))
     assert run_with(manifest, faults={0: "nan"}).code == 3
     assert store.rows()["error_code"][0] == "diverged"
@@ -92,7 +92,7 @@ def test_a_kill_while_a_failed_image_is_replaced(
     (stray,) = set(store.images) - {failed_image}
     assert f"{stray}: stray file without a mark\n" in (said := stylize("status", str(store.folder), "--verify").out)
     assert failed_image not in said
-    assert run_with(manifest).code == 3  # this run keeps failed jobs, and sweeps
+    assert run_with(manifest).code == 3  # this run keeps failed jobs and sweeps
     assert list(store.images) == [failed_image]
     assert _is_clean(stylize, store.folder)
 

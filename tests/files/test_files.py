@@ -1,4 +1,4 @@
-"""Files of a store: in full or not at all, never outside the store, clear errors."""
+"""Files of a store: whole or absent, never outside the store, clear errors."""
 
 import errno
 import os
@@ -17,7 +17,7 @@ from stylize_core.files.files import Files
 
 
 def test_what_is_published_is_read_again(files: Files) -> None:
-    """A published file has the bytes and the size that were given; publishing again replaces it."""
+    """A published file has the given bytes and their size; publishing again replaces it."""
     files.publish("a/b/c.bin", b"first")
     files.publish("a/b/c.bin", b"second")
     assert files.read("a/b/c.bin") == b"second"
@@ -26,7 +26,7 @@ def test_what_is_published_is_read_again(files: Files) -> None:
 
 
 def test_create_succeeds_once(files: Files) -> None:
-    """Creating a file that exists gives False and leaves its content alone."""
+    """Creating an existing file returns False and does not change it."""
     assert files.create("a/one", b"first") is True
     assert files.create("a/one", b"second") is False
     assert files.read("a/one") == b"first"
@@ -35,7 +35,7 @@ def test_create_succeeds_once(files: Files) -> None:
 
 @pytest.fixture(params=["EPERM", "EOPNOTSUPP", "ENOSYS", "EACCES", "EMLINK"])
 def no_links(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A disk without hard links: exFAT, SMB, many file systems in user space; folders cannot be synced there either."""
+    """A disk without hard links: exFAT, SMB, many file systems in user space; they cannot sync folders either."""
     number = getattr(errno, request.param)
     sync = os.fsync
 
@@ -53,7 +53,7 @@ def no_links(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.usefixtures("no_links")
 def test_without_hard_links(local: Files) -> None:
-    """Where a disk has no hard links, files are created all the same: once, in full, and nothing is left beside."""
+    """On a disk without hard links, files are still created once and whole, and nothing is left beside them."""
     assert local.create("a/one", b"first") is True
     assert local.create("a/one", b"second") is False
     local.publish("a/two", b"published")
@@ -63,7 +63,7 @@ def test_without_hard_links(local: Files) -> None:
 
 @pytest.mark.parametrize("links", [True, False])
 def test_one_of_many_creates(links: bool, local: Files, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of several that create a file at the same moment exactly one is told so, and the file is whole and its own."""
+    """If several create a file at once, exactly one succeeds, and the file is whole and its own."""
     if not links:
         monkeypatch.setattr(os, "link", lambda *_: (_ for _ in ()).throw(OSError(errno.EPERM, "no links")))
     for heat in range(20):
@@ -80,7 +80,7 @@ def test_one_of_many_creates(links: bool, local: Files, monkeypatch: pytest.Monk
 
 
 def test_a_kill_between_claim_and_content(local: Files, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without hard links a kill may leave an empty file, never half of one; it is created by nobody else."""
+    """Without hard links a kill may leave an empty file, never half a file; nobody else can create it."""
     monkeypatch.setattr(os, "link", lambda *_: (_ for _ in ()).throw(OSError(errno.EPERM, "no links")))
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
@@ -91,7 +91,7 @@ def test_a_kill_between_claim_and_content(local: Files, monkeypatch: pytest.Monk
 
 
 def test_missing_file(files: Files) -> None:
-    """Reading a missing file raises FileNotFoundError; it does not exist and may be deleted all the same."""
+    """Reading a missing file raises FileNotFoundError; deleting it is not an error."""
     with pytest.raises(FileNotFoundError):
         files.read("a/none")
     assert not files.exists("a/none")
@@ -99,7 +99,7 @@ def test_missing_file(files: Files) -> None:
 
 
 def test_list_is_sorted_and_recursive(files: Files) -> None:
-    """A listing has every file below a folder by path; without recursion only those right in it; none where missing."""
+    """A listing has every file below a folder by path, or only those directly in it; a missing folder has none."""
     for path in ("f/b", "f/a/z", "f/c", "g/x"):
         files.publish(path, b"")
     assert [entry.path for entry in files.list("f")] == ["f/a/z", "f/b", "f/c"]
@@ -117,7 +117,7 @@ def test_delete(files: Files) -> None:
 
 
 def test_local_path(local: Files) -> None:
-    """A local store tells where its files lie; a store elsewhere does not."""
+    """A local store gives the paths of its files on the disk; others do not."""
     local.publish("a/b", b"x")
     path = local.local_path("a/b")
     assert path is not None
@@ -127,7 +127,7 @@ def test_local_path(local: Files) -> None:
 
 @pytest.mark.parametrize("path", ["../x", "a/../../x", "/etc/x", "a//b", "./a", "a/..", "", "a\0b"])
 def test_paths_outside_are_refused(files: Files, path: str) -> None:
-    """No path leads out of the store: neither `..`, nor an absolute path, nor an empty part."""
+    """No path leads out of the store: `..`, absolute paths and empty parts are refused."""
     for act in (files.read, files.exists, lambda p: files.publish(p, b""), lambda p: files.create(p, b"")):
         with pytest.raises(StoreUnusable, match="out of the store"):
             act(path)
@@ -136,7 +136,7 @@ def test_paths_outside_are_refused(files: Files, path: str) -> None:
 
 
 def test_links_out_are_not_followed(local: Files, tmp_path: Path) -> None:
-    """A linked folder that lies outside is neither written to, nor deleted in, nor listed."""
+    """A link to a folder outside the store is not followed for writing, deleting or listing."""
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "kept").write_bytes(b"kept")
@@ -198,8 +198,8 @@ NO_FILES = (_pipe, _socket, _dangling_link, _link_to_itself, _link_to_a_device)
 def test_what_is_no_file_is_refused(
     make: Callable[[Path], None], local: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A pipe, a socket, a device or a link to nowhere is never read, which could take for ever; it can be replaced."""
-    monkeypatch.chdir(local.uri)  # the path of a socket may not be long
+    """A pipe, a socket, a device or a broken link is never read, because this could block; it can be replaced."""
+    monkeypatch.chdir(local.uri)  # the path of a socket must be short
     make(Path("odd"))
     for read in (local.read, lambda path: local.open(path).close()):
         with pytest.raises(StoreUnusable, match="remove") as refused:
@@ -212,7 +212,7 @@ def test_what_is_no_file_is_refused(
 
 
 def test_links_to_files_are_files(local: Files, tmp_path: Path) -> None:
-    """A link to a file is read and listed as that file is; one to a folder is not followed by a listing."""
+    """A link to a file is read and listed like that file; a listing does not follow links to folders."""
     (tmp_path / "kept").write_bytes(b"twelve bytes")
     Path(local.uri, "a").symlink_to(tmp_path / "kept")
     Path(local.uri, "folder").symlink_to(tmp_path)
@@ -222,7 +222,7 @@ def test_links_to_files_are_files(local: Files, tmp_path: Path) -> None:
 
 
 def test_open(files: Files) -> None:
-    """An open file is read from anywhere in it; a missing one is missing."""
+    """An open file can be read at any position; a missing one raises FileNotFoundError."""
     files.publish("a", b"0123456789")
     with files.open("a") as file:
         file.seek(7)
@@ -232,7 +232,7 @@ def test_open(files: Files) -> None:
 
 
 def test_failed_rename_leaves_nothing(local: Files, tmp_path: Path) -> None:
-    """Where the last step fails, the temporary file is removed too."""
+    """If the last step fails, the temporary file is removed too."""
     (tmp_path / "local" / "taken").mkdir()
     (tmp_path / "local" / "taken" / "x").write_bytes(b"")
     with pytest.raises(StoreUnusable, match="Is a directory"):
@@ -241,7 +241,7 @@ def test_failed_rename_leaves_nothing(local: Files, tmp_path: Path) -> None:
 
 
 def test_what_is_published_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file is synced before it gets its name, then the folder that has the name; before, each folder that is new."""
+    """Syncs each new folder, then the file before it gets its name, then its folder."""
     done: list[tuple[str, str]] = []
     sync, replace = os.fsync, os.replace
 
@@ -265,7 +265,7 @@ def test_what_is_published_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_full_disk(small_disk: Callable[[str], Path]) -> None:
-    """A full disk gives StoreFull, leaves no partial file, and keeps what was there."""
+    """A full disk raises StoreFull, leaves no partial file, and keeps the existing file."""
     disk = small_disk("1m")
     files = Files(str(disk))
     files.publish("a", b"x" * 100_000)
@@ -280,7 +280,7 @@ def test_full_disk(small_disk: Callable[[str], Path]) -> None:
 
 
 def test_no_permission(unprivileged: Path) -> None:
-    """Where the user may not write or read, the error says so and names the file."""
+    """If the user may not write or read, the error says so and names the file."""
     files = Files(str(unprivileged))
     for act in (lambda: files.publish("new", b""), lambda: files.create("new", b""), lambda: files.delete(["private"])):
         with pytest.raises(StoreUnusable, match="cannot be written: Permission denied") as caught:
@@ -317,13 +317,13 @@ def test_uris(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_files_cross_a_process_border(files: Files) -> None:
-    """Files can be pickled, as workers on other machines need."""
+    """Files can be pickled, as needed for workers on other machines."""
     files.publish("a", b"x")
     assert pickle.loads(pickle.dumps(files)).read("a") == b"x"
 
 
 def test_a_left_over_does_not_fill_a_folder(local: Files, tmp_path: Path) -> None:
-    """A folder that holds only what a kill left of a publication counts as empty, whatever its own name."""
+    """A folder with only the temporary file of a killed publication counts as empty."""
     folder = tmp_path / "new.tmp-1"
     assert Files(str(folder)).is_empty()
     folder.mkdir()
@@ -335,7 +335,7 @@ def test_a_left_over_does_not_fill_a_folder(local: Files, tmp_path: Path) -> Non
 
 
 def test_published_files_follow_the_umask(local: Files) -> None:
-    """Other users may read a result exactly when the umask lets them."""
+    """Other users may read a result exactly if the umask allows it."""
     previous = os.umask(0o027)
     try:
         local.publish("a", b"")

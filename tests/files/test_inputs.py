@@ -28,7 +28,7 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 def write(uri: str, data: bytes) -> None:
-    """Writes a file anywhere."""
+    """Writes a file to a path or URL."""
     with fsspec.open(uri, "wb") as file:
         file.write(data)
 
@@ -53,19 +53,19 @@ def test_a_file_in_an_archive(folder: str) -> None:
 
 
 def test_the_stamp_follows_the_content(folder: str) -> None:
-    """The stamp stays while the file stays, and changes when it is written again, even with the same size."""
+    """The stamp is constant while the file is, and changes when it is written again, even with the same size."""
     write(f"{folder}/a.png", b"before")
     before = stat_input(f"{folder}/a.png")
     assert stat_input(f"{folder}/a.png") == before
     write(f"{folder}/a.png", b"after!")
     if (tmp := folder.removeprefix("file://")).startswith("/"):
-        os.utime(f"{tmp}/a.png", ns=(0, 1))  # the clock of a disk may be too coarse for two writes in a row
+        os.utime(f"{tmp}/a.png", ns=(0, 1))  # a disk's clock may be too coarse for two writes in a row
     assert stat_input(f"{folder}/a.png") != before
 
 
 @pytest.mark.parametrize("is_new_file", [True, False])
 def test_the_stamp_follows_a_file_of_the_same_size_and_time(tmp_path: Path, is_new_file: bool) -> None:
-    """A disk tells of another file in a file's place, and of new bytes in it, even where size and time are set back."""
+    """On a disk the stamp shows a replaced file, and new bytes in a file, even if size and time are restored."""
     path = tmp_path / "a.png"
     path.write_bytes(b"before")
     before, times = stat_input(str(path)), (path.stat().st_atime_ns, path.stat().st_mtime_ns)
@@ -74,7 +74,7 @@ def test_the_stamp_follows_a_file_of_the_same_size_and_time(tmp_path: Path, is_n
         os.utime(tmp_path / "b.png", ns=times)
         os.replace(tmp_path / "b.png", path)
     else:
-        time.sleep(0.02)  # the clock of a disk ticks every few milliseconds
+        time.sleep(0.02)  # a disk's clock ticks every few milliseconds
         path.write_bytes(b"after!")
         os.utime(path, ns=times)
     assert path.stat().st_mtime_ns == times[1]
@@ -83,7 +83,7 @@ def test_the_stamp_follows_a_file_of_the_same_size_and_time(tmp_path: Path, is_n
 
 @pytest.mark.parametrize("act", [stat_input, read_input])
 def test_a_missing_file(folder: str, act: type) -> None:
-    """A missing file is InputMissing, and named; so is a path that goes on below a file."""
+    """A missing file is InputMissing and named; so is a path below a file."""
     with pytest.raises(InputMissing) as caught:
         act(f"{folder}/none.png")
     assert caught.value.where == f"{folder}/none.png"
@@ -104,14 +104,14 @@ def test_a_missing_file(folder: str, act: type) -> None:
     ],
 )
 def test_signs_that_mean_something_elsewhere(uri: str, todo: str) -> None:
-    """A path as Windows, a shell or a browser would read it is missing here; what to write instead is said."""
+    """A path in the form of Windows, a shell or a browser is missing; the error says what to write instead."""
     with pytest.raises(InputMissing) as caught:
         stat_input(uri)
     assert todo in caught.value.todo
 
 
 def test_the_case_of_a_scheme_is_no_difference() -> None:
-    """As in browsers."""
+    """File URLs are read as in browsers."""
     write("memory://case/a.png", b"picture")
     assert read_input("MEMORY://case/a.png") == b"picture"
 
@@ -149,7 +149,7 @@ def test_no_secret_in_errors(act: type, uri: str) -> None:
 
 
 def test_a_path_the_system_refuses(tmp_path: Path) -> None:
-    """A path with a NUL or of endless length is an error of that input, not of the program."""
+    """A path with NUL, or an overlong one, is an error of that input, not of the program."""
     for name in ("a\0b", "x" * 5000):
         with pytest.raises(InputUnreadable):
             stat_input(f"{tmp_path}/{name}")
@@ -157,7 +157,7 @@ def test_a_path_the_system_refuses(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("start", ["file://", "file://localhost", "file:", "local://"])
 def test_file_urls(tmp_path: Path, start: str) -> None:
-    """They may hold codes and the name of this machine; a file that is called like a code is found too."""
+    """They may contain escape codes and the name of this machine; a file named like a code is found too."""
     (tmp_path / "my photos").mkdir()
     (tmp_path / "my photos/é #1.png").write_bytes(b"coded")
     (tmp_path / "50%20.png").write_bytes(b"literal")
@@ -173,7 +173,7 @@ def test_file_urls(tmp_path: Path, start: str) -> None:
 
 
 def test_a_pipe_that_is_meant(tmp_path: Path) -> None:
-    """Where it is allowed, a pipe is read to its end; a device is not."""
+    """If allowed, a pipe is read to its end; a device is not."""
     read, write = os.pipe()
     os.write(write, b"content,style\n")
     os.close(write)
@@ -185,7 +185,7 @@ def test_a_pipe_that_is_meant(tmp_path: Path) -> None:
 
 
 def test_more_bytes_than_are_read(tmp_path: Path) -> None:
-    """A file of more than 1 GiB is refused by its size, before a byte of it is read; one of 1 GiB is not."""
+    """A file of more than 1 GiB is refused by its size, before it is read; one of 1 GiB is not."""
     with (tmp_path / "huge.png").open("wb") as file:
         file.truncate(MAX_BYTES)
     assert stat_input(str(tmp_path / "huge.png"))[0] == 1 << 30
@@ -198,7 +198,7 @@ def test_more_bytes_than_are_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("act", [stat_input, read_input])
 def test_more_bytes_elsewhere(act: type, folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The limit holds for every file system."""
+    """The limit applies to every file system."""
     monkeypatch.setattr(bounded, "MAX_BYTES", 10)
     write(f"{folder}/ten", bytes(10))
     write(f"{folder}/eleven", bytes(11))
@@ -208,7 +208,7 @@ def test_more_bytes_elsewhere(act: type, folder: str, monkeypatch: pytest.Monkey
 
 
 def test_more_bytes_than_were_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file that says nothing of its size, as those that the system makes up, is read up to the limit."""
+    """A file of unknown size, like the system's virtual files, is read up to the limit."""
     assert stat_input("/proc/self/status")[0] == 0
     assert b"Threads" in read_input("/proc/self/status")
     monkeypatch.setattr(bounded, "MAX_BYTES", 10)
@@ -217,7 +217,7 @@ def test_more_bytes_than_were_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_one_large_file_at_a_time(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many threads read: one large file is in memory at a time, and small ones beside it."""
+    """With any number of threads, memory holds one large file at a time, and small ones beside it."""
     monkeypatch.setattr(bounded, "LARGE_BYTES", 10)
     write(f"{folder}/small", bytes(10))
     write(f"{folder}/large", bytes(11))
@@ -242,7 +242,7 @@ def test_one_large_file_at_a_time(folder: str, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_large_file_of_unknown_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the size shows only while it comes, it counts as large from there on."""
+    """If the size is known only during reading, the file counts as large from that point."""
     monkeypatch.setattr(bounded, "LARGE_BYTES", 10)
     with ExitStack() as held:
         assert gather(iter([bytes(6), bytes(6)]), 0, held) == bytes(12)

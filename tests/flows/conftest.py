@@ -1,4 +1,4 @@
-"""Fixtures of the command's tests: files that cannot be used, and what an error has to look like."""
+"""Fixtures of the command's tests: unusable files, and the form of an error."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +10,7 @@ from PIL import Image
 
 @pytest.fixture
 def damaged(manifests: Any, png: Callable[..., bytes]) -> Path:
-    """The manifests' folder, with files in it that no row can use; each bears the name of its fault."""
+    """The manifests' folder, with unusable files, each named after its fault."""
     folder: Path = manifests.folder
     (folder / "folder.png").mkdir()
     (folder / "empty.png").write_bytes(b"")
@@ -24,7 +24,7 @@ def damaged(manifests: Any, png: Callable[..., bytes]) -> Path:
 
 @pytest.fixture
 def refused() -> Callable[..., str]:
-    """Checks that a command ended with an error in its three parts, and returns the error."""
+    """Checks that a command ended with an error of three parts, and returns the error."""
 
     def check(ended: Any, code: int = 2) -> str:
         assert ended.code == code

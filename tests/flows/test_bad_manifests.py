@@ -16,14 +16,14 @@ UNUSABLE = {
     "binary": (b"content,style\n\0\n", "contains a NUL byte", ", line 2"),
     "open quote": (b'content,style\n"c,s\n', "not valid CSV", ", line 2"),
 }
-"""By fault: the manifest's bytes, part of the error, and what `where` adds to the file's name."""
+"""By fault: the manifest's bytes, part of the error, and the addition of `where` to the file's name."""
 
 
 @pytest.mark.parametrize(("data", "words", "place"), UNUSABLE.values(), ids=UNUSABLE.keys())
 def test_unusable_manifest(
     data: bytes, words: str, place: str, tmp_path: Path, run_loop: Callable[..., Any], refused: Callable[..., str]
 ) -> None:
-    """An unusable manifest ends with exit code 2, its fault and its place."""
+    """An unusable manifest ends with exit code 2; the error names the fault and its place."""
     path = tmp_path / "manifest.csv"
     path.write_bytes(data)
     error = refused(run_loop(str(path)))
@@ -32,21 +32,21 @@ def test_unusable_manifest(
 
 
 def test_missing_manifest(tmp_path: Path, run_loop: Callable[..., Any], refused: Callable[..., str]) -> None:
-    """A manifest that is not there is named."""
+    """A missing manifest is named."""
     error = refused(run_loop(f"{tmp_path}/nowhere.csv"))
     assert "the manifest cannot be read: there is no such file" in error
     assert f"where: {tmp_path}/nowhere.csv" in error
 
 
 def test_folder_as_manifest(tmp_path: Path, run_loop: Callable[..., Any], refused: Callable[..., str]) -> None:
-    """A folder is no manifest."""
+    """A folder is not a manifest."""
     assert "the manifest cannot be read: a folder, not a file" in refused(run_loop(str(tmp_path)))
 
 
 def test_a_manifest_of_too_many_bytes(
     tmp_path: Path, run_loop: Callable[..., Any], refused: Callable[..., str]
 ) -> None:
-    """It is refused before it is read, and the way out is named."""
+    """It is refused before it is read, and the error says what to do."""
     path = tmp_path / "manifest.csv"
     path.touch()
     os.truncate(path, (1 << 30) + 1)
@@ -58,7 +58,7 @@ def test_a_manifest_of_too_many_bytes(
 def test_every_row_rejected(
     manifests: Any, run_loop: Callable[..., Any], refused: Callable[..., str], store: Any
 ) -> None:
-    """Where every row is rejected nothing is started, and each row is told."""
+    """If every row is rejected nothing is started, and each row is reported."""
     error = refused(run_loop(manifests.write(manifests.rows(2, size="5"))))
     assert "2 of 2 rows are rejected" in error
     assert "line 2: column size: '5' is not allowed; use whole number from 16 to 8192" in error
@@ -69,7 +69,7 @@ def test_every_row_rejected(
 def test_strict_starts_nothing_where_a_row_is_rejected(
     manifests: Any, run_loop: Callable[..., Any], refused: Callable[..., str], store: Any
 ) -> None:
-    """With --strict one rejected row keeps all others from being started; without it they run."""
+    """With --strict one rejected row stops all others from being started; without it they run."""
     manifest = manifests.write([*manifests.rows(1), *manifests.rows(1, content="nowhere.png")])
     error = refused(run_loop(manifest, "--strict"))
     assert "1 of 2 rows are rejected; --strict allows none" in error
@@ -82,7 +82,7 @@ def test_strict_starts_nothing_where_a_row_is_rejected(
 def test_a_manifest_through_a_pipe(
     manifests: Any, run_loop: Callable[..., Any], store: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`/dev/stdin` and `<(...)` are manifests whose images lie in the working folder."""
+    """`/dev/stdin` and `<(...)` are manifests with images in the current folder."""
     text = Path(manifests.write(manifests.rows(2))).read_bytes()
     monkeypatch.chdir(manifests.folder)
     read, write = os.pipe()

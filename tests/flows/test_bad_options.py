@@ -24,7 +24,7 @@ OPTIONS = {
     "manifest and pair": (("--content", "a.png"), "a manifest and options of a single pair", "give one of the two"),
     "manifest and settings": (("--set", "size=64"), "a manifest and options of a single pair", "give one of the two"),
 }
-"""By fault: the options, part of what is wrong, part of what to do."""
+"""By fault: the options, and parts of the error's `what` and `todo`."""
 
 
 @pytest.mark.parametrize(("options", "what", "todo"), OPTIONS.values(), ids=OPTIONS.keys())
@@ -37,7 +37,7 @@ def test_bad_option(
     refused: Callable[..., str],
     store: Any,
 ) -> None:
-    """A bad option is refused by name before the store is made."""
+    """A bad option is refused by name before the store is created."""
     first, *_, last = refused(run_loop(manifests.write(manifests.rows(1)), *options)).splitlines()
     assert what in first
     assert todo in last
@@ -46,7 +46,7 @@ def test_bad_option(
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_absent_gpu(manifests: Any, run_loop: Callable[..., Any], refused: Callable[..., str]) -> None:
-    """A GPU that is not there is refused, with the number of those that are."""
+    """A missing GPU is refused, with the number of existing ones."""
     error = refused(run_loop(manifests.write(manifests.rows(1)), "--device", "cuda"))
     assert "there is no device cuda" in error
     assert "GPUs seen here: 0" in error

@@ -1,4 +1,4 @@
-"""Rows that cannot be used, each through the command: a code and a reason for each, and the other rows done."""
+"""Unusable rows, each through the command: a code and a reason for each, and the other rows are done."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -30,13 +30,13 @@ BAD_ROWS = {
     "truncated content": ({"content": "truncated.jpg"}, "failed", "image_truncated", "data ends early or is damaged"),
     "truncated style": ({"style": "truncated.jpg"}, "failed", "image_truncated", "data ends early or is damaged"),
 }
-"""By fault: the cells that make the row bad, what becomes of it, the error code, and part of the error."""
+"""By fault: the cells that make the row bad, its status, the error code, and part of the error."""
 
 
 def test_each_bad_row_has_its_code_and_the_others_are_done(
     damaged: Path, draw: Callable[..., Path], manifests: Any, run_loop: Callable[..., Any], store: Any
 ) -> None:
-    """A bad row is rejected or fails with its own code, in words; the good rows around it are done."""
+    """A bad row is rejected or fails with its own code and message; the good rows around it are done."""
     draw(damaged / "wide.png", 7, width=80, height=20)
     good = manifests.rows(2, content="whole.jpg")
     bad = [{**manifests.rows(1)[0], **cells} for cells, *_ in BAD_ROWS.values()]
@@ -54,7 +54,7 @@ def test_each_bad_row_has_its_code_and_the_others_are_done(
 
 
 def test_rejected_rows_are_told_with_their_lines(damaged: Path, manifests: Any, run_loop: Callable[..., Any]) -> None:
-    """Each rejected row is told once on standard error: line, what, where, what to do."""
+    """Each rejected row is reported once on standard error: line, what, where, what to do."""
     ended = run_loop(manifests.write([*manifests.rows(1), *manifests.rows(1, content="nowhere.png")]))
     advice = "check the path; relative paths start at the manifest's folder"
     expected = f"line 3 rejected: there is no such file · {damaged}/nowhere.png · {advice}"
@@ -64,7 +64,7 @@ def test_rejected_rows_are_told_with_their_lines(damaged: Path, manifests: Any, 
 def test_failed_rows_come_back_as_a_manifest(
     damaged: Path, draw: Callable[..., Path], manifests: Any, run_loop: Callable[..., Any], store: Any
 ) -> None:
-    """failed.csv, with the fault mended, is a manifest that runs: every failed and rejected row is in it."""
+    """failed.csv has every failed and rejected row; with the faults corrected, it is a manifest that runs."""
     rows = [*manifests.rows(1), *manifests.rows(1, content="truncated.jpg"), *manifests.rows(1, content="late.png")]
     assert run_loop(manifests.write(rows)).code == 3
 

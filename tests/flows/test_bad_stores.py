@@ -1,4 +1,4 @@
-"""Stores that cannot be used: refused before anything runs, or, where the disk fills up, mended by running again."""
+"""Unusable stores: refused before anything runs, or, if the disk is full, completed by running again."""
 
 import json
 import shutil
@@ -19,7 +19,7 @@ def run_into(stylize: Callable[..., Any], manifests: Any) -> Callable[[Path | st
 def test_store_without_permission(
     unprivileged: Path, stylize: Callable[..., Any], refused: Callable[..., str], tmp_path_factory: Any
 ) -> None:
-    """A store that may not be written is refused with the system's reason, also to a user who is not root."""
+    """A store without write permission is refused with the system's reason, also for a user who is not root."""
     manifest = unprivileged.parent / f"{unprivileged.name}.csv"
     manifest.write_text("content,style\na.png,b.png\n")
     store = unprivileged / "store"
@@ -30,7 +30,7 @@ def test_store_without_permission(
 
 
 def test_file_as_store(run_into: Callable[..., Any], refused: Callable[..., str], tmp_path: Path) -> None:
-    """A file is no store."""
+    """A file is not a store."""
     (tmp_path / "file").write_text("mine")
     assert "the store cannot be read: Not a directory" in refused(run_into(tmp_path / "file"))
     assert (tmp_path / "file").read_text() == "mine"
@@ -47,7 +47,7 @@ def test_folder_of_other_things_as_store(
 
 
 def test_store_of_another_version(run_into: Callable[..., Any], refused: Callable[..., str], tmp_path: Path) -> None:
-    """A store of another schema version is refused by its number."""
+    """A store of another schema version is refused with that version."""
     header = tmp_path / "old" / "store.json"
     header.parent.mkdir()
     header.write_text(json.dumps({"product": "stylize", "schema_version": 99}))
@@ -57,13 +57,13 @@ def test_store_of_another_version(run_into: Callable[..., Any], refused: Callabl
 
 
 def test_unknown_kind_of_store(run_into: Callable[..., Any], refused: Callable[..., str]) -> None:
-    """A URL whose protocol nobody knows is refused."""
+    """A URL with an unknown protocol is refused."""
     assert "this kind of store is not known here" in refused(run_into("carrier-pigeon://bucket/store"))
 
 
 @pytest.mark.parametrize("command", ["status", "report"])
 def test_no_store(command: str, stylize: Callable[..., Any], refused: Callable[..., str], tmp_path: Path) -> None:
-    """Commands that only read make no store where there is none."""
+    """Commands that only read do not create a missing store."""
     assert "there is no store here" in refused(stylize(command, f"{tmp_path}/nowhere"))
     assert not (tmp_path / "nowhere").exists()
 
@@ -71,7 +71,7 @@ def test_no_store(command: str, stylize: Callable[..., Any], refused: Callable[.
 def test_a_disk_that_is_full_for_the_report(
     small_disk: Callable[[str], Path], manifests: Any, drive: Callable[..., Any], view: Callable[[Path], Any]
 ) -> None:
-    """Where images and record fit and the report does not, the run is done, and a warning says what is missing."""
+    """If images and record fit and the report does not, the run is done, and a warning says what is missing."""
     disk = small_disk("8m")
     (disk / "filler").write_bytes(bytes(shutil.disk_usage(disk).free - 1024 * 240))
     options = ("--store", str(disk / "store"), "--weights", "builtin", "--runner", "loop")
@@ -90,7 +90,7 @@ def test_full_disk(
     stylize: Callable[..., Any],
     view: Callable[[Path], Any],
 ) -> None:
-    """Wherever the disk fills up the error says so; once there is space, the same command ends the run."""
+    """Wherever the disk becomes full the error says so; once there is space, the same command completes the run."""
     disk = small_disk("8m")
     filler, store = disk / "filler", disk / "store"
     filler.write_bytes(bytes(shutil.disk_usage(disk).free - 1024 * free_kb))

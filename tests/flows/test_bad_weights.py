@@ -1,4 +1,4 @@
-"""Weights that cannot be had or trusted: nothing is started, and no code in a file is run."""
+"""Weights that are missing or not safe: nothing is started, and no code in a file runs."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +24,7 @@ def run_weights(stylize: Callable[..., Any], manifests: Any, tmp_path: Path) -> 
 def test_missing_weights(
     name: str, tmp_path: Path, run_weights: Callable[..., Any], refused: Callable[..., str]
 ) -> None:
-    """A file that is not there is named, with the other choices."""
+    """A missing file is named, with the other choices."""
     error = refused(run_weights(f"{tmp_path}/{name}"))
     assert "the weights file cannot be read: No such file or directory" in error
     assert f"where: {tmp_path}/{name}" in error
@@ -56,7 +56,7 @@ class Evil:
 def test_code_in_weights_is_not_run(
     tmp_path: Path, run_weights: Callable[..., Any], refused: Callable[..., str]
 ) -> None:
-    """A pickle with code is refused and its code is not run, although plain unpickling would run it."""
+    """A pickle with code is refused and its code does not run, although plain unpickling would run it."""
     trace = tmp_path / "trace"
     torch.save({"features.0.weight": Evil(trace)}, tmp_path / "evil.pth")
     assert "(code in it was not run)" in refused(run_weights(f"{tmp_path}/evil.pth"))
@@ -67,7 +67,7 @@ def test_code_in_weights_is_not_run(
 
 
 def test_weights_without_a_layer(tmp_path: Path, run_weights: Callable[..., Any], refused: Callable[..., str]) -> None:
-    """A file that lacks a tensor before its deepest one is refused by the tensor's name."""
+    """A file that lacks a tensor before its deepest one is refused; the error names the tensor."""
     save_file({"features.0.weight": torch.zeros(64, 3, 3, 3)}, tmp_path / "half.safetensors")
     assert "the weights file lacks the tensor features.0.bias" in refused(run_weights(f"{tmp_path}/half.safetensors"))
 
@@ -78,9 +78,9 @@ def test_imagenet_without_a_network(
     refused: Callable[..., str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Where the ImageNet weights are not cached and cannot be downloaded, the error says so and names what else."""
+    """If the ImageNet weights are not cached and cannot be downloaded, the error names the other choices."""
     monkeypatch.setenv("TORCH_HOME", f"{tmp_path}/torch")
-    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # the discard port: refused at once, no name is looked up
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # the discard port: refused at once, without a name lookup
     error = refused(run_weights("imagenet"))
     assert "the ImageNet weights are not available: the cached file is missing and the download failed" in error
     assert f"{tmp_path}/torch/hub/checkpoints/vgg19-dcbb9e9d.pth" in error

@@ -1,4 +1,4 @@
-"""Options that the command line leaves out, from variables and from a TOML file."""
+"""Options from environment variables and from a TOML file, if the command line leaves them out."""
 
 import json
 from collections.abc import Callable
@@ -24,7 +24,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], P
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch, stylize: Callable[..., Any]) -> Callable[..., Any]:
-    """Returns the options that `run` or `plan` gets of its arguments; nothing is carried out."""
+    """Returns the options that `run` or `plan` gets from its arguments; nothing is run."""
     seen: list[Any] = []
 
     def look(self: Any, manifest: str | None) -> None:
@@ -42,7 +42,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, stylize: Callable[..., Any]) -> Calla
 
 
 def test_a_file_fills_in(config: Callable[[str], Path], asked: Callable[..., Any]) -> None:
-    """What the command line leaves out, the table [run] says, for `plan` as well: text, numbers, lists and switches."""
+    """The table [run] gives missing options, also for `plan`: text, numbers, lists and switches."""
     config('[run]\nstore = "out"\nmax-failed = "5%"\nset = ["size=64", "steps=9"]\nstrict = true\njob-timeout = 60\n')
     for command in ("run", "plan"):
         options, manifest = asked(command, "m.csv", "--max-failed", "7")
@@ -53,7 +53,7 @@ def test_a_file_fills_in(config: Callable[[str], Path], asked: Callable[..., Any
 def test_variables_come_before_the_file(
     config: Callable[[str], Path], asked: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A variable of the command's and the option's name; of `plan` it is that of `run`."""
+    """A variable is named after command and option; `plan` uses that of `run`."""
     config('[run]\nstore = "out"\nweights = "imagenet"\n')
     monkeypatch.setenv("STYLIZE_RUN_WEIGHTS", "builtin")
     monkeypatch.setenv("STYLIZE_RUN_STRICT", "true")
@@ -68,7 +68,7 @@ def test_variables_come_before_the_file(
 def test_variables_of_a_deployment_are_no_options(
     stylize: Callable[..., Any], refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever has a site's `stylize.env` in the environment does not write into its store without naming it."""
+    """With a site's `stylize.env` in the environment, a run does not write into its store unless it is named."""
     for name in ("HOME", "MANIFEST", "STORE"):
         monkeypatch.setenv(f"STYLIZE_{name}", "site")
     assert "--store" in refused(stylize("run", "m.csv"))
@@ -90,7 +90,7 @@ def test_variables_of_a_deployment_are_no_options(
 def test_a_misspelt_variable_is_named(
     name: str, nearest: str | None, stylize: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Before anything else, with the nearest variable that is read if any is near; nothing else changes."""
+    """The warning comes first and names the nearest known variable if any is near; nothing else changes."""
     monkeypatch.setenv(f"STYLIZE_{name}", "1")
     hint = f"; did you mean STYLIZE_{nearest}?" if nearest else ""
     warning = f"nothing reads the environment variable STYLIZE_{name}{hint}"
@@ -102,7 +102,7 @@ def test_a_misspelt_variable_is_named(
 
 
 def test_other_variables_are_not_named(stylize: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Options of any command, variables of a deployment, of tests and benchmarks, and other people's."""
+    """Options of any command, variables of a deployment, of tests and benchmarks, and foreign ones give no warning."""
     ours = ("RUN_STORE", "EXPORT_FORMAT", "STATUS_LOG_JSON", "WEIGHTS_SHOW_NAME", "HOME", "STORE", "INCOMING")
     tests = ("TEST", "GPU_TESTS", "COMMAND", "WORKER_FAULTS")
     for name in (*ours, *tests, "SCHEDULER", "BUCKET"):
@@ -124,7 +124,7 @@ def test_other_variables_are_not_named(stylize: Callable[..., Any], monkeypatch:
 def test_a_file_that_is_wrong(
     text: str, what: str, config: Callable[[str], Path], stylize: Callable[..., Any], refused: Callable[..., str]
 ) -> None:
-    """A key, a table or a value that means nothing is refused, with its name and that of the file."""
+    """An unknown key or table, or an invalid value, is refused with its name and the file's."""
     path = config(text)
     error = refused(stylize("run", "m.csv"))
     assert what in error
@@ -134,13 +134,13 @@ def test_a_file_that_is_wrong(
 def test_a_file_that_is_not_there(
     stylize: Callable[..., Any], refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A file that is named and cannot be read is an error."""
+    """A named file that cannot be read is an error."""
     monkeypatch.setenv("STYLIZE_CONFIG", "/nowhere.toml")
     assert "where: /nowhere.toml (STYLIZE_CONFIG)" in refused(stylize("status", "out"))
 
 
 def test_completion(stylize: Callable[..., Any], tmp_path: Path) -> None:
-    """The script for a shell knows commands and their options, and lands where it is asked for."""
+    """The script for a shell knows commands and their options, and is written to the requested place."""
     script = tmp_path / "stylize.bash"
     assert stylize("--install-completion", "--shell", "bash", "--output", str(script)).code == 0
     text = script.read_text()

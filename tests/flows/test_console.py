@@ -1,4 +1,4 @@
-"""What the command says of numbers, and how a run's progress looks on a terminal and off it."""
+"""How the command writes numbers, and how a run's progress looks with and without a terminal."""
 
 import io
 import logging
@@ -24,7 +24,7 @@ def test_counts() -> None:
 
 
 def test_a_forecast_says_what_it_rests_on() -> None:
-    """A probed forecast and a guess cannot be taken for each other; what starting took is counted and told."""
+    """A probed forecast and a guess look different; the time to start is included and shown."""
     guess = Forecast(jobs=1, seconds=125, peak_memory_bytes=10**9, store_bytes=10**6, probed=False)
     assert forecast_line(guess, 15) == (
         "forecast: 2 min 20 s on one device: 15 s to start, 2 min 5 s to compute (not measured, a guess); "
@@ -35,7 +35,7 @@ def test_a_forecast_says_what_it_rests_on() -> None:
 
 @pytest.fixture
 def watch(plan: Callable[..., Any], manifests: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], str]:
-    """Tells a watcher of a run of four jobs in two batches, one of which fails; returns what it wrote."""
+    """Reports a run of four jobs in two batches, one of which fails, to a watcher; returns its output."""
 
     def tell(is_terminal: bool) -> str:
         written = io.StringIO()
@@ -63,14 +63,14 @@ def test_progress_on_a_terminal(watch: Callable[[bool], str]) -> None:
 
 
 def test_progress_elsewhere(watch: Callable[[bool], str]) -> None:
-    """Without a terminal a plain line now and then, and no control characters: the first at once."""
+    """Without a terminal a plain line now and then, the first at once, without control characters."""
     text = watch(False)
     assert "\x1b" not in text
     assert re.fullmatch(r"0/4 jobs · step 50/100 · loss 12\.35 · \d+ s left\n", text)
 
 
 def test_lines_come_now_and_then(watch: Callable[[bool], str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """With no pause between lines each progress is a line; the running batch counts towards the time left."""
+    """Without a pause between lines each progress is a line; the running batch counts towards the time left."""
     monkeypatch.setattr(stylize_flows.commands.progress, "LINE_SECONDS", -1.0)
     lines = watch(False).splitlines()
     assert [line.split(" · ")[0] for line in lines] == ["0/4 jobs", "2/4 jobs", "2/4 jobs", "4/4 jobs"]
@@ -78,7 +78,7 @@ def test_lines_come_now_and_then(watch: Callable[[bool], str], monkeypatch: pyte
 
 
 def test_text_is_written_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
-    """What looks like markup or an emoji's name is text; characters that steer a terminal are escapes."""
+    """Markup and names of emoji are plain text; control characters for terminals are escaped."""
     for console in (out, err):
         console.print("/out[bold]/:cat:/\x1b[2J\u202e\n", soft_wrap=True)
         console.print(Text("\x1b]0;title\n2"), soft_wrap=True)
@@ -89,14 +89,14 @@ def test_text_is_written_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_colours_stay(capsys: pytest.CaptureFixture[str]) -> None:
-    """The consoles' own colours are no text."""
+    """The consoles' own colours are not escaped."""
     console = type(out)(force_terminal=True, color_system="standard")
     console.print(Text("red\x1b", "red"))
     assert capsys.readouterr().out == "\x1b[31mred\\x1b\x1b[0m\n"
 
 
 def test_warnings_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    """What the package warns of is a line on standard error; what it only tells is not."""
+    """A warning of the package is a line on standard error; an information is not."""
     handler = LogLines()
     logger = logging.Logger("test")
     logger.addHandler(handler)

@@ -41,7 +41,7 @@ def test_sweeps_make_a_grid(cross: Callable[..., Any]) -> None:
 
 
 def test_random_styles_follow_the_seed(cross: Callable[..., Any]) -> None:
-    """Each content gets so many styles: the same for the same seed, others for some other seed."""
+    """Each content gets a number of styles: the same for the same seed, others for another seed."""
     drawn = {seed: cross("--styles-per-content", "1", "--seed", str(seed)).out for seed in range(6)}
     assert all(len(_rows(text)) == 4 for text in drawn.values())
     assert cross("--styles-per-content", "1", "--seed", "0").out == drawn[0]
@@ -51,7 +51,7 @@ def test_random_styles_follow_the_seed(cross: Callable[..., Any]) -> None:
 def test_written_manifest_runs(
     cross: Callable[..., Any], run_loop: Callable[..., Any], store: Any, tmp_path: Path
 ) -> None:
-    """The file that -o writes is a manifest that runs, its paths relative to itself where they are near."""
+    """The file that -o writes is a manifest that runs; near paths are relative to it."""
     target = tmp_path / "crossed.csv"
     tiny = ("--set", "size=32", "steps=1", "content_layers=conv1_1", "style_layers=conv1_1")
     ended = cross("--styles-per-content", "1", *tiny, "-o", str(target))
@@ -63,7 +63,7 @@ def test_written_manifest_runs(
 def test_row_of_a_result_makes_the_same_job(
     manifests: Any, run_loop: Callable[..., Any], stylize: Callable[..., Any], store: Any, tmp_path: Path
 ) -> None:
-    """The row printed from a result image is the job that made it, whatever its settings: running it skips it."""
+    """The row printed from a result image describes its job, whatever the settings: running it skips the job."""
     rows = manifests.rows(
         1, fit="stretch", start="image", init="content-2.png", style_layers="conv1_1=0.3 conv2_1=0.7", format="webp"
     )
@@ -81,13 +81,13 @@ def test_row_of_a_result_makes_the_same_job(
 
 
 def test_picture_that_is_no_result(stylize: Callable[..., Any], pictures: Path, refused: Callable[..., str]) -> None:
-    """A picture of another origin holds no settings."""
+    """A picture from another program has no settings."""
     error = refused(stylize("cross", "--from-image", f"{pictures}/content-0.png"))
     assert "the image contains no settings" in error
 
 
 def test_damaged_result(damaged: Path, stylize: Callable[..., Any], refused: Callable[..., str]) -> None:
-    """A file that is no image is refused by its name."""
+    """A file that is not an image is refused by its name."""
     error = refused(stylize("cross", "--from-image", f"{damaged}/text.png"))
     assert f"where: {damaged}/text.png" in error
 
@@ -120,7 +120,7 @@ def tree(draw: Callable[..., Path], tmp_path: Path) -> Path:
 
 
 def test_what_is_left_out_is_said(stylize: Callable[..., Any], tree: Path, pictures: Path, draw: Any) -> None:
-    """On standard error, so that the printed manifest stays one."""
+    """Notes go to standard error, so that the printed manifest stays valid."""
     draw(tree / "stray.png", 1)
     ended = stylize("cross", "--content", str(tree), "--style", f"{pictures}/style-0.png")
     assert [Path(row["content"]).name for row in _rows(ended.out)] == ["stray.png"]
@@ -128,7 +128,7 @@ def test_what_is_left_out_is_said(stylize: Callable[..., Any], tree: Path, pictu
 
 
 def test_a_data_set_of_a_tree(stylize: Callable[..., Any], tree: Path, pictures: Path) -> None:
-    """Classes come from folders, a quarter of each is validation, and the sides share no style; the seed decides."""
+    """Classes come from folders, a quarter of each is validation, and the splits share no style; the seed decides."""
     command = ("cross", "--content", str(tree), "--style", f"{pictures}/*.png", "--styles-per-content", "1")
     draws = {
         seed: stylize(*command, "--split", "0.25", "--disjoint-styles", "0.5", "--seed", seed).out for seed in "0123"
@@ -166,5 +166,5 @@ def test_styles_of_validation_are_named(stylize: Callable[..., Any], tree: Path,
 def test_bad_splits(
     options: tuple[str, ...], words: str, cross: Callable[..., Any], refused: Callable[..., str]
 ) -> None:
-    """Splits that cannot be made are refused."""
+    """Impossible splits are refused."""
     assert words in refused(cross(*options))

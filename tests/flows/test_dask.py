@@ -1,4 +1,4 @@
-"""Runner dask, with real workers in processes of their own: they die, hang, are stopped, and nothing is lost."""
+"""Runner dask, with real workers in separate processes: they die, hang, are stopped, and nothing is lost."""
 
 import json
 import logging
@@ -35,27 +35,27 @@ PRELOAD = str(Path(__file__).with_name("worker_faults.py"))
 
 @dataclass(frozen=True)
 class Journal:
-    """What the workers of a test computed; see `worker_faults.py`."""
+    """The jobs that the workers of a test computed; see `worker_faults.py`."""
 
     path: Path
 
     @property
     def lines(self) -> list[tuple[int, str]]:
-        """Process number of the worker, and `load` or the seed of a job that it began."""
+        """Process id of the worker, and `load` or the seed of a job that it began."""
         lines = self.path.read_text().splitlines() if self.path.exists() else []
         return [(int(pid), what) for pid, what in (line.split() for line in lines)]
 
     @property
     def workers(self) -> set[int]:
-        """Process numbers of the workers that began a job."""
+        """Process ids of the workers that began a job."""
         return {pid for pid, what in self.lines if what != "load"}
 
     def begun(self, seed: int) -> int:
-        """How often a job was begun."""
+        """Number of times a job was begun."""
         return sum(what == str(seed) for _, what in self.lines)
 
     def wait(self, jobs: int) -> None:
-        """Waits until so many jobs are begun."""
+        """Waits until a number of jobs are begun."""
         deadline = time.monotonic() + 300
         while sum(what != "load" for _, what in self.lines) < jobs:
             assert time.monotonic() < deadline, self.lines
@@ -64,7 +64,7 @@ class Journal:
 
 @pytest.fixture(scope="module")
 def orders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The file in which workers that are started from now on look for what they are told."""
+    """The file with instructions for workers that are started from now on."""
     path = tmp_path_factory.mktemp("orders") / "orders.json"
     settings = {**SETTINGS, "distributed.worker.preload": [PRELOAD]}
     with pytest.MonkeyPatch.context() as patch, dask.config.set(settings):
@@ -74,7 +74,7 @@ def orders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def faults(orders: Path, tmp_path: Path) -> Callable[..., Journal]:
-    """Makes the workers fail as told from now on; returns their journal."""
+    """Makes the workers fail as instructed from now on; returns their journal."""
 
     def prepare(*, kill: tuple[int, ...] = (), hang: tuple[int, ...] = (), step_seconds: float = 0.0) -> Journal:
         journal = Journal(tmp_path / "journal")
@@ -88,7 +88,7 @@ def faults(orders: Path, tmp_path: Path) -> Callable[..., Journal]:
 
 @pytest.fixture(scope="module")
 def standing_cluster(orders: Path) -> Iterator[LocalCluster]:
-    """A cluster of two workers as an operator would start it; it serves many runs."""
+    """A cluster of two workers, as an operator would start it; it serves many runs."""
     with LocalCluster(
         n_workers=2,
         threads_per_worker=1,
@@ -103,7 +103,7 @@ def standing_cluster(orders: Path) -> Iterator[LocalCluster]:
 
 @pytest.fixture
 def cluster(standing_cluster: LocalCluster) -> LocalCluster:
-    """The same with both workers there: one that a test killed comes back after a while."""
+    """The same with both workers present, because one that a test killed takes a while to restart."""
     with Client(standing_cluster, set_as_default=False) as client:
         client.wait_for_workers(2, timeout=120)
     return standing_cluster
@@ -114,7 +114,7 @@ def _run(manifest: str, store: Path, *options: str) -> tuple[str, ...]:
 
 
 def _processes(mark: str) -> list[int]:
-    """Processes that still run and have a text in their environment."""
+    """Running processes with a text in their environment."""
     found = []
     for path in Path("/proc").glob("[0-9]*"):
         try:
@@ -154,9 +154,9 @@ def test_two_workers(manifests: Any, store: Any, stylize: Callable[..., Any], fa
 def test_a_killed_worker(
     manifests: Any, store: Any, stylize: Callable[..., Any], faults: Callable[..., Journal], cluster: LocalCluster
 ) -> None:
-    """A worker killed in mid-chunk costs its uncommitted jobs: they are computed again, what is committed is not.
+    """If a worker is killed during a chunk, only its uncommitted jobs are computed again.
 
-    What it was just writing is swept by the next run.
+    Its half-written files are swept by the next run.
     """
     journal = faults(step_seconds=0.2)
 
@@ -174,7 +174,7 @@ def test_a_killed_worker(
     assert store.statuses() == ["done"] * 12
     assert store.lines["job_id"].is_unique
     again = [seed for seed in range(12) if journal.begun(seed) > 1]
-    assert len(again) <= 2  # the one that was computed, and one that was not yet committed
+    assert len(again) <= 2  # the running one, and one that was not yet committed
     next_run = stylize("run", manifest, "--store", str(store.folder), "--weights", "builtin", "--runner", "loop")
     assert "12 skipped" in next_run.out
     assert stylize("status", str(store.folder), "--verify").out.endswith("verified: 0 faults\n")  # strays are swept
@@ -188,7 +188,7 @@ def test_jobs_that_cost_their_worker(
     cluster: LocalCluster,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Jobs that kill their worker, or hang past their limit, are failed, each by its name; no other job is."""
+    """Jobs that kill their worker, or exceed their time limit, are failed, each with its code; no other job is."""
     monkeypatch.setattr("stylize_flows.dask_runner.submission.MARGIN_SECONDS", 1.0)
     journal = faults(kill=(2,), hang=(7,))
     options = ("--dask-address", cluster.scheduler_address, "--rows-per-task", "2", "--job-timeout", "2")
@@ -208,14 +208,14 @@ def test_a_cluster_that_is_there_already(
     faults: Callable[..., Journal],
     cluster: LocalCluster,
 ) -> None:
-    """Two runs one after another on an operator's cluster, which outlives them and loads the network once a worker."""
+    """Two successive runs on an operator's cluster, which outlives them and loads the network once per worker."""
     journal = faults()
     for count in (4, 8):
         options = ("--dask-address", cluster.scheduler_address, "--rows-per-task", "2")
         ended = stylize(*_run(manifests.write(manifests.rows(count)), store.folder, *options))
         assert ended.code == 0, ended.err
     assert store.statuses() == ["skipped"] * 4 + ["done"] * 4
-    assert sum(what == "load" for _, what in journal.lines) <= 2  # one that served a run before has it already
+    assert sum(what == "load" for _, what in journal.lines) <= 2  # one that served a run before already has it
     assert len(cluster.workers) == 2
 
 
@@ -230,7 +230,7 @@ def test_the_same_chunk_twice_at_once(
     stylize: Callable[..., Any],
     tmp_path: Path,
 ) -> None:
-    """A chunk that two workers compute at the same time, as after a lost connection, leaves one live result a job."""
+    """A chunk that two workers compute at once, as after a lost connection, leaves one live result per job."""
     faults(step_seconds=0.1)
     (chunk,) = plan(manifests.rows(3)).chunks
     options = Options(manifest="m.csv", store=files.uri, weights="builtin", device="cpu")
@@ -249,7 +249,7 @@ def test_the_same_chunk_twice_at_once(
 
 @pytest.fixture
 def command(tmp_path: Path) -> Iterator[Callable[..., "subprocess.Popen[bytes]"]]:
-    """Starts the command in a process group of its own; its output, and the mark of all its processes, is `output`."""
+    """Starts the command in a separate process group; its output file `output` also identifies its processes."""
     mark = f"STYLIZE_TEST={tmp_path}/output"
 
     def start(*arguments: str) -> "subprocess.Popen[bytes]":
@@ -276,7 +276,7 @@ def test_a_stopped_run(
     command: Callable[..., "subprocess.Popen[bytes]"],
     tmp_path: Path,
 ) -> None:
-    """SIGTERM, or Ctrl-C for all its processes: exit code 130 in 5 s, none left, what is committed is kept."""
+    """SIGTERM, or Ctrl-C for all its processes: exit code 130 in 5 s, no process left, commits are kept."""
     manifest = manifests.write(manifests.rows(8))
     journal = faults(step_seconds=0.3)
     run = command(*_run(manifest, store.folder, "--workers", "2", "--rows-per-task", "4"))

@@ -1,4 +1,4 @@
-"""What becomes of a chunk whose worker is gone, and what a worker gets and tells; without a process of a worker."""
+"""Chunks whose worker is lost, and a worker's inputs and reports, without worker processes."""
 
 import logging
 import platform
@@ -30,7 +30,7 @@ from stylize_core.store.lease import Lease
 
 @pytest.fixture
 def piece(plan: Callable[..., Any], manifests: Any) -> ChunkPart:
-    """A piece of four jobs."""
+    """A part with four jobs."""
     (chunk,) = plan(manifests.rows(4)).chunks
     return ChunkPart(chunk=chunk)
 
@@ -40,7 +40,7 @@ def _ids(pieces: list[ChunkPart]) -> list[list[str]]:
 
 
 def test_halves(piece: ChunkPart) -> None:
-    """A piece that was begun comes back in halves, without what is committed."""
+    """A part that was begun is resubmitted in halves, without its committed jobs."""
     ((a, b, c, d),) = _ids([piece])
     assert _ids(piece.after_loss(set(), is_begun=True)) == [[a, b], [c, d]]
     assert _ids(piece.after_loss({a}, is_begun=True)) == [[b], [c, d]]
@@ -49,7 +49,7 @@ def test_halves(piece: ChunkPart) -> None:
 
 
 def test_innocents(piece: ChunkPart) -> None:
-    """A piece that only waited on a dead worker comes back whole, as often as it takes, and is not to blame."""
+    """A part that only waited on a dead worker is resubmitted whole, as often as needed, and is not blamed."""
     for _ in range(5):
         (back,) = piece.after_loss(set(), is_begun=False)
         assert back == piece
@@ -57,7 +57,7 @@ def test_innocents(piece: ChunkPart) -> None:
 
 
 def test_the_one_to_blame(piece: ChunkPart) -> None:
-    """A job that lost its worker twice while it was alone on it is given up; the deaths of others do not count."""
+    """A job that lost its worker twice while alone on it is given up; deaths of other workers do not count."""
     half, _ = piece.after_loss(set(), is_begun=True)
     alone, _ = half.after_loss(set(), is_begun=True)
     assert (alone.deaths, alone.error) == (0, None)
@@ -69,7 +69,7 @@ def test_the_one_to_blame(piece: ChunkPart) -> None:
 
 
 def test_a_gpu_each() -> None:
-    """Every worker sees one GPU, its own; without GPUs they see what there is."""
+    """Every worker sees one GPU, its own; without GPUs workers see all devices."""
     made = _specifications(2, ["0", "GPU-5"])
     assert [spec["options"]["env"] for spec in made.values()] == [  # type: ignore[index]
         {"CUDA_VISIBLE_DEVICES": "0"},
@@ -90,13 +90,13 @@ def test_a_gpu_each() -> None:
     ],
 )
 def test_options_that_do_not_go_together(options: dict[str, Any], what: str) -> None:
-    """Options of workers are refused where there are none, or where they contradict each other."""
+    """Options of workers are refused if there are no workers, or if they contradict each other."""
     with pytest.raises(UsageError, match=what):
         Options(manifest="m", store="s", **options)
 
 
 def test_without_dask(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the extra is not installed, runner dask says what to install."""
+    """If the extra is not installed, runner dask says what to install."""
     for module in [name for name in sys.modules if name.startswith("stylize_flows.dask_runner")]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, "distributed", None)
@@ -105,14 +105,14 @@ def test_without_dask(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_is_still_written_is_not_committed(tmp_path: Path) -> None:
-    """Another worker may be writing its mark at this moment; its file has a name of its own, and may go any time."""
+    """Another worker may be writing its file at this moment; the file has a unique name and may vanish at any time."""
     (tmp_path / "results").mkdir()
     (tmp_path / "results" / "run-1.parquet.tmp-abc").write_bytes(b"half")
     assert committed(Files(str(tmp_path)), "run") == set()
 
 
 def test_a_run_without_workers_says_so() -> None:
-    """After some seconds, then rarely; when one is there again; and it gives up in the end."""
+    """It warns after some seconds, then rarely, and when a worker is back; and it finally gives up."""
     clock, said = [0.0], list[tuple[float, str]]()
     absent = AbsentWorkers("tcp://a:1", lambda text: said.append((clock[0], text)), lambda: clock[0])
 
@@ -129,7 +129,7 @@ def test_a_run_without_workers_says_so() -> None:
     look(302, 0)
     look(311, 0)
     look(311.5, 1)
-    assert len(said) == 4  # one that was gone for some seconds alone
+    assert len(said) == 4  # one that was gone for only some seconds
     look(400, 0)
     with pytest.raises(WorkerLost, match="no worker was there for 30 min") as caught:
         look(400 + absent_workers.GIVE_UP_SECONDS, 0)
@@ -153,7 +153,7 @@ def worker_here(cluster_here: LocalCluster) -> Iterator[Client]:
 
 
 def test_a_scheduler_that_is_gone(cluster_here: LocalCluster, worker_here: Client) -> None:
-    """No worker is there while the client tries to reach it again; then its end is an error that says what to do."""
+    """There is no worker while the client reconnects to the scheduler; if this fails, an error says what to do."""
     options = Options(manifest="m", store="s", runner="dask", dask_address="tcp://a:1")
     assert count_workers(worker_here, options) == 1
     cluster_here.close()
@@ -170,7 +170,7 @@ def test_a_scheduler_that_is_gone(cluster_here: LocalCluster, worker_here: Clien
 
 @pytest.fixture
 def send(engine: Any, files: Any, worker_here: Client) -> Iterator[Callable[..., int]]:
-    """Has a worker that knows nothing of the run compute a chunk."""
+    """Computes a chunk on a worker that knows nothing of the run."""
     options = Options(manifest="m.csv", store=files.uri, weights="builtin", device="cpu")
     with Lease.acquire(files) as lease:
         ticket = RunTicket.of(RunContext(engine=engine, files=files, run="run", before_commit=lease.check))
@@ -189,7 +189,7 @@ def send(engine: Any, files: Any, worker_here: Client) -> Iterator[Callable[...,
 def test_what_another_worker_has_committed_is_not_computed_again(
     send: Callable[..., int], plan: Callable[..., Any], manifests: Any, view: Callable[[Path], Any], tmp_path: Path
 ) -> None:
-    """A chunk that Dask sends to a second worker goes on where the first one ended: that one's results are kept."""
+    """A chunk that Dask sends to a second worker continues where the first one ended, whose results are kept."""
     few, more = plan(manifests.rows(2)).chunks[0], plan(manifests.rows(3)).chunks[0]
     assert send(few) == 2
     assert send(more) == 1
@@ -199,7 +199,7 @@ def test_what_another_worker_has_committed_is_not_computed_again(
 def test_a_scheduler_keeps_no_topic_for_each_run(
     send: Callable[..., int], plan: Callable[..., Any], manifests: Any, cluster_here: LocalCluster
 ) -> None:
-    """It never forgets one: whatever run a worker computes for, what it tells has the same topic."""
+    """Dask never forgets a topic, so a worker's events have the same topic for all runs."""
     send(plan(manifests.rows(1)).chunks[0])
     topics = [name for name in cluster_here.scheduler._broker._topics if "stylize" in name]
     assert topics == [worker.TOPIC]
@@ -208,7 +208,7 @@ def test_a_scheduler_keeps_no_topic_for_each_run(
 def test_an_error_names_its_worker(
     send: Callable[..., int], plan: Callable[..., Any], manifests: Any, files: Any, worker_here: Client, tmp_path: Path
 ) -> None:
-    """A store that one worker cannot use: the error has that worker's address and its machine, and is of its kind."""
+    """If one worker cannot use the store, the error has that worker's address and machine, and its own class."""
     (chunk,) = plan(manifests.rows(1)).chunks
     (tmp_path / "store" / "store.json").write_text("{")
     with pytest.raises(StoreError) as caught:

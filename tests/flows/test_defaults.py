@@ -1,4 +1,4 @@
-"""What a run does where nothing else is asked for."""
+"""A run's defaults."""
 
 import dataclasses
 import inspect
@@ -10,7 +10,7 @@ from stylize_core.options import Options
 
 
 def test_defaults_are_the_same_everywhere() -> None:
-    """An option that is left out has one value: on the command line, as a parameter of the flow and in `Options`."""
+    """An option has one default: on the command line, as a parameter of the flow and in `Options`."""
     expected = Options(manifest="m.csv", store="s")
     with RunOptions(store="s").options("m.csv") as options:
         assert options == expected

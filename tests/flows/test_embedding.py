@@ -1,4 +1,4 @@
-"""A program of somebody else that runs a manifest: it lives on after a stop that it caught, as if nothing had been."""
+"""A program that runs a manifest: it continues normally after a stop that it caught."""
 
 import gc
 import os
@@ -23,16 +23,16 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopAtOnce(Watcher):
-    """Sends itself SIGTERM as soon as something is computed."""
+    """Sends itself SIGTERM as soon as a job is computed."""
 
     def progressed(self, progress: Progress) -> None:
-        """Comes from the thread that computes."""
+        """Called on the computing thread."""
         os.kill(os.getpid(), signal.SIGTERM)
 
 
 @pytest.fixture
 def hard_ends(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The hard ends that would have come over the process, each 0.2 s after a stop was asked for."""
+    """The forced exits that would have ended the process, each 0.2 s after a requested stop."""
     ends: list[str] = []
     monkeypatch.setattr("stylize_flows.stop.GRACE_SECONDS", 0.2)
     monkeypatch.setattr("stylize_flows.stop.end_stopped", lambda: ends.append("ended"))
@@ -46,7 +46,7 @@ def _timers() -> list[threading.Timer]:
 def test_a_caught_stop_leaves_nothing_behind(
     manifests: Any, tmp_path: Path, hard_ends: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After `loop` has raised Stopped there is no timer that would end the process, and signals are as before."""
+    """After `loop` has raised Stopped, no timer would end the process, and signal handlers are restored."""
     monkeypatch.setattr("stylize_flows.stop.GRACE_SECONDS", 30.0)
     before = [signal.getsignal(number) for number in SIGNALS]
     options = Options(manifest=manifests.write(manifests.rows(2)), store=f"{tmp_path}/store", weights="builtin")
@@ -57,14 +57,14 @@ def test_a_caught_stop_leaves_nothing_behind(
     finally:
         watcher.reset(token)
     for timer in _timers():
-        timer.join(0.5)  # a cancelled one ends at once
+        timer.join(0.5)  # a cancelled timer ends at once
     assert _timers() == []
     assert [signal.getsignal(number) for number in SIGNALS] == before
 
 
 @pytest.mark.parametrize("leaves", [True, False])
 def test_the_hard_end_is_for_work_that_goes_on(leaves: bool, hard_ends: list[str]) -> None:
-    """The process is ended only where the block is not left in time, however often it was entered again inside."""
+    """The process is ended only if the block is not left in time, even with nested blocks."""
     with StopFlag() as stop, stop:
         stop.ask()
         timers = _timers()
@@ -77,7 +77,7 @@ def test_the_hard_end_is_for_work_that_goes_on(leaves: bool, hard_ends: list[str
 
 
 def test_a_flag_that_is_not_in_use_ends_nothing(hard_ends: list[str]) -> None:
-    """A thread that asks just after the work is over has no effect."""
+    """A stop that a thread requests just after the work is over has no effect."""
     with StopFlag() as stop:
         pass
     stop.ask()
@@ -86,7 +86,7 @@ def test_a_flag_that_is_not_in_use_ends_nothing(hard_ends: list[str]) -> None:
 
 
 def test_a_command_still_ends_while_prefect_reports(hard_ends: list[str]) -> None:
-    """The command, whose process is its own, keeps the hard end after the run: Prefect may yet wait for its server."""
+    """The command keeps the forced exit after the run, because Prefect may still wait for its server."""
     run: Any = None
     ConsoleWatcher().ended(run, Stopped("stopped"))
     for timer in _timers():
@@ -97,7 +97,7 @@ def test_a_command_still_ends_while_prefect_reports(hard_ends: list[str]) -> Non
 def test_a_run_that_is_over_is_let_go(
     manifests: Any, run_loop: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its network, hundreds of megabytes, is free at once: no cycle keeps it until Python looks for cycles."""
+    """Its network, hundreds of megabytes, is freed at once: no reference cycle keeps it."""
     engines: list[weakref.ref[Engine]] = []
     load = Engine.load
 

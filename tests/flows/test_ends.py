@@ -1,4 +1,4 @@
-"""What a run says last: where its sheets, its page, the rows to mend and a single image lie."""
+"""A run's last lines: the paths of its sheets, its page, the rows to correct and a single image."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,14 +8,14 @@ import pytest
 
 @pytest.fixture
 def bad_rows(manifests: Any) -> str:
-    """A manifest of two rows, one of which names a picture that is not there."""
+    """A manifest of two rows, one of which names a missing picture."""
     return str(manifests.write([*manifests.rows(1), *manifests.rows(1, content="nowhere.png")]))
 
 
 def test_a_manifest_ends_with_sheets_report_and_failed_rows(
     bad_rows: str, run_loop: Callable[..., Any], store: Any
 ) -> None:
-    """The last lines are the paths of the sheets, of the report and of the rows to mend, each of them there."""
+    """The last lines are the paths of the sheets, the report and the rows to correct, which all exist."""
     lines = run_loop(bad_rows).out.splitlines()[-3:]
     folder = store.folder / "runs" / store.runs[0]
     assert lines == [
@@ -40,6 +40,6 @@ def test_no_report(bad_rows: str, run_loop: Callable[..., Any], stylize: Callabl
 
 
 def test_a_failed_image_is_not_promised(manifests: Any, damaged: Any, run_loop: Callable[..., Any]) -> None:
-    """A single row whose job failed without an image ends with the rows to mend."""
+    """A single row whose job failed without an image ends with the rows to correct."""
     ended = run_loop(manifests.write(manifests.rows(1, content="truncated.jpg")), "--no-report")
     assert ended.out.splitlines()[-1].startswith("failed and rejected rows, to correct and run again: ")

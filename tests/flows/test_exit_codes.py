@@ -1,4 +1,4 @@
-"""What the exit code says: done, too many failed rows, nothing started."""
+"""Exit codes: done, too many failed rows, nothing started."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +17,7 @@ def ten_rows(damaged: Any, manifests: Any) -> str:
 
 
 def test_max_failed(ten_rows: str, run_loop: Callable[..., Any], store: Any) -> None:
-    """--max-failed is a number or a share of failed and rejected rows; it decides the exit code and stops nothing."""
+    """--max-failed is a number or a share of failed and rejected rows; it affects only the exit code."""
     assert run_loop(ten_rows, "--max-failed", "0").code == 3
     assert store.statuses().count("done") == 8
     for max_failed, code in (("1", 3), ("2", 0), ("19%", 3), ("20%", 0), ("29.9%", 0), ("100%", 0)):
@@ -42,7 +42,7 @@ def test_second_run_skips_everything(manifests: Any, run_loop: Callable[..., Any
 def test_duplicates_are_computed_once_and_reported_for_each(
     manifests: Any, run_loop: Callable[..., Any], store: Any
 ) -> None:
-    """Rows that describe the same job share its one image; each row has its own line with its own id."""
+    """Rows with the same job share its image; each row has its own line with its own id."""
     row = manifests.rows(1)[0]
     in_other_words = {"content": "./content-0.png", "style_size": "32", "preset": "default", "noise": ".5"}
     run_loop(manifests.write([{**row, "id": "first"}, {**row, **in_other_words, "id": "again"}]))
@@ -80,7 +80,7 @@ def test_retry_of_a_passing_failure(
     draw: Callable[..., Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A job whose file changed under the run may pass: it runs again unless --retry-failed none."""
+    """A job whose file changed during the run may succeed later: it runs again unless --retry-failed none."""
     manifest = manifests.write(manifests.rows(1, content="late.png"))
     picture = draw(manifests.folder / "late.png", 7)
     planned = picture.read_bytes()
@@ -103,7 +103,7 @@ def test_retry_of_a_passing_failure(
 def test_a_mended_file_is_a_new_job(
     damaged: Any, manifests: Any, run_loop: Callable[..., Any], store: Any, draw: Callable[..., Any]
 ) -> None:
-    """Once the damaged file is replaced, the row is another job: it runs, and the failed one is history."""
+    """Once the damaged file is replaced, the row is another job, which runs; the failed one no longer matters."""
     manifest = manifests.write(manifests.rows(1, content="truncated.jpg"))
     assert run_loop(manifest).code == 3
     draw(damaged / "truncated.jpg", 9)

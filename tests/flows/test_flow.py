@@ -1,4 +1,4 @@
-"""The flow as Prefect shows it: final states with counts, names of runs, artifacts."""
+"""The flow in Prefect: final states with counts, names of runs, artifacts."""
 
 import asyncio
 import json
@@ -43,7 +43,7 @@ def _flow_run_id(state: State[Any]) -> UUID:
 
 
 async def _task_runs(flow_run: UUID, count: int) -> list[Any]:
-    """Waits until the server, which records task runs with a delay, has so many of them in a final state."""
+    """Waits until the server, which records task runs with a delay, has a number of them in a final state."""
     wanted = FlowRunFilter(id=FlowRunFilterId(any_=[flow_run]))
     deadline = time.monotonic() + 60
     async with get_client() as client:
@@ -62,7 +62,7 @@ async def _artifacts(flow_run: UUID) -> dict[str | None, Any]:
 
 
 def test_a_completed_flow(flow: Callable[..., State[Any]], manifests: Any, store: Any) -> None:
-    """The final state has law 1's counts; tasks are named after what they do; artifacts lead to the report."""
+    """The final state has law 1's counts; task names describe the tasks; artifacts lead to the report."""
     state = flow(manifests.rows(3), rows_per_task=2)
     assert state.is_completed()
     assert state.message == "3 rows: 3 done, 0 skipped, 0 failed, 0 rejected, 0 stopped"
@@ -92,7 +92,7 @@ def test_a_completed_flow(flow: Callable[..., State[Any]], manifests: Any, store
 
 
 def test_failures_in_prefect(flow: Callable[..., State[Any]], manifests: Any) -> None:
-    """The first failed and rejected rows with row, id, code and message, however many and long: under 100 kB."""
+    """The first failed and rejected rows with row, id, code and message, under 100 kB for any number and length."""
     rows = [{**row, "id": f"{number}-{'x' * 150}"} for number, row in enumerate(manifests.rows(120))]
     for row in rows[1:]:
         row["content"] = f"nowhere/{'😀' * 50}.png"
@@ -109,7 +109,7 @@ def test_failures_in_prefect(flow: Callable[..., State[Any]], manifests: Any) ->
 
 @pytest.mark.parametrize("letter", ["x", '"', "ü", "😀", "\x00"])
 def test_failures_fit_an_artifact(letter: str) -> None:
-    """Whatever they are made of: the table stays under 100 kB of JSON, and begins with the first failure."""
+    """For any text, the table stays under 100 kB of JSON and begins with the first failure."""
     lines = [
         {"row": n, "id": letter * LETTERS, "code": letter * LETTERS, "message": letter * LETTERS} for n in range(50)
     ]
@@ -131,9 +131,9 @@ def test_the_name_of_a_flow_run(flow: Callable[..., State[Any]], manifests: Any)
 
 
 def test_failed_rows(flow: Callable[..., State[Any]], manifests: Any, store: Any) -> None:
-    """More failed or rejected rows than `max_failed` make the flow Failed; fewer have a name beside Completed.
+    """More failed or rejected rows than `max_failed` make the flow Failed; fewer give a named Completed state.
 
-    Both say where these rows and the report are.
+    Both messages say where these rows and the report are.
     """
     rows = [*manifests.rows(1), *manifests.rows(1, content="nowhere.png")]
     state = flow(rows)
@@ -153,7 +153,7 @@ def test_failed_rows(flow: Callable[..., State[Any]], manifests: Any, store: Any
 def test_an_event_tells_that_a_run_has_finished(
     flow: Callable[..., State[Any]], manifests: Any, store: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It has the counts and, for automations, the share of failed rows as a label: whole percents, rounded down."""
+    """It has the counts and, for automations, the share of failed rows as a label in whole percent, rounded down."""
     sent: list[Any] = []
     monkeypatch.setattr("stylize_flows.outcome.emit_event", lambda event, **rest: sent.append((event, rest)))
     flow([*manifests.rows(2), *manifests.rows(1, content="nowhere.png")], max_failed="50%", no_report=True)
@@ -165,7 +165,7 @@ def test_an_event_tells_that_a_run_has_finished(
 
 
 def test_parameters_in_prefect() -> None:
-    """Every parameter is described where somebody starts a run by hand, and what has few values is a choice."""
+    """Every parameter has a description in Prefect's form, and parameters with few values are choices."""
     properties = parameter_schema(stylize_manifest.fn).model_dump()["properties"]
     assert all(len(one["description"]) > 10 for one in properties.values())
     choices = {name: one["enum"] for name, one in properties.items() if "enum" in one}
@@ -178,13 +178,13 @@ def test_parameters_in_prefect() -> None:
 
 
 def test_a_choice_that_there_is_not() -> None:
-    """It is refused before anything is begun."""
+    """It is refused before anything begins."""
     with pytest.raises(ParameterTypeError, match="runner"):
         stylize_manifest("m.csv", "s", runner="foo")  # type: ignore[arg-type]
 
 
 def test_nothing_to_start(flow: Callable[..., State[Any]], manifests: Any) -> None:
-    """An expected error is the flow's final state and no traceback: it says what, where and what to do."""
+    """An expected error is the flow's final state without a traceback: it says what, where and what to do."""
     state = flow(manifests.rows(2, size="5"))
     assert state.is_failed()
     assert state.message is not None
@@ -196,7 +196,7 @@ def test_nothing_to_start(flow: Callable[..., State[Any]], manifests: Any) -> No
 def test_an_error_that_passes_is_tried_again(
     flow: Callable[..., State[Any]], manifests: Any, store: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A chunk whose store does not answer for a moment is tried again by Prefect; the run completes."""
+    """Prefect retries a chunk whose store does not answer for a moment; the run completes."""
     monkeypatch.setattr("stylize_flows.tasks.stylise_chunk.retry_delay_seconds", [0.0])
     failures = [StoreFull("there is no space left for the store")]
 
@@ -215,7 +215,7 @@ def test_an_error_that_passes_is_tried_again(
 def test_an_unexpected_error_is_not_hidden(
     method: str, runner: str, manifests: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A fault of the program itself comes through with its own traceback, whichever runner meets it."""
+    """A bug in the program shows its own traceback, with either runner."""
 
     def fail(run: Run) -> None:
         raise ZeroDivisionError("a fault of the program")

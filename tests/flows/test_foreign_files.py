@@ -1,4 +1,4 @@
-"""What others leave in a store: notes of macOS, copies under way."""
+"""Files of others in a store: notes of macOS, copies in progress."""
 
 import os
 from collections.abc import Callable
@@ -12,7 +12,7 @@ import pytest
 def test_files_of_others_beside_tables(
     name: str, manifests: Any, run_loop: Callable[..., Any], stylize: Callable[..., Any], store: Any
 ) -> None:
-    """Beside each table lies a file of somebody else's: every command goes on, and none of them is touched."""
+    """With a foreign file beside each table every command works, and none of these files is touched."""
     manifest = manifests.write(manifests.rows(2))
     assert run_loop(manifest).code == 0
     others = []
@@ -40,7 +40,7 @@ def test_what_is_no_file_ends_a_command_with_its_name(
     refused: Callable[..., str],
     store: Any,
 ) -> None:
-    """A pipe or a link to nowhere among the results is refused by its name and with what to do; nobody waits for it."""
+    """A pipe or a broken link among the results is refused without waiting; the error names it and says what to do."""
     manifest = manifests.write(manifests.rows(1))
     assert run_loop(manifest).code == 0
     odd = store.folder / "results" / "zz.parquet"

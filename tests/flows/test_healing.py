@@ -1,4 +1,4 @@
-"""Results that are gone or damaged are made again; a store that lacks its results is left as it is."""
+"""Missing or damaged results are computed again; a store that lacks its results is not changed."""
 
 import shutil
 from collections.abc import Callable
@@ -20,7 +20,7 @@ def manifest(manifests: Any) -> str:
 
 @pytest.fixture
 def whole(manifest: str, run_loop: Callable[..., Any], store: Any) -> Any:
-    """A store in which they are done, each chunk a commit."""
+    """A store in which they are done, with a commit for each chunk."""
     assert run_loop(manifest, "--rows-per-task", "2").code == 0
     return store
 
@@ -43,7 +43,7 @@ SPOILT: dict[str, Callable[[Path], None]] = {
 def test_a_done_job_without_its_image_runs_again(
     spoil: Callable[[Path], None], whole: Any, manifest: str, run_loop: Callable[..., Any], stylize: Callable[..., Any]
 ) -> None:
-    """The next run makes the image again, byte by byte, as the next attempt; the others are skipped."""
+    """The next run computes the image again, with the same bytes, as the next attempt; the others are skipped."""
     images = whole.images
     path = sorted(images)[0]
     spoil(whole.folder / path)
@@ -90,7 +90,7 @@ def test_verify_heals(
     run_loop: Callable[..., Any],
     stylize: Callable[..., Any],
 ) -> None:
-    """`run --verify` computes again what `status --verify` names, and nothing else; a plain run skips it."""
+    """`run --verify` computes again exactly what `status --verify` names; a plain run skips it."""
     images = whole.images
     spoil(whole)
     assert stylize("status", str(whole.folder), "--verify").code == 1
@@ -109,7 +109,7 @@ def test_verify_heals(
 def test_damaged_losses_are_left_out(
     whole: Any, manifest: str, run_loop: Callable[..., Any], stylize: Callable[..., Any]
 ) -> None:
-    """A run over damaged losses ends well; report, log and terminal say what is missing, and how to have it again."""
+    """A run with damaged losses succeeds; report, log and terminal say what is missing and how to restore it."""
     _flip_losses(whole)
     (damaged,) = [path for path in (whole.folder / "metrics").iterdir() if not _is_readable(path)]
     said = f"left out: a file of the store is damaged · {damaged} · restore it from a backup, or run the manifest"
@@ -124,7 +124,7 @@ def test_damaged_losses_are_left_out(
 def test_records_that_nothing_depends_on(
     whole: Any, manifest: str, run_loop: Callable[..., Any], stylize: Callable[..., Any]
 ) -> None:
-    """Damaged fingerprints, a run's environment or its forecast end nothing; each is named as left out."""
+    """Damaged fingerprints, environment or forecast do not end a run; each is named as left out."""
     run = whole.folder / "runs" / whole.runs[0]
     spoilt = [run / "environment.json", run / "plan.json", *(whole.folder / "inputs").glob("*.parquet")]
     for path in spoilt:
@@ -148,7 +148,7 @@ def _is_readable(path: Path) -> bool:
 def test_a_lost_image_that_cannot_be_made_again(
     whole: Any, manifest: str, run_loop: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where the job fails this time, its row is failed with the reason; it is not called done because it once was."""
+    """If the job fails this time, its row is failed with the reason, although it was done before."""
     (whole.folder / sorted(whole.images)[0]).unlink()
 
     def fail(*_: object, **__: object) -> bytes:
@@ -165,7 +165,7 @@ def test_a_lost_image_that_cannot_be_made_again(
 def test_results_that_are_not_copied_yet(
     whole: Any, manifest: str, run_loop: Callable[..., Any], stylize: Callable[..., Any], refused: Callable[..., str]
 ) -> None:
-    """A store with images and no results is refused; nothing is deleted, and with its results it is whole again."""
+    """A store with images but without results is refused; nothing is deleted, and restoring the results restores it."""
     images, results = whole.images, whole.folder / "results"
     results.rename(whole.folder.parent / "results")
     plan = ("plan", manifest, "--store", str(whole.folder), "--weights", "builtin")

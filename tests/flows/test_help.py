@@ -1,4 +1,4 @@
-"""The help of every command: it can be read without knowing the program, and documents every option."""
+"""The help of every command documents every option and does not require knowledge of the program."""
 
 import re
 import subprocess
@@ -15,7 +15,7 @@ from stylize_core.release import release
 
 
 def _commands(of: App, name: str = "") -> Iterator[str]:
-    """The words that lead to each command, the app itself among them."""
+    """The words of each command, including the app itself."""
     yield name
     for word in of:
         if not word.startswith("-"):
@@ -26,7 +26,7 @@ COMMANDS = list(_commands(app))
 
 
 def test_the_commands() -> None:
-    """Those of the design are there, and the help of each is looked at below."""
+    """The commands are those of the design; the tests below check the help of each."""
     assert {"run", "plan", "status", "report", "export", "cross", "presets", "weights show"} <= {*COMMANDS}
 
 
@@ -45,7 +45,7 @@ def test_every_option_is_explained(command: str, stylize: Callable[..., Any]) ->
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_begins_with_what_the_command_does(command: str, stylize: Callable[..., Any]) -> None:
-    """The first thing behind the usage is a sentence."""
+    """The first text after the usage is a sentence."""
     usage, sentence = [part for part in stylize(*command.split(), "--help").out.split("\n\n") if part.strip()][:2]
     assert usage.startswith("Usage: stylize")
     assert sentence[0].isupper()
@@ -53,7 +53,7 @@ def test_help_begins_with_what_the_command_does(command: str, stylize: Callable[
 
 
 def test_the_help_names_every_exit_code(stylize: Callable[..., Any]) -> None:
-    """0, 1, 2, 3 and 130 each stand in the help with their meaning."""
+    """The help has the codes 0, 1, 2, 3 and 130 with their meanings."""
     words = " ".join(stylize("--help").out.split())
     for meaning in ("0 done", "1 unexpected", "2 nothing could be started", "3 more failed", "130 stopped"):
         assert meaning in words
@@ -69,7 +69,7 @@ def test_version(stylize: Callable[..., Any]) -> None:
 def test_commands_that_compute_nothing_start_at_once(
     manifests: Any, run_loop: Callable[..., Any], store: Any, tmp_path: Path
 ) -> None:
-    """What takes seconds to import is left alone by commands that do without; one interpreter has had them all."""
+    """Commands do not import slow modules that they do not need; one interpreter runs them all."""
     run_loop(manifests.write(manifests.rows(1)), "--no-report")
     commands = [
         ["--help"],

@@ -14,7 +14,7 @@ def _arguments(manifest: str, store: Path) -> tuple[str, ...]:
 
 @pytest.fixture
 def endless(manifests: Any, drive: Callable[..., Any], store: Any) -> Iterator[Any]:
-    """A run in a process of its own that has begun to compute, and does not end while the test lasts."""
+    """A run in a separate process that has begun to compute and does not end during the test."""
     run = drive(*_arguments(manifests.write(manifests.rows(1), "endless.csv"), store.folder), step_seconds=600)
     run.wait_for_journal(1)
     yield run
@@ -24,14 +24,14 @@ def endless(manifests: Any, drive: Callable[..., Any], store: Any) -> Iterator[A
 def test_second_run_is_refused(
     endless: Any, manifests: Any, run_loop: Callable[..., Any], refused: Callable[..., str]
 ) -> None:
-    """While a run is writing, another one is refused: it is told which process, where, and what to do."""
+    """While a run is writing, another one is refused: the error names the process and its machine, and what to do."""
     error = refused(run_loop(manifests.write(manifests.rows(1))))
     assert f"another run is writing to this store: process {endless.process.pid} on " in error
     assert "wait for that run to end, or start this one with --wait" in error
 
 
 def test_status_tells_who_is_writing(endless: Any, stylize: Callable[..., Any], store: Any) -> None:
-    """Reading is not refused, and names the process that writes."""
+    """Reading is allowed, and names the writing process."""
     ended = stylize("status", str(store.folder))
     assert ended.code == 0
     assert f"in use by process {endless.process.pid} on " in ended.out
@@ -40,14 +40,14 @@ def test_status_tells_who_is_writing(endless: Any, stylize: Callable[..., Any], 
 def test_the_store_of_a_killed_run_is_free(
     endless: Any, manifests: Any, run_loop: Callable[..., Any], store: Any
 ) -> None:
-    """A run whose process is gone locks nobody out."""
+    """A run whose process has ended does not lock the store."""
     endless.end()
     assert run_loop(manifests.write(manifests.rows(1))).code == 0
     assert store.statuses() == ["done"]
 
 
 def test_second_run_waits(manifests: Any, drive: Callable[..., Any], store: Any) -> None:
-    """With --wait it begins when the first has ended, and finds what that one did."""
+    """With --wait a run begins when the first has ended, and uses its results."""
     first = drive(*_arguments(manifests.write(manifests.rows(2)), store.folder), step_seconds=0.5)
     first.wait_for_journal(1)
     second = drive(*_arguments(manifests.write(manifests.rows(3)), store.folder), "--wait")

@@ -1,4 +1,4 @@
-"""Prefect's temporary server ends in the middle of a run: the run goes on without it, to the end, and says so once."""
+"""Prefect's temporary server ends during a run: the run continues without it, to the end, and says so once."""
 
 import signal
 import subprocess
@@ -18,7 +18,7 @@ for process in /proc/[0-9]*; do
 done
 true
 """
-"""Of a shell that the command starts: it kills the server, which is another child of the command."""
+"""A shell command that kills the server, which is another child of the command."""
 
 SAID = "warning: Prefect's temporary server has ended; the run goes on without Prefect\n"
 
@@ -30,7 +30,7 @@ def _arguments(manifest: str, store: Path, *more: str) -> tuple[str, ...]:
 @pytest.mark.slow
 @pytest.mark.parametrize("event", ["before plan.json 1", "step 1", "before results.csv 1", "before report.html 1"])
 def test_a_server_that_is_killed(event: str, manifests: Any, drive: Callable[..., Any], store: Any) -> None:
-    """Whenever it comes, each job is computed once, the record and the report are there, and the process ends."""
+    """Whenever this happens, each job is computed once, record and report exist, and the process ends."""
     rows = [*manifests.rows(3), *manifests.rows(1, content="nowhere.png")]
     arguments = _arguments(manifests.write(rows), store.folder, "--rows-per-task", "1", "--max-failed", "1")
     run = drive(*arguments, fresh=True, commands={event: KILL})
@@ -47,7 +47,7 @@ def test_a_server_that_is_killed(event: str, manifests: Any, drive: Callable[...
 
 @pytest.mark.slow
 def test_a_server_that_is_killed_at_once(manifests: Any, store: Any) -> None:
-    """Before the flow run begins, the run goes on without Prefect as well."""
+    """The run continues without Prefect also if this happens before the flow run begins."""
     code = """
 import sys
 from stylize_flows import lost_server, temporary_server
@@ -70,7 +70,7 @@ main(sys.argv[1:])
 
 @pytest.mark.slow
 def test_partitions_go_on_too(manifests: Any, drive: Callable[..., Any], store: Any) -> None:
-    """A flow run within the flow run ends like its parent, and the partitions after it are computed without."""
+    """A flow run inside the flow run ends like its parent, and later partitions are computed without Prefect."""
     few = ("--rows-per-task", "1", "--chunks-per-flow-run", "1")
     arguments = _arguments(manifests.write(manifests.rows(3)), store.folder, *few)
     run = drive(*arguments, fresh=True, commands={"step 1": KILL})
@@ -83,7 +83,7 @@ def test_partitions_go_on_too(manifests: Any, drive: Callable[..., Any], store: 
 
 @pytest.mark.slow
 def test_a_stop_without_the_server(manifests: Any, drive: Callable[..., Any], store: Any) -> None:
-    """A run that goes on without its server still stops within 5 s, and every row is accounted for."""
+    """A run that continues without its server still stops within 5 s, and every row is accounted for."""
     arguments = _arguments(manifests.write(manifests.rows(3)), store.folder, "--rows-per-task", "1")
     run = drive(*arguments, fresh=True, step_seconds=0.5, commands={"step 1": KILL})
     run.wait_for_journal(3)
@@ -96,7 +96,7 @@ def test_a_stop_without_the_server(manifests: Any, drive: Callable[..., Any], st
 
 
 def test_a_loss_is_told_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """A process that has started no server has lost none, nor one whose server runs."""
+    """A process without a server, or with a running one, has not lost a server."""
 
     class Server:
         ended = False
@@ -116,7 +116,7 @@ def test_a_loss_is_told_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
 
 @pytest.mark.slow
 def test_a_flow_needs_no_code_of_a_server() -> None:
-    """A flow run of a deployment, which has a server, does not take the seconds that a temporary one's imports take."""
+    """A flow run of a deployment, which has a server, does not spend seconds on a temporary server's imports."""
     code = (
         "import sys, stylize_flows.stylize_manifest; print([name for name in sys.modules if 'prefect.server' in name])"
     )

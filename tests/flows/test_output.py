@@ -1,4 +1,4 @@
-"""Output that fails: a full disk, a reader that is gone, letters that the stream has not. It ends no run."""
+"""Failing output: a full disk, a closed pipe, characters that the stream cannot encode. It does not end a run."""
 
 import io
 import os
@@ -20,7 +20,7 @@ def why(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def failing(why: str) -> Iterator[TextIO]:
-    """A stream on a full disk, or one whose reader is gone."""
+    """A stream on a full disk, or one with a closed pipe."""
     if why == "full":
         number = os.open("/dev/full", os.O_WRONLY)
     else:
@@ -47,7 +47,7 @@ def test_a_run_goes_on(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Whichever of its outputs fails, a run computes its rows and ends by them; a full disk is said at the end."""
+    """Whichever output fails, a run computes its rows and exits accordingly; a full disk is reported at the end."""
     monkeypatch.setattr(sys, name, failing)
     manifest = manifests.write(manifests.rows(2))
     options = ("--store", str(store.folder), "--weights", "builtin", "--runner", "loop", "--no-report")
@@ -68,7 +68,7 @@ def test_a_command_whose_output_is_all_there_is(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Exit code 1; a full disk is named on standard error, and a reader who has seen enough is told nothing."""
+    """Exit code 1; a full disk is named on standard error, a closed pipe is not."""
     manifest = manifests.write(manifests.rows(1))
     where = ("--store", str(store.folder), "--weights", "builtin")
     assert _code("run", manifest, *where, "--runner", "loop", "--no-report") == 0
@@ -89,7 +89,7 @@ def test_a_command_whose_output_is_all_there_is(
 def test_a_watcher_whose_reader_is_gone_ends(
     failing: TextIO, store: Any, manifests: Any, drive: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`status --watch` does not go on for nobody, however long the run takes."""
+    """`status --watch` ends when nobody reads it, however long the run takes."""
     options = ("--store", str(store.folder), "--weights", "builtin", "--runner", "loop")
     run = drive("run", manifests.write(manifests.rows(2)), *options, step_seconds=60)
     run.wait_for_step()
@@ -99,7 +99,7 @@ def test_a_watcher_whose_reader_is_gone_ends(
 
 @pytest.fixture
 def ascii_only(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., bytes]]:
-    """Runs a command that ends well, with a standard output that takes ASCII alone; returns what arrives there."""
+    """Runs a successful command with a standard output that takes only ASCII; returns the output."""
     with io.TextIOWrapper(written := io.BytesIO(), encoding="ascii") as stream:
 
         def run(*arguments: str) -> bytes:
@@ -112,7 +112,7 @@ def ascii_only(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., bytes]
 
 @pytest.mark.parametrize("command", ["--help", "run --help", "presets", "presets default"])
 def test_letters_that_the_stream_has_not(command: str, ascii_only: Callable[..., bytes]) -> None:
-    """They are written as escapes."""
+    """Such characters are written as escapes."""
     text = ascii_only(*command.split()).decode("ascii")
     assert len(text) > 100
     assert "\\xb7 2 nothing could be started" in text or command != "--help"
@@ -121,7 +121,7 @@ def test_letters_that_the_stream_has_not(command: str, ascii_only: Callable[...,
 def test_a_printed_manifest_is_utf_8(
     ascii_only: Callable[..., bytes], manifests: Any, draw: Callable[..., Path]
 ) -> None:
-    """As every manifest is, whatever standard output is made for: its names are those of the files."""
+    """It is UTF-8 like every manifest, whatever the encoding of standard output, because it has the names of files."""
     picture = draw(manifests.folder / "Kätzchen 猫.png", 1)
     printed = ascii_only("cross", "--content", str(picture), "--style", f"{manifests.folder}/style-0.png")
     assert str(picture) in printed.decode("utf-8")
@@ -129,7 +129,7 @@ def test_a_printed_manifest_is_utf_8(
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
 def test_closed_streams(closed: str, manifests: Any, tmp_path: Path) -> None:
-    """Without its standard streams a command works as with them; no file of its own takes their numbers."""
+    """Without standard streams a command works as usual; none of its files takes their descriptors."""
     code = "import sys; from stylize_flows.cli import main; main(sys.argv[1:])"
     pictures = ("--content", f"{manifests.folder}/content-0.png", "--style", f"{manifests.folder}/style-0.png")
     command = [sys.executable, "-c", code, "cross", *pictures, "--output", f"{tmp_path}/crossed.csv"]

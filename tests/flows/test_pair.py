@@ -51,7 +51,7 @@ def test_pair_is_the_same_job_as_the_row(
     ],
 )
 def test_bad_setting(setting: str, words: str, run_pair: Callable[..., Any], store: Any) -> None:
-    """A setting that is unknown or out of range is refused by name before the store is made."""
+    """A setting that is unknown or out of range is refused by name before the store is created."""
     ended = run_pair("--set", setting)
     assert ended.code == 2
     assert words in ended.err
@@ -59,7 +59,7 @@ def test_bad_setting(setting: str, words: str, run_pair: Callable[..., Any], sto
 
 
 def test_missing_picture(stylize: Callable[..., Any], pictures: Path, tmp_path: Path) -> None:
-    """A missing picture is told as such; the pair's manifest, which nobody has seen, is not mentioned."""
+    """A missing picture is named; the pair's internal manifest is not mentioned."""
     arguments = ("--content", f"{pictures}/content-0.png", "--style", f"{tmp_path}/nowhere.png")
     ended = stylize("run", *arguments, "--store", f"{tmp_path}/store", "--weights", "builtin", "--runner", "loop")
     assert ended.code == 2
@@ -77,7 +77,7 @@ def test_plan_of_a_pair(stylize: Callable[..., Any], pictures: Path, tmp_path: P
 def test_a_pair_needs_no_prefect(
     stylize: Callable[..., Any], pictures: Path, store: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Unless a runner is named or a server is set, a pair runs in a loop; a manifest runs as Prefect tasks."""
+    """A pair runs in a loop unless a runner is named or a server is set; a manifest runs as Prefect tasks."""
     with RunOptions(store="s", content="c.png", style="s.png").options(None) as options:
         assert options.runner == "loop"
     with RunOptions(store="s", content="c.png", style="s.png", runner="local").options(None) as options:
@@ -90,7 +90,7 @@ def test_a_pair_needs_no_prefect(
 
 
 def test_a_pair_ends_with_its_image(run_pair: Callable[..., Any], store: Any) -> None:
-    """The last line is the path of the image, whether it is new or was done before; the first says what is planned."""
+    """The first line says what is planned, the last is the path of the image, whether new or done before."""
     first = run_pair(*SETTINGS)
     (image,) = store.images
     assert first.out.splitlines()[-1] == f"image: {store.folder}/{image}"
@@ -101,12 +101,12 @@ def test_a_pair_ends_with_its_image(run_pair: Callable[..., Any], store: Any) ->
 
 
 def test_values() -> None:
-    """Everything behind the first equals sign is the value."""
+    """Everything after the first equals sign is the value."""
     assert values(["a=1", "b=c=2 d=3", "e="], "--set") == {"a": "1", "b": "c=2 d=3", "e": ""}
     assert values(None, "--set") == {}
 
 
 def test_a_name_set_twice() -> None:
-    """A name that comes twice is refused: neither value may win in silence."""
+    """A repeated name is refused, so that neither value is silently ignored."""
     with pytest.raises(UsageError, match="'a' is set twice"):
         values(["a=1", "a=2"], "--set")

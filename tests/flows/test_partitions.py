@@ -1,4 +1,4 @@
-"""More chunks than one flow run bears: partitions in this process, each a flow run of its own."""
+"""More chunks than a flow run may have: partitions in this process, each a separate flow run."""
 
 import asyncio
 import signal
@@ -24,7 +24,7 @@ def _arguments(manifest: str, store: Any, *options: str) -> tuple[str, ...]:
 
 
 async def _parts(state: State[Any], tasks: int) -> dict[str, list[str]]:
-    """Waits until the server has so many tasks of a flow run and its parts; returns them by undated flow run."""
+    """Waits until the server has a number of tasks of a flow run and its parts; returns them by undated flow run."""
     own = state.state_details.flow_run_id
     assert own
     async with get_client() as client:
@@ -69,11 +69,11 @@ def test_each_partition_is_a_flow_run(manifests: Any, store: Any) -> None:
 def test_an_error_of_a_partition_is_the_runs(
     manifests: Any, store: Any, stylize: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What ends a chunk for good ends the run, with its own words; the next run does the rest."""
+    """A final error of a chunk ends the run with its message; the next run does the rest."""
     optimise, calls = Engine.optimise, iter(range(100))
 
     def fail_from_the_third(engine: Engine, *arguments: Any, **others: Any) -> Any:
-        if next(calls) >= 2:  # no process that lost its device gets it back
+        if next(calls) >= 2:  # a process that lost its device cannot use it again
             raise DeviceLost("the device stopped working")
         return optimise(engine, *arguments, **others)
 
@@ -93,7 +93,7 @@ def test_an_error_of_a_partition_is_the_runs(
 def test_a_run_that_ends_in_a_partition(
     end: str, manifests: Any, drive: Callable[..., Any], store: Any, stylize: Callable[..., Any]
 ) -> None:
-    """Killed or stopped in its second partition, a run keeps what it committed, and the next one does the rest once."""
+    """A run killed or stopped in its second partition keeps its commits, and the next one computes the rest once."""
     arguments = _arguments(manifests.write(manifests.rows(5)), store)
     run = drive(*arguments, kill="before results 4" if end == "kill" else "", step_seconds=0.2, fresh=True)
     if end == "stop":

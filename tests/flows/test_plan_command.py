@@ -1,4 +1,4 @@
-"""`stylize plan`: what a run would do, and nothing written."""
+"""`stylize plan`: shows what a run would do, and writes nothing."""
 
 import re
 from collections.abc import Callable
@@ -20,7 +20,7 @@ def _snapshot(folder: Path) -> dict[str, tuple[int, int]]:
 
 
 def test_plan_writes_nothing(manifests: Any, plan: Callable[..., Any], tmp_path: Path) -> None:
-    """A plan of everything makes no store, nor anything else; its forecast counts what starting takes."""
+    """A plan of everything creates no store or file; its forecast includes the time to start."""
     manifest = manifests.write(manifests.rows(3))
     before = _snapshot(tmp_path)
     ended = plan(manifest)
@@ -37,7 +37,7 @@ def test_plan_writes_nothing(manifests: Any, plan: Callable[..., Any], tmp_path:
 def test_plan_knows_what_is_done(
     damaged: Path, manifests: Any, plan: Callable[..., Any], run_loop: Callable[..., Any], store: Any
 ) -> None:
-    """A plan tells the rows that are done, that failed, that would be rejected and that are left, as the run does."""
+    """A plan counts the rows that are done, failed, rejected and left, as the run does."""
     rows = [*manifests.rows(2), *manifests.rows(1, content="truncated.jpg")]
     run_loop(manifests.write(rows))
     before = _snapshot(store.folder)
@@ -52,7 +52,7 @@ def test_plan_knows_what_is_done(
 
 
 def test_enlarged_styles(manifests: Any, plan: Callable[..., Any], draw: Callable[..., Path]) -> None:
-    """A style that is seen at more than four times its size is told, with the settings that keep its strokes."""
+    """A style that is enlarged more than four times gives a warning, with the settings that keep its strokes."""
     draw(manifests.folder / "tiny.png", 1, width=20, height=16)
     rows = [*manifests.rows(1), *manifests.rows(3, style="tiny.png", size="16")]
     for row, edge in zip(rows[1:], ("80", "82", "160"), strict=True):
@@ -92,7 +92,7 @@ def test_exit_code_of_a_plan(options: tuple[str, ...], code: int, manifests: Any
 
 
 def test_plan_of_nothing_but_rejected_rows(manifests: Any, plan: Callable[..., Any]) -> None:
-    """Nothing could be started."""
+    """If nothing could be started, the exit code says so."""
     ended = plan(manifests.write(manifests.rows(2, size="5")))
     assert ended.code == 2
     assert ended.out == "2 rows: 2 rejected\n"

@@ -1,4 +1,4 @@
-"""`stylize presets`: the list, and one preset whole."""
+"""`stylize presets`: the list, and all of one preset."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +10,7 @@ from stylize_core.settings import SETTING_FIELDS
 
 
 def test_list(stylize: Callable[..., Any]) -> None:
-    """Every preset has a line with its name and what it is."""
+    """Every preset has a line with its name and description."""
     lines = stylize("presets").out.splitlines()[1:]
     assert [line.split()[0] for line in lines] == list(PRESETS)
 

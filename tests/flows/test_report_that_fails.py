@@ -1,4 +1,4 @@
-"""A report that cannot be drawn: the images and their record are there, and the run ends by its rows."""
+"""A report that cannot be drawn: images and record exist, and the exit code depends on the rows."""
 
 import os
 import pwd
@@ -17,7 +17,7 @@ from stylize_core.run.run import Run
 
 @pytest.fixture
 def broken(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
-    """Has every drawing of a report fail."""
+    """Makes every drawing of a report fail."""
 
     def fail(error: BaseException) -> None:
         def write_report(*_: object) -> None:
@@ -65,7 +65,7 @@ def test_the_run_ends_by_its_rows(
 def test_failed_rows_still_count(
     manifests: Any, run_loop: Callable[..., Any], broken: Callable[[BaseException], None]
 ) -> None:
-    """Where rows failed too, the exit code is theirs, and the rows to mend are named."""
+    """If rows failed too, the exit code is theirs, and the rows to correct are named."""
     broken(RuntimeError("no home directory"))
     rows = [*manifests.rows(1), *manifests.rows(1, content="nowhere.png")]
     ended = run_loop(manifests.write(rows))
@@ -75,7 +75,7 @@ def test_failed_rows_still_count(
 
 @pytest.fixture
 def no_temp(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Takes all temporary folders away."""
+    """Makes all temporary folders unusable."""
 
     def take() -> None:
         monkeypatch.setattr(tempfile, "tempdir", None)
@@ -91,7 +91,7 @@ def test_temporary_files_end_after_the_plan(
     no_temp: Callable[[], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Where there is no room for them any more once the plan is made, nothing is missing in the end."""
+    """If temporary files become impossible after the plan, nothing is missing in the end."""
     prepare = Run.prepare
 
     def prepare_and_take(run: Run) -> None:
@@ -113,7 +113,7 @@ def test_no_temporary_folder(
     no_temp: Callable[[], None],
     refused: Callable[..., str],
 ) -> None:
-    """At the beginning that is an error which names the variable to set, and nothing is computed."""
+    """At the start this is an error that names the variable to set, and nothing is computed."""
     pair = ("--content", f"{manifests.folder}/content-0.png", "--style", f"{manifests.folder}/style-0.png")
     manifest = manifests.write(manifests.rows(1))
     no_temp()
@@ -126,7 +126,7 @@ def test_no_temporary_folder(
 def test_a_user_without_a_home(
     manifests: Any, run_loop: Callable[..., Any], store: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A user whom the system does not know, without HOME, gets `/` as in containers; a HOME that is set stays."""
+    """A user unknown to the system, without HOME, gets `/` as in containers; an existing HOME is kept."""
 
     def unknown(_: int) -> pwd.struct_passwd:
         raise KeyError("uid not found")
@@ -142,7 +142,7 @@ def test_a_user_without_a_home(
 
 @pytest.mark.slow
 def test_python_without_docstrings(manifests: Any, store: Any) -> None:
-    """Nothing that draws the report needs what PYTHONOPTIMIZE=2 takes away."""
+    """Drawing the report works with PYTHONOPTIMIZE=2."""
     code = "import sys; from stylize_flows.cli import main; main(sys.argv[1:])"
     options = ("--store", str(store.folder), "--weights", "builtin", "--runner", "loop")
     command = [sys.executable, "-OO", "-c", code, "run", manifests.write(manifests.rows(1)), *options]

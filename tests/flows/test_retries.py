@@ -1,4 +1,4 @@
-"""Which errors make a chunk be tried again in the same process, under both runners."""
+"""Errors after which a chunk is tried again in the same process, with both runners."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("prefect_server")
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing pauses before it is tried again."""
+    """Removes the pauses before retries."""
     monkeypatch.setattr("stylize_core.run.loop.RETRY_SECONDS", (0.0, 0.0, 0.0))
     monkeypatch.setattr("stylize_flows.tasks.stylise_chunk.retry_delay_seconds", [0.0])
 
@@ -25,7 +25,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_lost_device_is_not_tried_again(
     runner: str, manifests: Any, stylize: Callable[..., Any], store: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No process that used a lost device can use it again: the run ends at once, and the next one does the rest."""
+    """A process cannot use a lost device again: the run ends at once, and the next one does the rest."""
     calls = []
 
     def lose(*_: Any, **__: Any) -> None:
@@ -49,7 +49,7 @@ def test_a_lost_device_is_not_tried_again(
 def test_a_store_that_fails_for_a_while_is_tried_again(
     runner: str, manifests: Any, stylize: Callable[..., Any], store: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An error of the store that may pass is survived three times."""
+    """A run survives three transient errors of the store."""
     failures: list[StylizeError] = [StoreFull("no space") for _ in range(3)]
 
     def fail_first(files: Files, *arguments: Any) -> None:

@@ -1,4 +1,4 @@
-"""`stylize status` and `stylize report`: what a store holds, and a run's page drawn again."""
+"""`stylize status` and `stylize report`: the contents of a store, and a run's page drawn again."""
 
 import json
 import shutil
@@ -13,7 +13,7 @@ from stylize_flows.cli import main
 
 @pytest.fixture(scope="module")
 def computed(tmp_path_factory: pytest.TempPathFactory, manifests_in: Callable[[Path], Any]) -> Path:
-    """A store with two done jobs, a failed one and a rejected row; not to be changed."""
+    """A store with two done jobs, a failed one and a rejected row; do not change it."""
     folder = tmp_path_factory.mktemp("computed")
     manifests = manifests_in(folder / "manifests")
     (manifests.folder / "truncated.png").write_bytes((manifests.folder / "content-0.png").read_bytes()[:1000])
@@ -59,7 +59,7 @@ def test_verify_finds_a_flipped_byte(filled: Path, stylize: Callable[..., Any], 
 
 
 def test_verify_finds_what_is_missing_or_too_much(filled: Path, stylize: Callable[..., Any], store: Any) -> None:
-    """A missing image and one that nobody committed are faults too; a file of somebody else's is none."""
+    """A missing image and an uncommitted one are faults too; a foreign file is not."""
     (filled / sorted(store.images)[0]).unlink()
     stray = f"images/ff/{'f' * 24}.png"
     for name in (stray, "images/ff/favourite.png", "images/.DS_Store"):
@@ -72,7 +72,7 @@ def test_verify_finds_what_is_missing_or_too_much(filled: Path, stylize: Callabl
 
 
 def test_report_is_drawn_again(filled: Path, stylize: Callable[..., Any], store: Any) -> None:
-    """`report` draws the newest run's page and sheets again, or those of the run that is named."""
+    """`report` draws the newest run's page and sheets again, or those of a named run."""
     page = filled / "runs" / store.runs[0] / "report.html"
     drawn = page.read_bytes()
     page.unlink()
@@ -95,7 +95,7 @@ def test_runs_are_compared(filled: Path, stylize: Callable[..., Any], store: Any
 
 
 def test_a_report_as_a_document(filled: Path, stylize: Callable[..., Any], store: Any, tmp_path: Path) -> None:
-    """`report --json`: the run, and the place of everything that was written."""
+    """`report --json`: the run, and the paths of all written files."""
     run, board = store.runs[0], str(tmp_path / "board")
     folder = f"{filled}/runs/{run}"
     document = json.loads(stylize("report", str(filled), "--tensorboard", board, "--json").out)
@@ -111,7 +111,7 @@ def test_a_report_as_a_document(filled: Path, stylize: Callable[..., Any], store
 
 
 def test_report_of_an_unknown_run(filled: Path, stylize: Callable[..., Any], refused: Callable[..., str]) -> None:
-    """A run that does not exist is refused, and the existing ones are named."""
+    """A missing run is refused, and the existing ones are named."""
     assert "there is no run 'yesterday'" in refused(stylize("report", str(filled), "--run", "yesterday"))
     assert "there is no run 'yesterday'" in refused(stylize("report", str(filled), "--compare", "yesterday"))
 
@@ -136,7 +136,7 @@ def test_a_missing_extra_is_named(
 
 
 def test_prune(filled: Path, stylize: Callable[..., Any], store: Any) -> None:
-    """`prune` tells what goes, and what would go; `report` draws it again. The newest run keeps its own."""
+    """`prune` says what it deletes, or would delete; `report` draws it again. The newest run is kept."""
     old = "20200101T000000.000-aaaa"
     shutil.copytree(filled / "runs" / store.runs[0], filled / "runs" / old)
     page = filled / "runs" / old / "report.html"

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM in the middle of a run: a quick end, nothing committed lost, no row unaccounted for."""
+"""Ctrl-C and SIGTERM during a run: a quick end, no commit lost, every row accounted for."""
 
 import signal
 import time
@@ -27,7 +27,7 @@ def _arguments(manifest: str, store: Path, runner: str) -> tuple[str, ...]:
 def test_a_stopped_run(
     runner: str, number: signal.Signals, manifests: Any, drive: Callable[..., Any], store: Any
 ) -> None:
-    """Exit code 130 in less than 5 s; what is computed is kept, the rest is `stopped`; the next run finishes it."""
+    """Exit code 130 in less than 5 s; computed jobs are kept, the rest is `stopped`; the next run finishes it."""
     arguments = _arguments(manifests.write(manifests.rows(4, steps="4")), store.folder, runner)
     run = drive(*arguments, step_seconds=0.2, fresh=runner == "local")
     run.wait_for_journal(3)
@@ -52,7 +52,7 @@ def test_a_stopped_run(
 def test_a_run_that_does_not_listen_is_ended(
     runner: str, manifests: Any, drive: Callable[..., Any], store: Any
 ) -> None:
-    """Where the work does not look at the stop flag, the process ends all the same, and what it started with it."""
+    """If the work does not check the stop flag, the process still ends, with its child processes."""
     arguments = _arguments(manifests.write(manifests.rows(2)), store.folder, runner)
     run = drive(*arguments, step_seconds=60, fresh=runner == "local")
     run.wait_for_step()
@@ -69,7 +69,7 @@ def test_a_run_that_does_not_listen_is_ended(
 
 
 def test_asked_twice(manifests: Any, drive: Callable[..., Any], store: Any) -> None:
-    """Whoever presses Ctrl-C twice does not wait at all."""
+    """A second Ctrl-C ends the run at once."""
     run = drive(*_arguments(manifests.write(manifests.rows(2)), store.folder, "loop"), step_seconds=60)
     run.wait_for_step()
     run.signal(signal.SIGINT)
@@ -81,7 +81,7 @@ def test_asked_twice(manifests: Any, drive: Callable[..., Any], store: Any) -> N
 
 
 def test_a_waiting_run_can_be_stopped(manifests: Any, drive: Callable[..., Any], store: Any) -> None:
-    """A run that waits for another one's store listens too, and leaves that one alone."""
+    """A run that waits for another one's store stops too, without affecting that one."""
     arguments = _arguments(manifests.write(manifests.rows(2)), store.folder, "loop")
     first = drive(*arguments, step_seconds=0.5)
     first.wait_for_journal(1)
@@ -96,7 +96,7 @@ def test_a_waiting_run_can_be_stopped(manifests: Any, drive: Callable[..., Any],
 @pytest.mark.slow
 @pytest.mark.parametrize("moment", ["starting", "computing"])
 def test_a_killed_run_leaves_no_process(moment: str, manifests: Any, drive: Callable[..., Any], store: Any) -> None:
-    """Whatever kills the command from outside, Prefect's temporary server ends by itself, even one that just starts."""
+    """However the command is killed, Prefect's temporary server ends by itself, even while it starts."""
     run = drive(*_arguments(manifests.write(manifests.rows(2)), store.folder, "local"), step_seconds=60, fresh=True)
     if moment == "starting":
         run.wait_for_other("uvicorn")

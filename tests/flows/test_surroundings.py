@@ -1,4 +1,4 @@
-"""What the system around a command may lack: a message says so before anything is computed."""
+"""Missing parts of the system: a message says so before anything is computed."""
 
 import resource
 import subprocess
@@ -22,7 +22,7 @@ def test_a_current_folder_that_is_gone(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Every command says so, whatever its paths: without one, a library would end the process in its own words."""
+    """Every command reports a deleted current folder, which would otherwise end the process with a library's error."""
     (tmp_path / "gone").mkdir()
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
@@ -40,7 +40,7 @@ def test_a_current_folder_that_is_gone(
 
 @pytest.mark.parametrize("kilobytes", [600_000, 2_000_000])
 def test_too_little_address_space(kilobytes: int, manifests: Any, tmp_path: Path) -> None:
-    """Under `ulimit -v` that is too low for torch the error names it, in three parts and without a traceback."""
+    """If `ulimit -v` is too low for torch the error names it, in three parts and without a traceback."""
     code = "import sys; from stylize_flows.cli import main; main(sys.argv[1:])"
     options = ("--store", f"{tmp_path}/store", "--weights", "builtin", "--runner", "loop")
     command = [sys.executable, "-c", code, "run", manifests.write(manifests.rows(1)), *options]
@@ -63,7 +63,7 @@ def test_too_little_address_space(kilobytes: int, manifests: Any, tmp_path: Path
     ],
 )
 def test_what_the_limit_is_behind(error: Exception, is_told: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only errors for want of room become the message, and none where there is no limit."""
+    """Only memory errors become this message, and only if there is a limit."""
     with pytest.raises(type(error)), limited_memory():
         raise error
     monkeypatch.setattr(resource, "getrlimit", lambda _: (10**9, 10**9))

@@ -1,4 +1,4 @@
-"""Prefect that cannot be used: one message with the cause, the setting and where it comes from; and proxies."""
+"""Unusable Prefect: one message with the cause, the setting and its origin; and proxies."""
 
 import os
 import socket
@@ -26,7 +26,7 @@ PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    """An environment without proxies, put back in the end whatever was set in it."""
+    """An environment without proxies, which is restored at the end."""
     before = dict(os.environ)
     for name in (*PROXIES, *map(str.upper, PROXIES)):
         monkeypatch.delenv(name, raising=False)
@@ -38,7 +38,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]
 
 @pytest.fixture
 def dead_url() -> Iterator[str]:
-    """Address of an API where nobody listens, and nobody else can begin to."""
+    """Address of an API on a reserved port without a server."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{one.getsockname()[1]}/api"
@@ -46,7 +46,7 @@ def dead_url() -> Iterator[str]:
 
 @pytest.mark.parametrize("variable", ["no_proxy", "NO_PROXY"])
 def test_this_machine_is_reached_past_proxies(variable: str, environment: pytest.MonkeyPatch) -> None:
-    """Loopback joins what was named before, under both names: programs read one or the other."""
+    """Loopback is added to existing exceptions in both variables, because programs read one or the other."""
     environment.setenv(variable, "example.org")
     prepare_environment()
     assert os.environ["no_proxy"] == os.environ["NO_PROXY"] == "example.org,127.0.0.1,localhost,::1"
@@ -54,7 +54,7 @@ def test_this_machine_is_reached_past_proxies(variable: str, environment: pytest
 
 @pytest.mark.parametrize("variable", ["all_proxy", "ALL_PROXY", "http_proxy"])
 def test_a_proxy_that_prefect_cannot_speak_to(variable: str, environment: pytest.MonkeyPatch) -> None:
-    """SOCKS without the package for it, and unknown kinds, are dropped: Prefect's client would refuse to start."""
+    """SOCKS without its package, and unknown kinds, are dropped, because Prefect's client would refuse to start."""
     import httpx
 
     environment.setenv(variable, "pigeon://127.0.0.1:9")
@@ -66,7 +66,7 @@ def test_a_proxy_that_prefect_cannot_speak_to(variable: str, environment: pytest
 
 
 def test_a_server_that_does_not_answer(environment: pytest.MonkeyPatch, dead_url: str) -> None:
-    """The cause, the setting, where it comes from, and how to do without; whatever server this process knew before."""
+    """The cause, the setting, its origin, and how to run without; whatever server this process knew before."""
     environment.setenv("PREFECT_API_URL", dead_url)
     with pytest.raises(UsageError, match=r"does not answer: .*refused") as raised:
         check_server(dead_url, may_start=True)
@@ -76,7 +76,7 @@ def test_a_server_that_does_not_answer(environment: pytest.MonkeyPatch, dead_url
 
 @pytest.mark.parametrize("file", [".env", "prefect.toml"])
 def test_where_a_setting_comes_from(file: str, environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A file of the current folder that Prefect reads is named; Prefect's own defaults have no place."""
+    """A file of the current folder that Prefect reads is named; Prefect's own defaults have no origin."""
     environment.chdir(tmp_path)
     environment.delenv("PREFECT_API_URL", raising=False)
     assert named("PREFECT_API_URL", "x") == "PREFECT_API_URL=x"
@@ -85,7 +85,7 @@ def test_where_a_setting_comes_from(file: str, environment: pytest.MonkeyPatch, 
 
 
 def test_a_temporary_server_that_is_forbidden(environment: pytest.MonkeyPatch) -> None:
-    """Without a server, and none to be started, the setting that forbids it is named, by whichever of its names."""
+    """Without a server, and with a setting that forbids to start one, that setting is named, by either of its names."""
     environment.setenv("PREFECT_SERVER_ALLOW_EPHEMERAL_MODE", "false")
     with pytest.raises(UsageError, match="may not start a temporary one") as raised:
         check_server(None, may_start=False)
@@ -93,7 +93,7 @@ def test_a_temporary_server_that_is_forbidden(environment: pytest.MonkeyPatch) -
 
 
 def test_certificates_that_are_not_there(environment: pytest.MonkeyPatch) -> None:
-    """The variable that names them is the place."""
+    """The variable with the proxies is the origin."""
     environment.setenv("SSL_CERT_FILE", "/nowhere.pem")
     with pytest.raises(UsageError, match="certificates") as raised:
         check_certificates()
@@ -101,7 +101,7 @@ def test_certificates_that_are_not_there(environment: pytest.MonkeyPatch) -> Non
 
 
 def test_whatever_goes_wrong(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """An error of Prefect's own is told with the settings in use, without secrets; an expected error stays as it is."""
+    """An error of Prefect is shown with the settings in use, without secrets; an expected error is not changed."""
     environment.chdir(tmp_path)
     (tmp_path / ".env").write_bytes(b"X=\xe4")
     environment.setenv("PREFECT_API_KEY", "hush")
@@ -116,7 +116,7 @@ def test_whatever_goes_wrong(environment: pytest.MonkeyPatch, tmp_path: Path) ->
 @pytest.mark.slow
 @pytest.mark.parametrize("home", ["database", "garbage", "file", "latin-1"])
 def test_the_command_ends_with_one_message(home: str, manifests: Any, tmp_path: Path) -> None:
-    """Exit code 2 and three lines, whether the database is another release's or none, or `.env` is not UTF-8."""
+    """Exit code 2 and three lines, if the database is of another release or not a database, or `.env` is not UTF-8."""
     folder = tmp_path / "home"
     if home == "file":
         folder.write_text("no folder")
@@ -155,7 +155,7 @@ def test_the_command_ends_with_one_message(home: str, manifests: Any, tmp_path: 
 
 @pytest.mark.slow
 def test_a_run_behind_proxies(manifests: Any, store: Any, run_with: Callable[..., Any]) -> None:
-    """With proxies that answer nothing, a run has its temporary server all the same."""
+    """With proxies that do not answer, a run still has its temporary server."""
     proxies = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9", "all_proxy": "socks5://x:9"}
     ended = run_with(manifests.write(manifests.rows(1)), "--no-report", runner="local", environment=proxies)
     assert ended.code == 0, ended.err

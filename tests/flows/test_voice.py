@@ -1,4 +1,4 @@
-"""How a command speaks: one JSON document on standard output, JSON lines on standard error, less, more."""
+"""A command's output: one JSON document on standard output, JSON lines on standard error, less, more."""
 
 import json
 from collections.abc import Callable
@@ -11,13 +11,13 @@ from stylize_flows.voice import PLAIN, voice
 
 @pytest.fixture
 def rows(damaged: Path, manifests: Any) -> list[dict[str, str]]:
-    """One that can be done, one whose content is damaged, one whose content is missing."""
+    """One good row, one with a damaged content, one with a missing content."""
     good, *bad = manifests.rows(3)
     return [good, {**bad[0], "content": "truncated.jpg"}, {**bad[1], "content": "nowhere.png"}]
 
 
 def test_a_run_as_a_document(run_loop: Callable[..., Any], manifests: Any, rows: Any, store: Any) -> None:
-    """--json: what became of the rows, what was planned, and where to look; all words go to standard error."""
+    """--json: the rows by status, the plan, and the paths; all messages go to standard error."""
     ended = run_loop(manifests.write(rows), "--json", "--no-report")
     assert ended.code == 3
     document = json.loads(ended.out)
@@ -32,7 +32,7 @@ def test_a_run_as_a_document(run_loop: Callable[..., Any], manifests: Any, rows:
 
 
 def test_an_error_as_a_document(run_loop: Callable[..., Any], manifests: Any) -> None:
-    """Where nothing can be started, the document is the error; a person reads it on standard error as always."""
+    """If nothing can be started, the document is the error, which is also on standard error as usual."""
     ended = run_loop(f"{manifests.folder}/none.csv", "--json")
     assert ended.code == 2
     error = json.loads(ended.out)["error"]
@@ -55,7 +55,7 @@ def test_a_plan_as_a_document(stylize: Callable[..., Any], manifests: Any, rows:
 def test_a_store_as_a_document(
     run_loop: Callable[..., Any], stylize: Callable[..., Any], manifests: Any, store: Any
 ) -> None:
-    """`status --json`: jobs, errors, files, runs, holder; faults only where they were looked for."""
+    """`status --json`: jobs, errors, files, runs, holder; faults only with --verify."""
     run_loop(manifests.write(manifests.rows(2)), "--no-report")
     document = json.loads(stylize("status", str(store.folder), "--json").out)
     assert (document["jobs"], document["holder"], document["faults"]) == ({"done": 2}, None, None)
@@ -70,12 +70,12 @@ def test_a_store_as_a_document(
 def test_a_run_that_goes_on_is_no_document(
     run_loop: Callable[..., Any], stylize: Callable[..., Any], refused: Callable[..., str], store: Any
 ) -> None:
-    """--watch and --json do not go together."""
+    """--watch and --json exclude each other."""
     assert "--watch cannot write a JSON document" in refused(stylize("status", str(store.folder), "--json", "--watch"))
 
 
 def test_quiet(run_loop: Callable[..., Any], manifests: Any, rows: Any) -> None:
-    """--quiet: nothing is said of a run that needs nobody; errors are."""
+    """--quiet: a successful run prints nothing; errors are printed."""
     ended = run_loop(manifests.write(rows), "--quiet", "--no-report")
     assert (ended.code, ended.out, ended.err) == (3, "", "")
     assert run_loop("none.csv", "--quiet").err.startswith("error: ")
@@ -89,12 +89,12 @@ def test_verbose(run_loop: Callable[..., Any], manifests: Any, store: Any) -> No
 
 
 def test_less_and_more(run_loop: Callable[..., Any], refused: Callable[..., str]) -> None:
-    """--quiet and --verbose contradict each other."""
+    """--quiet and --verbose exclude each other."""
     assert "quiet and verbose" in refused(run_loop("m.csv", "--quiet", "--verbose"))
 
 
 def test_json_lines(run_loop: Callable[..., Any], manifests: Any, rows: Any) -> None:
-    """--log-json: each line of standard error is an object with time, level, message, and figures to compute with."""
+    """--log-json: each line of standard error is an object with time, level, message, and figures as numbers."""
     ended = run_loop(manifests.write(rows), "--log-json", "--verbose", "--no-report")
     lines = [json.loads(line) for line in ended.err.splitlines()]
     assert all(line["time"] and line["level"] and line["message"] for line in lines)
@@ -108,6 +108,6 @@ def test_json_lines(run_loop: Callable[..., Any], manifests: Any, rows: Any) -> 
 
 
 def test_the_next_command_speaks_as_always(run_loop: Callable[..., Any]) -> None:
-    """What a command was told of its voice ends with it."""
+    """A command's output options apply only to that command."""
     run_loop("none.csv", "--json", "--verbose", "--log-json")
     assert voice() == PLAIN

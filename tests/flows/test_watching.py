@@ -1,4 +1,4 @@
-"""`stylize status --watch`: a run of another process, seen through its store until it ends."""
+"""`stylize status --watch`: follows a run of another process through its store until it ends."""
 
 import io
 import signal
@@ -50,7 +50,7 @@ def test_a_look_in_words() -> None:
 
 
 def test_a_look_on_a_terminal() -> None:
-    """The same with a bar, the rows of the plan, error codes as they are, and who writes; no line is too wide."""
+    """The same with a bar, the rows of the plan, error codes, and the writer; no line is too wide."""
     text = _text(_view())
     for words in ("25 %", "1,000 of 4,000 jobs", "image_truncated 7, [red]x 3", "total 1.25", "12 done before"):
         assert words in text
@@ -72,7 +72,7 @@ def test_names_in_the_store_steer_nothing() -> None:
 def test_watching_a_run_to_its_end(
     drive: Callable[..., Any], manifests: Any, store: Any, stylize: Callable[..., Any]
 ) -> None:
-    """Plain lines with rising counts while another process works; the end with the rows; nothing is written."""
+    """Plain lines with rising counts while another process works; finally the rows; nothing is written."""
     options = ("--store", str(store.folder), "--weights", "builtin", "--runner", "loop")
     run = drive("run", manifests.write(manifests.rows(4)), *options, step_seconds=0.2)
     run.wait_for_journal(1)
@@ -91,7 +91,7 @@ def test_watching_a_run_to_its_end(
 def test_watching_a_run_that_is_killed(
     drive: Callable[..., Any], manifests: Any, store: Any, stylize: Callable[..., Any]
 ) -> None:
-    """A process that is gone without an end is told apart from one that ended: exit code 1."""
+    """A process that vanished is distinguished from one that finished: exit code 1."""
     options = ("--store", str(store.folder), "--weights", "builtin", "--runner", "loop")
     run = drive("run", manifests.write(manifests.rows(3)), *options, kill="after results 1")
     run.wait()
@@ -101,7 +101,7 @@ def test_watching_a_run_that_is_killed(
 
 
 def test_watching_is_left_with_ctrl_c(drive: Callable[..., Any], manifests: Any, store: Any) -> None:
-    """Ctrl-C ends the look with 130, and the run goes on."""
+    """Ctrl-C ends the command with 130, and the run continues."""
     options = ("--store", str(store.folder), "--weights", "builtin", "--runner", "loop")
     run = drive("run", manifests.write(manifests.rows(4, steps="2000")), *options, step_seconds=0.3)
     run.wait_for_journal(1)

@@ -1,4 +1,4 @@
-"""`stylize weights`: a look at networks, and the normalised one made and used."""
+"""`stylize weights`: describes networks, and makes a normalised one, which is then used."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 
 
 def test_show(stylize: Callable[..., Any]) -> None:
-    """The small network that comes along is told by its hash and its reach."""
+    """The built-in network is described by its hash and its deepest layer."""
     out = stylize("weights", "show", "builtin").out
     assert out.startswith("builtin: sha256 ")
     assert out.endswith(", layers conv1_1 to conv5_1\n")
@@ -17,7 +17,7 @@ def test_show(stylize: Callable[..., Any]) -> None:
 def test_normalised_weights_are_used_by_a_run(
     manifests: Any, pictures: Path, stylize: Callable[..., Any], tmp_path: Path, view: Callable[[Path], Any]
 ) -> None:
-    """The normalised network is a file that a run takes; the same row is then another job."""
+    """A run accepts the file of the normalised network; the same row is then another job."""
     network = tmp_path / "normalised.safetensors"
     measured = ("--images", f"{pictures}/content-*.png", "--size", "48", "--weights", "builtin")
     ended = stylize("weights", "normalise", *measured, "-o", str(network))
@@ -47,7 +47,7 @@ def test_bad_normalise(
     refused: Callable[..., str],
     tmp_path: Path,
 ) -> None:
-    """What cannot be measured is refused, and no file is written."""
+    """Unusable images are refused, and no file is written."""
     filled = [option.format(pictures=pictures) for option in options]
     weights = () if "--weights" in options else ("--weights", "builtin")
     error = refused(stylize("weights", "normalise", *filled, *weights, "-o", f"{tmp_path}/out.safetensors"))

@@ -1,8 +1,8 @@
-"""Preloaded by the Dask workers of a test: they keep a journal of what they compute, and fail where they are told to.
+"""Preloaded by the Dask workers of a test: they keep a journal of their jobs, and fail as instructed.
 
-Every job is a batch and a commit of its own. The journal gets `PID load` when the network is loaded and `PID SEED` when
-a job is begun. A job whose seed is among `kill` kills its worker, one of `hang` never comes back and does not listen.
-What is told lies in a file that is read for each batch: a cluster serves many tests.
+Every job is a separate batch and commit. The journal gets `PID load` when the network is loaded and `PID SEED` when a
+job is begun. A job whose seed is in `kill` kills its worker; a job in `hang` never returns and ignores stops.
+The instructions are in a file that is read for each batch, because a cluster serves many tests.
 """
 
 import json
@@ -28,7 +28,7 @@ optimise, load_weights = originals  # Dask loads a module twice
 
 
 def told() -> dict[str, Any]:
-    """Returns what the test wants."""
+    """Returns the test's instructions."""
     config: dict[str, Any] = json.loads(Path(os.environ["STYLIZE_WORKER_FAULTS"]).read_text())
     return config
 
@@ -40,7 +40,7 @@ def note(what: object) -> None:
 
 
 def load_and_note(name: str, *, progress: bool) -> Weights:
-    """Stands in for `load_weights`."""
+    """Replaces `load_weights`."""
     note("load")
     return load_weights(name, progress=progress)
 
@@ -48,7 +48,7 @@ def load_and_note(name: str, *, progress: bool) -> Weights:
 def optimise_or_fail(
     engine: Engine, pairs: Sequence[Pair], *, on_step: Callable[[int, torch.Tensor], None], **others: Any
 ) -> list[Optimised]:
-    """Stands in for `Engine.optimise`."""
+    """Replaces `Engine.optimise`."""
     (seed,) = (pair.settings.seed for pair in pairs)
     config = told()
     note(seed)

@@ -1,4 +1,4 @@
-"""Tests that need a GPU: `make test-gpu`. Without one they are skipped.
+"""Fixtures of tests that need a GPU: `make test-gpu`. Without one they are skipped.
 
 With the variable STYLIZE_GPU_TESTS=cpu they are rehearsed on the processor, where those that ask for CUDA's own
 counters are skipped.
@@ -29,7 +29,7 @@ def device() -> torch.device:
 
 @pytest.fixture
 def gpu(device: torch.device) -> torch.device:
-    """The same, for tests that a processor cannot rehearse."""
+    """The same, for tests that a CPU cannot rehearse."""
     if device.type != "cuda":
         pytest.skip("a rehearsal has no GPU")
     return device

@@ -1,4 +1,4 @@
-"""The engine's numbers on a GPU: against the processor's in float64, from batch to batch, captured against plain."""
+"""The engine's numbers on a GPU: against the CPU's in float64, from batch to batch, captured against plain."""
 
 import logging
 from collections.abc import Iterator
@@ -30,12 +30,12 @@ PRECISIONS = pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 TOLERANCES = {"float32": (1e-3, 1e-2), "TF32": (5e-3, 5e-2), "bfloat16": (5e-2, 4e-1)}
 """Relative errors of a term, and of the gradient as a vector, against float64.
 
-In bfloat16 a processor's gradient, too, is off by some 25 %: rounding flips maxima of the poolings.
+In bfloat16 a CPU's gradient is off by about 25 % too, because rounding flips maxima of the poolings.
 """
 
 
 def picture(seed: int, height: int = 64, width: int = 80) -> Tensor:
-    """A seeded image (3, height, width) of soft blots."""
+    """A seeded image (3, height, width) of soft blobs."""
     coarse = torch.rand(1, 3, 5, 6, generator=torch.Generator().manual_seed(seed))
     return functional.interpolate(coarse, (height, width), mode="bicubic", align_corners=False)[0].clamp(0, 1)
 
@@ -53,7 +53,7 @@ def pair(seed: int, settings: Settings) -> Pair:
 
 @pytest.fixture(params=["float32", "TF32", "bfloat16"])
 def arithmetic(request: pytest.FixtureRequest) -> Iterator[str]:
-    """A way to compute; float32 with tensor cores or without."""
+    """A precision; float32 with tensor cores or without."""
     before = torch.backends.cudnn.allow_tf32
     torch.backends.cudnn.allow_tf32 = request.param == "TF32"
     yield request.param
@@ -61,7 +61,7 @@ def arithmetic(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 def exact(weights: Weights, settings: Settings, image: Tensor) -> tuple[Tensor, Tensor]:
-    """Losses and gradient of one job on the processor, in float64 throughout."""
+    """Losses and gradient of one job on the CPU, in float64 throughout."""
     network = Vgg19(
         weights.tensors, layers=settings.layers_in_use, pooling=settings.pooling, device=CPU, dtype=torch.float64
     )
@@ -90,7 +90,7 @@ def test_losses_and_gradients(arithmetic: str, given: dict[str, Any], device: to
     losses, gradient = engine.objective([pair(1, settings)]).evaluate(image.to(device))
     expected, wanted = exact(builtin, settings, image)
     term, whole = TOLERANCES[arithmetic]
-    term = max(term, 2e-2) if settings.style_loss == "wasserstein" else term  # roots of what is nearly singular
+    term = max(term, 2e-2) if settings.style_loss == "wasserstein" else term  # roots of nearly singular matrices
     torch.testing.assert_close(losses.stacked()[0].double().cpu(), expected, rtol=term, atol=1e-9)
     assert (gradient[0].double().cpu() - wanted).norm() < whole * wanted.norm()
 
@@ -115,7 +115,7 @@ def test_neighbours_and_slot_change_nothing(
 
 @OPTIMISERS
 def test_a_batch_again_gives_the_same_bits(optimiser: str, device: torch.device, builtin: Weights) -> None:
-    """Law 2 on one card: computed again, and by another engine, a batch is the same."""
+    """Law 2 on one card: a batch is the same when computed again, and by another engine."""
     jobs = [pair(seed, settings_of(optimiser=optimiser)) for seed in range(2)]
     engine, other = (Engine(builtin, device=device, precision="float32") for _ in range(2))
     first = engine.optimise(jobs)
@@ -128,7 +128,7 @@ def test_a_batch_again_gives_the_same_bits(optimiser: str, device: torch.device,
 def test_size_of_the_batch_hardly_changes_the_final_losses(
     optimiser: str, device: torch.device, builtin: Weights
 ) -> None:
-    """Law 4: alone and in a batch of 8, losses agree within 2 %."""
+    """Law 4: losses alone and in a batch of 8 agree within 2 %."""
     engine = Engine(builtin, device=device, precision="float32")
     jobs = [pair(seed, settings_of(optimiser=optimiser)) for seed in range(8)]
     (alone,), together = engine.optimise(jobs[:1]), engine.optimise(jobs)[0]
@@ -146,7 +146,7 @@ def test_a_captured_step_is_the_plain_one(
     builtin: Weights,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Fourteen steps from a CUDA graph give the bits of fourteen plain ones; every optimiser is captured."""
+    """Fourteen steps from a CUDA graph are bit-identical to fourteen plain ones; every optimiser is captured."""
     engine = Engine(builtin, device=gpu, precision=precision)
     jobs = [pair(seed, settings_of(optimiser=optimiser, style_loss=style_loss)) for seed in range(2)]
     start = torch.stack([job.content for job in jobs]).to(gpu)
@@ -167,7 +167,7 @@ def test_a_captured_step_is_the_plain_one(
 @PRECISIONS
 @pytest.mark.parametrize(("edge", "jobs"), [(128, 16), (224, 8), (512, 2)])
 def test_peak_memory_is_the_forecast(edge: int, jobs: int, precision: str, gpu: torch.device, builtin: Weights) -> None:
-    """What torch holds at the peak of a batch is within 15 % of the forecast, for each optimiser's state."""
+    """Torch's peak memory for a batch is within 15 % of the forecast, for each optimiser's state."""
     settings = settings_of(size=edge, fit="stretch")
     engine = Engine(builtin, device=gpu, precision=precision)
     engine.optimise([pair(0, settings)])  # libraries keep their workspaces

@@ -1,4 +1,4 @@
-"""Whole runs on a GPU: memory that is taken away, a device that is lost, many jobs one after the other."""
+"""Whole runs on a GPU: memory taken by others, a lost device, many jobs one after the other."""
 
 import subprocess
 import sys
@@ -31,7 +31,7 @@ def run(manifest: str, store: Path, device: torch.device, **others: Any) -> dict
 
 
 def test_a_batch_that_does_not_fit_is_halved(manifests: Any, tmp_path: Path, gpu: torch.device) -> None:
-    """Memory that somebody takes after the plan costs no job: batches are halved until they fit."""
+    """If others take memory after the plan, no job fails: batches are halved until they fit."""
     manifest = manifests.write(manifests.rows(24, size="512", steps="3"))
     taken: list[torch.Tensor] = []
 
@@ -44,7 +44,7 @@ def test_a_batch_that_does_not_fit_is_halved(manifests: Any, tmp_path: Path, gpu
 
 
 def test_a_sticky_error_ends_as_device_lost(tmp_path: Path, gpu: torch.device) -> None:
-    """An error that breaks the GPU for the process is named so; in a process of its own, which it ends."""
+    """An error that breaks the GPU for the process is named as such, in a separate process, which it ends."""
     program = """if True:
         import torch
         from stylize_core.engine.engine import Engine
@@ -69,7 +69,7 @@ def test_a_sticky_error_ends_as_device_lost(tmp_path: Path, gpu: torch.device) -
 
 
 def test_memory_stays_flat(builtin: Weights, gpu: torch.device) -> None:
-    """Three hundred jobs of three sizes: after the first of each, nothing more is held."""
+    """Three hundred jobs of three sizes: after the first of each, memory does not grow."""
     engine = Engine(builtin, device=gpu, precision="bfloat16")
     held = []
     for number in range(300):
@@ -84,7 +84,7 @@ def test_memory_stays_flat(builtin: Weights, gpu: torch.device) -> None:
 
 
 def test_a_manifest_of_many_rows(manifests: Any, tmp_path: Path, device: torch.device) -> None:
-    """Sixty-four rows from manifest to published images, and skipped the second time: law 1 and law 2."""
+    """Sixty-four rows from manifest to published images, skipped the second time: laws 1 and 2."""
     manifest = manifests.write(manifests.rows(64, size="64", steps="3"))
     assert run(manifest, tmp_path / "store", device)["done"] == 64
     assert run(manifest, tmp_path / "store", device)["skipped"] == 64

@@ -1,4 +1,4 @@
-"""Images in: every kind of file becomes the same upright sRGB pixels."""
+"""Decoding: every kind of file becomes the same upright sRGB pixels."""
 
 import struct
 
@@ -39,7 +39,7 @@ def test_lossy_formats_give_nearly_the_pixels(format, file_of):
 
 @pytest.mark.parametrize("format", ["PNG", "GIF", "WEBP", "TIFF"])
 def test_an_animation_gives_its_first_frame(format, file_of):
-    """Later frames are not looked at."""
+    """Later frames are ignored."""
     first, second = (Image.new("RGB", (24, 20), colour) for colour in ("red", "blue"))
     options = {"lossless": True} if format == "WEBP" else {}
     data = file_of(first, format, save_all=True, append_images=[second], **options)
@@ -123,7 +123,7 @@ def test_grey_with_alpha(file_of, rgba_pixels):
 
 
 def test_an_opaque_alpha_channel_is_none(file_of):
-    """A channel of nothing but 255 is no transparency."""
+    """An alpha channel with only 255 is not transparency."""
     assert decode(file_of(Image.new("RGBA", (20, 20), "red"), "PNG"), WHERE).alpha is None
 
 
@@ -136,7 +136,7 @@ def _bmp_with_masks(pixels):
 
 
 def test_a_bmp_whose_fourth_byte_is_not_used(rgba_pixels):
-    """Transparency 0 everywhere is a byte that nobody filled in; transparency that differs is one."""
+    """Transparency of 0 everywhere is an unused byte; varying values are transparency."""
     blank = np.dstack([rgba_pixels[..., :3], np.zeros(rgba_pixels.shape[:2], np.uint8)])
     picture = decode(_bmp_with_masks(blank), WHERE)
     np.testing.assert_array_equal(np.asarray(picture.rgb), rgba_pixels[..., :3])
@@ -146,7 +146,7 @@ def test_a_bmp_whose_fourth_byte_is_not_used(rgba_pixels):
 
 @pytest.mark.parametrize("format", ["PNG", "GIF"])
 def test_a_transparent_palette_entry(format, file_of):
-    """Pixels of the transparent entry are white and have alpha 0; the others are untouched."""
+    """Pixels of the transparent entry are white and have alpha 0; the others do not change."""
     image = Image.new("P", (20, 20), 0)
     image.putpalette([255, 0, 0, 0, 0, 255])
     image.paste(1, (0, 0, 20, 10))
@@ -173,7 +173,7 @@ def test_a_palette_with_partial_transparency(file_of):
     ],
 )
 def test_a_transparent_colour(depth, kind, row, key, png):
-    """The one colour that a PNG without alpha channel names as transparent (tRNS) is, at every depth."""
+    """The transparent colour of a PNG without an alpha channel (tRNS) is transparent at every depth."""
     picture = decode(png((16, 16), depth, kind, [row] * 16, [(b"tRNS", key)]), WHERE)
     assert [picture.alpha.getpixel((x, 3)) for x in (0, 3, 4, 15)] == [0, 0, 255, 255]
     assert picture.rgb.getpixel((0, 3)) == (255, 255, 255)
@@ -190,7 +190,7 @@ UPRIGHT = {
     7: lambda stored: stored[::-1, ::-1].swapaxes(0, 1),
     8: lambda stored: np.rot90(stored),
 }
-"""EXIF's table in terms of arrays: 6 means that the first stored row is the right edge, and so on."""
+"""EXIF's table as array operations: 6 means that the first stored row is the right edge, and so on."""
 
 
 def _exif(orientation):
@@ -202,7 +202,7 @@ def _exif(orientation):
 @pytest.mark.parametrize("orientation", UPRIGHT)
 @pytest.mark.parametrize(("format", "options"), [("PNG", {}), ("TIFF", {}), ("WEBP", {"lossless": True})])
 def test_orientation_is_applied(orientation, format, options, file_of, rgb_pixels):
-    """All eight orientations come out upright, and the header alone tells the upright shape."""
+    """All eight orientations become upright, and the header alone gives the upright shape."""
     data = file_of(Image.fromarray(rgb_pixels), format, exif=_exif(orientation), **options)
     expected = UPRIGHT[orientation](rgb_pixels)
     np.testing.assert_array_equal(_pixels(data), expected)
@@ -211,7 +211,7 @@ def test_orientation_is_applied(orientation, format, options, file_of, rgb_pixel
 
 @pytest.mark.parametrize("orientation", UPRIGHT)
 def test_orientation_of_a_jpeg(orientation, file_of):
-    """A JPEG with a red top and left edge in view: its stored pixels are turned back."""
+    """A JPEG whose upright view has a red top and left edge: its stored pixels are rotated back."""
     view = np.full((32, 48, 3), 255, dtype=np.uint8)
     view[:16] = (255, 0, 0)
     inverse = {6: 8, 8: 6}.get(orientation, orientation)
@@ -229,23 +229,23 @@ def test_alpha_turns_with_the_picture(file_of, rgba_pixels):
 
 @pytest.mark.parametrize("orientation", [0, 9, 77])
 def test_an_unknown_orientation_is_ignored(orientation, file_of, rgb_pixels):
-    """Values that EXIF does not define leave the picture as stored."""
+    """Values that EXIF does not define do not rotate the picture."""
     data = file_of(Image.fromarray(rgb_pixels), "PNG", exif=_exif(orientation))
     np.testing.assert_array_equal(_pixels(data), rgb_pixels)
 
 
 def test_damaged_exif_is_ignored(png):
-    """An EXIF block that cannot be read costs the orientation, not the picture."""
+    """With an unreadable EXIF block only the orientation is lost, not the picture."""
     data = png((16, 16), 8, 0, [bytes(16)] * 16, [(b"eXIf", b"MM\0\xffnonsense")])
     assert shape_of(data, WHERE) == (16, 16)
     assert (_pixels(data) == 0).all()
 
 
 def test_exif_behind_the_pixels_is_not_looked_for(png):
-    """The header alone decides, so that the announced shape and the decoded one agree."""
+    """Only the header counts, so that the announced shape and the decoded one agree."""
     shape, rows = (28, 20), [bytes(28)] * 20
     plain, turned = png(shape, 8, 0, rows), png(shape, 8, 0, rows, [(b"eXIf", _exif(6).tobytes())])
     assert shape_of(turned, WHERE) == decode(turned, WHERE).rgb.size == (20, 28)
-    chunk, end = turned[33 : 33 + len(turned) - len(plain)], len(plain) - 12  # behind IHDR; before IEND
+    chunk, end = turned[33 : 33 + len(turned) - len(plain)], len(plain) - 12  # after IHDR; before IEND
     behind = plain[:end] + chunk + plain[end:]
     assert shape_of(behind, WHERE) == decode(behind, WHERE).rgb.size == shape

@@ -1,4 +1,4 @@
-"""Colours in: profiles are converted to sRGB, checked against the formulas with profiles written byte by byte."""
+"""Decoding of colours: profiles are converted to sRGB, checked by formulas on profiles written byte by byte."""
 
 import struct
 
@@ -55,7 +55,7 @@ def _grey_profile(exponent):
 
 
 def _cmyk_profile():
-    """Paper is white and any full ink black, linear in L* between: 2 nodes along each of four inks."""
+    """Paper is white and any full ink black, linear in L* in between: 2 nodes along each of four inks."""
     ramp, lab_white, lab_black = struct.pack(">2H", 0, 65535), (0xFF00, 0x8000, 0x8000), (0, 0x8000, 0x8000)
     nodes = [lab_white] + [lab_black] * 15
     table = b"mft2" + bytes(4) + bytes([4, 3, 2, 0])
@@ -71,23 +71,23 @@ def _srgb_curve(linear):
 
 
 def test_an_srgb_profile_changes_nothing(file_of, rgb_pixels):
-    """From sRGB to sRGB is no change."""
+    """From sRGB to sRGB nothing changes."""
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     np.testing.assert_array_equal(_pixels(file_of(Image.fromarray(rgb_pixels), "PNG", icc_profile=profile)), rgb_pixels)
 
 
 @pytest.mark.parametrize("format", ["PNG", "TIFF"])
 def test_a_wide_profile_is_converted_to_srgb(format, file_of, rgb_pixels):
-    """Display P3 goes to sRGB by way of XYZ, and colours beyond sRGB are clipped."""
+    """Display P3 is converted to sRGB through XYZ, and colours outside sRGB are clipped."""
     got = _pixels(file_of(Image.fromarray(rgb_pixels), format, icc_profile=_p3_profile()))
     linear = (rgb_pixels / 255) ** (round(2.2 * 256) / 256) @ (np.linalg.inv(SRGB_TO_XYZ) @ P3_TO_XYZ).T
     expected = 255 * _srgb_curve(linear)
-    assert np.abs(expected - rgb_pixels).max() > 30  # the conversion is no trifle
+    assert np.abs(expected - rgb_pixels).max() > 30  # the conversion makes a difference
     np.testing.assert_allclose(got, expected, atol=2)
 
 
 def test_a_profile_of_megabytes(file_of, rgb_pixels):
-    """Profiles of printers and scanners hold large tables; they are read, not called damage."""
+    """Profiles of printers and scanners have large tables; they are read, and not treated as damage."""
     profile = bytearray(_p3_profile())
     profile[:4] = struct.pack(">I", len(profile) + (3 << 20))
     small, large = (
@@ -106,7 +106,7 @@ def test_a_grey_profile(file_of):
 
 
 def test_a_grey_profile_under_alpha(file_of):
-    """Colours are converted first and laid on white afterwards."""
+    """Colours are converted first and composited on white afterwards."""
     picture = decode(file_of(Image.new("LA", (20, 20), (55, 128)), "PNG", icc_profile=_grey_profile(1.0)), WHERE)
     assert abs(picture.rgb.getpixel((0, 0))[0] - (128 * 128 + 127 * 255) / 255) <= 1
 
@@ -129,7 +129,7 @@ def test_a_cmyk_profile(file_of):
 
 @pytest.mark.parametrize("profile", [b"not a profile", _p3_profile()[:200], _p3_profile()[:128] + bytes(300)])
 def test_a_broken_profile_is_named(profile, file_of, rgb_pixels):
-    """A damaged profile is an error of its own: guessing colours would be silent damage."""
+    """A damaged profile is a separate error, because guessing colours would be silent damage."""
     with pytest.raises(ImageProfile) as caught:
         decode(file_of(Image.fromarray(rgb_pixels), "PNG", icc_profile=profile), WHERE)
     assert caught.value.where == WHERE
@@ -142,6 +142,6 @@ def test_a_profile_for_other_pixels_is_named(file_of, rgb_pixels):
 
 
 def test_the_picture_carries_nothing_but_pixels(file_of, rgb_pixels):
-    """Profile and comment of the file do not travel on into files made from the picture."""
+    """Profile and comment of the file are not copied into files made from the picture."""
     data = file_of(Image.fromarray(rgb_pixels), "JPEG", comment=b"private", icc_profile=_p3_profile())
     assert decode(data, WHERE).rgb.info == {}

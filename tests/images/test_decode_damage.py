@@ -1,4 +1,4 @@
-"""Bad files: each kind has its own error, and no damage gets any further than an `InputError`."""
+"""Bad files: each kind has its own error, and all damage ends in an `InputError`."""
 
 import io
 import struct
@@ -25,12 +25,12 @@ def _exif(orientation):
 
 @pytest.fixture(params=[shape_of, decode])
 def read(request):
-    """The two ways of reading a file: they refuse the same ones."""
+    """The two ways to read a file, which refuse the same files."""
     return request.param
 
 
 def _refused(read, data, error):
-    """Checks that `data` is refused with exactly this error, and that all three parts of it are filled."""
+    """Checks that `data` is refused with exactly this error, with all three parts."""
     with pytest.raises(error) as caught:
         read(data, WHERE)
     assert type(caught.value) is error
@@ -53,7 +53,7 @@ def _refused(read, data, error):
     ],
 )
 def test_what_is_no_image_is_named(read, data, error):
-    """No bytes, another kind of file and the mere beginning of an image are three errors."""
+    """An empty file, another kind of file and the mere beginning of an image are three errors."""
     _refused(read, data, error)
 
 
@@ -78,7 +78,7 @@ def test_what_is_no_image_is_named(read, data, error):
     ],
 )
 def test_what_is_often_taken_for_an_image_is_named(read, data, kind, todo):
-    """Whoever named it learns what he has and what to do with it."""
+    """The error says what the file is and what to do with it."""
     with pytest.raises(ImageUnknown) as caught:
         read(data, WHERE)
     assert caught.value.what == f"the file is not an image of a known format, but {kind}"
@@ -89,7 +89,7 @@ def test_what_is_often_taken_for_an_image_is_named(read, data, kind, todo):
     ("shape", "error"),
     [
         ((60_000, 60_000), ImageTooLarge),
-        ((10_000, 10_000), ImageTooLarge),  # where Pillow would only warn
+        ((10_000, 10_000), ImageTooLarge),  # Pillow would only warn
         ((18, (MAX_PIXELS + 1) // 18), ImageTooLarge),  # one pixel too many
         ((1, 1), ImageTooSmall),
         ((500, MIN_EDGE - 1), ImageTooSmall),
@@ -109,19 +109,19 @@ def test_the_limits_themselves_are_allowed(png):
 
 @pytest.mark.parametrize("mode", ["F", "I", "LAB"])
 def test_pixels_of_unknown_range_are_refused(read, mode, file_of):
-    """Float, 32-bit and Lab pixels are refused by their header, rather than clipped in silence."""
+    """Float, 32-bit and Lab pixels are refused by their header, rather than silently clipped."""
     _refused(read, file_of(Image.new(mode, (20, 20)), "TIFF"), ImageUnknown)
 
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM"])
 def test_a_file_cut_short_is_truncated(format, file_of, rgb_pixels):
-    """Three quarters of a file are no picture."""
+    """Three quarters of a file are not a picture."""
     whole = file_of(Image.fromarray(rgb_pixels), format)
     _refused(decode, whole[: len(whole) * 3 // 4], ImageTruncated)
 
 
 def test_the_shape_is_read_without_the_pixels(file_of, rgb_pixels):
-    """A header whose pixels are missing still has a shape."""
+    """A header without its pixels still has a shape."""
     whole = file_of(Image.fromarray(rgb_pixels), "PNG")
     assert shape_of(whole[: whole.index(b"IDAT") + 20], WHERE) == (28, 20)
 
@@ -132,7 +132,7 @@ def _compressed_text(size):
 
 @pytest.mark.parametrize("chunks", [[(b"zTXt", _compressed_text(3 << 20))], [(b"tEXt", b"a\0" + b"a" * (3 << 20))]])
 def test_a_png_with_long_texts(chunks, png):
-    """A sound picture with a few megabytes of texts, as programs that make pictures write them, is read."""
+    """A sound picture with a few megabytes of texts, as some programs write them, is read."""
     assert decode(png((16, 16), 8, 0, [bytes([128] * 16)] * 16, chunks), WHERE).rgb.getpixel((3, 3)) == (128, 128, 128)
 
 
@@ -140,7 +140,7 @@ def test_a_png_with_long_texts(chunks, png):
     "chunks", [[(b"zTXt", _compressed_text(17 << 20))], [(b"zTXt", _compressed_text(15 << 20))] * 5], ids=["one", "all"]
 )
 def test_a_png_whose_texts_are_too_long(read, chunks, png):
-    """They are named, and the picture is not called damaged."""
+    """The error names the texts, and does not call the picture damaged."""
     with pytest.raises(ImageUnknown, match="texts or the colour profile in this PNG are too long") as caught:
         read(png((16, 16), 8, 0, [bytes(16)] * 16, chunks), WHERE)
     assert "without its metadata" in caught.value.todo
@@ -149,7 +149,7 @@ def test_a_png_whose_texts_are_too_long(read, chunks, png):
 @pytest.mark.parametrize("is_behind", [False, True], ids=["before the pixels", "behind them"])
 @pytest.mark.parametrize("name", [b"tEXt", b"iTXt", b"zTXt", b"pHYs", b"tIME"])
 def test_a_png_with_a_damaged_note(name, is_behind, png):
-    """A wrong checksum of a text, a date or a resolution costs nothing of the picture."""
+    """A wrong checksum of a text, a date or a resolution does not matter for the picture."""
     sound = png((16, 16), 8, 0, [bytes([128] * 16)] * 16)
     chunk = struct.pack(">I", 9) + name + b"something" + b"\0\0\0\0"
     place = len(sound) - 12 if is_behind else 33
@@ -160,7 +160,7 @@ def test_a_png_with_a_damaged_note(name, is_behind, png):
 
 @pytest.mark.parametrize("name", [b"iCCP", b"tRNS", b"gAMA", b"eXIf"])
 def test_a_png_with_damaged_colours(read, name, png):
-    """A wrong checksum where colours or the turn of the picture are told is damage."""
+    """A wrong checksum in the chunks of colours or orientation is damage."""
     sound = png((16, 16), 8, 0, [bytes(16)] * 16)
     chunk = struct.pack(">I", 9) + name + b"something" + b"\0\0\0\0"
     _refused(read, sound[:33] + chunk + sound[33:], ImageTruncated)
@@ -210,7 +210,7 @@ def damaged_files(draw):
 @settings(max_examples=300, deadline=None)
 @given(damaged_files())
 def test_damage_is_an_input_error_or_no_harm(data):
-    """Whatever happens to a file's bytes: a picture of the announced shape, or an `InputError`; nothing else."""
+    """Any change to a file's bytes gives a picture of the announced shape or an `InputError`, nothing else."""
     try:
         shape = shape_of(data, WHERE)
     except InputError as error:

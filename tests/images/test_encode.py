@@ -1,4 +1,4 @@
-"""Images out: exact pixels where the format can, metadata that comes back unchanged, the same bytes every time."""
+"""Encoding: exact pixels if the format allows it, metadata that is read back unchanged, the same bytes every time."""
 
 import io
 import json
@@ -36,13 +36,13 @@ def test_to_8bit_by_hand():
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_to_8bit_is_the_inverse_of_division(dtype):
-    """All 256 levels survive the way to floats and back."""
+    """All 256 levels survive the conversion to floats and back."""
     levels = torch.arange(256, dtype=torch.uint8)
     assert torch.equal(to_8bit(levels.to(dtype) / 255), levels)
 
 
 def test_8bit_pixels_are_kept():
-    """uint8 is already what a file holds."""
+    """uint8 pixels are stored unchanged."""
     levels = torch.arange(256, dtype=torch.uint8)
     assert torch.equal(to_8bit(levels), levels)
 
@@ -58,7 +58,7 @@ def test_lossless_formats_are_exact(format, quality, image):
 
 @pytest.mark.parametrize(("format", "quality"), [("png", 95), ("webp", 100)])
 def test_alpha_is_kept_with_the_colours_under_it(format, quality, image):
-    """Colours where alpha is 0 are not thrown away."""
+    """Colours under alpha 0 are kept."""
     alpha = torch.linspace(-0.5, 1, 28).clamp(0, 1).expand(1, 20, 28)
     got = np.asarray(_opened(encode(image, format=format, quality=quality, alpha=alpha, metadata={})))
     np.testing.assert_array_equal(got[..., 3], to_8bit(alpha)[0].numpy())
@@ -67,13 +67,13 @@ def test_alpha_is_kept_with_the_colours_under_it(format, quality, image):
 
 @pytest.mark.parametrize(("format", "name"), [("png", "PNG"), ("jpeg", "JPEG"), ("webp", "WEBP")])
 def test_the_file_has_the_format_and_shape(format, name, image):
-    """The file is what was asked for: the width is the tensor's last edge."""
+    """The file has the requested format; its width is the tensor's last edge."""
     file = _opened(encode(image, format=format, quality=90, alpha=None, metadata={}))
     assert (file.format, file.size) == (name, (28, 20))
 
 
 def test_jpeg_keeps_the_resolution_of_colours(image):
-    """JPEG is 4:4:4: style transfer is full of fine coloured strokes."""
+    """JPEG is 4:4:4, because style transfer makes fine coloured strokes."""
     file = _opened(encode(image, format="jpeg", quality=90, alpha=None, metadata={}))
     assert JpegImagePlugin.get_sampling(file) == 0
 
@@ -93,14 +93,14 @@ def test_quality_has_an_effect(format, image):
 
 
 def test_png_says_that_it_is_srgb(image):
-    """The sRGB chunk stands before the pixels."""
+    """The sRGB chunk comes before the pixels."""
     data = encode(image, format="png", quality=95, alpha=None, metadata={})
     assert 0 < data.index(b"sRGB") < data.index(b"IDAT")
 
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_the_same_input_gives_the_same_bytes(format, image):
-    """Nothing but pixels and metadata is in the file."""
+    """The file contains only pixels and metadata."""
     once, again = (
         encode(image.clone(), format=format, quality=90, alpha=None, metadata={"job_id": "a"}) for _ in range(2)
     )
@@ -127,7 +127,7 @@ def test_long_metadata_comes_back_unchanged(format, quality, image):
 
 
 def test_metadata_survives_alpha(image):
-    """Transparency and metadata go together."""
+    """Transparency and metadata can be combined."""
     data = encode(image, format="webp", quality=80, alpha=torch.zeros(1, 20, 28), metadata={"a": "b"})
     assert read_metadata(data) == {"a": "b"}
 
@@ -157,12 +157,12 @@ def _user_comment(text):
     ],
 )
 def test_foreign_images_have_no_metadata(format, options, file_of):
-    """Other programs' files and comments are not taken for ours."""
+    """Other programs' files and comments are not mistaken for ours."""
     assert read_metadata(file_of(Image.new("RGB", (20, 20)), format, **options)) == {}
 
 
 def test_metadata_of_something_else_is_an_error():
-    """A file that is no image is named."""
+    """A file that is not an image is named."""
     with pytest.raises(ImageUnknown, match=r"notes\.txt"):
         read_metadata(b"some text", "notes.txt")
 
@@ -171,7 +171,7 @@ def test_metadata_of_something_else_is_an_error():
     ("size", "expected"), [((1000, 500), (256, 128)), ((300, 900), (85, 256)), ((40, 30), (40, 30))]
 )
 def test_thumbnails_fit_the_edge(size, expected):
-    """A thumbnail is a JPEG of the same aspect within 256 x 256; small pictures stay as they are."""
+    """A thumbnail is a JPEG of the same aspect within 256 x 256; small pictures keep their size."""
     file = _opened(thumbnail(Picture(Image.new("RGB", size, "red"), None)))
     assert (file.format, file.size) == ("JPEG", expected)
 

@@ -1,4 +1,4 @@
-"""Pixels of the shapes that `shapes` tells."""
+"""Resizing to the shapes that `shapes` computes."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def picture(rgba_pixels):
 
 
 def test_the_tensor_of_the_same_shape_is_the_picture(picture, rgba_pixels):
-    """Without a change of shape, pixels are divided by 255 and nothing else: (3, H, W) float32."""
+    """Without a change of shape, pixels are only divided by 255: (3, H, W) float32."""
     tensor = content_tensor(picture, 20, 28, "keep")
     assert (tensor.dtype, tensor.is_contiguous()) == (torch.float32, True)
     np.testing.assert_array_equal(tensor.numpy(), rgba_pixels[..., :3].transpose(2, 0, 1).astype(np.float32) / 255)
@@ -29,7 +29,7 @@ def test_the_tensor_of_the_same_shape_is_the_picture(picture, rgba_pixels):
 @pytest.mark.parametrize(("height", "width"), [(16, 16), (8, 40), (64, 24)])
 @pytest.mark.parametrize("fit", ["keep", "crop", "stretch"])
 def test_tensors_have_the_shape_asked_for(picture, height, width, fit):
-    """Colours and alpha come at the target's shape, in [0, 1]."""
+    """Colours and alpha have the target's shape and are in [0, 1]."""
     tensor, alpha = content_tensor(picture, height, width, fit), alpha_plane(picture, height, width, fit)
     assert (tensor.shape, alpha.shape) == ((3, height, width), (1, height, width))
     assert tensor.min() >= 0
@@ -39,19 +39,19 @@ def test_tensors_have_the_shape_asked_for(picture, height, width, fit):
 @pytest.mark.parametrize(("height", "width"), [(20, 28), (16, 16), (64, 24)])
 @pytest.mark.parametrize("fit", ["keep", "crop"])
 def test_the_image_is_the_tensor(picture, height, width, fit):
-    """What stands beside a result has the pixels that its optimisation saw, each bit of them."""
+    """The exported content has exactly the pixels that the optimisation used."""
     pixels = np.asarray(content_image(picture, height, width, fit))
     assert torch.equal(torch.tensor(pixels).permute(2, 0, 1).float() / 255, content_tensor(picture, height, width, fit))
 
 
 def test_opaque_pictures_have_no_alpha_plane(picture):
-    """No alpha in, none out."""
+    """Without alpha in the input there is none in the output."""
     assert alpha_plane(Picture(picture.rgb, None), 16, 16, "crop") is None
 
 
 @pytest.mark.parametrize(("size", "box"), [((60, 20), (20, 0, 40, 20)), ((20, 60), (0, 20, 20, 40))])
 def test_crop_takes_the_middle(size, box):
-    """Of a picture three times as long as wide, a square crop is the middle third."""
+    """A square crop of a picture with aspect 3:1 is the middle third."""
     image = Image.new("RGB", size, "red")
     image.paste((0, 0, 255), box)
     alpha = image.getchannel("B")
@@ -63,14 +63,14 @@ def test_crop_takes_the_middle(size, box):
 
 @given(st.integers(16, 300), st.integers(16, 300), st.integers(16, 60), st.integers(16, 60))
 def test_crop_works_for_every_pair_of_shapes(image_width, image_height, height, width):
-    """No rounding of the crop's box leaves the picture; a flat colour stays flat."""
+    """The rounded crop box never leaves the picture; a flat colour stays flat."""
     picture = Picture(Image.new("RGB", (image_width, image_height), (10, 20, 30)), None)
     tensor = content_tensor(picture, height, width, "crop")
     assert (tensor * 255).round().reshape(3, -1).T.unique(dim=0).tolist() == [[10, 20, 30]]
 
 
 def test_shrinking_is_antialiased():
-    """Stripes of one pixel shrunk to a quarter become grey, not stripes of another width."""
+    """Stripes of one pixel, shrunk to a quarter, become grey, not stripes of another width."""
     stripes = np.zeros((64, 64, 3), dtype=np.uint8)
     stripes[:, ::2] = 255
     tensor = content_tensor(Picture(Image.fromarray(stripes), None), 16, 16, "keep")
@@ -78,7 +78,7 @@ def test_shrinking_is_antialiased():
 
 
 def test_style_tensor_has_the_planned_shape(picture):
-    """What the plan computes from numbers is what the tensor has."""
+    """The plan's computed shape is the tensor's shape."""
     for style_fit in ("keep", "stretch"):
         shape = style_shape(28, 20, 50, style_fit, 24, 16)
         assert style_tensor(picture, 50, style_fit, 24, 16).shape == (3, *shape)

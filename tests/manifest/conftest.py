@@ -19,7 +19,7 @@ from stylize_core.settings import SETTING_FIELDS, STYLE_LOSS_FORMS, Settings
 
 @dataclass(frozen=True)
 class Loaded:
-    """A manifest read to its end."""
+    """A manifest, read to its end."""
 
     rows: list[Row]
     rejected: list[RejectedRow]
@@ -33,7 +33,7 @@ class Loaded:
 
 @pytest.fixture(scope="session")
 def load() -> Callable[..., Loaded]:
-    """Loads a manifest of text or bytes, unless told otherwise as if it lay at /data/m.csv."""
+    """Loads a manifest from text or bytes, by default as if it were /data/m.csv."""
 
     def read(data: str | bytes, uri: str = "/data/m.csv") -> Loaded:
         manifest = Manifest(io.BytesIO(data.encode() if isinstance(data, str) else data), uri)

@@ -10,14 +10,14 @@ README = Path(__file__).parents[2] / "manifests" / "README.md"
 
 
 def test_the_readme_holds_the_dictionary_of_the_code() -> None:
-    """After a change of settings, write `with_column_dictionary` of the readme back into it."""
+    """After a change of settings, write the result of `with_column_dictionary` into the readme."""
     text = README.read_text()
     assert text == with_column_dictionary(text)
     assert column_dictionary() in text
 
 
 def test_every_column_has_a_line() -> None:
-    """A table of four columns, a line for each column of a manifest."""
+    """A table with four columns and a line for each column of a manifest."""
     lines = column_dictionary().splitlines()
     names = [line.split("`")[1] for line in lines[2:]]
     assert names == ["content", "style", "id", "preset", "init", *(spec.name for spec in SETTING_FIELDS), "x_..."]
@@ -30,13 +30,13 @@ def test_a_line_says_meaning_allowed_and_default() -> None:
 
 
 def test_only_the_text_between_the_marks_changes() -> None:
-    """Everything around the dictionary is somebody's text."""
+    """Text around the dictionary is not changed."""
     text = with_column_dictionary(f"before\n{BEGIN}\nold\n{END}\nafter\n")
     assert text == f"before\n{BEGIN}\n{column_dictionary()}\n{END}\nafter\n"
 
 
 @pytest.mark.parametrize("text", ["", BEGIN, END, f"{END}{BEGIN}"])
 def test_a_text_without_the_marks(text: str) -> None:
-    """There is nowhere to write."""
+    """Without the markers there is no place to write."""
     with pytest.raises(UsageError, match="no place"):
         with_column_dictionary(text)

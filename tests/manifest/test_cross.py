@@ -23,7 +23,7 @@ def build(
     sweeps: Mapping[str, Sequence[str]] | None = None,
     columns: Mapping[str, str] | None = None,
 ) -> list[dict[str, str]]:
-    """Crosses two contents with two styles unless told otherwise."""
+    """Crosses two contents with two styles by default."""
     given = [Content(path) for path in contents]
     return cross(given, styles, styles_per_content=k, seed=seed, sweeps=sweeps or {}, columns=columns or {})
 
@@ -47,7 +47,7 @@ def test_every_pair() -> None:
 
 
 def test_the_same_file_twice_is_one() -> None:
-    """Patterns that overlap make no repeated rows."""
+    """Overlapping patterns do not repeat rows."""
     assert build(["/d/a.png"] * 2, ["/s/b.png"] * 2) == build(["/d/a.png"], ["/s/b.png"])
 
 
@@ -64,14 +64,14 @@ def test_random_styles_differ_and_are_drawn_from_the_seed() -> None:
 
 
 def test_random_styles_stay_the_same_for_ever() -> None:
-    """Known draws: another release must not deal out other styles."""
+    """Known draws: another release must not choose other styles."""
     rows = build(["/d/a.png", "/d/b.png"], [f"{i}.png" for i in range(100)], k=3, seed=7)
     assert [row["style"] for row in rows] == ["62.png", "15.png", "53.png", "41.png", "16.png", "45.png"]
 
 
 @given(st.sets(st.integers(0, 50), min_size=1), st.sets(st.integers(0, 50)), st.integers())
 def test_other_contents_do_not_change_the_draw(some: set[int], more: set[int], seed: int) -> None:
-    """Adding contents, in any order, leaves the styles of the others."""
+    """Adding contents, in any order, does not change the styles of the others."""
     styles = [f"/s/{i}.png" for i in range(9)]
     few = styles_by_content(build([f"/d/{i}.png" for i in some], styles, k=2, seed=seed))
     many = styles_by_content(build([f"/d/{i}.png" for i in sorted(some | more, reverse=True)], styles, k=2, seed=seed))
@@ -79,7 +79,7 @@ def test_other_contents_do_not_change_the_draw(some: set[int], more: set[int], s
 
 
 def test_the_draw_depends_on_the_last_folder_and_the_name() -> None:
-    """A data set dealt out on another machine gets the same styles; classes with the same names get others."""
+    """A data set gets the same styles on another machine; equal names in other classes get others."""
     styles = [f"/s/{i}.png" for i in range(1000)]
     here, there, other = (
         build([f"{folder}/1.png"], styles, k=5)[0]["style"] for folder in ("/a/cats", "s3://b/cats", "/a/dogs")
@@ -89,7 +89,7 @@ def test_the_draw_depends_on_the_last_folder_and_the_name() -> None:
 
 @pytest.mark.parametrize("k", [0, -1, 3])
 def test_more_styles_than_there_are(k: int) -> None:
-    """The number of different styles is bounded by the styles."""
+    """The number of different styles is limited by the given styles."""
     with pytest.raises(UsageError, match="use a number from 1 to 2"):
         build(k=k)
 
@@ -109,7 +109,7 @@ def test_sweeps_are_combined() -> None:
 
 
 def test_presets_and_layers_are_swept_too() -> None:
-    """Any column but the images and the id can be swept."""
+    """Any column except images and id can be swept."""
     rows = build(
         ["/d/c.png"], ["/s/w.png"], sweeps={"preset": ["keras", "tv"], "content_layers": ["conv1_1=0.2 conv2_1=1e+06"]}
     )
@@ -117,7 +117,7 @@ def test_presets_and_layers_are_swept_too() -> None:
 
 
 def test_fixed_columns_are_in_every_row() -> None:
-    """Columns are filled and do not show in the id."""
+    """Fixed columns are filled and are not part of the id."""
     rows = build(columns={"size": "64", "x_split": "train"})
     assert {(row["size"], row["x_split"]) for row in rows} == {("64", "train")}
     assert rows[0]["id"] == "cat--wave"
@@ -141,19 +141,19 @@ def test_fixed_columns_are_in_every_row() -> None:
 def test_values_are_validated_before_anything_is_written(
     sweeps: dict[str, list[str]], columns: dict[str, str], message: str
 ) -> None:
-    """The row model that will read a manifest judges it when it is made."""
+    """A cross is checked with the row model that will read the manifest."""
     with pytest.raises(UsageError, match=re.escape(message)):
         build(sweeps=sweeps, columns=columns)
 
 
 def test_ids_hold_allowed_characters_only() -> None:
-    """Accents go; what else an id cannot hold becomes a dash."""
+    """Accents are removed; other characters that are not allowed in an id become a dash."""
     (row,) = build(["/d/chat d'été (1).png"], ["https://h/漢.jpg?size=9"])
     assert row["id"] == "chat-d-ete-1--image"
 
 
 def test_equal_names_get_digits() -> None:
-    """Ids are unique, for file systems without upper and lower case as well."""
+    """Ids are unique, also on file systems that ignore case."""
     rows = build(["/a/cat.png", "/b/cat.png", "/c/CAT.png", "/d/dog.png"], ["/s/s.png"])
     ids = [row["id"] for row in rows]
     assert [re.sub("[0-9a-f]{6}$", "*", name) for name in ids] == ["cat--s-*", "cat--s-*", "CAT--s-*", "dog--s"]
@@ -162,7 +162,7 @@ def test_equal_names_get_digits() -> None:
 
 @given(st.permutations(["/a/cat.png", "/b/cat.png", "/x/b/cat.png", "/c/猫.png", "/c/犬.png", "/c/cat (1).png"]))
 def test_ids_do_not_depend_on_order(contents: list[str]) -> None:
-    """Each row keeps its id, whatever comes before it; so do names from one folder on another machine."""
+    """Each row keeps its id, whatever comes before it, and on another machine."""
     rows = {row["content"]: row["id"] for row in build(contents, ["/s/s.png"])}
     known = {row["content"]: row["id"] for row in build(sorted(contents), ["/s/s.png"])}
     assert rows == known
@@ -180,11 +180,11 @@ def test_ids_do_not_depend_on_order(contents: list[str]) -> None:
         ("/d/cats/cat (1).png", "cats/cat-1", "cat (1)"),
         ("/d/cats/Katze_ä.png", "cats/Katze_a", "Katze_ä"),
         ("/d/cats/IMG_0001.v2.JPG", "cats/IMG_0001.v2", ""),
-        ("/d/cats/+1.png", "cats/1", ""),  # a cell that starts so is refused
+        ("/d/cats/+1.png", "cats/1", ""),  # a cell with this beginning is refused
     ],
 )
 def test_names_that_an_id_cannot_hold(path: str, row_id: str, name: str) -> None:
-    """They are kept in a column, from which an export takes them."""
+    """The names are kept in a column for exports."""
     folder = PurePosixPath(path).parent.name
     (row,) = cross(
         [Content(path, folder, folder)], ["/s/w.png"], styles_per_content=1, seed=0, sweeps={}, columns={"size": "64"}
@@ -193,21 +193,21 @@ def test_names_that_an_id_cannot_hold(path: str, row_id: str, name: str) -> None
 
 
 def test_long_names_are_whole_names() -> None:
-    """Where rows are named by content, style and sweep, the column has all of it."""
+    """If rows are named by content, style and sweep, the column has all of them."""
     rows = build(["/d/猫.png"], ["/s/la mer.png"], sweeps={"seed": ["1", "2"]})
     assert [row["x_name"] for row in rows] == ["猫--la mer--seed-1", "猫--la mer--seed-2"]
 
 
 @given(names=st.lists(st.text(min_size=1, max_size=300).filter(lambda name: "/" not in name), min_size=1, unique=True))
 def test_every_id_is_accepted(load: Callable[..., Any], names: list[str]) -> None:
-    """Whatever the files are called, their ids are allowed and differ."""
+    """Whatever the names of the files, their ids are valid and differ."""
     rows = build([f"/d/{name}.png" for name in names], ["/s/w.png"])
     sound = [row | {"content": "/d/c.png"} for row in rows]
     assert load(write_manifest(sound, None), "/m.csv").problems == []
 
 
 def test_a_cross_is_a_manifest(load: Callable[..., Any]) -> None:
-    """What is made is read without a problem."""
+    """The new manifest is read without a problem."""
     rows = build(sweeps={"seed": ["1", "2"]}, columns={"preset": "tv", "x_a": "b"})
     manifest = load(write_manifest(rows, "/data").decode())
     assert manifest.problems == []

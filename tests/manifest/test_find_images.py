@@ -1,4 +1,4 @@
-"""The images below folders and in listings, with the classes and splits that their folders name."""
+"""The images of folders and patterns, with the classes and splits of their folders."""
 
 import os
 import shutil
@@ -24,28 +24,28 @@ def photos(tmp_path: Path) -> Path:
 
 
 def test_a_folder_gives_its_images_sorted(photos: Path) -> None:
-    """Only image names, without hidden files and without the folders below."""
+    """Only image names, without hidden files and without subfolders."""
     assert images_in(str(photos)) == [str(photos / name) for name in ("a.JPG", "b.png", "c.webp")]
 
 
 def test_a_pattern(photos: Path) -> None:
-    """`**` reaches into folders."""
+    """`**` includes subfolders."""
     assert images_in(f"{photos.parent}/**/*.[tw]*") == [str(photos / "below/d.tiff"), str(photos / "c.webp")]
 
 
 def test_one_file(photos: Path) -> None:
-    """A file's own name is a pattern too, whatever signs it holds."""
+    """A file's own name is a pattern too, whatever characters it contains."""
     assert images_in(str(photos / "b.png")) == [str(photos / "b.png")]
 
 
 def test_a_relative_folder_gives_absolute_paths(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The rows made of it can be read from anywhere."""
+    """The resulting rows can be read from any folder."""
     monkeypatch.chdir(photos)
     assert images_in("below") == [str(photos / "below/d.tiff")]
 
 
 def test_a_file_url(photos: Path) -> None:
-    """It may hold codes; the rows have paths."""
+    """A file URL may contain escape codes; the rows have paths."""
     given = f"file://localhost{photos.parent}/my%20photos%20%5B1%5D"
     assert images_in(given) == images_in(str(photos))
 
@@ -75,7 +75,7 @@ def test_nothing_found(name: str, tmp_path: Path) -> None:
 
 
 def test_an_unknown_scheme() -> None:
-    """A URL that cannot be listed is a bad argument, not a crash."""
+    """A URL that cannot be listed is a usage error, not a crash."""
     with pytest.raises(UsageError, match="cannot list images"):
         images_in("nosuchscheme://b/a")
 
@@ -94,7 +94,7 @@ def grow(tmp_path: Path) -> Callable[..., Path]:
 
 
 def test_a_class_tree(grow: Callable[..., Path]) -> None:
-    """A folder without images of its own is a tree: its folders are classes, whatever lies in folders below them."""
+    """A folder that contains no images itself is a tree: its folders are classes, with all of their subfolders."""
     tree = grow("dogs/b.png", "cats/a.JPG", "cats/old/c.png", "cats/notes.txt", "cats/.hidden/d.png", "._x/e.png")
     assert contents_in(str(tree)) == [
         Content(f"{tree}/cats/a.JPG", "cats", "cats", ""),
@@ -104,7 +104,7 @@ def test_a_class_tree(grow: Callable[..., Path]) -> None:
 
 
 def test_a_tree_of_splits(grow: Callable[..., Path]) -> None:
-    """Where every folder has a name of a split, classes lie below; a split may have none."""
+    """If every folder has the name of a split, classes are below; a split may have none."""
     tree = grow("train/cats/a.png", "Validation/cats/a.png", "test/b.png")
     assert [content[1:] for content in contents_in(str(tree))] == [
         ("Validation/cats", "cats", "val"),
@@ -114,12 +114,12 @@ def test_a_tree_of_splits(grow: Callable[..., Path]) -> None:
 
 
 def test_a_class_may_be_called_test(grow: Callable[..., Path]) -> None:
-    """One folder with another name, and all of them are classes."""
+    """With one other name among them, all folders are classes."""
     assert {content.split for content in contents_in(str(grow("test/a.png", "cats/b.png")))} == {""}
 
 
 def test_images_of_a_folder_are_no_tree(grow: Callable[..., Path], said: list[str]) -> None:
-    """A folder with images of its own gives these, without classes, and says how many lie below; so does a pattern."""
+    """A folder that contains images gives these, without classes, and counts those below; so does a pattern."""
     tree = grow("a.png", "cats/b.png", "dogs/c.png")
     for find in (contents_in, images_in):
         found = find(str(tree), said.append)
@@ -136,7 +136,7 @@ def test_images_of_a_folder_are_no_tree(grow: Callable[..., Path], said: list[st
 
 
 def test_images_that_lie_below(grow: Callable[..., Path]) -> None:
-    """A folder of styles without images of its own, but with some below, is told from an empty one."""
+    """A folder of styles with images only in subfolders is distinguished from an empty one."""
     with pytest.raises(UsageError, match="the images are in folders below") as caught:
         images_in(str(grow("monet/a.png")))
     assert "photos/**" in caught.value.todo
@@ -144,7 +144,7 @@ def test_images_that_lie_below(grow: Callable[..., Path]) -> None:
 
 @pytest.fixture
 def said() -> list[str]:
-    """What was told."""
+    """The notes."""
     return []
 
 
@@ -154,7 +154,7 @@ def names(found: list[Content], top: Path) -> list[str]:
 
 
 def test_links_to_folders_are_followed(grow: Callable[..., Path], tmp_path: Path) -> None:
-    """A class may be a link, as for torchvision; so may a folder that a pattern reaches, and a class twice."""
+    """A class may be a link, as in torchvision; so may a folder of a pattern, and the same class twice."""
     tree = grow("cats/a.png")
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere/b.png").touch()
@@ -171,7 +171,7 @@ def test_links_to_folders_are_followed(grow: Callable[..., Path], tmp_path: Path
 
 @pytest.mark.parametrize("target", [".", "..", "../..", "cats", "cats/loop", "/"])
 def test_circles_are_left(grow: Callable[..., Path], target: str) -> None:
-    """A link to itself, to its own folder or to one above leads nowhere; nothing comes twice."""
+    """A link to itself, to its own folder or to one above is not followed; nothing appears twice."""
     tree = grow("cats/a.png", "dogs/b.png")
     (tree / "cats/loop").symlink_to(tree / target if target != "/" else "/")
     for given in (tree, f"{tree}/**"):
@@ -179,7 +179,7 @@ def test_circles_are_left(grow: Callable[..., Path], target: str) -> None:
 
 
 def test_folders_that_lead_to_each_other(grow: Callable[..., Path]) -> None:
-    """Two folders with links to each other come to an end."""
+    """Two folders with links to each other do not cause an endless loop."""
     tree = grow("cats/a.png", "dogs/b.png")
     (tree / "cats/dogs").symlink_to(tree / "dogs")
     (tree / "dogs/cats").symlink_to(tree / "cats")
@@ -190,7 +190,7 @@ def test_folders_that_lead_to_each_other(grow: Callable[..., Path]) -> None:
     "name", ["@eaDir", "#recycle", "$RECYCLE.BIN", "lost+found", "__MACOSX", ".thumbnails", "@Recycle", ".Trash-1000"]
 )
 def test_folders_of_the_system_are_left_out(grow: Callable[..., Path], name: str, said: list[str]) -> None:
-    """Thumbnails and bins of storage systems are no contents, beside classes and in them."""
+    """Thumbnails and recycle bins of storage systems are not contents, beside classes and inside them."""
     tree = grow("cats/a.png", f"{name}/a.png/SYNOPHOTO_THUMB_M.jpg", f"cats/{name}/b.png")
     for given in (tree, f"{tree}/**"):
         assert names(contents_in(str(given), said.append), tree) == ["cats/a.png"]
@@ -202,7 +202,7 @@ def test_folders_of_the_system_are_left_out(grow: Callable[..., Path], name: str
     ("mark", "kind"), [("store.json", "a store"), ("export.json", "a data set that an export made")]
 )
 def test_results_do_not_become_contents(grow: Callable[..., Path], mark: str, kind: str, said: list[str]) -> None:
-    """A store or an export among the photographs is left out, and said."""
+    """A store or an export among the photographs is left out with a note."""
     tree = grow("cats/a.png", f"out/{mark}", "out/images/ab/b.png", "out/inputs/ab/c.jpg", "out/train/cats/d.png")
     for given in (tree, f"{tree}/**", f"{tree}/**/*.png"):
         assert names(contents_in(str(given), said.append), tree) == ["cats/a.png"]
@@ -211,7 +211,7 @@ def test_results_do_not_become_contents(grow: Callable[..., Path], mark: str, ki
 
 
 def test_results_that_are_named_themselves(grow: Callable[..., Path], said: list[str]) -> None:
-    """An export, and the images of a store, may be contents of a further run; a whole store may not."""
+    """An export, and the images of a store, may be contents of another run; a whole store may not."""
     tree = grow("out/store.json", "out/images/ab/b.png", "set/export.json", "set/train/cats/d.png")
     assert names(contents_in(f"{tree}/set", said.append), tree / "set") == ["train/cats/d.png"]
     assert names(contents_in(f"{tree}/out/images/**", said.append), tree) == ["out/images/ab/b.png"]
@@ -222,7 +222,7 @@ def test_results_that_are_named_themselves(grow: Callable[..., Path], said: list
 
 
 def test_results_elsewhere_do_not_become_contents(said: list[str]) -> None:
-    """The same on an object store, where a pattern finds no `store.json`."""
+    """The same on an object store, if a pattern does not match `store.json`."""
     memory = fsspec.filesystem("memory")
     paths = ("cats/a.png", "out/store.json", "out/images/ab/b.png", "cats/@eaDir/a.png", "set/export.json", "set/c.png")
     memory.pipe({f"/mixed/{path}": b"" for path in paths})
@@ -236,7 +236,7 @@ def test_results_elsewhere_do_not_become_contents(said: list[str]) -> None:
 
 
 def test_names_that_no_manifest_can_carry(grow: Callable[..., Path], said: list[str]) -> None:
-    """One name that is not UTF-8, or holds a line's end, is left out and said; the others are found."""
+    """A name that is not UTF-8, or contains a line break, is left out with a note; the others are found."""
     tree = grow("cats/a.png", "cats/été 003.jpg", "dogs/line\rend.png")
     for name in (b"cats/caf\xe9.png", b"d\xf6gs/b.png"):
         path = os.fsencode(tree) + b"/" + name
@@ -250,7 +250,7 @@ def test_names_that_no_manifest_can_carry(grow: Callable[..., Path], said: list[
 
 @pytest.mark.parametrize("name", ["@user", "+1", "=sum", " padded "])
 def test_classes_that_no_manifest_can_carry(grow: Callable[..., Path], name: str, said: list[str]) -> None:
-    """A class whose name a manifest refuses is left out and said; it does not end the whole."""
+    """A class whose name a manifest refuses is left out with a note; the others remain."""
     tree = grow("cats/a.png", f"{name}/b.png")
     assert names(contents_in(str(tree), said.append), tree) == ["cats/a.png"]
     assert said == [
@@ -259,7 +259,7 @@ def test_classes_that_no_manifest_can_carry(grow: Callable[..., Path], name: str
 
 
 def test_images_of_other_formats_are_said(grow: Callable[..., Path], said: list[str]) -> None:
-    """Photographs that are not read, as those of telephones and cameras, are not missing without a word."""
+    """Photographs in unsupported formats, as from phones and cameras, are left out with a note."""
     tree = grow("a.png", "b.HEIC", "c.heic", "d.nef", "e.txt")
     assert images_in(str(tree), said.append) == [f"{tree}/a.png"]
     assert said == ["left out: images of formats that are not read (2 .heic, 1 .nef): save them as PNG or JPEG"]
@@ -267,13 +267,13 @@ def test_images_of_other_formats_are_said(grow: Callable[..., Path], said: list[
 
 @pytest.mark.parametrize("name", ["a.jfif", "a.pgm", "a.JPE"])
 def test_less_usual_endings(grow: Callable[..., Path], name: str) -> None:
-    """Other endings of formats that are read count too."""
+    """Other suffixes of supported formats count too."""
     assert images_in(str(grow(name))) == [f"{grow()}/{name}"]
 
 
 @pytest.mark.usefixtures("unprivileged")
 def test_a_folder_that_may_not_be_read(said: list[str]) -> None:
-    """A class that is closed to us is left out and said."""
+    """A class without read permission is left out with a note."""
     (tree := Path(tempfile.mkdtemp(dir="/tmp"))).joinpath("cats").mkdir()
     try:
         (tree / "cats/a.png").touch()
@@ -286,7 +286,7 @@ def test_a_folder_that_may_not_be_read(said: list[str]) -> None:
 
 
 def test_a_tree_elsewhere() -> None:
-    """A tree of URLs is one too."""
+    """A folder at a URL can be a tree too."""
     memory = fsspec.filesystem("memory")
     memory.pipe({"/tree/cats/a.png": b"", "/tree/dogs/b.png": b""})
     try:

@@ -9,7 +9,7 @@ from stylize_core.presets import resolve
 
 
 def test_good_rows_stay_beside_rejected_ones(load: Callable[..., Any]) -> None:
-    """Every row is counted; a wrong one does not touch the others."""
+    """Every row is counted; a wrong one does not affect the others."""
     manifest = load("content,style,size\na,b,64\na,b,-1\na,b\na,b,128\n")
     assert [row.row for row in manifest.rows] == [1, 4]
     assert [row.settings.size for row in manifest.rows] == [64, 128]
@@ -18,7 +18,7 @@ def test_good_rows_stay_beside_rejected_ones(load: Callable[..., Any]) -> None:
 
 
 def test_all_rows_may_be_rejected(load: Callable[..., Any]) -> None:
-    """That is for the caller to judge, not an error of the manifest."""
+    """A manifest with only rejected rows is not an error; the caller decides."""
     manifest = load("content,style,size\na,b,-1\n")
     assert (manifest.rows, len(manifest.problems), manifest.total) == ([], 1, 1)
 
@@ -30,7 +30,7 @@ def test_problems_are_located_after_long_cells(load: Callable[..., Any]) -> None
 
 
 def test_a_repeated_id_is_a_problem_of_the_later_row(load: Callable[..., Any]) -> None:
-    """The problem names the line that has the id already, also where that row is rejected itself."""
+    """The problem names the line that already has the id, even if that row is rejected itself."""
     manifest = load("content,style,id,size\na,b,cat,\na,b,dog,-1\na,b,cat,-1\na,b,dog,\na,b,cat,\na,b,,\na,b,,\n")
     ids = [(p.line, p.message) for p in manifest.problems if p.column == "id"]
     assert ids == [
@@ -41,14 +41,14 @@ def test_a_repeated_id_is_a_problem_of_the_later_row(load: Callable[..., Any]) -
 
 
 def test_equal_rows_are_both_kept(load: Callable[..., Any]) -> None:
-    """Rows that say the same are rows all the same."""
+    """Equal rows are all kept."""
     first, second = load("content,style\na,b\na,b\n").rows
     assert (first.content, first.settings) == (second.content, second.settings)
     assert (first.row, second.row) == (1, 2)
 
 
 def test_images_are_absolute(load: Callable[..., Any]) -> None:
-    """Content, style and init start at the manifest's folder."""
+    """Content, style and init are relative to the manifest's folder."""
     (row,) = load("content,style,init,start\na.png,../s/b.png,i/c.png,image\n").rows
     assert (row.content, row.style, row.init) == ("/data/a.png", "/s/b.png", "/data/i/c.png")
     assert row.cells["content"] == "a.png"
@@ -61,14 +61,14 @@ def test_a_manifest_in_a_bucket(load: Callable[..., Any]) -> None:
 
 
 def test_errors_name_the_file_without_credentials(load: Callable[..., Any]) -> None:
-    """The whole-file errors say which file, never a password."""
+    """Errors of the whole file name it, without a password."""
     with pytest.raises(ManifestError) as caught:
         load(b"", "s3://key:secret@b/m.csv")
     assert caught.value.where == "s3://b/m.csv"
 
 
 def test_a_hundred_thousand_rows(load: Callable[..., Any]) -> None:
-    """A long manifest is read and validated in seconds; the bound leaves room for slow machines."""
+    """A long manifest is read and validated in seconds; the limit leaves room for slow machines."""
     lines = [f"r{i},images/{i}.png,styles/{i % 50}.png,{256 + i % 3},1e6" for i in range(100_000)]
     data = "\n".join(["id,content,style,size,style_weight", *lines]).encode()
     begin = time.perf_counter()

@@ -40,7 +40,7 @@ def test_rows_of_a_parquet_file(load: Callable[..., Any]) -> None:
 
 
 def test_it_is_known_by_name_or_by_its_first_bytes(load: Callable[..., Any]) -> None:
-    """A Parquet file of any name is read; a file named so that is none is refused."""
+    """A Parquet file of any name is read; a file with this suffix and other contents is refused."""
     data = parquet({"content": ["a"], "style": ["b"]})
     assert load(data, "/data/m.csv").total == load(data, "s3://key:secret@b/m.PARQUET").total == 1
     error = refusal(load, b"content,style\na,b\n")
@@ -67,13 +67,13 @@ def test_it_is_known_by_name_or_by_its_first_bytes(load: Callable[..., Any]) -> 
     ids=str,
 )
 def test_values_become_text(values: pa.Array, text: str, load: Callable[..., Any]) -> None:
-    """A value of any type is what a CSV file would hold; null is an empty cell."""
+    """A value of any type is read as in a CSV file; null is an empty cell."""
     (row,) = load(parquet({"content": ["a"], "style": ["b"], "x_value": values})).rows
     assert row.extra == {"x_value": text}
 
 
 def test_numbers_are_settings(load: Callable[..., Any]) -> None:
-    """Also where a missing value made whole numbers to others, as pandas does."""
+    """A missing value that turned whole numbers into floats, as in pandas, does not matter."""
     columns = {"size": [64.0, None], "style_weight": [1e6, 0.25], "seed": [1, 2]}
     first, second = load(parquet({"content": ["a", "a"], "style": ["b", "b"], **columns})).rows
     assert (first.settings.size, first.settings.style_weight, first.settings.seed) == (64, 1e6, 1)
@@ -81,12 +81,12 @@ def test_numbers_are_settings(load: Callable[..., Any]) -> None:
 
 
 def test_an_index_of_pandas_is_passed_over(load: Callable[..., Any]) -> None:
-    """A frame of which rows were left out keeps its index in a column."""
+    """A frame with dropped rows keeps its index in a column, which is ignored."""
     assert load(parquet({"content": ["a"], "style": ["b"], "__index_level_0__": [7]})).total == 1
 
 
 def test_faults_of_the_header(load: Callable[..., Any]) -> None:
-    """They are those of a CSV file."""
+    """The problems are those of a CSV file."""
     error = refusal(load, parquet({"content": ["a"], "style": ["b"], "style_wieght": [1]}))
     assert error.what == "unknown column 'style_wieght'; did you mean 'style_weight'?"
     twice = pa.table([["a"], ["b"], ["c"]], names=["content", "style", "style"])
@@ -94,14 +94,14 @@ def test_faults_of_the_header(load: Callable[..., Any]) -> None:
 
 
 def test_nested_columns_are_refused(load: Callable[..., Any]) -> None:
-    """A cell has one value."""
+    """A cell with a list is refused."""
     error = refusal(load, parquet({"content": ["a"], "style": [["b"]]}))
     assert error.what.startswith("column 'style' holds list<")
 
 
 @pytest.mark.parametrize("columns", [{"content": ["a\0b"], "style": ["b"]}, {"content": ["a"], "style": ["b\0"]}])
 def test_a_nul_byte(columns: dict[str, list[str]], load: Callable[..., Any]) -> None:
-    """It is refused as in CSV: no file has it in its name."""
+    """It is refused as in CSV, because no file name contains it."""
     assert refusal(load, parquet(columns)).what == "the manifest contains a NUL byte"
 
 
@@ -112,7 +112,7 @@ def test_no_rows(load: Callable[..., Any]) -> None:
 
 
 def test_damage(load: Callable[..., Any]) -> None:
-    """A cut file is refused at once, and a damaged page where it stands."""
+    """A truncated file is refused at once, a damaged page when it is reached."""
     data = parquet({"content": [f"{i}.png" for i in range(9000)], "style": ["b"] * 9000}, write_page_checksum=True)
     assert refusal(load, data[:-9]).what.startswith("the manifest is not valid Parquet: ")
     spoilt = bytearray(data)

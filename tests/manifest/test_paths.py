@@ -17,13 +17,13 @@ def test_urls(path: str) -> None:
 
 @pytest.mark.parametrize("uri", ["/dev/stdin", "/dev/fd/63", "/proc/self/fd/0"])
 def test_a_manifest_through_a_pipe_is_as_if_it_lay_here(uri: str) -> None:
-    """No picture lies beside a pipe."""
+    """A pipe has no folder for pictures."""
     assert folder_of(uri) == os.getcwd()
 
 
 @pytest.mark.parametrize("path", ["C:\\a.png", "~/a.png", "a:b.png", "$HOME/a", "a\\b"])
 def test_names_without_a_meaning(path: str) -> None:
-    """What means something elsewhere is a plain relative name here."""
+    """Characters with a meaning elsewhere are part of a plain relative name."""
     assert absolute(path, "/data") == f"/data/{path}"
 
 
@@ -48,12 +48,12 @@ def test_names_without_a_meaning(path: str) -> None:
     ],
 )
 def test_relative_to_the_manifest(uri: str, path: str, whole: str) -> None:
-    """Relative paths start at the manifest's folder, be it local or remote."""
+    """Relative paths start at the manifest's folder, local or remote."""
     assert absolute(path, folder_of(uri)) == whole
 
 
 def test_a_local_manifest_is_found_from_the_working_folder() -> None:
-    """A relative manifest path is seen from where the command runs."""
+    """A relative manifest path starts at the current folder."""
     assert folder_of("m.csv") == os.getcwd()
     assert folder_of("x/m.csv") == os.path.join(os.getcwd(), "x")
 
@@ -74,7 +74,7 @@ def test_a_local_manifest_is_found_from_the_working_folder() -> None:
     ],
 )
 def test_written_near_the_manifest(path: str, folder: str, name: str) -> None:
-    """Below the folder or up to two steps beside it relative, else absolute."""
+    """A path is relative if it is below the folder or at most two steps away, else absolute."""
     assert relative(path, folder) == name
 
 
@@ -83,7 +83,7 @@ _NAMES = st.text(string.ascii_letters + " .:/=é", min_size=1, max_size=20)
 
 @given(_NAMES, st.sampled_from(["/d", "/d/e/f/g", "s3://b/d"]), st.sampled_from(["", "/", "/d/e/", "s3://b/d/"]))
 def test_relative_is_undone_by_absolute(name: str, folder: str, start: str) -> None:
-    """A path written for a folder is the same file when read there."""
+    """A path written relative to a folder is read as the same file there."""
     path = start + name
     whole = path if is_url(path) else os.path.abspath(path)
     assert absolute(relative(path, folder), folder) == whole

@@ -7,17 +7,17 @@ def detail(**parts: str) -> str:
 
 
 def test_column_value_message() -> None:
-    """What is known of it is told."""
+    """The message has all known parts."""
     assert detail(column="size", value="-3") == "column size: '-3' is wrong"
     assert detail(column="id") == "column id: is wrong"
     assert detail() == "is wrong"
 
 
 def test_long_values_are_shortened() -> None:
-    """A cell of a page does not fill the terminal."""
+    """A very long cell is shortened."""
     assert detail(column="id", value="x" * 200) == f"column id: '{'x' * 77}...' is wrong"
 
 
 def test_a_value_stays_on_its_line() -> None:
-    """Control characters of a cell are shown, not sent to the terminal."""
+    """Control characters of a cell are escaped, not sent to the terminal."""
     assert len(detail(column="id", value="a\nb\x1b[31m").splitlines()) == 1

@@ -1,4 +1,4 @@
-"""The copy of a manifest that a run keeps: nothing secret in it, and else what was read."""
+"""The copy of a manifest in a run: the same text without secrets."""
 
 import io
 
@@ -19,7 +19,7 @@ SIGNED = "s3://key:sec/ret@bucket/a,b.png?X-Amz-Signature=secret"
     ],
 )
 def test_a_manifest_without_credentials_stays_as_it_is(text: str) -> None:
-    """Spaces, quotes, line ends and queries in other columns included."""
+    """Spaces, quotes, line ends, and queries in other columns are kept."""
     assert public_copy(text.encode(), "csv") == text.encode()
 
 
@@ -38,7 +38,7 @@ def test_credentials_go_below_a_spreadsheet_s_line() -> None:
 
 
 def test_credentials_in_a_parquet_manifest_go() -> None:
-    """The same in Parquet, where a manifest without them stays as it is."""
+    """The same in Parquet; a manifest without them is copied unchanged."""
     frame = pd.DataFrame({"content": ["a.png", "b.png"], "style": [SIGNED, None], "size": [32, 64]})
     found = pd.read_parquet(io.BytesIO(public_copy(frame.to_parquet(), "parquet")))
     assert found["style"][0] == "s3://bucket/a,b.png?…"

@@ -20,7 +20,7 @@ def refusal(text: str | bytes) -> ManifestError:
 
 
 def test_cells_rows_and_lines() -> None:
-    """The first data row is row 1 and stands on line 2."""
+    """The first data row is row 1 on line 2."""
     rows = read("content,style\na.png,b.png\nc.png,d.png\n")
     assert rows == [
         RawRow(row=1, line=2, cells={"content": "a.png", "style": "b.png"}),
@@ -57,14 +57,14 @@ def test_quoted_cells_hold_commas_quotes_and_newlines() -> None:
 
 
 def test_lines_stay_right_after_blank_lines_and_long_cells() -> None:
-    """A row's line is where it begins, whatever stands before it."""
+    """A row's line is where it begins, whatever comes before it."""
     rows = read('\ncontent,style\n\n"a\nb\nc",d\n\n,\ne,f\r\n"g\r\nh",i\nj,k\n')
     assert [(row.row, row.line) for row in rows] == [(1, 4), (2, 9), (3, 10), (4, 12)]
 
 
 @pytest.mark.parametrize(("line", "count"), [("a", 1), ("a,b", 2), ("a,b,512,x", 4), ("a,b,512,,y", 5)])
 def test_a_row_with_another_number_of_cells_is_a_problem_of_that_row(line: str, count: int) -> None:
-    """Cells too few or too many reject the row and leave the others."""
+    """A row with too few or too many cells is rejected; the others are kept."""
     first, second = read(f"content,style,size\n{line}\nc,d,256\n")
     assert first.problem is not None
     assert first.problem.line == 2
@@ -74,7 +74,7 @@ def test_a_row_with_another_number_of_cells_is_a_problem_of_that_row(line: str, 
 
 @pytest.mark.parametrize("data", [b"", b"\n\n", b"\xef\xbb\xbf", b" \n,,\n"])
 def test_an_empty_file(data: bytes) -> None:
-    """Nothing but blanks is an empty manifest."""
+    """A file with only blanks is an empty manifest."""
     assert refusal(data).what == "the manifest is empty"
 
 
@@ -84,7 +84,7 @@ def test_a_header_alone() -> None:
 
 
 def test_no_header() -> None:
-    """A first line that names no column is no header."""
+    """A first line without a column's name is not a header."""
     error = refusal("\na.png,b.png\n")
     assert error.what == "there is no header: the first line names no column"
     assert error.where == "m.csv, line 2"
@@ -105,7 +105,7 @@ def test_no_header() -> None:
     ],
 )
 def test_every_fault_of_the_header(header: str, what: str) -> None:
-    """All faults of a header are told at once, with the nearest known column."""
+    """All faults of a header are reported at once, with the nearest known column."""
     error = refusal(f"{header}\n1,2,3,4\n")
     assert error.what == what
     assert error.where == "m.csv, line 1"
@@ -113,7 +113,7 @@ def test_every_fault_of_the_header(header: str, what: str) -> None:
 
 @pytest.mark.parametrize(("sign", "name"), [(";", "semicolons"), ("\t", "tabs")])
 def test_other_separators_are_named(sign: str, name: str) -> None:
-    """A file of another separator is told which one it has."""
+    """The error for a file with another separator names it."""
     error = refusal(f"content{sign}style{sign}size\na{sign}b{sign}3,5\n")
     assert error.what == f"the columns are separated by {name}, not by commas"
 
@@ -134,7 +134,7 @@ def test_not_utf8_names_line_and_byte(bom: bytes, end: bytes) -> None:
 
 
 def test_utf16_is_not_utf8() -> None:
-    """What some spreadsheets call Unicode is refused as not UTF-8."""
+    """UTF-16, which some spreadsheets call Unicode, is refused as not UTF-8."""
     assert "not UTF-8: byte 0xff" in refusal("content,style\na,b\n".encode("utf-16")).what
 
 
@@ -153,7 +153,7 @@ def test_a_nul_byte_is_named_with_its_line() -> None:
     ids=["open quote", "text after quote"],
 )
 def test_broken_csv_names_the_line_where_the_row_begins(text: str, line: int) -> None:
-    """Quotes that do not match are an error at the row that has them."""
+    """Unmatched quotes are an error at their row."""
     error = refusal(text)
     assert error.what.startswith("the manifest is not valid CSV: ")
     assert error.where == f"m.csv, line {line}"
@@ -168,7 +168,7 @@ def test_broken_csv_names_the_line_where_the_row_begins(text: str, line: int) ->
     ids=["huge cell", "open quote in a long file"],
 )
 def test_a_huge_cell_is_named(text: str, line: int) -> None:
-    """A cell beyond the reader's limit is called so, and the ways out are named."""
+    """A cell beyond the reader's limit is named, with what to do."""
     error = refusal(text)
     assert error.what == "a cell has more than 131,072 characters"
     assert error.where == f"m.csv, line {line}"
@@ -178,13 +178,13 @@ def test_a_huge_cell_is_named(text: str, line: int) -> None:
 
 @pytest.mark.parametrize("hint", ["sep=,\n", "SEP=,\r\n", "\ufeffsep=,\n", '"sep=,"\n', "sep=,,,\n"])
 def test_what_a_spreadsheet_writes_before_the_header(hint: str) -> None:
-    """A first line that names the separator is no header."""
+    """A first line that names the separator is skipped."""
     (row,) = read(f"{hint}content,style\na,b\n")
     assert (row.row, row.line, row.cells) == (1, 3, {"content": "a", "style": "b"})
 
 
 def test_another_separator_is_named_below_such_a_line() -> None:
-    """What is wrong is the separator, not the header; and what to do about it is said."""
+    """The error names the separator, not the header, and says what to do."""
     error = refusal("sep=;\ncontent;style\na;b\n")
     assert error.what == "the columns are separated by semicolons, not by commas"
     assert error.where == "m.csv, line 2"

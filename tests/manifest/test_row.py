@@ -31,7 +31,7 @@ def accepted(**cells: str) -> Row:
 
 
 def test_every_setting_is_a_column_of_the_model() -> None:
-    """The model of a row's settings is derived from them."""
+    """The model of a row is derived from the settings."""
     assert {"preset", *(s.name for s in SETTING_FIELDS)} == set(SettingsModel.model_fields)
 
 
@@ -49,7 +49,7 @@ def test_each_preset_gives_its_settings(preset: str) -> None:
 
 
 def test_cells_replace_the_presets_values() -> None:
-    """Values are typed as the settings want them."""
+    """Values have the types of the settings."""
     cells = {
         "size": "256",
         "style_weight": "1e6",
@@ -72,7 +72,7 @@ def test_cells_replace_the_presets_values() -> None:
 
 
 def test_a_row_keeps_its_place_cells_and_extra_columns() -> None:
-    """Cells are kept as read; columns that start with x_ are carried through, empty or not."""
+    """Cells are kept as read; columns that start with x_ are kept, empty or not."""
     row = accepted(id="a/b", x_class="cat", x_empty="", size="64")
     assert (row.row, row.line, row.id) == (6, 7, "a/b")
     assert row.extra == {"x_class": "cat", "x_empty": ""}
@@ -80,13 +80,13 @@ def test_a_row_keeps_its_place_cells_and_extra_columns() -> None:
 
 
 def test_the_reason_of_an_earlier_failure_is_left_behind() -> None:
-    """A corrected row of failed.csv is as if it had never failed."""
+    """A corrected row of failed.csv has no trace of its failure."""
     assert accepted(x_error_code="bad_row", x_error="column size: …", x_class="cat").extra == {"x_class": "cat"}
 
 
 @pytest.mark.parametrize("text", ["5.5", "512.01", "1e2", ".0", "0x10", "1_000", "+5", "nan", "٣", "5 5", "9" * 5000])
 def test_whole_numbers_are_strict(text: str) -> None:
-    """Only digits with a minus sign make a whole number."""
+    """Only digits, with or without a minus sign, are a whole number."""
     (fault,) = faults(size=text)
     assert fault.startswith("column size: ")
     assert fault.endswith(" is not allowed; use whole number from 16 to 8192, or content")
@@ -94,13 +94,13 @@ def test_whole_numbers_are_strict(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["48", "48.0", "48.", "48.000", "048"])
 def test_whole_numbers_as_tools_write_them(text: str) -> None:
-    """Beside empty cells, pandas and spreadsheets write a whole number with a point; the job is the same."""
+    """Pandas and spreadsheets write whole numbers as 48.0 if other cells are empty; the job is the same."""
     assert accepted(size=text).settings == resolve("default", {"size": 48})
 
 
 @pytest.mark.parametrize("name", [spec.name for spec in SETTING_FIELDS if spec.words])
 def test_a_word_alone_stands_for_its_number(name: str) -> None:
-    """The number behind `auto` or `content` is none of the allowed values."""
+    """The number behind `auto` or `content` is not allowed."""
     (spec,) = (spec for spec in SETTING_FIELDS if spec.name == name)
     ((word, number),) = spec.words.items()
     assert getattr(accepted(**{name: word}).settings, name) == number
@@ -109,7 +109,7 @@ def test_a_word_alone_stands_for_its_number(name: str) -> None:
 
 @pytest.mark.parametrize("column", ["content", "style", "init"])
 def test_a_url_that_has_lost_its_query(column: str) -> None:
-    """It may name another picture than it did: it is not tried."""
+    """It might name another picture, so it is rejected."""
     cells = {column: public_uri("https://host/img?id=1"), **({"start": "image"} if column == "init" else {})}
     (fault,) = faults(**cells)
     assert fault.startswith(f"column {column}: 'https://host/img?…' has lost its query")
@@ -118,13 +118,13 @@ def test_a_url_that_has_lost_its_query(column: str) -> None:
 
 @pytest.mark.parametrize("text", ["nan", "inf", "-inf", "1e999", "0x10", "1_000", "1,5", "+1", ".", "1e", "٣", "-1"])
 def test_numbers_are_strict(text: str) -> None:
-    """Only finite decimal numbers in range make a number."""
+    """Only finite decimal numbers in range are accepted."""
     assert faults(style_weight=text) == [f"column style_weight: {text!r} is not allowed; use number from 0"]
 
 
 @given(st.text(max_size=12))
 def test_no_text_breaks_a_number(text: str) -> None:
-    """Any text is either a finite number from 0 or a problem, never another exception."""
+    """Any text is either a finite non-negative number or a problem, never another exception."""
     row, problems = validate_row(
         RawRow(row=1, line=2, cells={"content": "c", "style": "s", "style_weight": text.strip()})
     )
@@ -155,7 +155,7 @@ def test_the_message_says_what_is_allowed(column: str, text: str, detail: str | 
 
 
 def test_an_unknown_layer_names_the_nearest() -> None:
-    """Layers are words too."""
+    """A misspelt layer gets a suggestion too."""
     (fault,) = faults(style_layers="conv1_1=1 conv41=2")
     assert fault.startswith("column style_layers: 'conv1_1=1 conv41=2' is not allowed; unknown layer 'conv41'; ")
     assert fault.endswith("; did you mean 'conv4_1'?")
@@ -170,45 +170,45 @@ def test_content_and_style_are_required(column: str) -> None:
 @pytest.mark.parametrize("sign", ["=", "+", "@"])
 @pytest.mark.parametrize("column", ["content", "style", "init", "id", "preset", "x_note", "fit", "start", "size"])
 def test_formulas_are_refused_in_every_column(column: str, sign: str) -> None:
-    """What a spreadsheet would run is let into no result."""
+    """A formula of a spreadsheet is rejected."""
     (fault,) = faults(**({"start": "image", "init": "i.png"} if column == "init" else {}) | {column: f"{sign}1"})
     assert fault.startswith(f"column {column}: '{sign}1' is n")
 
 
 @pytest.mark.parametrize("name", ["a", "A-b_c.9", "train/cat/0001", "...", "a..b", ".hidden", "a" * 200])
 def test_ids(name: str) -> None:
-    """Letters, digits, dots, dashes, underlines, and slashes between them."""
+    """An id has letters, digits, dots, dashes, underscores, and slashes between them."""
     assert accepted(id=name).id == name
 
 
 @pytest.mark.parametrize("name", ["/a", "a/", "a//b", "..", "a/../b", ".", "./a", "a b", "é", "a\\b", "a\n", "a" * 201])
 def test_ids_that_are_no_safe_path(name: str) -> None:
-    """An id can neither leave the folder of an export nor be unwritable there."""
+    """An id can neither leave the folder of an export nor be an impossible file name there."""
     (fault,) = faults(id=name)
     assert "use letters, digits and . _ - /" in fault
 
 
 def test_start_image_needs_init() -> None:
-    """The image to start from must be named."""
+    """A start from an image requires that image."""
     assert faults(start="image") == ["column init: the cell is empty; start=image needs an image here"]
     assert accepted(start="image", init="i.png").init == "i.png"
 
 
 def test_init_needs_start_image() -> None:
-    """An image that would not be used is a mistake."""
+    """An unused start image is a problem."""
     (fault,) = faults(init="i.png", preset="noise-start")
     assert fault == "column init: 'i.png' is not used with start=noise; write start=image, or leave init empty"
 
 
 def test_values_that_do_not_go_together() -> None:
-    """Rules between settings are told at the column that would have to change."""
+    """Violated rules between settings are reported at the column to change."""
     assert faults(alpha="keep", format="jpeg") == [
         "column alpha: 'keep' does not go with format=jpeg; use format png or webp"
     ]
 
 
 def test_all_problems_of_a_row_are_told() -> None:
-    """Faulty cells do not hide each other, nor the rules between sound cells."""
+    """Faulty cells do not hide each other, nor violated rules between sound cells."""
     found = faults(
         content="", size="x", steps="-1", id="a b", x_n="=1", alpha="keep", format="jpeg", init="i.png", fit="crop"
     )
@@ -220,7 +220,7 @@ def test_all_problems_of_a_row_are_told() -> None:
 
 @pytest.mark.parametrize("cells", [{"start": "imag"}, {"preset": "nope"}])
 def test_a_faulty_start_says_nothing_of_init(cells: dict[str, str]) -> None:
-    """Where the start is unknown, init is not judged."""
+    """If the start is invalid, init is not checked."""
     assert len(faults(init="i.png", **cells)) == 1
 
 

@@ -20,7 +20,7 @@ CONTROLS = {
     "exact-sizes": "fit",
     "style-scales": "style_scale",
 }
-"""Manifests that show a setting, and the setting whose values they compare."""
+"""Manifests that demonstrate a setting, with that setting."""
 
 
 def shipped(name: str) -> list[Row]:
@@ -40,7 +40,7 @@ def test_one_manifest_a_preset_a_control_and_the_demo() -> None:
 
 @pytest.mark.parametrize("name", [*PRESETS, "demo"])
 def test_a_shipped_manifest_is_valid(name: str) -> None:
-    """Every row runs its preset on pictures that the demo draws, small, under an id."""
+    """Every row runs its preset on the demo's pictures, at a small size, with an id."""
     rows = shipped(name)
     assert {row.preset for row in rows} == {"default" if name == "demo" else name}
     assert all(row.id for row in rows)
@@ -60,7 +60,7 @@ def test_the_choice_of_the_default_is_valid() -> None:
 
 @pytest.mark.parametrize(("name", "setting"), CONTROLS.items())
 def test_a_control_is_compared(name: str, setting: str) -> None:
-    """Every value of the setting, of numbers at least three, on each pair."""
+    """Each pair has every value of the setting, or at least three numbers."""
     rows = shipped(name)
     allowed = next(field.choices for field in SETTING_FIELDS if field.name == setting)
     pairs = {(row.content, row.style) for row in rows}
@@ -75,12 +75,12 @@ def test_a_control_is_compared(name: str, setting: str) -> None:
 
 @pytest.mark.parametrize("name", [*PRESETS, *CONTROLS, "demo"])
 def test_the_readme_tells_of_each_manifest(name: str) -> None:
-    """Each file has its line in the readme."""
+    """Each file has a line in the readme."""
     assert f"`{name}.csv`" in (MANIFESTS / "README.md").read_text()
 
 
 def test_the_demo_has_six_to_eight_pairs() -> None:
-    """Different pairs, all of the size that the demo promises."""
+    """Different pairs, all at the demo's size."""
     pairs = {(row.content, row.style) for row in shipped("demo")}
     assert 6 <= len(pairs) == len(shipped("demo")) <= 8
 

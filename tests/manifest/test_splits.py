@@ -1,4 +1,4 @@
-"""How contents and styles are dealt out to splits."""
+"""The distribution of contents and styles to splits."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from stylize_core.manifest.splits import part_styles, split_off
 
 
 def tree(sizes: Sequence[int]) -> list[Content]:
-    """Contents of so many images in each class."""
+    """Contents with a number of images in each class."""
     return [
         Content(f"/d/{place}/{number}.png", str(place), str(place))
         for place, size in enumerate(sizes)
@@ -24,7 +24,7 @@ def tree(sizes: Sequence[int]) -> list[Content]:
 
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=4), st.floats(0.01, 0.99), st.integers(), st.randoms())
 def test_split_off(sizes: list[int], share: float, seed: int, random: object) -> None:
-    """Each class gives its share, rounded, but at least one image and never all; the order does not matter."""
+    """Each class gives its rounded share, at least one image and never all; the order does not matter."""
     contents = tree(sizes)
     dealt = split_off(contents, share, seed)
     assert [content._replace(split="") for content in dealt] == contents
@@ -35,7 +35,7 @@ def test_split_off(sizes: list[int], share: float, seed: int, random: object) ->
 
 
 def test_the_split_follows_the_seed_and_not_the_folder_above() -> None:
-    """The same tree on another machine is split in the same way, another seed splits it differently."""
+    """The same tree on another machine is split in the same way; another seed splits it differently."""
     here = split_off(tree([100]), 0.3, 1)
     there = split_off([one._replace(path=one.path.replace("/d/", "s3://b/")) for one in tree([100])], 0.3, 1)
     assert [one.split for one in here] == [one.split for one in there]
@@ -49,7 +49,7 @@ def test_the_split_stays_the_same_for_ever() -> None:
 
 
 def test_another_image_moves_at_most_one() -> None:
-    """A class that grows by an image keeps the splits of the others, but for one."""
+    """Adding an image to a class changes the split of at most one other."""
     for size in range(2, 40):
         before = {one.path: one.split for one in split_off(tree([size]), 0.2, 0)}
         after = {one.path: one.split for one in split_off(tree([size + 1]), 0.2, 0)}
@@ -58,7 +58,7 @@ def test_another_image_moves_at_most_one() -> None:
 
 @pytest.mark.parametrize("share", [0, 1, -0.5, 1.5])
 def test_no_share(share: float) -> None:
-    """Shares lie between 0 and 1."""
+    """Shares are between 0 and 1."""
     with pytest.raises(UsageError, match="is not a share"):
         split_off(tree([3]), share, 0)
     with pytest.raises(UsageError, match="is not a share"):
@@ -66,14 +66,14 @@ def test_no_share(share: float) -> None:
 
 
 def test_a_tree_with_splits_is_not_split() -> None:
-    """The splits of the folders are kept: asking for others is a mistake."""
+    """The splits of folders are kept; requesting others is an error."""
     with pytest.raises(UsageError, match="in folders of splits already"):
         split_off([Content("/d/val/cats/1.png", "val/cats", "cats", "val")], 0.5, 0)
 
 
 @given(st.integers(2, 40), st.floats(0.01, 0.99), st.integers())
 def test_part_styles(count: int, share: float, seed: int) -> None:
-    """Every style is on one side, in its order; the share of the others is rounded, at least one, never all."""
+    """Every style is on one side, in order; the reserved share is rounded, at least one, never all."""
     styles = [f"/s/{number}.png" for number in range(count)]
     train, val = part_styles(styles, share, seed)
     assert sorted([*train, *val]) == sorted(styles)
@@ -104,7 +104,7 @@ SPLIT_TREE = [
 
 @pytest.mark.parametrize("k", [None, 1, 2])
 def test_training_shares_no_style(k: int | None) -> None:
-    """Training contents get training's styles, those of every other split the others; each gets k different ones."""
+    """Training contents get training's styles, other splits the other styles; each content gets k different ones."""
     rows = crossed(SPLIT_TREE, k)
     styles = {split: {row["style"] for row in rows if row["x_split"] == split} for split in ("train", "val", "test")}
     assert styles["train"] <= {"/s/a.png", "/s/b.png"}
@@ -113,7 +113,7 @@ def test_training_shares_no_style(k: int | None) -> None:
 
 
 def test_classes_and_ids_of_a_tree() -> None:
-    """Rows know class and split; with one style for each, the id is the photograph's place in the tree."""
+    """Rows have class and split; with one style for each content, the id is its path in the tree."""
     (row,) = crossed(SPLIT_TREE[5:6], 1)
     assert (row["id"], row["x_class"], row["x_split"]) == ("val/cats/0", "cats", "val")
     assert [row["id"] for row in crossed(SPLIT_TREE[5:6])] == ["val/cats/0--y", "val/cats/0--z"]
@@ -126,12 +126,12 @@ def test_the_same_style_on_both_sides() -> None:
 
 
 def test_styles_for_a_split_that_there_is_not() -> None:
-    """Styles kept for validation need a validation split."""
+    """Styles reserved for validation need a validation split."""
     with pytest.raises(UsageError, match="there is no validation split"):
         crossed(tree([3]))
 
 
 def test_too_few_styles_of_validation() -> None:
-    """The smaller side bounds the number of styles per content."""
+    """The smaller side limits the number of styles per content."""
     with pytest.raises(UsageError, match="cannot draw 2 different styles per content from 1"):
         crossed(SPLIT_TREE, 2, val_styles=["/s/z.png"])

@@ -17,7 +17,7 @@ _PATHS = st.text(string.ascii_letters + string.digits + " ._-=+@,;'\"\n\té漢/"
 
 
 def test_one_fixed_order_of_columns() -> None:
-    """Columns come in the settings' order and only where filled."""
+    """Columns are in the settings' order, and only filled ones are written."""
     rows = [
         {"x_b": "1", "steps": "5", "style": "/d/s.png", "content": "/d/c.png", "size": "", "x_a": "2"},
         {"content": "/d/e.png", "style": "/d/s.png", "id": "n", "size": "64"},
@@ -28,33 +28,33 @@ def test_one_fixed_order_of_columns() -> None:
 
 
 def test_paths_as_they_are() -> None:
-    """Without a folder nothing is made relative."""
+    """Without a folder, paths are not made relative."""
     assert write_manifest([{"content": "/d/c.png", "style": "s.png"}], None) == b"content,style\n/d/c.png,s.png\n"
 
 
 def test_a_name_that_looks_like_a_formula_is_written_as_a_path() -> None:
-    """`./=a.png` is the same file, and no formula."""
+    """`./=a.png` is the same file, and not a formula."""
     assert write_manifest([{"content": "/d/=a.png", "style": "/d/ b.png"}], "/d") == (
         b"content,style\n./=a.png,./ b.png\n"
     )
 
 
 def test_an_unknown_column_is_not_dropped() -> None:
-    """A cell that would silently vanish is a fault of the caller."""
+    """A cell that would silently be lost is the caller's error."""
     with pytest.raises(ValueError, match="hue"):
         write_manifest([{"content": "/d/c.png", "style": "/d/s.png", "hue": "red"}], "/d")
 
 
 @pytest.mark.parametrize("value", ["=1", "a ", "a\rb", "a\0b", "a\udce9"])
 def test_cells_that_would_be_lost_are_refused(value: str) -> None:
-    """What could not be read back is not written."""
+    """Text that cannot be read back is refused."""
     with pytest.raises(UsageError, match="no manifest can carry"):
         write_manifest([{"content": "/d/c.png", "style": "/d/s.png", "x_note": value}], "/d")
 
 
 @given(content=_PATHS, style=_PATHS)
 def test_paths_come_back(load: Callable[..., Any], content: str, style: str) -> None:
-    """Whatever the name of a file: it is the same file after writing and reading."""
+    """Any file name is the same file after writing and reading."""
     row = {"content": f"/d/m/{content}", "style": f"/d/{style}"}
     (loaded,) = load(write_manifest([row], "/d/m"), "/d/m/m.csv").rows
     (kept,) = load(write_manifest([row], None), "/elsewhere/m.csv").rows
@@ -67,7 +67,7 @@ def test_paths_come_back(load: Callable[..., Any], content: str, style: str) -> 
 def test_settings_come_back_exactly(
     load: Callable[..., Any], any_settings: st.SearchStrategy[Settings], data: st.DataObject
 ) -> None:
-    """A row made of settings gives those settings, to the last bit."""
+    """A row made from settings gives exactly those settings."""
     wanted = data.draw(any_settings)
     init = "/d/i.png" if wanted.start == "image" else None
     row = row_from_settings("/d/c.png", "/d/s.png", init, wanted)
@@ -78,7 +78,7 @@ def test_settings_come_back_exactly(
 
 
 def test_a_row_from_settings_names_every_setting() -> None:
-    """Nothing is left to a preset that may change."""
+    """Every setting is written, because presets may change."""
     row = row_from_settings("c", "s", None, resolve("keras", {}))
     assert set(row) == {"content", "style", "init", *(spec.name for spec in SETTING_FIELDS)}
     assert all(row[spec.name] for spec in SETTING_FIELDS)
@@ -86,7 +86,7 @@ def test_a_row_from_settings_names_every_setting() -> None:
 
 @given(cells=st.lists(st.dictionaries(st.sampled_from(["x_a", "x_b", "x_c"]), st.text(string.printable)), min_size=1))
 def test_extra_columns_come_back(load: Callable[..., Any], cells: list[dict[str, str]]) -> None:
-    """Any text that can be written is read as it was."""
+    """Any text that can be written is read unchanged."""
     rows = [{"content": "/d/c", "style": "/d/s", **each} for each in cells]
     try:
         data = write_manifest(rows, "/d")

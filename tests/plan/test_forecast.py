@@ -1,4 +1,4 @@
-"""The forecast: operations by hand and as PyTorch counts them, and sums that grow with what is asked for."""
+"""The forecast: operations by hand and by PyTorch's count, and sums that grow with the work."""
 
 import dataclasses
 
@@ -40,12 +40,12 @@ def job(height: int = 256, width: int = 256, **given: object) -> Job:
 
 
 def of(*jobs: Job, rate: Rate = RATE) -> Forecast:
-    """What jobs will cost."""
+    """The forecast of jobs."""
     return forecast([(one, 1) for one in jobs], rate)
 
 
 def test_operations_by_hand() -> None:
-    """Forward and back through the 13 convolutions up to conv5_1: 361,152 products a pixel, 1.44 million operations."""
+    """Forward and backward through 13 convolutions to conv5_1: 361,152 products, 1.44 million operations a pixel."""
     products = (
         9 * (3 * 64 + 64 * 64)
         + 9 * (64 * 128 + 128 * 128) / 4
@@ -63,7 +63,7 @@ def test_operations_by_hand() -> None:
 @pytest.mark.parametrize("recompute", [False, True])
 @pytest.mark.parametrize("preset", ["default", "adam2000", "avgpool", "noise-start"])
 def test_operations_as_torch_counts_them(preset: str, recompute: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """PyTorch counts the same number over one real evaluation by plain convolutions."""
+    """PyTorch counts the same number in one real evaluation with plain convolutions."""
     monkeypatch.setattr(stylize_core.engine.network.winograd, "pays", lambda *_: False)
     engine = Engine(load_weights("builtin"), device=CPU, precision="float32")
     settings, image = resolve(preset, {"size": 32}), torch.full((3, 32, 32), 0.5)
@@ -75,7 +75,7 @@ def test_operations_as_torch_counts_them(preset: str, recompute: bool, monkeypat
 
 
 def test_operations_grow_with_depth_and_size() -> None:
-    """Each deeper layer costs more, each further Gram matrix too, and operations are in proportion to pixels."""
+    """Each deeper layer and each further Gram matrix costs more, and operations are proportional to pixels."""
     depths = [
         evaluation_flops(resolve("default-1", {"content_layers": layer, "style_layers": "conv1_1"}), 64, 64)
         for layer in LAYERS
@@ -98,7 +98,7 @@ def test_seconds_by_hand() -> None:
 
 
 def test_a_job_that_recomputes_takes_half_as_long_again() -> None:
-    """Where memory is short, each evaluation has a second pass forward, and the forecast of memory is smaller."""
+    """If memory is short, each evaluation has a second forward pass, and the forecast of memory is smaller."""
     short = dataclasses.replace(RATE, memory=100 << 20)
     assert of(job(), rate=short).seconds == pytest.approx(1.5 * of(job()).seconds)
     assert of(job(), rate=short).peak_memory_bytes < of(job()).peak_memory_bytes
@@ -115,12 +115,12 @@ def test_nothing_costs_nothing() -> None:
     ids=["steps", "snapshots", "layers", "pixels"],
 )
 def test_bytes_grow_with_what_is_kept(more: Job) -> None:
-    """More steps, snapshots, layers in the metrics or pixels take more of the store."""
+    """More steps, snapshots, layers in the metrics or pixels need more space in the store."""
     assert of(more).store_bytes > of(job()).store_bytes
 
 
 def test_bytes_by_hand() -> None:
-    """A job without steps stores its picture and one line of 5 numbers and one a layer, 4 bytes each."""
+    """A job without steps stores its picture and one line with 5 numbers and one per layer, 4 bytes each."""
     png, jpeg = (of(job(100, 100, steps=0, format=format)).store_bytes for format in ("png", "jpeg"))
     assert png == 19_000 + 4 * (5 + 1 + 5)
     assert jpeg < png
@@ -129,7 +129,7 @@ def test_bytes_by_hand() -> None:
 
 
 def test_a_batch_has_no_more_jobs_than_there_are() -> None:
-    """A single small job is not forecast the memory of the batch that many of them would make."""
+    """The forecast for a single small job does not include the memory of a batch of many."""
     one, two = (of(*[job(64, 64)] * jobs).peak_memory_bytes for jobs in (1, 2))
     assert one == peak_bytes(job().settings, 64, 64, RATE.precision, RATE.device)
     assert one < two < of(*[job(64, 64)] * 500).peak_memory_bytes
@@ -149,7 +149,7 @@ def test_memory_is_that_of_the_largest_batch() -> None:
 
 
 def test_a_probe_measures_this_machine(engine: Engine) -> None:
-    """A probe gives a rate that a processor can have, marked as measured."""
+    """A probe gives a plausible rate, marked as measured."""
     settings = resolve("default-1", {"content_layers": "conv1_2", "style_layers": "conv1_1"})
     rate = probe(engine, settings, 160, 160)
     assert 1e7 < rate.flops < 1e16
@@ -161,7 +161,7 @@ def test_a_probe_measures_this_machine(engine: Engine) -> None:
 def test_a_probe_is_no_larger_than_the_jobs(
     job_edges: tuple[int, int], probed: tuple[int, int], engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its picture has the edges of a job, each 160 px at most: the start of a small run costs little."""
+    """Its picture has the edges of a job, each at most 160 px, so that a small run starts quickly."""
     seen: set[tuple[int, ...]] = set()
 
     def evaluate(objective: Objective, image: torch.Tensor) -> tuple[Losses, torch.Tensor]:
@@ -175,13 +175,13 @@ def test_a_probe_is_no_larger_than_the_jobs(
 
 
 def test_an_assumed_rate_marks_its_forecast() -> None:
-    """A forecast that rests on no measurement says so."""
+    """A forecast without a measurement says so."""
     assert not of(job(), rate=dataclasses.replace(RATE, probed=False)).probed
 
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_preset_has_a_forecast(preset: str) -> None:
-    """A forecast is made of plain positive numbers that JSON can hold."""
+    """A forecast consists of plain positive numbers that can be written as JSON."""
     settings: Settings = resolve(preset, {})
     found = of(dataclasses.replace(job(), settings=settings)).to_dict()
     assert list(found) == ["jobs", "seconds", "peak_memory_bytes", "store_bytes", "probed"]

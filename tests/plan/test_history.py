@@ -1,4 +1,4 @@
-"""What a run makes of what the store has."""
+"""The effect of a store's results on a run."""
 
 import json
 from typing import Any
@@ -49,7 +49,7 @@ def _history(*results: Result) -> History:
     ],
 )
 def test_action(retry_failed: str, actions: list[str]) -> None:
-    """A done job is never run again; a failed one as `retry_failed` says and its error allows."""
+    """A done job is never run again; a failed one depending on `retry_failed` and its error."""
     history = _history(
         _result(DONE, 1, "done"), _result(PERMANENT, 1, "failed", False), _result(PASSING, 1, "failed", True)
     )
@@ -57,7 +57,7 @@ def test_action(retry_failed: str, actions: list[str]) -> None:
 
 
 def test_attempts_count_failed_ones() -> None:
-    """The highest attempt counts, whichever line does; nobody tried an unknown job."""
+    """The highest attempt counts, whichever line is live; an unknown job has no attempts."""
     history = _history(_result(DONE, 2, "done"), _result(DONE, 3, "failed"), _result(PASSING, 1, "failed", True))
     actions, attempts = history.judge(packed([PASSING, DONE, UNKNOWN]), "none")
     assert actions == ["keep_failed", "skip", "run"]
@@ -65,14 +65,14 @@ def test_attempts_count_failed_ones() -> None:
 
 
 def test_of_equal_attempts_the_latest_commit_counts() -> None:
-    """Commits are ordered by their names, in whatever order their lines are read."""
+    """Commits are ordered by their names, whatever the order of reading."""
     lines = [_result(PASSING, 1, "failed", True, "c10"), _result(PASSING, 1, "failed", False, "c2")]
     for order in (lines, lines[::-1]):
         assert _history(*order).judge(packed([PASSING]), "transient")[0] == ["keep_failed"]
 
 
 def test_lost_jobs_are_run_again() -> None:
-    """A job whose result is lost runs again as the next attempt, whatever its line says and however failed ones go."""
+    """A job whose result is lost runs again as the next attempt, whatever its line and `retry_failed` say."""
     results = _result(DONE, 2, "done"), _result(PERMANENT, 1, "failed", False), _result(PASSING, 1, "done")
     history = History([condensed(results_table(list(results)))], [DONE, PERMANENT, UNKNOWN])
     actions, attempts = history.judge(packed([DONE, PERMANENT, PASSING, UNKNOWN]), "none")
@@ -81,7 +81,7 @@ def test_lost_jobs_are_run_again() -> None:
 
 
 def test_no_history() -> None:
-    """Where nothing was done everything is to be run; of no jobs nothing becomes."""
+    """An empty store leaves all jobs to run; without jobs there is nothing to run."""
     assert History().judge(packed([DONE]), "all")[0] == ["run"]
     assert History().judge(packed([]), "all")[0] == []
     assert _history(_result(DONE, 1, "done")).judge(packed([]), "all")[0] == []
@@ -102,7 +102,7 @@ LINES = st.lists(
 
 @given(LINES)
 def test_a_history_is_that_of_the_counting_lines(lines: list[Result]) -> None:
-    """The compact form judges by the line that `live` chooses."""
+    """The compact form uses the line that `live` chooses."""
     counting = {line["job_id"]: line for line in live(results_table(lines)).to_pylist()}
     expected = []
     for job in (DONE, PERMANENT, PASSING):
@@ -121,7 +121,7 @@ def test_the_history_of_a_store(files: Files) -> None:
 
 
 def test_a_plan_reads_the_columns_it_needs(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a results file only few columns are decoded."""
+    """Only few columns of a results file are decoded."""
     publish_table(files, "results/a.parquet", results_table([_result(DONE, 1, "done")]))
     seen: list[list[str]] = []
 

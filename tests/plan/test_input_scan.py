@@ -1,4 +1,4 @@
-"""Inputs as a plan sees them: looked at once, read once, each fault where it belongs."""
+"""The inputs of a plan: checked once, read once, each fault at its input."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from stylize_core.store.fingerprints import Fingerprints
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """Counts what is done to files, by `stat NAME` and `read NAME`."""
+    """Counts operations on files, by `stat NAME` and `read NAME`."""
     counter: Counter[str] = Counter()
 
     def noting(kind: str, function: Callable[[str], object]) -> Callable[[str], object]:
@@ -32,7 +32,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 
 def test_each_input_is_looked_at_once(pictures: Path, calls: Counter[str]) -> None:
-    """However often a manifest names it, in one batch or in several; a later plan reads nothing."""
+    """A file is read once however often a manifest names it, in one batch or several; a later plan reads nothing."""
     one, two = f"{pictures}/content-0.png", f"{pictures}/content-1.png"
     known = Fingerprints()
     with InputScan(known) as sources:
@@ -47,7 +47,7 @@ def test_each_input_is_looked_at_once(pictures: Path, calls: Counter[str]) -> No
 
 
 def test_more_inputs_than_are_kept(pictures: Path, calls: Counter[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of very many inputs the oldest is looked at again, and not read again; one in use is kept."""
+    """With very many inputs the oldest is checked again, but not read again; one in use is kept."""
     monkeypatch.setattr(stylize_core.plan.input_scan, "KEPT", 2)
     names = [f"{pictures}/content-{number}.png" for number in range(4)]
     with InputScan(Fingerprints()) as sources:
@@ -60,7 +60,7 @@ def test_more_inputs_than_are_kept(pictures: Path, calls: Counter[str], monkeypa
 
 
 def test_faults_are_found_beside_sound_files(pictures: Path, tmp_path: Path) -> None:
-    """A file that is missing or no image does not touch the others; it is asked for again in the next plan."""
+    """A file that is missing or not an image does not affect the others; the next plan checks it again."""
     broken, missing, sound = tmp_path / "b.png", tmp_path / "m.png", pictures / "style-0.png"
     broken.write_bytes(b"no image")
     known = Fingerprints()
@@ -73,7 +73,7 @@ def test_faults_are_found_beside_sound_files(pictures: Path, tmp_path: Path) -> 
 
 
 def test_it_stops(pictures: Path, calls: Counter[str]) -> None:
-    """When asked to, it looks at no further inputs."""
+    """When a stop is requested, it checks no further inputs."""
     with pytest.raises(Stopped), InputScan(Fingerprints(), lambda: True) as sources:
         sources.find([f"{pictures}/content-0.png"])
     assert not any(call.startswith("read") for call in calls)

@@ -1,4 +1,4 @@
-"""From rows to jobs: what makes a job id, what is read, what is refused."""
+"""From rows to jobs: what determines a job id, what is read, what is refused."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ def _ids(plan: Any) -> list[str]:
 
 
 def test_a_job_id_knows_no_place(plan: Callable[..., Any], manifests: Any) -> None:
-    """The same bytes under other names, in other rows, with other ids and presets of the same values: one job."""
+    """The same bytes under other names, in other rows, with other ids and presets of equal values, are one job."""
     shutil.copy(manifests.folder / "content-0.png", manifests.folder / "copy.png")
     shutil.copy(manifests.folder / "style-0.png", manifests.folder / "other.png")
     row = manifests.rows(1)[0]
@@ -51,7 +51,7 @@ def test_a_job_id_knows_what_decides_the_pixels(
 
 
 def test_a_changed_file_is_another_job(plan: Callable[..., Any], manifests: Any, draw: Callable[..., Path]) -> None:
-    """A file with new bytes under its old name is another job, also for one who knew the old ones."""
+    """A file with new bytes under its old name is another job, even if its old fingerprint is known."""
     known = Fingerprints()
     picture = draw(manifests.folder / "late.png", 1)
     rows = manifests.rows(1, content="late.png")
@@ -61,7 +61,7 @@ def test_a_changed_file_is_another_job(plan: Callable[..., Any], manifests: Any,
 
 
 def test_each_input_is_read_once(plan: Callable[..., Any], manifests: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of many rows, each distinct file is read once; of a later plan, only files that changed."""
+    """With many rows, each distinct file is read once; a later plan reads only files that changed."""
     read: list[str] = []
 
     def read_and_note(uri: str) -> bytes:
@@ -85,7 +85,7 @@ def test_each_input_is_read_once(plan: Callable[..., Any], manifests: Any, monke
 
 
 def test_shape_of_the_target(plan: Callable[..., Any], manifests: Any, draw: Callable[..., Path]) -> None:
-    """The target has the content's aspect, its long edge the size, its short edge a multiple of 8."""
+    """The target has the content's aspect; its long edge is the size, its short edge a multiple of 8."""
     draw(manifests.folder / "wide.png", 1, width=100, height=50)
     job = plan(manifests.rows(1, content="wide.png", size="64")).chunks[0].jobs[0]
     assert (job.height, job.width) == (32, 64)
@@ -105,7 +105,7 @@ def test_shape_of_the_target(plan: Callable[..., Any], manifests: Any, draw: Cal
 def test_too_small_for_the_deepest_layer(
     cells: dict[str, str], what: str, plan: Callable[..., Any], manifests: Any, draw: Callable[..., Path]
 ) -> None:
-    """A target or style that a pooling would empty is refused: its shape, the deepest layer, the file."""
+    """A target or style too small for the poolings is refused, with its shape, the deepest layer and the file."""
     draw(manifests.folder / "wide.png", 1, width=160, height=40)
     layers = {"content_layers": "conv5_1", "style_layers": "conv1_1 conv2_1"}
     error = plan(manifests.rows(1, **{"size": "16", **layers, **cells})).rows.rejected[0].error

@@ -32,7 +32,7 @@ def history_of(**columns: list[Any]) -> History:
 
 
 def test_rows_keep_the_order_of_the_manifest(plan: Callable[..., Any], manifests: Any) -> None:
-    """Good and rejected rows come out in the manifest's order, each with its line."""
+    """Good and rejected rows are in the manifest's order, each with its line."""
     rows = manifests.rows(4)
     rows[1]["size"], rows[3]["content"] = "5", "nowhere.png"
     made = plan(rows)
@@ -111,16 +111,16 @@ def test_chunks_share_out_the_jobs(
 
 
 def test_a_chunk_is_long_enough(plan: Callable[..., Any], manifests: Any) -> None:
-    """Unless told otherwise a chunk gets as many jobs as its 30 s hold, and always one."""
+    """By default a chunk gets as many jobs as fit into 30 s, and at least one."""
     settings_ = plan(manifests.rows(1)).chunks[0].jobs[0].settings
-    flops = 3 * evaluation_flops(settings_, 32, 32)  # 2 steps, so 3 evaluations: one job a second
+    flops = 3 * evaluation_flops(settings_, 32, 32)  # 2 steps, so 3 evaluations: one job per second
     assert [len(chunk.jobs) for chunk in plan(manifests.rows(70), flops=flops).chunks] == [30, 30, 10]
     assert CHUNK_SECONDS == 30
     assert [len(chunk.jobs) for chunk in plan(manifests.rows(3), flops=flops / 1000).chunks] == [1, 1, 1]
 
 
 def test_there_are_never_too_many_chunks(plan: Callable[..., Any], manifests: Any) -> None:
-    """However slow the device: at most 2,000 chunks, of several groups too, and as many as that allows."""
+    """However slow the device, there are at most 2,000 chunks, also of several groups, and as many as that allows."""
     rows = [*manifests.rows(4001), *manifests.rows(3, steps="1")]
     made = plan(rows, flops=1.0)
     assert len(made.chunks) == math.ceil(4001 / 3) + 1
@@ -133,7 +133,7 @@ def test_there_are_never_too_many_chunks(plan: Callable[..., Any], manifests: An
     sizes=st.lists(st.integers(1, 40), min_size=1, max_size=8), limit=st.integers(1, 30), long_enough=st.integers(1, 9)
 )
 def test_the_fewest_jobs_of_a_chunk(sizes: list[int], limit: int, long_enough: int) -> None:
-    """It is the first number of jobs with which the chunks of all groups, counted singly, are no more than allowed."""
+    """It is the smallest number of jobs per chunk for which all groups together stay within the limit."""
 
     def chunks(jobs: int) -> int:
         return sum(len(range(0, size, max(jobs, long_enough))) for size in sizes)
@@ -145,7 +145,7 @@ def test_the_fewest_jobs_of_a_chunk(sizes: list[int], limit: int, long_enough: i
 
 
 def test_attempts_go_on_from_the_store(plan: Callable[..., Any], manifests: Any) -> None:
-    """A job's attempt is one more than the highest the store knows."""
+    """A job's attempt is one more than the highest in the store."""
     first, second = (line["job_id"] for line in lines(plan(manifests.rows(2))))
     history = history_of(job_id=[first], status=["failed"], retryable=[True], attempt=[3], commit=["c"])
     chunk = plan(manifests.rows(2), history=history).chunks[0]
@@ -153,7 +153,7 @@ def test_attempts_go_on_from_the_store(plan: Callable[..., Any], manifests: Any)
 
 
 def test_what_is_done_is_not_planned_again(plan: Callable[..., Any], manifests: Any) -> None:
-    """Where nothing is to be run there are no chunks, and the device is not measured."""
+    """With nothing to run there are no chunks, and the device is not measured."""
     ids = [line["job_id"] for line in lines(plan(manifests.rows(2)))]
     history = history_of(job_id=ids, status=["done"] * 2, attempt=[1, 1], commit=["c", "c"])
     made = plan(manifests.rows(2), history=history, flops=math.nan)
@@ -162,7 +162,7 @@ def test_what_is_done_is_not_planned_again(plan: Callable[..., Any], manifests: 
 
 
 def test_the_plan_as_a_table(plan: Callable[..., Any], manifests: Any) -> None:
-    """A line a row, in the manifest's order: what a report needs to tell what became of it."""
+    """A line per row, in the manifest's order, with what a report needs to find its outcome."""
     rows = [{**manifests.rows(1)[0], "id": "good", "x_note": "mine"}, *manifests.rows(1, content="nowhere.png")]
     made = plan(rows)
     assert {batch.schema for batch in made.lines()} == {PLAN}

@@ -1,4 +1,4 @@
-"""The rate of a device from the jobs that it computed before."""
+"""The rate of a device from its earlier jobs."""
 
 import json
 from typing import Any
@@ -19,7 +19,7 @@ SETTINGS = resolve("default-1", {"size": 256, "steps": 9})
 
 
 def _publish(files: Files, engine: Engine, commit: str, **changes: Any) -> None:
-    """Publishes a job of 192 x 256 px that took 10 evaluations and 20 s, but for the changes."""
+    """Publishes a job of 192 x 256 px that took 10 evaluations and 20 s, with changes."""
     values: dict[str, Any] = {
         "job_id": "0" * 24,
         "commit": commit,
@@ -41,7 +41,7 @@ def _publish(files: Files, engine: Engine, commit: str, **changes: Any) -> None:
 
 
 def test_the_rate_of_known_jobs(files: Files, engine: Engine) -> None:
-    """Operations of the newest jobs, by their seconds; together where there are several."""
+    """The rate is operations by seconds of the newest jobs together."""
     assert known_rate(files, engine) is None
     _publish(files, engine, "run-1")
     rate = known_rate(files, engine)
@@ -66,6 +66,6 @@ def test_the_rate_of_known_jobs(files: Files, engine: Engine) -> None:
     ids=str,
 )
 def test_jobs_that_tell_nothing(change: dict[str, Any], files: Files, engine: Engine) -> None:
-    """Failed, computed elsewhere or otherwise, too small or too few: the device has to be probed."""
+    """Jobs that failed, ran elsewhere or differently, or are too small or few do not count: the device is probed."""
     _publish(files, engine, "run-1", **change)
     assert known_rate(files, engine) is None

@@ -1,4 +1,4 @@
-"""Bands: quantiles of losses by step over jobs, each of which goes on with its last loss."""
+"""Bands: quantiles of losses by step over jobs, each of which keeps its last loss."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def _run_of(builder, run, *settings):
 
 
 def test_curves_are_those_of_the_store(stores, run):
-    """Each job's losses at each step, as the store has them."""
+    """Each job's losses at each step, as in the store."""
     jobs, curves = _read(stores(12), run)
     lines = read_metrics(stores(12), live_results(stores(12))).to_pandas().set_index(["job_id", "step"])
     assert curves.steps.tolist() == list(range(41))
@@ -42,7 +42,7 @@ def test_curves_are_those_of_the_store(stores, run):
 
 
 def test_falling_is_the_share_of_the_last_tenth(stores, run):
-    """Of 40 steps the last four: the total at 36 less that at 40, by that at 40."""
+    """The last four of 40 steps: the total at 36 minus that at 40, divided by that at 40."""
     jobs, curves = _read(stores(1), run)
     totals = read_metrics(stores(1), live_results(stores(1)))["total"].to_pylist()
     assert jobs["updates"].tolist() == [40]
@@ -50,7 +50,7 @@ def test_falling_is_the_share_of_the_last_tenth(stores, run):
 
 
 def test_a_job_that_has_ended_goes_on_with_its_last_loss(builder, run):
-    """Beside a job of 80 steps, one of 20 stays what it came to: the last step is about both."""
+    """Beside a job of 80 steps, one of 20 keeps its last loss, so that the last step covers both."""
     _, curves = _run_of(builder, run, {"steps": 20}, {"steps": 80})
     assert {20, 80} <= set(curves.steps.tolist())
     at = curves.steps.tolist().index(20)
@@ -60,7 +60,7 @@ def test_a_job_that_has_ended_goes_on_with_its_last_loss(builder, run):
 
 
 def test_long_runs_are_thinned(builder, run, monkeypatch):
-    """Few steps are kept, the first and the last among them."""
+    """Few steps are kept, including the first and the last."""
     monkeypatch.setattr(term_curves, "POINTS", 10)
     _, curves = _run_of(builder, run, {"steps": 300})
     assert len(curves.steps) <= 11
@@ -75,7 +75,7 @@ def test_long_runs_are_thinned(builder, run, monkeypatch):
     )
 )
 def test_quantiles_are_numpys(values):
-    """Column by column, NaN left out, as numpy's slower function says."""
+    """Column by column, without NaN, equal to numpy's slower function."""
     found, counts = quantiles(values)
     for column in range(values.shape[1]):
         sound = values[:, column][~np.isnan(values[:, column])]
@@ -93,7 +93,7 @@ def test_quantiles_by_hand():
 
 
 def test_a_band_is_of_the_jobs_that_count(builder, run):
-    """Of the given jobs, at every step; those that have ended are in it with what they came to."""
+    """They cover the given jobs at every step; jobs that have ended keep their last loss."""
     jobs, curves = _run_of(builder, run, {"steps": 20}, {"steps": 80}, {"steps": 80, "seed": 1})
     lines = band(curves, np.array([0, 1]), "style")
     assert lines["step"].tolist() == curves.steps.tolist()
@@ -104,7 +104,7 @@ def test_a_band_is_of_the_jobs_that_count(builder, run):
 
 
 def test_a_band_without_values_has_no_line(builder, run):
-    """Losses that are never positive have no place on a logarithmic scale."""
+    """Losses that are never positive cannot be shown on a logarithmic scale."""
     _, curves = _run_of(builder, run, {})
     curves.values[:] = np.nan
     assert len(band(curves, np.array([0]), "tv")) == 0

@@ -1,4 +1,4 @@
-"""The record of a run: law 1, and a manifest of the rows to mend."""
+"""The record of a run: law 1, and a manifest of the rows to correct."""
 
 import csv
 import io
@@ -56,7 +56,7 @@ def test_every_row_has_one_status(stores, run):
 
 
 def test_a_duplicate_row_is_reported_for_both(stores, run):
-    """Rows of one job share its line."""
+    """Rows of one job share its result."""
     rows = _frame(_standing(stores(12), run)).drop(columns="row")
     pd.testing.assert_series_equal(rows.iloc[0], rows.iloc[6], check_names=False)
 
@@ -68,7 +68,7 @@ def test_errors_come_from_where_they_arose(stores, run):
 
 
 def test_a_diverged_job_keeps_its_image(stores, run):
-    """A failed row names its image where there is one."""
+    """A failed row names its image if there is one."""
     rows = _frame(_standing(stores(12), run))
     assert stores(12).exists(rows["image"][5])
     assert pd.isna(rows["image"][9])
@@ -83,13 +83,13 @@ def test_a_row_done_since_is_skipped_by_the_next_run(builder, run):
 
 
 def test_nothing_finished_means_stopped(builder, run):
-    """A plan without any result is a run that was stopped at once."""
+    """A plan without results is a run that was stopped at once."""
     builder.row(builder.source("content", 1), builder.source("style", 1))
     assert _frame(_standing(builder.publish(), run))["status"].tolist() == ["stopped"]
 
 
 def test_published_rows_are_those_collected(stores, run):
-    """results.parquet has the schema of the record, results.csv the same lines."""
+    """results.parquet has the schema of the record; results.csv has the same lines."""
     files = stores(12)
     counts = publish_rows(files, run)
     rows = _frame(_standing(files, run))
@@ -102,7 +102,7 @@ def test_published_rows_are_those_collected(stores, run):
 
 
 def test_results_csv_says_what_was_asked_for(builder, run):
-    """Inputs as URIs, the preset, each setting that the manifest has a column for as resolved, and its own columns."""
+    """Inputs as URIs, the preset, the resolved value of each setting in the manifest, and its own columns."""
     content, style = builder.source("content", 1), builder.source("style", 1)
     rows = (({"style_weight": 1e5}, {"style_weight": "1e5", "x_who": "ann"}), ({}, {"x_who": "=1+1"}))
     for settings, cells in rows:
@@ -120,7 +120,7 @@ def test_results_csv_says_what_was_asked_for(builder, run):
 
 
 def test_each_file_is_downloaded_once(stores, run, uploaded, downloads):
-    """Of an object store: the plan and the results files, for the rows in all their forms and those to mend."""
+    """All forms of the rows need one download of the plan and of each results file."""
     files = uploaded(stores(12))
     downloads.clear()
     publish_rows(files, run)
@@ -128,7 +128,7 @@ def test_each_file_is_downloaded_once(stores, run, uploaded, downloads):
 
 
 def test_rows_are_joined_with_lines_plan_and_results(stores, run):
-    """Columns of each, in any order; those of the lines are null where there is none."""
+    """Columns of plan and results, in any order; those of results are null for a row without one."""
     rows = RunRows(stores(12), run, ["steps", "commit"])
     frame = _frame(rows.tables("steps", "line", "status", "is_first", "commit"))
     assert frame.columns.tolist() == ["steps", "line", "status", "is_first", "commit"]
@@ -140,7 +140,7 @@ def test_rows_are_joined_with_lines_plan_and_results(stores, run):
 
 
 def test_rows_stay_as_they_were_published(builder, run):
-    """What a later run makes of a job is no part of an earlier one's rows, unless they are asked as they stand."""
+    """A later run's result is not part of an earlier run's rows, unless the current state is requested."""
     job = builder.row(builder.source("content", 1), builder.source("style", 1))
     builder.outcome(job, error="diverged")
     files = builder.publish()
@@ -153,7 +153,7 @@ def test_rows_stay_as_they_were_published(builder, run):
 
 
 def test_failed_csv_is_a_manifest_again(stores, run):
-    """It loads without a problem: cells as read, inputs absolute, the reason in x_ columns; rejected rows too."""
+    """It loads without a problem: cells as read, absolute inputs, the reason in x_ columns; also rejected rows."""
     files = stores(12)
     publish_rows(files, run)
     data = files.read(layout.run(run, "failed.csv"))
@@ -166,7 +166,7 @@ def test_failed_csv_is_a_manifest_again(stores, run):
 
 
 def test_failed_csv_of_a_sound_run_has_a_header_only(stores, run):
-    """Nothing failed: the file is there, without rows."""
+    """If nothing failed, the file exists without rows."""
     publish_rows(stores(1), run)
     text = stores(1).read(layout.run(run, "failed.csv")).decode()
     assert text == "content,style,x_note,x_error_code,x_error\n"
@@ -195,36 +195,36 @@ def test_formulas_are_defused(cell):
 
 @pytest.mark.parametrize("cell", ["-1.5", "-1e-06", "-a/b_1.jpg", "1e+06", "a=b", ""])
 def test_harmless_cells_stay_as_they_are(cell):
-    """Negative numbers and ids are no formulas."""
+    """Negative numbers and ids are not formulas."""
     assert escape_formula(cell) == cell
 
 
 @given(st.text())
 def test_defusing_once_is_enough(cell):
-    """A defused cell is not defused again."""
+    """An escaped cell is not escaped again."""
     assert escape_formula(escape_formula(cell)) == escape_formula(cell)
 
 
 def test_the_latest_run_is_found(stores, run):
-    """Names of runs sort by time; a run without a plan is none."""
+    """Names of runs sort by time; a run without a plan does not count."""
     assert latest_run(stores(12)) == run
 
 
 def test_a_store_without_runs_says_so(tmp_path):
-    """There is nothing to report on."""
+    """A store without runs has nothing to report."""
     with pytest.raises(UsageError, match="no run to report on"):
         latest_run(Files(str(tmp_path)))
 
 
 def test_an_unknown_run_names_the_known(stores, run):
-    """The error tells which runs there are."""
+    """The error names the existing runs."""
     with pytest.raises(UsageError) as caught:
         RunRows(stores(1), "yesterday")
     assert run in caught.value.todo
 
 
 def test_an_older_record_is_read(stores, run):
-    """A run that an earlier release recorded lacks the figures of quality: they are read as null."""
+    """A run of an earlier release lacks the quality metrics, which are read as null."""
     files, path = stores(12), layout.run(run, "results.parquet")
     publish_rows(files, run)
     rows = read_table(files, path, ROWS)
@@ -236,7 +236,7 @@ def test_an_older_record_is_read(stores, run):
 
 @pytest.mark.parametrize("lines", [1, 5])
 def test_the_record_does_not_depend_on_how_many_rows_are_held(stores, run, monkeypatch, lines):
-    """Written a few rows at a time, every file is the same."""
+    """Files do not depend on the number of rows written at a time."""
     files = stores(12)
     published = {}
     for held in (20_000, lines):
@@ -250,7 +250,7 @@ def test_the_record_does_not_depend_on_how_many_rows_are_held(stores, run, monke
 
 
 def test_a_failed_row_may_have_columns_that_the_first_lacks(builder, run):
-    """A row that was cut short lacks the last columns; failed.csv has them all."""
+    """A short row lacks the last columns; failed.csv has them all."""
     builder.rejected("bad_row", "1 cell where the header has 3")
     builder.plan[0]["cells"] = json.dumps({"content": "a"})
     builder.rejected("input_missing", "there is no file")

@@ -1,4 +1,4 @@
-"""Every row of a run in columns, and the table that the page makes of them."""
+"""Every row of a run in columns, and the page's table of them."""
 
 import base64
 import gzip
@@ -44,7 +44,7 @@ def test_rows_say_what_the_record_says(stores, run, rows):
 
 
 def test_settings_are_those_of_the_plan(stores, run, rows):
-    """Every setting of every row, as planned; of a rejected row none."""
+    """Every setting of every row, as planned; a rejected row has none."""
     planned = [line for part in RunRows(stores(12), run).tables("settings") for line in part.to_pylist()]
     for place, line in enumerate(planned):
         settings = with_neutral(json.loads(line["settings"])) if line["settings"] else {}
@@ -54,7 +54,7 @@ def test_settings_are_those_of_the_plan(stores, run, rows):
 
 
 def test_a_setting_of_a_later_release_is_neutral(builder, run, monkeypatch):
-    """Of a plan that does not have it yet; rejected rows have none."""
+    """A plan without the setting gives its neutral value; rejected rows have none."""
     builder.row(builder.source("content", 1), builder.source("style", 1))
     builder.rejected("input_missing", "there is no file")
     known = json.loads(builder.plan[0]["settings"])
@@ -68,13 +68,13 @@ def test_a_setting_of_a_later_release_is_neutral(builder, run, monkeypatch):
 
 
 def test_a_rejected_row_is_named_by_its_cells(rows):
-    """What it asked for is known although nothing was resolved."""
+    """Its requested values are known although nothing was resolved."""
     assert rows["content"][10] == "missing.jpg"
     assert rows["style"][10] == "style.jpg"
 
 
 def test_large_seeds_stay_exact(builder, run):
-    """2**63 - 1 beside a rejected row's empty cell is no float."""
+    """2**63 - 1 beside a rejected row's empty cell does not become a float."""
     builder.row(builder.source("content", 1), builder.source("style", 1), seed=2**63 - 1)
     builder.rejected("input_missing", "there is no file")
     found = table_of(builder.publish(), run).rows
@@ -83,7 +83,7 @@ def test_large_seeds_stay_exact(builder, run):
 
 
 def test_jobs_are_the_finished_ones_once(stores, run, rows):
-    """Equal rows are one job; rejected and stopped rows are none."""
+    """Equal rows are one job; rejected and stopped rows are not jobs."""
     jobs = table_of(stores(12), run).jobs()
     assert jobs["job_id"].tolist() == [job.job_id for job in record_of(stores(12), run).finished]
     assert jobs["row"].tolist() == [1, 2, 3, 4, 5, 6, 8, 9, 10]
@@ -91,14 +91,14 @@ def test_jobs_are_the_finished_ones_once(stores, run, rows):
 
 @pytest.mark.parametrize("lines", [1, 7])
 def test_parts_of_the_plan_make_the_same_listing(stores, run, rows, monkeypatch, lines):
-    """It does not matter how many lines are read at once."""
+    """The table does not depend on the number of lines read at once."""
     monkeypatch.setattr("stylize_core.record.rows.LINES", lines)
     found = table_of(stores(12), run).rows
     pd.testing.assert_frame_equal(found.astype("object"), rows.astype("object"))
 
 
 def test_rows_of_a_huge_run_lie_evenly(stores, run, monkeypatch):
-    """Of 210 rows, 8 with both ends."""
+    """8 of 210 rows, including both ends."""
     monkeypatch.setattr(record_table, "LISTED", 8)
     found = table_of(stores(210), run)
     assert found.total == 210
@@ -106,7 +106,7 @@ def test_rows_of_a_huge_run_lie_evenly(stores, run, monkeypatch):
 
 
 def test_the_table_says_what_the_rows_say(rows):
-    """Words, numbers and paths of images can be had back from the page's data."""
+    """Texts, numbers and paths of images can be restored from the page's data."""
     made = table(rows.assign(falling=0.25))
     for place in range(12):
         for name in ("status", "id", "content", "style", "error_code", "error"):
@@ -123,7 +123,7 @@ def test_the_table_says_what_the_rows_say(rows):
 
 
 def test_a_column_that_is_the_same_everywhere_is_one_code(builder, run):
-    """It takes no room by row."""
+    """A constant column takes no space per row."""
     for seed in range(3):
         builder.row(builder.source("content", 1), builder.source("style", 1), seed=seed)
     made = table(table_of(builder.publish(), run).rows.assign(falling=None))
@@ -133,7 +133,7 @@ def test_a_column_that_is_the_same_everywhere_is_one_code(builder, run):
 
 
 def test_settings_are_written_exactly(builder, run):
-    """A number that six digits do not hold keeps all of them: the manifest's line asks for the same job."""
+    """A number with more than six digits keeps all of them, so that the manifest's line gives the same job."""
     weight = 123456.789
     builder.row(builder.source("content", 1), builder.source("style", 1), style_weight=weight)
     made = table(table_of(builder.publish(), run).rows.assign(falling=None))
@@ -142,13 +142,13 @@ def test_settings_are_written_exactly(builder, run):
 
 
 def test_rejected_rows_are_no_axis(rows):
-    """An empty cell is no value of a sweep."""
+    """An empty cell does not count as a value of a sweep."""
     assert table(rows.assign(falling=None))["shown"] == ["style_weight"]
 
 
 @given(st.recursive(st.none() | st.integers() | st.text(), st.lists, max_leaves=20))
 def test_packing_can_be_undone(data):
-    """Any data, any letters; the packed text needs no escaping in HTML and is the same each time."""
+    """Any data can be packed; the text needs no escaping in HTML and is the same each time."""
     packed = packing.pack(data)
     assert json.loads(gzip.decompress(base64.b64decode(packed))) == data
     assert packed.isascii()

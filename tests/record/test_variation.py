@@ -1,4 +1,4 @@
-"""Which settings vary among jobs, and along which of them the jobs are laid out."""
+"""Which settings vary among jobs, and which of them are axes of the layout."""
 
 import pytest
 from fixtures.records import record_of, table_of
@@ -25,24 +25,24 @@ def _jobs_of(builder, *settings):
     ],
 )
 def test_axes(columns, expected):
-    """What varies and no other setting decides, the longest first; seeds last, as they would decide everything."""
+    """Settings that vary and do not follow from others, longest first; seeds last, as all would follow from them."""
     assert axes(columns) == expected
 
 
 def test_presets_are_one_axis(builder):
-    """Two presets differ in many settings; the preset stands for all of them."""
+    """Two presets differ in many settings; only the preset is shown."""
     jobs = _jobs_of(builder, {"preset": "default"}, {"preset": "keras"})
     assert sum(jobs[0].settings[name] != jobs[1].settings[name] for name in jobs[0].settings) > 5
     assert axes_of_jobs(jobs) == ["preset"]
 
 
 def test_axes_of_rows_are_those_of_jobs(stores, run):
-    """In columns as job by job."""
+    """The result for columns equals that for single jobs."""
     assert axes_of_rows(table_of(stores(12), run).jobs()) == axes_of_jobs(record_of(stores(12), run).finished)
     assert axes_of_jobs(record_of(stores(12), run).finished) == ["style_weight", "seed"]
 
 
 def test_settings_are_written_as_in_a_manifest(builder):
-    """Numbers without needless digits."""
+    """Numbers without unnecessary digits."""
     (job,) = _jobs_of(builder, {"style_weight": 1e6, "steps": 40})
     assert describe(job, ["style_weight", "steps", "start"]) == "style_weight 1e6 · steps 40 · start content"

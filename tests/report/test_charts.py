@@ -26,14 +26,14 @@ def test_thinning_keeps_both_ends(last):
 
 
 def test_thinning_is_dense_where_curves_are_steep():
-    """Of 3000 steps, the first ten are all kept and no gap exceeds 60."""
+    """With 3000 steps, the first ten are all kept and no gap exceeds 60."""
     steps = kept_steps(3000)
     assert steps[:9].tolist() == list(range(9))
     assert np.diff(steps).max() <= 60
 
 
 def test_curves_are_read_whole(stores, run):
-    """A curve has every step and the layers in use; what is not positive or finite is left out."""
+    """A curve has every step and the layers in use, without values that are not positive or finite."""
     files = stores(12)
     diverged = next(job for job in record_of(files, run).finished if job.error_code == "diverged")
     ((job_id, curve),) = read_curves(files, [diverged]).items()
@@ -45,14 +45,14 @@ def test_curves_are_read_whole(stores, run):
 
 
 def test_a_job_without_losses_has_no_curve(stores, run):
-    """Neither one that failed before its first step, nor one that was not reached; of none there is none."""
+    """Neither a job that failed before its first step nor one that was not reached has a curve."""
     jobs = [job for job in record_of(stores(12), run).jobs if job.status == "stopped" or not job.image]
     assert [job.status for job in jobs] == ["failed", "stopped"]
     assert read_curves(stores(12), jobs) == read_curves(stores(12), []) == {}
 
 
 def test_numbers_on_the_page_have_four_digits(stores, run):
-    """Columns that a job does not use are left out, gaps are null."""
+    """Columns that a job does not use are left out; gaps are null."""
     files = stores(12)
     jobs = record_of(files, run).finished
     curve = read_curves(files, jobs)[jobs[5].job_id]
@@ -66,7 +66,7 @@ def test_numbers_on_the_page_have_four_digits(stores, run):
 
 
 def test_a_line_for_each_job(stores, run):
-    """A failed job has a dashed one; lines are coloured by what is swept."""
+    """A failed job has a dashed line; lines are coloured by the swept setting."""
     jobs = record_of(stores(12), run).finished
     found = job_lines(jobs)
     assert [line["job"] for line in found["lines"]] == [job.job_id for job in jobs]
@@ -81,7 +81,7 @@ def test_a_line_for_each_job(stores, run):
 
 @pytest.mark.parametrize("name", ["lines", "bands", "split"])
 def test_losses_are_logarithmic_and_steps_linear(name):
-    """Every layer of every chart: y logarithmic, x linear (step 0 is shown); a rule with a name where a size begins."""
+    """Every layer of every chart: y logarithmic, x linear (step 0 is shown); a named rule at the start of each size."""
     *losses, rule, label = charts.charts()[name]["layer"]
     assert [(part["mark"]["type"], part["data"]["name"]) for part in (rule, label)] == [
         ("rule", "sizes"),
@@ -94,7 +94,7 @@ def test_losses_are_logarithmic_and_steps_linear(name):
 
 @pytest.mark.parametrize("spec", [charts.terms_chart(), charts.layers_chart(["conv1_1", "conv5_1"])])
 def test_a_job_is_drawn_in_the_same_way(spec):
-    """The chart of one job: y logarithmic, a line per series, a rule with a name where a size begins."""
+    """The chart of one job: y logarithmic, a line per series, a named rule at the start of each size."""
     lines, rule, name = spec["layer"]
     assert [(part["mark"]["type"], part["data"]) for part in (rule, name)] == [
         ("rule", {"name": "sizes"}),
@@ -105,7 +105,7 @@ def test_a_job_is_drawn_in_the_same_way(spec):
 
 
 def test_the_first_step_of_each_size_is_known(stores, run):
-    """Thinning keeps it, and the page has it with the size; a job with one size has none."""
+    """Thinning keeps the step, and the page has it with the size; a job with one size has none."""
     files = stores(12)
     job = record_of(files, run).finished[5]
     (curve,) = read_curves(files, [job]).values()
@@ -121,7 +121,7 @@ def test_the_first_step_of_each_size_is_known(stores, run):
 
 @pytest.mark.parametrize("name", [*charts.charts(), "terms", "layers"])
 def test_charts_are_vega_lite(name):
-    """Every chart follows the schema of Vega-Lite: no mark, channel or property that it does not know."""
+    """Every chart follows the schema of Vega-Lite, without unknown marks, channels or properties."""
     spec = {
         **charts.charts(),
         "terms": charts.terms_chart(),
@@ -131,7 +131,7 @@ def test_charts_are_vega_lite(name):
 
 
 def test_quality_is_not_logarithmic():
-    """Losses lie on a logarithmic scale at the end as well, figures of quality do not."""
+    """Final losses are on a logarithmic scale too, quality metrics are not."""
     found = charts.charts()
     assert found["histogram"]["encoding"]["x"]["scale"]["type"] == "log"
     assert "type" not in found["histogram-linear"]["encoding"]["x"]["scale"]
@@ -140,7 +140,7 @@ def test_quality_is_not_logarithmic():
 
 
 def test_colours_of_an_order_run_from_end_to_end():
-    """Two values get the scale's ends; more lie between."""
+    """Two values get the scale's ends; further values are in between."""
     sample = charts.sample_colours
     assert len(set(sample(2))) == 2
     assert sample(5)[0] == sample(2)[0]

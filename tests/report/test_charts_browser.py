@@ -22,7 +22,7 @@ def test_losses_are_split(opened, published):
 
 
 def _point(page, chart):
-    """Moves the pointer to the middle of a chart, which lies beside its lines; returns what the tip says."""
+    """Moves the pointer to the middle of a chart, near its lines; returns the text of the tooltip."""
     svg = chart.locator("[data-drawn] svg").first
     svg.wait_for()
     svg.scroll_into_view_if_needed()
@@ -34,7 +34,7 @@ def _point(page, chart):
 
 
 def test_a_line_is_named_with_step_and_value(opened, published):
-    """The next one, however far it is; in an opened row the tip lies above the dialog."""
+    """The tooltip shows the nearest line at any distance; in an opened row it is above the dialog."""
     page = opened(published(12))
     _, said = _point(page, page.locator("#by-step"))
     assert "×" in said
@@ -47,7 +47,7 @@ def test_a_line_is_named_with_step_and_value(opened, published):
 
 
 def test_terms_are_shown_as_they_weigh(opened, published):
-    """In an opened row: content and style times their weights, and the total; nothing of a weight of 0."""
+    """In an opened row: content and style times their weights, and the total, without terms of weight 0."""
     page = opened(published(12))
     page.get_by_role("button", name="open row 1:").click()
     chart = page.locator("dialog figure", has_text="weighted terms and their total")
@@ -56,7 +56,7 @@ def test_terms_are_shown_as_they_weigh(opened, published):
 
 
 def test_sizes_are_marked_wherever_steps_are(opened, builder, run):
-    """A rule and the px at the first step of each, in the charts of each job, of all and of an opened row."""
+    """A rule with the px at each size's first step, in the charts of each job, of all and of an opened row."""
     content, style = builder.source("content", 0), builder.source("style", 0)
     for seed in (0, 1):
         builder.outcome(builder.row(content, style, seed=seed), sizes=[48] * 21 + [96] * 20)
@@ -78,7 +78,7 @@ def _assert_sizes(figures, count):
 
 
 def test_the_axis_is_turned(opened, published):
-    """From logarithmic to linear and back, in all charts by step."""
+    """All charts by step switch from logarithmic to linear and back."""
     page = opened(published(12))
     labels = page.locator("#by-step figure", has_text="style").locator(".role-axis-label text")
     labels.first.wait_for()
@@ -90,7 +90,7 @@ def test_the_axis_is_turned(opened, published):
 
 
 def test_a_chart_is_enlarged_and_zoomed(opened, published):
-    """The wheel zooms, a button shows everything again, Escape closes it."""
+    """The wheel zooms, a button shows everything again, Escape closes the row."""
     page = opened(published(12))
     page.get_by_label("enlarge style").click()
     page.locator("dialog[open] [data-drawn] svg").wait_for()

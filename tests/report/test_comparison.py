@@ -1,4 +1,4 @@
-"""Two runs beside each other."""
+"""The comparison of two runs."""
 
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ def _jobs(*keys):
 
 
 def test_the_same_job_belongs_together_first():
-    """Then the same id and pictures, then the same pictures in their order; nobody has two partners."""
+    """After equal jobs come equal ids and pictures, then equal pictures in order; no job has two partners."""
     ours = _jobs(("a", "x", "c", "s"), ("b", None, "c", "s"), ("c", "y", "c", "s"), ("d", None, "other", "s"))
     others = _jobs(("p", None, "c", "s"), ("q", "x", "c", "s"), ("c", None, "c", "s"))
     assert match(ours, others).tolist() == [1, 0, 2, -1]
@@ -53,7 +53,7 @@ def two_runs(builder):
 
 
 def test_changes_are_shares_of_what_was_before(two_runs):
-    """After less before, by before; a loss of another form is not compared, its seconds are."""
+    """The change is (after - before) / before; a loss of another form is not compared, its seconds are."""
     before, after = (table_of(two_runs, name).jobs() for name in (EARLIER, RUN))
     found = compare(before, after)
     assert (len(found.rows), found.gone, found.new, found.same) == (3, 0, 0, 0)
@@ -67,7 +67,7 @@ def test_changes_are_shares_of_what_was_before(two_runs):
 
 
 def test_a_run_compared_with_itself_does_not_change(stores, run):
-    """Every job is the same one, nothing differs."""
+    """Every job is matched with itself, and nothing differs."""
     jobs = table_of(stores(12), run).jobs()
     found = compare(jobs, jobs)
     assert (found.same, found.gone, found.new, found.settings) == (len(jobs), 0, 0, {})
@@ -75,7 +75,7 @@ def test_a_run_compared_with_itself_does_not_change(stores, run):
 
 
 def test_the_page_lies_beside_the_report(two_runs):
-    """It has a table of the matched jobs, with both images of each, and is inert."""
+    """The page has a table of the matched jobs, with both images of each, and is inert."""
     path = write_comparison(two_runs, RUN, EARLIER)
     assert path == f"runs/{RUN}/compare-{EARLIER}.html"
     html = two_runs.read(path).decode()
@@ -86,7 +86,7 @@ def test_the_page_lies_beside_the_report(two_runs):
 
 @pytest.mark.parametrize(("run", "other"), [(RUN, EARLIER), (EARLIER, RUN)])
 def test_a_is_the_earlier_run(two_runs, run, other):
-    """And B the later, whichever of the two the command names first; a change is from A to B."""
+    """B is the later run, whichever of the two the command names first; a change is from A to B."""
     html = two_runs.read(write_comparison(two_runs, run, other)).decode()
     assert f'A is the earlier run, <a href="../{EARLIER}/report.html">{EARLIER}</a>' in html
     assert f'B the later, <a href="../{RUN}/report.html">{RUN}</a>' in html
@@ -95,7 +95,7 @@ def test_a_is_the_earlier_run(two_runs, run, other):
 
 
 def test_a_comes_first(two_runs):
-    """In the charts too, although it has fewer comparable jobs than B."""
+    """A comes first in the charts too, although it has fewer comparable jobs than B."""
     before, after = (table_of(two_runs, name).jobs() for name in (EARLIER, RUN))
     found = compare(before, after)
     fewer = replace(found, others=found.others.assign(status=["done", "failed", "done"]))
@@ -107,6 +107,6 @@ def test_a_comes_first(two_runs):
 
 
 def test_an_unknown_run_is_named(stores, run):
-    """The error tells which runs there are."""
+    """The error names the existing runs."""
     with pytest.raises(UsageError, match="no run 'yesterday'"):
         write_comparison(stores(12), run, "yesterday")

@@ -27,12 +27,12 @@ LIMIT = 10_000_000
 
 
 class Page(HTMLParser):
-    """Collects what a browser would see.
+    """Collects the tags and texts of a page.
 
     Attributes:
         tags: every start tag with its attributes.
-        scripts: by id, what the script elements hold.
-        text: what is read.
+        scripts: contents of the script elements, by id.
+        text: the visible text.
     """
 
     def __init__(self, html):
@@ -53,18 +53,18 @@ class Page(HTMLParser):
             self._inside = None
 
     def handle_data(self, data):
-        """Sorts text from scripts."""
+        """Separates text from scripts."""
         if self._inside == "script":
             self.scripts[self._script] = self.scripts.get(self._script, "") + data
         elif self._inside is None:
             self.text += data
 
     def all(self, tag):
-        """The attributes of every such tag."""
+        """The attributes of every tag of a kind."""
         return [attrs for name, attrs in self.tags if name == tag]
 
     def packed(self, name):
-        """What a packed script holds."""
+        """The contents of a packed script."""
         return json.loads(gzip.decompress(base64.b64decode(self.scripts[name])))
 
 
@@ -86,7 +86,7 @@ def pages(stores, run):
 
 @pytest.mark.parametrize("rows", [1, 12, 210])
 def test_the_page_is_small_and_needs_no_network(pages, rows):
-    """Under 10 MB; nothing is loaded from anywhere: each picture is embedded once, links are relative."""
+    """The page is under 10 MB and loads nothing: each picture is embedded once, and links are relative."""
     page, data = pages(rows)
     assert len(data) < LIMIT
     embedded = [attrs for attrs in page.all("img") if "src" in attrs]
@@ -114,7 +114,7 @@ def test_links_lead_somewhere(pages, stores, run, rows):
 
 
 def test_the_index_of_the_sheets_is_linked_where_there_is_one(builder, run):
-    """A store whose sheets have an index page: the report leads there."""
+    """A report links to the index page of the sheets if there is one."""
     builder.outcome(builder.row(builder.source("content", 1), builder.source("style", 1)))
     files = builder.publish()
     write_report(files, run)
@@ -126,7 +126,7 @@ def test_the_index_of_the_sheets_is_linked_where_there_is_one(builder, run):
 
 
 def test_each_file_is_downloaded_once(stores, run, uploaded, downloads):
-    """Of an object store, for table, jobs, sheets and problems; losses once for all jobs, once for the shown ones."""
+    """Plan and results are downloaded once for the whole report; losses twice, for all jobs and the shown ones."""
     files = uploaded(stores(12))
     publish_rows(files, run)
     for write in (write_report, lambda files, run: write_comparison(files, run, run)):
@@ -154,7 +154,7 @@ def test_what_went_wrong_is_listed(pages):
 
 
 def test_file_names_are_inert(pages):
-    """A name with a script is text, on the page as in its data; only our own scripts are there."""
+    """A name with a script is text, on the page and in its data; only our own scripts are on the page."""
     page, data = pages(12)
     assert "<script>alert(1)<!--" in page.text
     assert b"<script>alert" not in data
@@ -170,14 +170,14 @@ def test_every_picture_says_what_it_shows(pages):
 
 
 def test_every_row_is_in_the_table(pages):
-    """All 210 rows, whatever is shown one by one."""
+    """The table has all 210 rows, however many jobs are shown singly."""
     table = pages(210)[0].packed("table")
     assert table["count"] == len(table["job_id"]) == 210
     assert table["numbers"]["row"] == list(range(1, 211))
 
 
 def test_every_finished_job_has_a_card_and_its_curve(pages, stores, run):
-    """Up to 200 jobs; a job without losses has no curve."""
+    """Up to 200 jobs have curves; a job without losses has none."""
     page, _ = pages(12)
     finished = record_of(stores(12), run).finished
     cards = [attrs["id"] for attrs in page.all("article")]
@@ -187,7 +187,7 @@ def test_every_finished_job_has_a_card_and_its_curve(pages, stores, run):
 
 
 def test_a_single_job_is_shown_open(pages):
-    """One row: its curves are there at once, without an overview of one line or a table of one row."""
+    """One row shows its curves directly, without an overview of one line or a table of one row."""
     page, _ = pages(1)
     assert any("data-curves" in attrs for attrs in page.all("div"))
     sections = {attrs.get("id"): attrs for attrs in page.all("section")}
@@ -196,7 +196,7 @@ def test_a_single_job_is_shown_open(pages):
 
 
 def test_large_runs_show_a_sample_and_ranks(pages):
-    """210 jobs: cards of some of them, and lists of those that deserve a look."""
+    """210 jobs: cards of some of them, and lists of notable jobs."""
     page, _ = pages(210)
     assert len(page.all("article")) == selection.SAMPLE
     for words in ("24 of 210 finished jobs", "Highest style loss", "Diverged", "Not converged", "Slowest"):
@@ -205,7 +205,7 @@ def test_large_runs_show_a_sample_and_ranks(pages):
 
 @pytest.mark.parametrize(("rows", "shown"), [(12, 9), (210, FIRST)])
 def test_the_table_is_near_the_top(pages, rows, shown):
-    """Of many results only the first are shown until one asks for all; the table is linked above them."""
+    """Of many results only the first are shown until all are requested; a link above them leads to the table."""
     page, _ = pages(rows)
     names = ["fold" if attrs.get("class") == "fold" else tag for tag, attrs in page.tags]
     unfolded = names[: names.index("fold")] if "fold" in names else names
@@ -215,7 +215,7 @@ def test_the_table_is_near_the_top(pages, rows, shown):
 
 
 def test_a_very_large_run_is_shown_in_part(stores, run, monkeypatch):
-    """Beyond the rows that a page holds, it says of how many it is, and counts all."""
+    """With more rows than a page can hold, it says how many it shows, and counts all."""
     monkeypatch.setattr(selection, "DRAWN", 200)
     monkeypatch.setattr(record_table, "LISTED", 205)
     files = stores(210)
@@ -244,7 +244,7 @@ def test_a_table_that_is_too_large_is_cut(stores, run, monkeypatch):
 
 
 def test_a_run_that_only_rejected_has_a_page(builder, run):
-    """No job, no picture, no losses: the page says why."""
+    """Without jobs, pictures or losses, the page says why."""
     builder.rejected("input_missing", "there is no file")
     files = builder.publish()
     page = Page(files.read(write_report(files, run)).decode())
@@ -271,7 +271,7 @@ def test_pictures_share_their_room(stores, run):
 
 
 def test_cards_tell_jobs_apart(stores, run):
-    """The settings that vary are on the card, the others are not; equal rows share one card."""
+    """Only settings that vary are on the card; equal rows share one card."""
     jobs = record_of(stores(12), run).finished
     cards = [*make_cards(jobs, axes_of_jobs(jobs), Album(Thumbnails(stores(12)))).values()]
     assert cards[6].facts == {"style_weight": "100000", "seed": "0"}
@@ -281,7 +281,7 @@ def test_cards_tell_jobs_apart(stores, run):
 
 
 def test_a_picture_is_embedded_once(stores, run):
-    """The same input of two jobs is one picture; what the page shows nowhere goes into its data."""
+    """A common input of two jobs is one picture; pictures that the page does not show are in its data."""
     first, second = record_of(stores(12), run).finished[:2]
     album = Album(Thumbnails(stores(12)))
     cards = make_cards([first, second], [], album)

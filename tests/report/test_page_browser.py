@@ -15,7 +15,7 @@ SCHEMES = ["light", "dark"]
 
 @pytest.mark.parametrize("rows", [1, 12, 210])
 def test_the_page_renders(opened, published, rows):
-    """Every visible chart is drawn, nothing is wider than a phone, and the page alone is read."""
+    """Every visible chart is drawn, nothing is wider than a phone, and only the page itself is read."""
     page = opened(published(rows), width=390)
     page.locator(".chart svg").first.wait_for()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -42,7 +42,7 @@ def _assert_no_barriers(axe, page):
 
 
 def test_all_results_are_shown_by_keyboard(opened, published):
-    """Enter shows them, and hides them again; on paper are all."""
+    """Enter shows all results, and hides them again; on paper all are printed."""
     page = opened(published(210))
     cards, summary = page.locator(".card:visible"), page.locator(".fold summary")
     assert cards.count() == FIRST
@@ -56,7 +56,7 @@ def test_all_results_are_shown_by_keyboard(opened, published):
 
 
 def test_a_row_opens_by_keyboard(opened, published):
-    """Its strip, curves by term and layer, figures; Escape closes it and gives the focus back."""
+    """A row opens with its strip, curves by term and layer, and figures; Escape closes it and returns the focus."""
     page = opened(published(12))
     row = page.get_by_role("button", name="open row 1:")
     row.focus()
@@ -73,7 +73,7 @@ def test_a_row_opens_by_keyboard(opened, published):
 
 
 def test_a_row_is_left_for_the_next(opened, published):
-    """In the table's order; a failed one tells its error, with a script as mere text."""
+    """Rows open in the table's order; a failed one shows its error, with a script as plain text."""
     page = opened(published(12))
     page.get_by_label("Status", exact=True).select_option(label="failed")
     page.get_by_role("button", name="open row 6:").click()
@@ -86,7 +86,7 @@ def test_a_row_is_left_for_the_next(opened, published):
 
 
 def test_a_row_without_pictures_on_the_page_shows_the_stores(opened, published):
-    """Of a large run most images are not embedded: they come from the store beside the page."""
+    """Most images of a large run are not embedded: the page loads them from the store beside it."""
     page = opened(published(210))
     page.locator("#rows-body button").nth(30).click()
     image = page.locator("dialog .results img")
@@ -95,14 +95,14 @@ def test_a_row_without_pictures_on_the_page_shows_the_stores(opened, published):
 
 
 def test_inputs_are_shown_whole(opened, published):
-    """Of one pair and of several: nothing of content, style or result is cut off."""
+    """For one pair and for several, content, style and result are shown whole."""
     for rows in (1, 12):
         fits = "all => all.map((image) => getComputedStyle(image).objectFit)"
         assert set(opened(published(rows)).locator(".card img, .sheets img").evaluate_all(fits)) == {"contain"}
 
 
 def test_a_row_without_a_result_shows_its_inputs(opened, published):
-    """Both have their place from the left on, with a word where the store has no picture."""
+    """Both inputs are shown from the left, with a note if the store has no picture."""
     page = opened(published(12))
     page.get_by_label("Status", exact=True).select_option(label="rejected")
     page.locator("#rows-body button").first.click()
@@ -116,7 +116,7 @@ def test_a_row_without_a_result_shows_its_inputs(opened, published):
 
 
 def test_the_table_fits_a_desktop(opened, published):
-    """At 1400 px no column is cut off and no word of a head is broken; on a phone a shadow shows that it scrolls."""
+    """At 1400 px no column is cut off and no word of a header is broken; on a phone a shadow shows that it scrolls."""
     page = opened(published(12), width=1400)
     scroll = page.locator(".scroll:has(.rows)")
     assert scroll.evaluate("element => element.scrollWidth <= element.clientWidth")

@@ -1,4 +1,4 @@
-"""Lists of jobs that deserve a look."""
+"""Lists of notable jobs."""
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from stylize_core.settings import TERM_SCALE
 
 
 def _jobs(count, **columns):
-    """Jobs that all are done, each with its number as its style loss and its seconds."""
+    """Jobs that are all done, each with its number as its style loss and its seconds."""
     numbers = np.arange(1.0, count + 1)
     common = dict.fromkeys(("network", *TERM_SCALE), "same")
     figures = {"final_style": numbers, "seconds": numbers, "best_step": numbers, "status": "done", "error_code": None}
@@ -29,12 +29,12 @@ def _list(jobs, falling, title):
 
 
 def test_few_jobs_have_no_lists():
-    """A dozen is seen at a glance."""
+    """A run of a dozen jobs has no lists."""
     assert rank(_jobs(ranking.FEW), _curves([1.0] * ranking.FEW)) == []
 
 
 def test_the_highest_style_loss_is_against_the_median_of_its_like():
-    """Tenfold losses of another form do not fill the list."""
+    """Ten times higher losses of another form do not fill the list."""
     jobs = _jobs(40, form=["mean", "paper"] * 20)
     jobs.loc[jobs["form"] == "paper", "final_style"] *= 1000
     found = _list(jobs, [0.0] * 40, "Highest style loss")
@@ -44,7 +44,7 @@ def test_the_highest_style_loss_is_against_the_median_of_its_like():
 
 
 def test_failed_jobs_are_in_no_list_of_losses():
-    """A diverged job has a list of its own; the slowest may have failed."""
+    """A diverged job has a separate list; the slowest may have failed."""
     jobs = _jobs(20)
     jobs.loc[19, ["status", "error_code"]] = ["failed", "diverged"]
     lists = {one.title: one for one in rank(jobs, _curves([0.5] * 20))}
@@ -55,7 +55,7 @@ def test_failed_jobs_are_in_no_list_of_losses():
 
 
 def test_not_converged_is_what_still_falls():
-    """More than 1 % over the last tenth, the steepest first; the title counts all of them."""
+    """Jobs whose loss falls more than 1 % over the last tenth, the steepest first; the title counts all of them."""
     falling = [np.nan, 0.009, *np.linspace(0.02, 0.2, 18)]
     found = _list(_jobs(20), falling, "Not converged")
     assert found.total == 18
@@ -64,20 +64,20 @@ def test_not_converged_is_what_still_falls():
 
 
 def test_lists_without_jobs_are_left_out():
-    """Nothing diverged, everything converged."""
+    """If nothing diverged and everything converged, there are no such lists."""
     titles = [one.title for one in rank(_jobs(20), _curves([0.0] * 20))]
     assert titles == ["Highest style loss", "Slowest"]
 
 
 def test_a_batch_is_slow_once():
-    """Its jobs have one time: the first one stands for them, and the others leave room for other batches."""
+    """Jobs of a batch have the same time: only the first is listed, to leave room for other batches."""
     found = _list(_jobs(20, seconds=[9.5] * 12 + [7.25] * 7 + [8.0]), [0.0] * 20, "Slowest")
     assert found.jobs == {"job-0": "9.5 s each of 12", "job-19": "8 s", "job-12": "7.25 s each of 7"}
 
 
 @pytest.mark.parametrize("name", ["final_style", "seconds"])
 def test_ranks_are_those_of_the_store(stores, run, name):
-    """Of a real run of one kind: the highest figures."""
+    """The highest figures of a real run with one kind of jobs."""
     files = stores(210)
     jobs = table_of(files, run).jobs()
     title = {"final_style": "Highest style loss", "seconds": "Slowest"}[name]

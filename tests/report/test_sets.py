@@ -1,4 +1,4 @@
-"""What the page draws of a set of comparable jobs."""
+"""The page's charts of a set of comparable jobs."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from stylize_core.terms import LOSSES
 
 
 def test_histograms_count_every_value():
-    """Equal bins, on a logarithmic scale for losses; what cannot stand there is left out."""
+    """Equal bins, on a logarithmic scale for losses, without values that cannot be shown there."""
     values = np.array([1.0, 10.0, 100.0, 1000.0, 10000.0, 0.0, np.nan, np.inf])
     found = histogram(values, log=True)
     assert found["edges"] == [1, 10, 100, 1000, 10000]
@@ -21,7 +21,7 @@ def test_histograms_count_every_value():
 
 
 def test_totals_of_other_weights_are_left_out(builder, run):
-    """A sweep of style_weight has bands of its terms and no total; jobs of one weight have one."""
+    """A sweep of style_weight has bands of its terms but not of the total; jobs with one weight have it."""
     content, style = builder.source("content", 0), builder.source("style", 0)
     for given in ({}, {"seed": 1}, {"style_weight": 1.0}):
         builder.outcome(builder.row(content, style, **given))
@@ -35,7 +35,7 @@ def test_totals_of_other_weights_are_left_out(builder, run):
 
 
 def test_sizes_of_coarse_to_fine_are_marked(builder, run):
-    """At the first step of each size; a job with one size has none, and equal ones of several jobs are one mark."""
+    """Marks are at the first step of each size; a job with one size has none; equal marks of several jobs are one."""
     content, style = builder.source("content", 0), builder.source("style", 0)
     two = [48] * 21 + [96] * 20
     for seed, sizes in enumerate([[24] * 9 + [48] * 12 + [96] * 20, two, two, [96] * 41]):
@@ -52,7 +52,7 @@ def test_sizes_of_coarse_to_fine_are_marked(builder, run):
 
 
 def test_bands_are_over_all_sound_jobs(stores, run):
-    """The median of 208 jobs, failed ones left out; parts by style have the medians of their jobs."""
+    """The median of 208 jobs without failed ones; parts by style have the medians of their jobs."""
     jobs = table_of(stores(210), run).jobs()
     curves = read_term_curves(stores(210), jobs)
     (one,) = comparable_sets(jobs)

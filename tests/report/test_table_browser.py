@@ -1,4 +1,4 @@
-"""The table of all rows in a real browser: found, marked, taken along."""
+"""The table of all rows in a real browser: filters, marks, downloads."""
 
 import csv
 import io
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_rows_are_filtered(opened, published):
-    """By words and by choice; the number of rows found is said, and cleared again."""
+    """Rows are filtered by words and choices; the number of matches is shown, and reset."""
     page = opened(published(12))
     assert page.locator("#found").inner_text() == "12 rows"
     page.get_by_label("Search").fill("style SCRIPT")
@@ -30,7 +30,7 @@ def test_rows_are_filtered(opened, published):
 
 
 def test_rows_are_filtered_by_picture(opened, published):
-    """By content and by style, together; rejected rows by what their cell says."""
+    """Filters by content and style combine; rejected rows are found by their cell."""
     page = opened(published(12))
     content, style = page.get_by_label("Content", exact=True), page.get_by_label("Style", exact=True)
     assert content.locator("option").all_inner_texts() == ["all", "<script>alert(1)<!--", "missing", "Tübingen"]
@@ -41,7 +41,7 @@ def test_rows_are_filtered_by_picture(opened, published):
 
 
 def test_rows_are_sorted(opened, published):
-    """A column head sorts by its figures, the highest first, and turns; rows without one come last."""
+    """A column header sorts by its figures, highest first, then reversed; rows without a figure come last."""
     page = opened(published(12))
     head = page.locator("th[data-key=final_style]")
     for order, way in (("descending", -1), ("ascending", 1)):
@@ -57,7 +57,7 @@ def test_rows_are_sorted(opened, published):
 
 
 def test_pages_are_turned(opened, published):
-    """50 rows at a time; whoever turns pages by keyboard stays on the button."""
+    """50 rows per page; the focus stays on the button when pages are turned by keyboard."""
     page = opened(published(210))
     assert shown(page, "row") == [str(row) for row in range(1, 51)]
     page.get_by_role("button", name="Next").focus()
@@ -69,7 +69,7 @@ def test_pages_are_turned(opened, published):
 
 
 def test_a_row_is_a_manifest(opened, published, stores, run):
-    """The line to copy loads as a manifest row that asks for the same job."""
+    """The line to copy loads as a manifest row for the same job."""
     page = opened(published(12))
     page.get_by_role("button", name="open row 8:").click()
     text = page.get_by_label("As a manifest").input_value()
@@ -83,7 +83,7 @@ def test_a_row_is_a_manifest(opened, published, stores, run):
 
 
 def test_a_row_tells_its_settings(opened, published):
-    """First those that differ from its preset, with the preset's value, then all others."""
+    """First the settings that differ from the preset, with the preset's value, then all others."""
     page = opened(published(12))
     page.get_by_role("button", name="open row 8:").click()
     own, usual = page.locator("dialog .given dl").all()
@@ -95,7 +95,7 @@ def test_a_row_tells_its_settings(opened, published):
 
 
 def test_rows_are_filtered_by_figures(opened, published):
-    """At least and at most, both included; a row without the figure is out."""
+    """Minimum and maximum are inclusive; a row without the figure is left out."""
     page = opened(published(12))
     losses = pd.read_csv(published(12).with_name("results.csv"))["final_style"]
     low, high = losses.quantile([0.3, 0.8], interpolation="nearest")
@@ -109,7 +109,7 @@ def test_rows_are_filtered_by_figures(opened, published):
 
 
 def test_rows_have_pictures(opened, published):
-    """Each row whose job has an image: embedded, so that the page alone shows them."""
+    """Each row whose job has an image shows it, embedded in the page."""
     page = opened(published(210))
     pictures = page.locator("#rows-body .thumb img")
     assert pictures.count() == 50
@@ -123,7 +123,7 @@ def _downloaded(page, button):
 
 
 def test_rows_are_marked_by_key(opened, published, run):
-    """A key marks a row and goes on; marks are filtered, outlive the page, and are taken along as CSV."""
+    """A key marks a row and moves on; marks can be filtered, survive a reload, and are downloaded as CSV."""
     page = opened(published(12))
     page.get_by_role("button", name="open row 7:").focus()
     for key in ("g", "b", "ArrowDown", "g", "k", "k", "u", "j", "b"):
@@ -139,7 +139,7 @@ def test_rows_are_marked_by_key(opened, published, run):
 
 
 def test_an_opened_row_is_marked_by_key(opened, published):
-    """G and the next row is there; the button of a mark takes it back; a rejected row has none."""
+    """G marks a row and opens the next one; a mark's button removes it; a rejected row has none."""
     page = opened(published(12))
     page.get_by_role("button", name="open row 8:").click()
     page.keyboard.press("g")
@@ -151,14 +151,14 @@ def test_an_opened_row_is_marked_by_key(opened, published):
     assert good.get_attribute("aria-pressed") == "false"
     page.keyboard.press("Escape")
     assert set(shown(page, "mark")) == {""}
-    page.locator("#rows-body tr:nth-child(3) .figure").first.click()  # a cell that is no button
+    page.locator("#rows-body tr:nth-child(3) .figure").first.click()  # a cell without a button
     page.keyboard.press("Escape")
     page.keyboard.press("b")
     assert shown(page, "mark")[2] == "bad"
 
 
 def test_selected_rows_are_a_manifest(opened, published):
-    """What is downloaded loads as rows that ask for the same jobs; a rejected row is left out, and the page says so."""
+    """The downloaded file loads as rows for the same jobs; a rejected row is left out, and the page says so."""
     page = opened(published(12))
     page.get_by_label("select row 2", exact=True).click()
     page.get_by_label("select row 8", exact=True).click(modifiers=["Shift"])
@@ -178,7 +178,7 @@ def test_selected_rows_are_a_manifest(opened, published):
 
 
 def test_a_selection_outlives_the_page(opened, published, stores, run):
-    """By row, for the run: also on the page that compares it with another, whose rows are fewer."""
+    """The selection is kept by row for the run, also on a comparison page with fewer rows."""
     page = opened(published(12))
     for row in (2, 4, 11):
         page.get_by_label(f"select row {row}", exact=True).click()
@@ -199,7 +199,7 @@ def test_a_selection_outlives_the_page(opened, published, stores, run):
 
 
 def test_a_selection_runs_again(opened, manifests, run_loop, store, tmp_path):
-    """No row of the downloaded file is rejected, and each asks for the same job as before: all are skipped."""
+    """No row of the downloaded file is rejected, and each is the same job as before: all are skipped."""
     given = {"preset": "fast-1", "style_weight": "123456.789", "scales": "auto", "id": "a/1", "x_note": 'say "a, b"'}
     rows = [*manifests.rows(1, **given), *manifests.rows(1, style_size="512", optimiser="adam", learning_rate="0.02")]
     assert run_loop(manifests.write([*rows, *manifests.rows(2)])).code == 0

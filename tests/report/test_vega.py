@@ -10,14 +10,14 @@ from stylize_core.report import template
 
 
 def test_the_package_brings_the_script():
-    """It unpacks to one that gives the page `vegaEmbed` and tells it so."""
+    """It unpacks to a script that defines `vegaEmbed` and signals it to the page."""
     script = gzip.decompress(base64.b64decode(template.vega())).decode()
     assert "window.vegaEmbed" in script
     assert 'window.dispatchEvent(new Event("vega"))' in script
 
 
 def test_a_checkout_that_was_never_installed(monkeypatch):
-    """Where the script is missing, the error says how it is made."""
+    """If the script is missing, the error says how to make it."""
     monkeypatch.setattr(template, "VEGA", "missing.js.gz")
     with pytest.raises(UsageError, match=r"missing\.js\.gz · install the checkout: make install"):
         template.vega()

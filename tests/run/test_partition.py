@@ -1,4 +1,4 @@
-"""A partition on its way to another process and there, without Prefect."""
+"""A partition sent to and run in another process, without Prefect."""
 
 import dataclasses
 import io
@@ -23,7 +23,7 @@ KINDS: list[dict[str, str]] = [{}, {"steps": "1"}, {"start": "image", "init": "c
 
 @pytest.fixture
 def options(manifests: Any, store: Any) -> Options:
-    """Of a run of five rows in two groups, a row to a chunk."""
+    """A run of five rows in two groups, with one row per chunk."""
     rows = [{**row, **KINDS[number % 3]} for number, row in enumerate(manifests.rows(5))]
     return Options(
         manifest=manifests.write(rows), store=str(store.folder), weights="builtin", device="cpu", rows_per_task=1
@@ -46,7 +46,7 @@ def _compute(options: Options, ticket: RunTicket, number: int = 1) -> set[str]:
 
 
 def test_parts(run: Run) -> None:
-    """Parts hold the chunks one after another, each as it was; the last one holds what is left."""
+    """Parts have the unchanged chunks in order; the last one has the rest."""
     parts = run.chunks.parts(2)
     assert [len(part) for part in parts] == [2, 2, 1]
     assert [chunk for part in parts for chunk in part] == list(run.chunks)
@@ -54,7 +54,7 @@ def test_parts(run: Run) -> None:
 
 
 def test_what_is_left(run: Run) -> None:
-    """Without the jobs that are done, chunks keep their numbers, their other jobs and their attempts."""
+    """Without their done jobs, chunks keep their numbers, other jobs and attempts."""
     first, *others = run.chunks
     left = run.chunks.without({first.jobs[0].job_id})
     assert list(left) == others
@@ -63,14 +63,14 @@ def test_what_is_left(run: Run) -> None:
 
 
 def test_chunks_come_through_the_store(run: Run) -> None:
-    """What is published is read again: numbers, jobs with all they hold, and attempts."""
+    """A published partition is read back with its numbers, complete jobs and attempts."""
     part = run.chunks.parts(3)[1]
     publish_partition(run.context, 2, part)
     assert list(read_partition(run.context.files, run.name, 2)) == list(part)
 
 
 def test_a_partition_computes_for_its_run(options: Options, run: Run, store: Any) -> None:
-    """Its commits are the run's; the run sees each of them once, ends as if it had made them, and has the lease."""
+    """Its commits belong to the run, which sees each of them once, ends normally, and keeps the lease."""
     follower = CommitFollower(run.context.files, run.name)
     for number, part in enumerate(run.chunks.parts(3), 1):
         committed = _compute(options, publish_partition(run.context, number, part), number)
@@ -84,7 +84,7 @@ def test_a_partition_computes_for_its_run(options: Options, run: Run, store: Any
 
 
 def test_under_the_lease_of_another(options: Options, run: Run) -> None:
-    """A partition whose run has lost the store begins nothing, and commits nothing that it had begun."""
+    """A partition whose run has lost the store begins nothing, and does not commit what it has begun."""
     ticket = publish_partition(run.context, 1, run.chunks)
     with open_partition(options, ticket, 1) as work:
         run.context.files.publish("lease/00000002.json", Holder.here(2).to_json())
@@ -95,7 +95,7 @@ def test_under_the_lease_of_another(options: Options, run: Run) -> None:
 
 
 def test_after_its_run(options: Options) -> None:
-    """A partition whose run has given the lease back begins nothing, and commits nothing that it had begun."""
+    """A partition whose run has released the lease begins nothing, and does not commit what it has begun."""
     with open_run(options) as run:
         run.prepare()
         ticket = publish_partition(run.context, 1, run.chunks)
@@ -116,14 +116,14 @@ def test_after_its_run(options: Options) -> None:
 def test_what_does_not_belong_to_the_run(
     change: dict[str, Any], error: type[Exception], options: Options, run: Run
 ) -> None:
-    """Another release, other weights of that name, or a partition that was taken back: nothing is computed."""
+    """With another release, other weights of that name, or a withdrawn partition, nothing is computed."""
     ticket = publish_partition(run.context, 1, run.chunks)
     with pytest.raises(error):
         _compute(options, dataclasses.replace(ticket, **change))
 
 
 def test_secrets_are_seen(plan: Callable[..., Any], manifests: Any) -> None:
-    """A plan tells whether an input's URL, or a link of one, holds what may not lie in the store."""
+    """A plan knows whether an input's URL, or a link of one, has a secret that must not be in the store."""
     assert not plan(manifests.rows(2)).rows.has_secrets
     place, data, archive = "me:secret@bucket/content", (manifests.folder / "content-0.png").read_bytes(), io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:

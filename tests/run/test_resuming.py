@@ -1,4 +1,4 @@
-"""Which jobs a run is to compute after part of them is committed: nothing but the jobs decides."""
+"""The jobs that a run computes after some are committed depend only on the jobs."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,11 +20,11 @@ KINDS = [
     {"seed": "5", "content": "content-1.png"},
     {"seed": "6", "content": "missing.png"},
 ]
-"""What a row may be: jobs of several groups, and one that is rejected."""
+"""The possible rows: jobs of several groups, and a rejected one."""
 
 
 def _history(committed: dict[str, str]) -> History:
-    """A store with a line a job: its status."""
+    """A store with a line per job, with its status."""
     lines: dict[str, Any] = {"job_id": list(committed), "status": list(committed.values())}
     lines |= {"attempt": [1] * len(committed), "commit": ["c"] * len(committed), "retryable": [True] * len(committed)}
     columns = {name: lines.get(name, [None] * len(committed)) for name in RESULTS.names}
@@ -46,7 +46,7 @@ def known() -> Fingerprints:
 def test_order_and_chunks_do_not_matter(
     data: st.DataObject, kinds: list[dict[str, str]], plan: Callable[..., Any], manifests: Any, known: Fingerprints
 ) -> None:
-    """Whatever the order of rows and the size of chunks: exactly the jobs without a result run, each once."""
+    """For any order of rows and size of chunks, exactly the jobs without a result run, each once."""
     rows = [{**manifests.rows(1)[0], **kind} for kind in kinds]
     sizes = st.none() | st.integers(1, 5)
     everything = _jobs(plan(rows, fingerprints=known, rows_per_task=data.draw(sizes)))

@@ -1,4 +1,4 @@
-"""A run from the outside: what it leaves in the store, and in which order."""
+"""A run's files in the store, and their order."""
 
 import json
 from collections.abc import Callable
@@ -33,7 +33,7 @@ def options(manifests: Any, store: Any) -> Callable[..., Options]:
 
 @pytest.fixture
 def published(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Paths of what is published, in order; without leases."""
+    """Paths of the published files, in order, without leases."""
     paths: list[str] = []
     publish = Files.publish
 
@@ -56,7 +56,7 @@ def _run(options: Options) -> Any:
 
 
 def test_a_whole_run(options: Callable[..., Options], manifests: Any, store: Any) -> None:
-    """Manifest, plan, environment, log, rows, sheets and report lie in the run's folder; the outcome is counted."""
+    """Manifest, plan, environment, log, rows, sheets and report are in the run's folder; the outcome has the counts."""
     rows = [*manifests.rows(2), *manifests.rows(1, content="nowhere.png")]
     run = _run(options(rows, max_failed="1"))
     assert store.runs == [run.name]
@@ -80,7 +80,7 @@ def test_a_whole_run(options: Callable[..., Options], manifests: Any, store: Any
 
 
 def test_order_of_publishing(options: Callable[..., Options], manifests: Any, published: list[str]) -> None:
-    """A run's plan stands when the rest of its folder stands, and before its first job; the report comes last."""
+    """A run's plan is published last of its folder, before the first job; the report comes at the end."""
     _run(options(manifests.rows(1)))
     names = [path.rpartition("/")[2] for path in published]
     plan = names.index("plan.parquet")
@@ -103,7 +103,7 @@ def test_names_sort_by_time(options: Callable[..., Options], manifests: Any, sto
 def test_environment(
     options: Callable[..., Options], manifests: Any, store: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It says with what and how the run was made, and holds no password."""
+    """It records the versions and options of the run, without passwords."""
     monkeypatch.setattr("sys.argv", ["stylize", "run", "s3://key:secret@bucket/m.csv?token=secret"])
     run = _run(options(manifests.rows(1)))
     text = (store.folder / "runs" / run.name / "environment.json").read_text()
@@ -133,7 +133,7 @@ def test_log(options: Callable[..., Options], manifests: Any, store: Any, monkey
 
 
 def test_prepare_sweeps_what_a_killed_run_left(options: Callable[..., Options], manifests: Any, store: Any) -> None:
-    """Files without a mark are gone before the first job, and those with one stay."""
+    """Files without a mark are deleted before the first job, and those with one are kept."""
     asked = options(manifests.rows(1))
     _run(asked)
     stray = store.folder / "images" / "ff" / f"{'f' * 24}.png"
@@ -148,7 +148,7 @@ def test_prepare_sweeps_what_a_killed_run_left(options: Callable[..., Options], 
 
 
 def test_rejected_manifests_sweep_nothing(options: Callable[..., Options], manifests: Any, store: Any) -> None:
-    """A run that may not start leaves the store as it was."""
+    """A run that may not start does not change the store."""
     _run(options(manifests.rows(1)))
     stray = store.folder / "images" / "ff" / f"{'f' * 24}.png"
     stray.parent.mkdir(exist_ok=True)
@@ -169,7 +169,7 @@ def test_a_store_has_one_run_at_a_time(options: Callable[..., Options], manifest
 
 
 def test_a_lost_lease_stops_the_commits(options: Callable[..., Options], manifests: Any, store: Any) -> None:
-    """A run whose lease another one took over publishes nothing any more."""
+    """A run whose lease was taken over publishes nothing more."""
     with open_run(options(manifests.rows(1))) as run:
         run.prepare()
         lease = sorted((store.folder / "lease").iterdir())[-1]
@@ -181,7 +181,7 @@ def test_a_lost_lease_stops_the_commits(options: Callable[..., Options], manifes
 
 
 def test_look_ahead_plans_what_the_run_plans(options: Callable[..., Options], manifests: Any, store: Any) -> None:
-    """Before and after a run, looking ahead gives the run's own plan, and makes no store."""
+    """Before and after a run, looking ahead gives the run's plan, and creates no store."""
     asked = options(manifests.rows(3))
     ahead = look_ahead(asked)
     assert not store.folder.exists()
@@ -192,7 +192,7 @@ def test_look_ahead_plans_what_the_run_plans(options: Callable[..., Options], ma
 
 
 def test_unreadable_manifest(tmp_path: Path) -> None:
-    """A manifest that is not there is an error of the manifest, with its place and without credentials."""
+    """A missing manifest is a manifest error, with its location and without credentials."""
     with pytest.raises(ManifestError) as raised, manifest_file(f"{tmp_path}/nowhere.csv"):
         pass
     assert raised.value.where == f"{tmp_path}/nowhere.csv"
@@ -202,7 +202,7 @@ def test_unreadable_manifest(tmp_path: Path) -> None:
 
 
 def test_a_stop_while_planning(options: Callable[..., Options], manifests: Any, store: Any) -> None:
-    """No row is begun, and nothing of the run is published."""
+    """No row begins, and nothing of the run is published."""
     asked: list[bool] = []
     with open_run(options(manifests.rows(3)), should_stop=lambda: bool(asked)) as run:
         asked.append(True)
@@ -214,7 +214,7 @@ def test_a_stop_while_planning(options: Callable[..., Options], manifests: Any, 
 
 
 def test_a_manifest_as_parquet(options: Callable[..., Options], manifests: Any, store: Any) -> None:
-    """It runs as its CSV twin does, whose jobs it has, and is kept as read."""
+    """A Parquet manifest gives the same jobs as its CSV twin, and is kept as read."""
     asked = options(manifests.rows(2))
     path = Path(asked.manifest).with_suffix(".parquet")
     pd.read_csv(asked.manifest).to_parquet(path)
@@ -227,7 +227,7 @@ def test_a_manifest_as_parquet(options: Callable[..., Options], manifests: Any, 
 def test_credentials_stay_out_of_the_plan(
     options: Callable[..., Options], manifests: Any, store: Any, pictures: Path
 ) -> None:
-    """Jobs know where to read their inputs; what is published of the plan does not."""
+    """Jobs have the full URLs of their inputs; the published plan does not."""
     place = "me:secret@bucket/content.png"
     fsspec.filesystem("memory").pipe(f"/{place}", (pictures / "content-0.png").read_bytes())
     with open_run(options(manifests.rows(1, content=f"memory://{place}"))) as run:
@@ -241,7 +241,7 @@ def test_credentials_stay_out_of_the_plan(
 def test_a_clock_that_was_set_back(
     options: Callable[..., Options], manifests: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The newest run is the last one that was planned, although its name sorts before that of the run before."""
+    """The newest run is the last planned one, even if its name sorts before an earlier run's."""
     asked = options(manifests.rows(1))
     first = _run(asked)
 

@@ -1,4 +1,4 @@
-"""torchvision is what tests compare the network with; a run does without it."""
+"""A run does not need torchvision, with which tests compare the network."""
 
 import importlib.metadata
 import sys
@@ -14,7 +14,7 @@ VERSION = importlib.metadata.version
 
 
 class _Broken(MetaPathFinder):
-    """As torchvision is beside a torch of another release: its import raises an error that is no ImportError."""
+    """Behaves like torchvision for another torch: its import raises an error that is not an ImportError."""
 
     def find_spec(self, name: str, path: object, target: object = None) -> None:
         if name.partition(".")[0] == "torchvision":
@@ -29,7 +29,7 @@ def _version(name: str) -> str:
 
 @pytest.fixture
 def without_torchvision(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Torchvision cannot be imported, and nobody knows its version."""
+    """Makes torchvision impossible to import, and its version unknown."""
     for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(sys, "meta_path", [_Broken(), *sys.meta_path])
@@ -42,7 +42,7 @@ def without_torchvision(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_a_run_needs_no_torchvision(
     without_torchvision: None, manifests: Any, run_loop: Callable[..., Any], store: Any
 ) -> None:
-    """With a broken torchvision, of no known version, a row is computed and its report drawn."""
+    """With a broken torchvision of unknown version, a row is computed and its report drawn."""
     with pytest.raises(RuntimeError, match="nms"):
         importlib.import_module("torchvision")
     ended = run_loop(manifests.write(manifests.rows(1)))

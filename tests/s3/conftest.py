@@ -1,4 +1,4 @@
-"""Object stores that answer badly, and what lies on them, seen by another client than the product's."""
+"""Object stores with faults, and their contents, read by another client than the product's."""
 
 import runpy
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ PROXY = runpy.run_path(str(Path(__file__).with_name("proxy.py")))
 
 @pytest.fixture
 def proxy(swift: Any, bucket: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Stands between this test's clients and Swift, and does no harm until it is told to."""
+    """A proxy between this test's clients and Swift, without faults until told otherwise."""
     proxy = PROXY["Proxy"](swift.address)
     monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.address)
     yield proxy
@@ -22,7 +22,7 @@ def proxy(swift: Any, bucket: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 
 @pytest.fixture
 def once() -> Callable[..., Any]:
-    """Chooses a fault for the first so many requests of a method."""
+    """Chooses a fault for a number of first requests of a method."""
     return PROXY["once"]
 
 
@@ -34,7 +34,7 @@ def at_random() -> Callable[..., Any]:
 
 @pytest.fixture
 def fetch(swift: Any, tmp_path: Path) -> Callable[[str], Path]:
-    """Copies what lies below a URL into a new folder, straight from the server."""
+    """Copies everything below a URL into a new folder, directly from the server."""
 
     def copy(uri: str) -> Path:
         bucket, _, prefix = uri.removeprefix("s3://").partition("/")

@@ -1,4 +1,4 @@
-"""A web proxy between a client and a server that fails, cuts and delays what it is told to."""
+"""A web proxy between a client and a server that fails, truncates and delays chosen requests."""
 
 import http.client
 import random
@@ -9,9 +9,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 FAULTS = ("fail", "busy", "refuse", "lose", "cut", "delay")
-"""500; 503; closed before the request reached the server; after it did; in the middle of the answer; a second late.
+"""500; 503; closed before the request reached the server; after it did; during the answer; a second late.
 
-Besides, `slow:S` sends the head of a request at once and its body S seconds later."""
+Also, `slow:S` sends the head of a request at once and its body S seconds later."""
 
 DELAY_S = 1.0
 _ANSWERS = {"fail": (500, "InternalError"), "busy": (503, "SlowDown")}
@@ -30,7 +30,7 @@ def at_random(share: float, seed: int) -> Callable[[str, str], str | None]:
 
 
 def once(fault: str, wanted: str, times: int = 1) -> Callable[[str, str], str | None]:
-    """Chooses a fault for the first so many requests of a method."""
+    """Chooses a fault for a number of first requests of a method."""
     left = [fault] * times
 
     def choose(method: str, path: str) -> str | None:
@@ -44,7 +44,7 @@ class Proxy:
 
     Attributes:
         address: its URL.
-        choose: which fault a request meets, from its method and path; None for none.
+        choose: the fault of a request, by its method and path; None for none.
         seen: method, path and fault of each request.
     """
 
@@ -63,7 +63,7 @@ class Proxy:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def stop(self) -> None:
-        """Stops to listen."""
+        """Stops listening."""
         self._server.shutdown()
         self._server.server_close()
 
@@ -73,7 +73,7 @@ class _Handler(BaseHTTPRequestHandler):
     owner: Proxy
 
     def handle_any(self) -> None:
-        """Passes a request on, or does what its fault says."""
+        """Forwards a request, or applies its fault."""
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         fault = self.owner.choose(self.command, self.path)
         self.owner.seen.append((self.command, self.path, fault))
@@ -118,7 +118,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.send_header(name, value)
         length = headers.get("Content-Length", headers.get("content-length", "0"))
         self.send_header("Content-Length", length if self.command == "HEAD" else str(len(data)))
-        if is_cut and not data:  # without a body the middle of an answer is in its headers
+        if is_cut and not data:  # without a body the answer is cut in its headers
             self.wfile.write(b"HTTP/1.1 2")
             self.close_connection = True
             return
@@ -128,4 +128,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = self.close_connection or is_cut
 
     def log_message(self, format: str, *arguments: Any) -> None:
-        """Says nothing."""
+        """Logs nothing."""

@@ -1,7 +1,7 @@
 """One node of OpenStack Swift with its S3 interface, as a program: no root, no /etc, no memcached.
 
 `python swift.py FOLDER ACCESS_KEY SECRET` prints the address once the server answers, and ends when its standard input
-is closed, so that nothing stays behind however its parent ends. FOLDER has to be on a file system with user xattrs.
+is closed, so that nothing is left however its parent ends. FOLDER has to be on a file system with user xattrs.
 """
 
 import ctypes
@@ -31,7 +31,7 @@ log_address = /nonexistent
 log_level = WARNING
 """
 
-# Listings show an object as soon as its PUT is answered, as those of S3 do, only while containers are updated in time.
+# Listings show an object as soon as its PUT is answered, as in S3, only while containers are updated in time.
 BACKEND = """
 [pipeline:main]
 pipeline = {part}-server
@@ -81,7 +81,7 @@ for part, port in zip(("account", "container", "object"), map(int, ports)):
 
 
 def free_ports(count: int) -> list[int]:
-    """Returns ports of this machine that nobody uses now."""
+    """Returns unused ports of this machine."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [one.getsockname()[1] for one in sockets]
     for one in sockets:
@@ -90,7 +90,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def configure(folder: Path, ports: list[int], key: str, secret: str) -> None:
-    """Writes what the four servers need."""
+    """Writes the configuration of the four servers."""
     (folder / "etc").mkdir(parents=True)
     (folder / "devices" / "d1").mkdir(parents=True)
     (folder / "etc" / "swift.conf").write_text(HASH)

@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.usefixture
 def test_credentials_of_a_worker(
     bucket: str, put: Callable[[str, bytes], None], manifests: Any, stylize: Callable[..., Any]
 ) -> None:
-    """A worker without them ends the run, and is named with its machine."""
+    """A worker without credentials ends the run, and is named with its machine."""
     for picture in manifests.folder.glob("*.png"):
         put(f"{bucket}/in/{picture.name}", picture.read_bytes())
     put(f"{bucket}/in/m.csv", Path(manifests.write(manifests.rows(1))).read_bytes())

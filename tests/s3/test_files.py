@@ -1,4 +1,4 @@
-"""Objects of a real server: one request each, never cached, whole in spite of faults, with clear errors."""
+"""Objects of a real server: one request each, never cached, whole despite faults, with clear errors."""
 
 import os
 import pickle
@@ -25,7 +25,7 @@ def files(bucket: str) -> Files:
 
 
 def test_one_put_per_object(proxy: Any, files: Files, fetch: Callable[[str], Any]) -> None:
-    """An object is put with one request, also where s3fs would send parts; a killed writer leaves no part."""
+    """An object is put with one request, even if s3fs would send parts; a killed writer leaves no part."""
     data = os.urandom(106_000_000)
     files.publish("large", data)
     assert [(method, path.partition("?")[0]) for method, path, _ in proxy.seen] == [
@@ -36,7 +36,7 @@ def test_one_put_per_object(proxy: Any, files: Files, fetch: Callable[[str], Any
 
 
 def test_what_others_do_is_seen_at_once(files: Files, put: Callable[[str, bytes], None]) -> None:
-    """Whatever was looked at before, what another client writes is there in the next look."""
+    """A client always sees what another client has written, whatever it read before."""
     assert files.list("") == []
     assert not files.exists("a/b")
     assert files.is_empty()
@@ -53,7 +53,7 @@ def test_what_others_do_is_seen_at_once(files: Files, put: Callable[[str, bytes]
 
 
 def test_a_name_that_begins_alike_is_another(files: Files) -> None:
-    """RunTable a folder gives nothing of one whose name merely begins with its name."""
+    """Listing a folder gives nothing from another one whose name begins with its name."""
     for path in ("a/x", "ab/x", "a.txt"):
         files.publish(path, b"")
     assert [entry.path for entry in files.list("a")] == ["a/x"]
@@ -62,7 +62,7 @@ def test_a_name_that_begins_alike_is_another(files: Files) -> None:
 
 
 def test_create_never_replaces(files: Files) -> None:
-    """What exists is not created, by however many at once; of several at the same moment one's bytes stay whole."""
+    """An existing object is not created again; of several simultaneous creations one succeeds, with whole bytes."""
 
     def create(racer: int) -> bool:
         return files.create("raced", str(racer).encode() * 10_000)
@@ -78,7 +78,7 @@ def test_create_never_replaces(files: Files) -> None:
 
 @pytest.mark.parametrize("fault", ["fail", "busy", "refuse", "lose", "cut"])
 def test_a_create_whose_answer_is_lost_is_ours(fault: str, proxy: Any, once: Any, files: Files) -> None:
-    """Made again after a fault, a create finds its own object and knows it; another's is never taken for ours."""
+    """Repeated after a fault, a create recognises its own object; another's is never mistaken for ours."""
     proxy.choose = once(fault, "PUT")
     assert files.create("mine", b"mine") is True
     assert files.read("mine") == b"mine"
@@ -90,7 +90,7 @@ def test_a_create_whose_answer_is_lost_is_ours(fault: str, proxy: Any, once: Any
 
 @pytest.mark.parametrize("fault", ["fail", "busy", "refuse", "lose", "cut", "delay"])
 def test_every_request_survives_a_fault(fault: str, proxy: Any, once: Any, files: Files) -> None:
-    """Writing, reading, listing, looking and deleting do what they should although each meets a fault."""
+    """Writing, reading, listing, checking and deleting succeed although each meets a fault."""
     data = os.urandom(100_000)
     for method, act in (
         ("PUT", lambda: files.publish("a/b", data)),
@@ -110,7 +110,7 @@ def test_every_request_survives_a_fault(fault: str, proxy: Any, once: Any, files
 
 
 def test_a_server_that_stays_away(proxy: Any, files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that fails again and again is an error that may pass, and no empty listing."""
+    """A server that keeps failing is a retryable error, and not an empty listing."""
     monkeypatch.setattr(remote, "PAUSES_S", ())
     proxy.choose = lambda method, path: "busy"
     for act in (
@@ -127,7 +127,7 @@ def test_a_server_that_stays_away(proxy: Any, files: Files, monkeypatch: pytest.
 
 
 def test_a_server_that_is_not_there(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An address at which nobody listens is an error that may pass."""
+    """An address without a server is a retryable error."""
     monkeypatch.setattr(remote, "PAUSES_S", ())
     with socket.create_server(("127.0.0.1", 0)) as unused:
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{unused.getsockname()[1]}")
@@ -137,7 +137,7 @@ def test_a_server_that_is_not_there(bucket: str, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_server_that_hangs(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that takes requests and never answers, or stops to read, is given up."""
+    """A server that accepts requests and never answers, or stops reading, is given up."""
     for limit, seconds in (("SILENCE_S", 0.3), ("LONGEST_S", 2.0), ("PATIENCE_S", 0.0)):
         monkeypatch.setattr(remote, limit, seconds)
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -169,17 +169,17 @@ def test_refusals_are_for_good(swift: Any, bucket: str, monkeypatch: pytest.Monk
         remote._connect.cache_clear()
         start = time.monotonic()
         files = Files(bucket)
-        for act in (files.read, files.list, files.exists):  # the answer to the last has no body that says why
+        for act in (files.read, files.list, files.exists):  # the last answer has no body with the reason
             with pytest.raises(StoreDenied, match=words if act != files.exists else f"{words}|access denied") as caught:
                 act("a")
             assert not caught.value.retryable
             assert "hush" not in str(caught.value)
             assert swift.secret not in str(caught.value)
-        assert time.monotonic() - start < 15, number  # asked again and again it would take a minute
+        assert time.monotonic() - start < 15, number  # with retries it would take a minute
 
 
 def test_missing_inputs(bucket: str) -> None:
-    """A missing object is missing, and a missing bucket too; a folder is a folder."""
+    """A missing object, a missing bucket and a folder each raise their own error."""
     Files(bucket).publish("a/b", b"x")
     for look in (stat_input, read_input):
         with pytest.raises(InputMissing):
@@ -191,7 +191,7 @@ def test_missing_inputs(bucket: str) -> None:
 
 
 def test_files_travel_without_credentials(swift: Any, files: Files) -> None:
-    """Pickled, a store holds neither key nor secret: each machine has its own."""
+    """A pickled store contains neither key nor secret, because each machine has its own."""
     files.publish("a", b"x")
     data = pickle.dumps(files)
     assert swift.secret.encode() not in data
@@ -200,6 +200,6 @@ def test_files_travel_without_credentials(swift: Any, files: Files) -> None:
 
 
 def test_errors_are_ours(files: Files) -> None:
-    """Whatever a library raises arrives as an error of the store."""
+    """Any exception of a library becomes an error of the store."""
     with pytest.raises(StoreError):
         Files("s3://Not_A_Bucket!/x").read("a")

@@ -1,4 +1,4 @@
-"""A run in an object store, followed while it goes."""
+"""A run in an object store, followed while it runs."""
 
 import json
 
@@ -16,7 +16,7 @@ RUN = "20261120T023000.000-beef"
 
 @pytest.mark.slow
 def test_a_look_at_an_object_store(bucket: str) -> None:
-    """Commits are seen as they come, with the server's times; a store without results or lease is no error."""
+    """Commits are seen as they arrive, with the server's times; a store without results or lease is not an error."""
     files = open_store(f"{bucket}/store", create=True)
     follower = RunFollower(files)
     assert follower.look().run == ""

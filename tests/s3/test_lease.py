@@ -33,7 +33,7 @@ for uri in map(str.strip, sys.stdin):
     except StoreLocked:
         print("lost", flush=True)
 """
-"""Takes the lease of each store that it is told of, and keeps it."""
+"""Takes and keeps the lease of each store whose URL it receives."""
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ HEATS: dict[str, dict[str, object]] = {
 
 
 def test_one_of_eight_processes_wins(bucket: str) -> None:
-    """Of eight processes that want the lease at the same moment exactly one gets it, whatever was before."""
+    """Of eight processes that want the lease at the same moment exactly one gets it, whatever happened before."""
     command, pipes = [sys.executable, "-c", RACER], {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     racers: list[Any] = [subprocess.Popen(command, text=True, **pipes) for _ in range(8)]  # type: ignore[call-overload]
     try:
@@ -80,8 +80,8 @@ def test_one_of_eight_processes_wins(bucket: str) -> None:
 
 
 def test_two_that_are_both_told_that_they_won(proxy: Any, files: Files) -> None:
-    """Where the server checks first and writes later, two may be told that they created the lease: one withdraws."""
-    delays = ["slow:2.5", "slow:0.8"]  # the first request is written while the second one, checked already, is not
+    """If the server checks first and writes later, two may believe that they created the lease: one withdraws."""
+    delays = ["slow:2.5", "slow:0.8"]  # the first request is written when the second one has only been checked
     proxy.choose = lambda method, path: delays.pop() if delays and method == "PUT" else None
     outcome: list[str] = []
 
@@ -106,7 +106,7 @@ def test_two_that_are_both_told_that_they_won(proxy: Any, files: Files) -> None:
 
 
 def test_a_lost_answer_is_no_lost_lease(proxy: Any, once: Callable[..., Any], files: Files) -> None:
-    """The lease whose creation was answered into the void is held, and so it is after lost renewals."""
+    """A lease is held even if the answer to its creation or renewals was lost."""
     proxy.choose = once("lose", "PUT")
     with hold(files) as lease:
         proxy.choose = once("lose", "PUT", 3)
@@ -119,7 +119,7 @@ def test_a_lost_answer_is_no_lost_lease(proxy: Any, once: Callable[..., Any], fi
 
 
 def test_an_outage_costs_no_lease(proxy: Any, files: Files) -> None:
-    """While the server is away neither the holder nor who waits can show or see anything: nothing is taken over."""
+    """While the server is down, neither holder nor waiting process can do anything: the lease is not taken over."""
     files.publish(layout.lease(1), dataclasses.replace(Holder.here(1), host="elsewhere").to_json())
     outcome: list[str] = []
 
@@ -145,7 +145,7 @@ def test_an_outage_costs_no_lease(proxy: Any, files: Files) -> None:
 
 
 def test_workers_elsewhere_can_ask(files: Files) -> None:
-    """With a holder sent to another process, a worker learns there whether its run still holds the lease."""
+    """A worker with a pickled holder can check whether its run still holds the lease."""
     with hold(files) as lease:
         files_there, holder = pickle.loads(pickle.dumps((files, lease.holder)))
         check_held(files_there, holder)
@@ -157,7 +157,7 @@ def test_workers_elsewhere_can_ask(files: Files) -> None:
 
 
 def test_a_failing_store_does_not_end_the_lease(proxy: Any, files: Files, caplog: pytest.LogCaptureFixture) -> None:
-    """Neither a renewal nor a release that fails is an error of the run; asking for the lease is one that may pass."""
+    """A failing renewal or release is not an error of the run; failing to get the lease is a retryable one."""
     lease = hold(files)
     proxy.choose = lambda method, path: "busy"
     with pytest.raises(StoreUnusable) as caught:

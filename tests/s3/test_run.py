@@ -1,4 +1,4 @@
-"""Whole runs whose manifest, inputs and store lie on a real object store."""
+"""Whole runs with manifest, inputs and store on a real object store."""
 
 import json
 import random
@@ -20,7 +20,7 @@ OF_THE_RUN = ["commit", "run", "seconds"]
 
 @pytest.fixture
 def upload(manifests: Any, put: Callable[[str, bytes], None], bucket: str) -> Callable[..., str]:
-    """Puts a manifest of so many tiny jobs and its pictures into the bucket; returns the manifest's URL."""
+    """Puts a manifest of tiny jobs and its pictures into the bucket; returns the manifest's URL."""
 
     def upload(rows: list[dict[str, str]]) -> str:
         for picture in manifests.folder.glob("*.png"):
@@ -37,7 +37,7 @@ def command(manifest: str, store: str) -> tuple[str, ...]:
 
 
 def comparable(lines: pd.DataFrame) -> pd.DataFrame:
-    """What has to be the same in every run."""
+    """The files that have to be the same in every run."""
     return lines.drop(columns=OF_THE_RUN).sort_values("job_id", ignore_index=True)
 
 
@@ -51,7 +51,7 @@ def test_a_run_and_its_resume(
     view: Callable[[Path], Any],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Everything on the server: done, skipped the second time, counted, verified, reported; and no secret anywhere."""
+    """Everything on the server: done, skipped the second time, counted, verified, reported; no secret anywhere."""
     caplog.set_level("INFO")
     manifest, store = upload(manifests.rows(3)), f"{bucket}/store"
     first = stylize(*command(manifest, store))
@@ -87,7 +87,7 @@ def test_faults_of_the_server(
     fetch: Callable[[str], Path],
     view: Callable[[Path], Any],
 ) -> None:
-    """Where a tenth of all requests fails, is cut or late, a run completes: nothing is lost, nothing done twice."""
+    """If a tenth of all requests fails, is truncated or late, a run completes: nothing is lost or done twice."""
     rows = [{**row, "size": "16"} for row in manifests.rows(40)]
     manifest, store = upload(rows), f"{bucket}/store"
     proxy.choose = at_random(0.1, seed=4)
@@ -116,7 +116,7 @@ def test_kills(
     fetch: Callable[[str], Path],
     view: Callable[[Path], Any],
 ) -> None:
-    """Law 2: killed at three random moments and run again, a run leaves what an undisturbed one does, and no strays."""
+    """Law 2: killed at three random moments and run again, a run equals an undisturbed one, without strays."""
     manifest, generator = upload(manifests.rows(8)), random.Random()
     undisturbed = drive(*command(manifest, f"{bucket}/undisturbed"))
     assert undisturbed.wait() == 0, undisturbed.output
@@ -153,7 +153,7 @@ def test_a_kill_between_two_objects(
     fetch: Callable[[str], Path],
     view: Callable[[Path], Any],
 ) -> None:
-    """Law 2 at chosen moments: an image without its mark, a commit half published, a report not written."""
+    """Law 2 at chosen moments: an image without its mark, a half-published commit, a report not written."""
     manifest, store = upload(manifests.rows(4)), f"{bucket}/store"
     assert drive(*command(manifest, store), kill=moment).wait() == -signal.SIGKILL
     committed = view(fetch(store)).seeds()
@@ -172,7 +172,7 @@ def test_a_second_run_is_refused_or_waits(
     drive: Callable[..., Any],
     stylize: Callable[..., Any],
 ) -> None:
-    """While a run writes to the store, another is refused and told by whom; with --wait it waits, and then skips."""
+    """While a run writes to the store, another is refused, naming the first; with --wait it waits, and then skips."""
     manifest, store = upload(manifests.rows(3)), f"{bucket}/store"
     first = drive(*command(manifest, store), step_seconds=1.0)
     first.wait_for_journal(1)

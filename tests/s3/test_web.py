@@ -1,4 +1,4 @@
-"""Inputs on web servers: faults, stamps, and no way from a public server into a private network."""
+"""Inputs on web servers: faults, stamps, and no redirect from a public server into a private network."""
 
 import gzip
 import io
@@ -25,7 +25,7 @@ from stylize_core.store.fingerprints import Fingerprints
 
 
 class Server(ThreadingHTTPServer):
-    """Serves what `answer` gives for a path: a status, headers and a body; counts the requests."""
+    """Serves the result of `answer` for a path: a status, headers and a body; counts the requests."""
 
     daemon_threads = True
 
@@ -34,7 +34,7 @@ class Server(ThreadingHTTPServer):
         self.answer: Callable[[str], tuple[int, dict[str, str], bytes]] = lambda path: (200, {}, b"picture")
         self.asked: list[str] = []
         self.agents: set[str] = set()
-        self.sent = 0  # bytes of what never ends
+        self.sent = 0  # bytes of an endless answer
         self.address = f"http://{host}:{self.server_port}"
 
 
@@ -65,7 +65,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.server.sent += 1 << 16
 
     def log_message(self, format: str, *arguments: Any) -> None:
-        """Says nothing."""
+        """Logs nothing."""
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def servers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Server]]:
 
 @pytest.fixture
 def public(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Makes 127.0.0.1 a public address, and leaves the rest of 127.0.0.0/8 local."""
+    """Makes 127.0.0.1 a public address; the rest of 127.0.0.0/8 stays local."""
     is_local = http_guard._is_local
     monkeypatch.setattr(http_guard, "_is_local", lambda host: host != "127.0.0.1" and is_local(host))
 
@@ -103,7 +103,7 @@ def test_bytes_size_and_stamp(servers: Callable[..., Server]) -> None:
 
 
 def test_a_body_that_never_ends(servers: Callable[..., Server], monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is read up to the limit, once, and the connection is closed."""
+    """An endless file is read up to the limit, once, and the connection is closed."""
     monkeypatch.setattr(bounded, "MAX_BYTES", 10 << 20)
     server = servers()
     with pytest.raises(InputTooLarge):
@@ -119,7 +119,7 @@ def test_a_body_that_never_ends(servers: Callable[..., Server], monkeypatch: pyt
 def test_a_body_whose_length_is_above_the_limit(
     servers: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a server says of the size is enough to refuse it."""
+    """The size that a server announces is enough to refuse a file."""
     monkeypatch.setattr(bounded, "MAX_BYTES", 6)
     server = servers()
     for look in (stat_input, read_input):
@@ -128,14 +128,14 @@ def test_a_body_whose_length_is_above_the_limit(
 
 
 def test_a_body_that_comes_compressed(servers: Callable[..., Server]) -> None:
-    """A server that compresses what it sends gives the whole picture, not as many bytes as it sent."""
+    """A compressed answer gives the whole picture, not only as many bytes as were sent."""
     server = servers()
     server.answer = lambda path: (200, {"Content-Encoding": "gzip"}, gzip.compress(b"picture" * 100))
     assert read_input(f"{server.address}/a.png") == b"picture" * 100
 
 
 def test_a_body_that_breaks_off_is_asked_for_again(servers: Callable[..., Server]) -> None:
-    """Fewer bytes than were announced are no picture."""
+    """Fewer bytes than announced are an error."""
     server = servers()
     bodies = [(200, {"Content-Length": "100"}, b"pic"), (200, {}, b"picture")]
     server.answer = lambda path: bodies.pop(0)  # type: ignore[return-value]
@@ -146,7 +146,7 @@ def test_a_body_that_breaks_off_is_asked_for_again(servers: Callable[..., Server
 def test_the_user_agent_is_ours(
     servers: Callable[..., Server], look: Callable[[str], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A server learns who asks; fsspec's configuration, thus its environment variable, names another one."""
+    """Requests have our User-Agent; fsspec's configuration, or its environment variable, sets another one."""
     server = servers()
     look(f"{server.address}/a.png")
     assert server.agents == {f"Mozilla/5.0 (compatible; stylize/{release()})"}
@@ -160,7 +160,7 @@ def test_the_user_agent_is_ours(
 
 @pytest.mark.parametrize("look", [stat_input, read_input])
 def test_a_server_that_refuses_programs(servers: Callable[..., Server], look: Callable[[str], object]) -> None:
-    """What to do about it is said where it happens."""
+    """The error says what to do."""
     server = servers()
     server.answer = lambda path: (403, {}, b"set a user agent")
     with pytest.raises(InputUnreadable) as caught:
@@ -169,7 +169,7 @@ def test_a_server_that_refuses_programs(servers: Callable[..., Server], look: Ca
 
 
 def test_a_sign_that_ends_an_address(servers: Callable[..., Server]) -> None:
-    """What stands behind # is never sent: where the file is missing, it is said how to write the sign."""
+    """The part after # is never sent: if the file is missing, the error says how to write the sign."""
     server = servers()
     server.answer = lambda path: (200 if "%23" in path else 404, {}, b"picture")
     with pytest.raises(InputMissing) as caught:
@@ -192,7 +192,7 @@ def test_urls_that_differ_in_their_query_alone(
     stylize: Callable[..., Any],
     store: Any,
 ) -> None:
-    """Each is its own picture, in the first run and in the next; where its query is left out, that is said."""
+    """Each query is its own picture, in the first run and the next; a note tells of a query that is left out."""
     server = servers()
     times = {"Last-Modified": "Mon, 02 Nov 2026 08:00:00 GMT"}
     server.answer = lambda path: (200, times, png(int(path[-1])))
@@ -217,7 +217,7 @@ def test_urls_that_differ_in_their_query_alone(
 
 @pytest.mark.parametrize("look", [stat_input, read_input])
 def test_faults_of_a_server(servers: Callable[..., Server], look: Callable[[str], object]) -> None:
-    """404 is a missing input; 503 is asked again and may pass; 403 is told."""
+    """404 is a missing input; 503 is retried and retryable; 403 is reported."""
     server = servers()
     for status, error, words in (
         (404, InputMissing, "no such file"),
@@ -242,7 +242,7 @@ def test_faults_of_a_server(servers: Callable[..., Server], look: Callable[[str]
 def test_no_redirect_into_the_private_network(
     servers: Callable[..., Server], look: Callable[[str], object], target: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A public server's redirect to a local address, by number or by name, is not followed, and the reason told."""
+    """A public server's redirect to a local address, by number or name, is not followed; the error gives the reason."""
     resolve = socket.getaddrinfo
     monkeypatch.setattr(
         socket,
@@ -259,7 +259,7 @@ def test_no_redirect_into_the_private_network(
 
 
 def test_a_local_server_may_redirect(servers: Callable[..., Server]) -> None:
-    """Whoever names a server of his own network may be led on within it."""
+    """Redirects from a local server within its network are followed."""
     first, second = servers(), servers()
     first.answer = lambda path: (302, {"Location": f"{second.address}/b.png"}, b"")
     assert read_input(f"{first.address}/a.png") == b"picture"
@@ -289,19 +289,19 @@ def test_a_public_server_may_redirect_to_another(servers: Callable[..., Server])
     ],
 )
 def test_local_addresses(host: str) -> None:
-    """This machine, private and link-local networks, in both versions of IP and in one within the other."""
+    """Local are this machine, private and link-local networks, in IPv4, IPv6 and IPv4 embedded in IPv6."""
     assert http_guard._is_local(host)
 
 
 @pytest.mark.parametrize("host", ["8.8.8.8", "2606:4700::1111"])
 def test_public_addresses(host: str) -> None:
-    """What everybody can reach is not local."""
+    """Public addresses are not local."""
     assert not http_guard._is_local(host)
 
 
 @pytest.fixture
 def silent() -> Iterator[tuple[str, list[float]]]:
-    """A server that closes every connection without an answer: its address, and when it was asked."""
+    """A server that closes every connection without an answer: its address, and the times of requests."""
     asked: list[float] = []
     with socket.create_server(("127.0.0.1", 0)) as server:
 
@@ -316,7 +316,7 @@ def silent() -> Iterator[tuple[str, list[float]]]:
 
 
 def test_a_dead_server_is_given_up(silent: tuple[str, list[float]], monkeypatch: pytest.MonkeyPatch) -> None:
-    """After some failures in a row the other inputs of a server fail at once; after a while it is asked again."""
+    """After some failures in a row a server's other inputs fail at once; after a while it is tried again."""
     monkeypatch.setattr(remote, "PAUSES_S", (0.001, 0.001))
     address, asked = silent
     uris = [f"{address}/{number}.png" for number in range(200)]
@@ -333,7 +333,7 @@ def test_a_dead_server_is_given_up(silent: tuple[str, list[float]], monkeypatch:
 
 
 def test_an_answer_counts_as_life(servers: Callable[..., Server]) -> None:
-    """A server that answers, be it with an error, is not given up."""
+    """A server that answers, even with an error, is not given up."""
     server = servers()
     server.answer = lambda path: (503, {}, b"")
     for number in range(2 * remote.SILENCES):

@@ -23,14 +23,14 @@ def test_a_cross_is_a_matrix(stores, run):
 
 
 def test_random_pairs_are_no_matrix(builder):
-    """Where most cells would be empty there is none."""
+    """There is no matrix if most cells would be empty."""
     for number in range(6):
         builder.row(builder.source("content", number), builder.source("style", number))
     assert matrices(_jobs_of(builder)) == []
 
 
 def test_pairs_without_a_partner_in_common_are_no_matrix(builder):
-    """Two pairs of two contents and two styles would leave two empty boxes of four; a third pair makes a cross."""
+    """Two pairs of two contents and two styles would leave two of four cells empty; a third pair makes a matrix."""
     contents, styles = ([builder.source(kind, number) for number in range(2)] for kind in ("content", "style"))
     for content, style in zip(contents, styles, strict=True):
         builder.row(content, style)
@@ -40,7 +40,7 @@ def test_pairs_without_a_partner_in_common_are_no_matrix(builder):
 
 
 def test_a_cell_of_a_sweep_says_its_values(builder):
-    """Beneath each picture, whatever the job is called; the id comes after it."""
+    """The figure is beneath each picture, whatever the job's id, which comes after it."""
     for weight in (1e5, 2e6):
         for start in ("noise", "content"):
             name = f"a-very-long-name-that-is-cut-{weight:g}-{start}"
@@ -53,7 +53,7 @@ def test_a_cell_of_a_sweep_says_its_values(builder):
 
 
 def test_one_setting_is_laid_out_in_a_row(builder):
-    """A row for each pair; numbers in their order; a value that a pair lacks leaves an empty cell."""
+    """A row for each pair, with numbers in ascending order; a value that a pair lacks leaves an empty cell."""
     styles = [builder.source("style", number) for number in range(2)]
     for style, weights in zip(styles, [(100.0, 1.0, 10.0), (10.0, 1000.0)], strict=True):
         for weight in weights:
@@ -80,7 +80,7 @@ def test_two_settings_span_a_grid(builder):
 
 
 def test_more_settings_are_laid_out_one_by_one(builder):
-    """Each line of a sheet differs in its setting alone."""
+    """The pictures of a row differ only in the swept setting."""
     for given in ({}, {"style_weight": 1.0}, {"tv_weight": 1.0}, {"pooling": "average"}):
         builder.row(builder.source("content", 0), builder.source("style", 0), **given)
     found = sweeps(_jobs_of(builder))
@@ -89,5 +89,5 @@ def test_more_settings_are_laid_out_one_by_one(builder):
 
 
 def test_without_a_sweep_there_is_no_sheet(stores, run):
-    """210 pairs with equal settings sweep nothing."""
+    """210 pairs with equal settings have no sweep."""
     assert sweeps(record_of(stores(210), run).jobs) == {}

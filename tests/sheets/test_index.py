@@ -18,7 +18,7 @@ def _index(files, run, limits=None):
 
 
 def test_the_index_leads_to_every_page(stores, run):
-    """Links and small pictures exist; nothing is taken from elsewhere; the report is a click away."""
+    """Links and thumbnails exist, nothing is loaded from elsewhere, and there is a link to the report."""
     files = stores(210)
     page = _index(files, run)
     links = re.findall(r'(?:href|src)="([^#"]+)"', page)
@@ -30,7 +30,7 @@ def test_the_index_leads_to_every_page(stores, run):
 
 
 def test_the_index_says_what_is_left_out(stores, run):
-    """1 page of 2 is drawn, and the command that draws the others is named."""
+    """1 of 2 pages is drawn, and the index names the command that draws the others."""
     page = _index(stores(210), run, Limits(pages=1, seconds=None))
     assert "1 of 2 pages are drawn" in page
     command = re.sub(r"<.*?>", "", re.search("<code>(.*?)</code>", page)[1])
@@ -39,7 +39,7 @@ def test_the_index_says_what_is_left_out(stores, run):
 
 
 def test_names_in_the_index_are_text(builder, run):
-    """A file name with markup in it stays a name."""
+    """A file name with markup is shown as text."""
     evil = builder.source("style", 1, "<script>alert(1)<!--")
     for number in range(4):
         builder.outcome(builder.row(builder.source("content", number), evil))
@@ -49,7 +49,7 @@ def test_names_in_the_index_are_text(builder, run):
 
 
 def test_all_jobs_of_a_large_run_are_laid_out(stores, run, monkeypatch):
-    """The page draws some jobs; the sheets are about all of them, or about as many as fit, and say so."""
+    """The page shows some jobs; the sheets have all of them, or as many as fit, and say so."""
     files = stores(210)
     monkeypatch.setattr(selection, "DRAWN", 100)
     whole = {job.job_id: (job.short_id, job.image, job.status) for job in record_of(stores(210), run).jobs}
@@ -70,7 +70,7 @@ def test_all_jobs_of_a_large_run_are_laid_out(stores, run, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_index_in_a_browser(stores, run, scheme):
-    """From a file, without a network: small pictures are loaded, links are reached by keyboard, no barrier is found."""
+    """From a file, without a network: thumbnails load, links work by keyboard, and axe finds no problem."""
     playwright = pytest.importorskip("playwright.sync_api")
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     chromium = shutil.which("chromium")
@@ -86,7 +86,7 @@ def test_the_index_in_a_browser(stores, run, scheme):
         page.on("console", lambda message: complaints.append(message.text))
         page.goto(path.as_uri())
         first = page.locator("img").first
-        first.evaluate("image => image.decode()")  # the page allows no script: a script of ours that waits is refused
+        first.evaluate("image => image.decode()")  # the page's policy refuses scripts, also ours that would wait
         assert first.evaluate("image => image.naturalWidth") > 100
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         page.keyboard.press("Tab")

@@ -1,4 +1,4 @@
-"""Pages by style and by content, with which a large run is browsed."""
+"""Pages by style and by content, for browsing a large run."""
 
 import dataclasses
 import hashlib
@@ -55,7 +55,7 @@ def _sheets(tmp_path, jobs):
 
 
 def test_sections_by_style_and_by_content():
-    """Each style with its results, named after their contents; and the other way round."""
+    """Each style with its results, named after their contents, and vice versa."""
     jobs = [_job(content, style) for content in range(3) for style in range(2)]
     styles = by_style(jobs)
     assert [part.lead.caption for part in styles.parts] == ["style 0", "style 1"]
@@ -65,13 +65,13 @@ def test_sections_by_style_and_by_content():
 
 
 def test_inputs_are_found_by_their_names():
-    """Inputs come by name, numbers by their value, whatever the manifest's order was."""
+    """Inputs are sorted by name, numbers by value, whatever the manifest's order."""
     captions = [part.lead.caption for part in by_style([_job(0, style) for style in (10, 2, 33, 1)]).parts]
     assert captions == ["style 1", "style 2", "style 10", "style 33"]
 
 
 def test_results_are_told_apart_by_what_varies():
-    """Varying settings stand beneath in few letters, which the page explains; results of a partner stay together."""
+    """Varying settings are abbreviated beneath each result and explained; results of one partner are together."""
     jobs = [_job(content, 0, style_weight=weight) for weight in (1e4, 1e6) for content in range(3)]
     sections = by_style(jobs)
     assert sections.note == "each result is named after its content · sw = style_weight"
@@ -99,7 +99,7 @@ def test_results_are_told_apart_by_what_varies():
     ],
 )
 def test_short_values(given, written):
-    """Numbers are as a reader would write them; of several layers the first alone has `conv`."""
+    """Numbers are written as by a person; only the first of several layers has `conv`."""
     assert brief.value("style_weight", given) == written
 
 
@@ -111,7 +111,7 @@ def test_words_of_numbers():
 @given(counts=st.lists(st.integers(0, 700), min_size=1, max_size=40), step=st.integers(1, 30))
 @settings(max_examples=60, deadline=None)
 def test_pages_share_out_the_results(counts, step):
-    """Every result is on exactly one page beside its input, in order; every page is within the limits and the width."""
+    """Every result is on exactly one page with its input, in order; every page is within the limits and the width."""
     parts = tuple(
         Section(Tile(caption=f"s{place}"), tuple(Tile(caption=f"{place}/{n}") for n in range(count)), step)
         for place, count in enumerate(counts)
@@ -130,7 +130,7 @@ def test_pages_share_out_the_results(counts, step):
 
 
 def test_a_long_section_goes_on_with_its_input():
-    """On its second page the input is shown again, and the page is known as the second."""
+    """On its second page the input is shown again, and the page is labelled as the second."""
     part = Section(Tile(caption="long"), tuple(Tile(caption=str(n)) for n in range(CELLS + 50)))
     first, second = split_sections(Sections("style", "", (part,)), FRAME)
     assert (first.rank, second.rank) == (1, 2)
@@ -138,7 +138,7 @@ def test_a_long_section_goes_on_with_its_input():
 
 
 def test_short_sections_share_a_row():
-    """Inputs with one result each do not take a row each."""
+    """Inputs with one result each share rows."""
     parts = tuple(Section(Tile(caption=str(n)), (Tile(caption="r"),)) for n in range(12))
     (page,) = split_sections(Sections("style", "", parts), FRAME)
     assert [len(row) for row in page.rows] == [6, 6]
@@ -155,7 +155,7 @@ def test_a_large_run_is_browsed(tmp_path):
 
 
 def test_a_seed_for_every_job_is_no_sweep(tmp_path):
-    """Hundreds of values are not laid out side by side: they are the results of their style."""
+    """Hundreds of values are not laid out side by side: they are among the results of their style."""
     assert _names_of(_sheets(tmp_path, [_job(0, 0, seed=seed) for seed in range(600)])) == ["style"]
     pairs = [_job(number, 0, seed=10 * number + seed) for number in range(300) for seed in range(2)]
     assert _names_of(_sheets(tmp_path, pairs)) == ["style"]
@@ -163,12 +163,12 @@ def test_a_seed_for_every_job_is_no_sweep(tmp_path):
 
 
 def test_random_pairs_are_browsed_by_style_alone(tmp_path):
-    """Each style with many contents, each content once: by content there would be nothing to compare."""
+    """If each content is used once, there are no pages by content, because they would compare nothing."""
     assert _names_of(_sheets(tmp_path, [_job(number, number % 3) for number in range(600)])) == ["style"]
 
 
 def test_the_weights_are_traded_off(tmp_path):
-    """Content weight across, style weight down, a page for each pair and each seed; no sweep of either weight."""
+    """Content weight across, style weight down, a page for each pair and seed, instead of sweeps of the weights."""
     weights = itertools.product((1.0, 10.0), (1e4, 1e5, 1e6), (0, 1))
     jobs = [_job(0, 0, content_weight=c, style_weight=s, seed=seed) for c, s, seed in weights]
     sheets = _sheets(tmp_path, jobs)
@@ -180,7 +180,7 @@ def test_the_weights_are_traded_off(tmp_path):
 
 
 def test_names_of_files_are_harmless(tmp_path):
-    """A style's name becomes part of a file name without anything that a file system or a shell might mind."""
+    """A style's name becomes part of a file name without characters special to a file system or a shell."""
     jobs = [_job(number, 0) for number in range(600)]
     evil = InputRecord(name="../../<a b>; rm 'x'", sha256="evil")
     jobs = [dataclasses.replace(job, style=evil) for job in jobs]

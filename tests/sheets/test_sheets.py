@@ -71,7 +71,7 @@ def test_cells_shrink_before_a_grid_is_cut():
 
 
 def test_missing_pictures_and_jobs_leave_their_place(tmp_path):
-    """A sheet is drawn whatever is missing; failed cells are marked in red."""
+    """A sheet is drawn even if pictures are missing; failed cells are marked in red."""
     tiles = tuple(Tile(caption=name, path="inputs/none.jpg") for name in "ab")
     failed = Tile(caption="job", mark="image_truncated")
     grid = Grid(title="t", note="n", columns=tiles, rows=((tiles[0],),), cells={(0, 0): failed})
@@ -83,7 +83,7 @@ def test_missing_pictures_and_jobs_leave_their_place(tmp_path):
 
 
 def test_a_row_is_as_high_as_its_pictures(tmp_path):
-    """Wide pictures leave no hole above them; captions stay beneath each row, and the page ends with the last."""
+    """Wide pictures leave no gap above them; captions are beneath each row, and the page ends with the last."""
     files = Files(str(tmp_path))
     for name, size in (("tall", (96, 128)), ("wide", (128, 72))):
         sink = io.BytesIO()
@@ -112,7 +112,7 @@ def test_a_flag_frames_its_picture():
 
 
 def test_a_strip_shows_content_style_snapshots_result(stores, run):
-    """Snapshots at 10, 20 and 30 of 40 steps; the last step is the result."""
+    """Snapshots at 10, 20 and 30 of 40 steps; the last image is the result."""
     (job,) = record_of(stores(1), run).jobs
     strip = make_strip(job, ("start",))
     assert [tile.caption for tile in strip.tiles] == [
@@ -129,7 +129,7 @@ def test_a_strip_shows_content_style_snapshots_result(stores, run):
 
 
 def test_the_notes_of_a_strip_are_whole(stores, run, monkeypatch):
-    """Every setting and figure is written, on as many lines as they need: only what is wider than a strip is cut."""
+    """Every setting and figure is written, on as many lines as needed: only text wider than a strip is cut."""
     jobs = record_of(stores(12), run).finished
     strips = [make_strip(job, ("style_weight", "seed")) for job in jobs]
     written, text = [], Canvas.text
@@ -145,7 +145,7 @@ def test_the_notes_of_a_strip_are_whole(stores, run, monkeypatch):
 
 
 def test_snapshots_are_spread_evenly(builder):
-    """Of 39 snapshots at most 8 are shown, from first to last."""
+    """At most 8 of 39 snapshots are shown, from first to last."""
     builder.outcome(builder.row(builder.source("content", 1), builder.source("style", 1), snapshot_every=1))
     (job,) = record_of(builder.publish(), "20261120-103200").jobs
     assert [step for step, _ in snapshots(job, 8)] == [1, 6, 11, 16, 21, 26, 31, 36]
@@ -179,7 +179,7 @@ def test_transparency_is_shown_on_white(tmp_path):
 
 
 def test_a_damaged_picture_counts_as_missing(tmp_path):
-    """One bad file does not cost the report."""
+    """One bad file does not prevent the report."""
     files = Files(str(tmp_path / "store"))
     files.publish("images/aa/a.png", b"no picture")
     assert Thumbnails(files).thumbnail("images/aa/a.png", 8) is None
@@ -187,7 +187,7 @@ def test_a_damaged_picture_counts_as_missing(tmp_path):
 
 
 def test_pages_are_bounded(stores, run):
-    """The first page of each sheet before the second of any; what is not drawn is counted, and old pages go."""
+    """The first page of each sheet is drawn before any second one; others are counted, and old pages deleted."""
     files = stores(210)
     before = draw_sheets(files, run)
     assert before.undrawn == 0
@@ -203,7 +203,7 @@ def test_pages_are_bounded(stores, run):
 
 
 def test_time_is_bounded(stores, run):
-    """When the time is over no further page is begun; one is drawn in any case."""
+    """When the time is over no further page is begun; at least one is drawn."""
     files = stores(210)
     drawn = draw_sheets(files, run, Limits(pages=60, seconds=0.0))
     assert [sheet.name for sheet in drawn.files] == ["contact-sheets/matrix.jpg"]
@@ -211,7 +211,7 @@ def test_time_is_bounded(stores, run):
 
 
 def test_limits_as_an_option():
-    """A number of pages, or all of them, takes as long as it takes; anything else is refused."""
+    """A number of pages, or all of them, has no time limit; anything else is refused."""
     assert limits_of(None) == NIGHTLY
     assert limits_of("7") == Limits(pages=7, seconds=None)
     assert limits_of("all") == Limits(pages=None, seconds=None)
@@ -221,7 +221,7 @@ def test_limits_as_an_option():
 
 
 def test_the_bytes_of_a_page_are_bounded():
-    """Noise, which no JPEG makes small, loses quality and then size, until it is within the limit."""
+    """Noise, which JPEG compresses badly, loses quality and then size, until it is within the limit."""
     canvas = Canvas(3000, 3000)
     noise = np.random.default_rng(0).integers(0, 256, (3000, 3000, 3), dtype=np.uint8)
     canvas.image.paste(Image.fromarray(noise))
@@ -231,7 +231,7 @@ def test_the_bytes_of_a_page_are_bounded():
 
 
 def test_a_plain_page_keeps_its_quality():
-    """Where it is small anyway a page is neither scaled nor loses colours."""
+    """A page that is already small is not scaled and keeps its colours."""
     image = Image.open(io.BytesIO(Canvas(3000, 3000).jpeg()))
     assert image.size == (3000, 3000)
     assert {component[1:3] for component in image.layer} == {(1, 1)}
@@ -244,7 +244,7 @@ def test_the_small_page_is_whole():
 
 
 def test_a_picture_is_opened_once(tmp_path, monkeypatch):
-    """In whichever sizes a result is shown, and however many others there are: the store is read once."""
+    """A result is read from the store once, however many sizes it is shown in and however many others there are."""
     files = Files(str(tmp_path / "store"))
     paths = [f"images/aa/{number}.png" for number in range(6)]
     for number, path in enumerate(paths):

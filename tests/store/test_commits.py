@@ -1,4 +1,4 @@
-"""Commits count in full or not at all."""
+"""Commits count completely or not at all."""
 
 import hashlib
 import os
@@ -50,7 +50,7 @@ class FailingFiles(Files):
 
 
 class StallingFiles(Files):
-    """Files that stall once losses are published, for so long that another run takes over."""
+    """Files that stall after losses are published, until another run takes over."""
 
     def publish(self, path: str, data: bytes) -> None:
         """Publishes a file."""
@@ -61,7 +61,7 @@ class StallingFiles(Files):
 
 
 def test_a_commit_is_recorded_in_full(files: Files, outcome: MakeOutcome) -> None:
-    """A commit's lines name the commit, the image, its size and its sha256; the losses are there."""
+    """A commit's lines have the commit, the image, its size and its sha256; the losses are published."""
     publish_commit(files, "run-1-c1", [outcome("aa01"), outcome("bb02", image=b"picture")])
     line = live_results(files).to_pylist()[1]
     assert line["job_id"] == "bb02"
@@ -76,9 +76,9 @@ def test_a_commit_is_recorded_in_full(files: Files, outcome: MakeOutcome) -> Non
 
 
 def test_a_stalled_writer_sets_no_mark(local: Files, outcome: MakeOutcome) -> None:
-    """Who loses the lease in mid-commit, as a machine does that is suspended, learns it before the mark.
+    """A writer that loses the lease during a commit, like a suspended machine, notices it before the mark.
 
-    What it has published has no mark then.
+    Its published files then have no mark.
     """
     with Lease.acquire(local) as lease:
         lease.check()
@@ -100,7 +100,7 @@ def test_the_mark_is_written_last(local: Files, outcome: MakeOutcome) -> None:
 
 @pytest.mark.parametrize("k", range(8))
 def test_a_failure_at_any_moment_leaves_no_half_commit(local: Files, outcome: MakeOutcome, k: int) -> None:
-    """Whichever publication fails, nothing of that commit counts, and the sweep restores the store byte by byte."""
+    """Whichever publication fails, nothing of that commit counts, and the sweep restores exactly the same store."""
     publish_commit(local, "c0", [outcome("cc03")])
     before = {entry.path: local.read(entry.path) for entry in local.list("")}
     jobs = [outcome("aa01".ljust(24, "0")), outcome("bb02".ljust(24, "0"))]
@@ -113,7 +113,7 @@ def test_a_failure_at_any_moment_leaves_no_half_commit(local: Files, outcome: Ma
 
 
 def test_a_job_without_image_and_losses(files: Files, outcome: MakeOutcome) -> None:
-    """A job that failed before it computed anything is a line alone."""
+    """A job that failed before it computed anything has only a line."""
     failed = outcome("aa01", status="failed")
     failed.image, failed.metrics, failed.snapshots, failed.result.steps = None, None, {}, None
     publish_commit(files, "c1", [failed])
@@ -123,7 +123,7 @@ def test_a_job_without_image_and_losses(files: Files, outcome: MakeOutcome) -> N
 
 
 def test_losses_of_another_schema_are_refused(files: Files, outcome: MakeOutcome) -> None:
-    """All losses have one schema; others are refused before the mark is written."""
+    """All losses have one schema; other losses are refused before the mark is written."""
     wrong = outcome("aa01")
     wrong.metrics = pa.table({"job_id": ["aa01"], "step": [0]})
     with pytest.raises(pa.ArrowInvalid):
@@ -185,7 +185,7 @@ for _ in sys.stdin:
 
 
 def test_a_kill_at_any_moment_leaves_a_sound_store(local: Files) -> None:
-    """After `kill -9` in the middle of commits the store has whole commits only, and none of the rest after a sweep."""
+    """After `kill -9` during commits the store has only whole commits, and after a sweep no other files."""
     command = [sys.executable, "-c", WRITER, local.uri]
     strays = 0
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as writer:

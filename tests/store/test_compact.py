@@ -1,4 +1,4 @@
-"""Small commits become large ones: nothing is lost, whenever it is cut off."""
+"""Small commits become large ones; nothing is lost if compaction is interrupted."""
 
 import logging
 import shutil
@@ -36,7 +36,7 @@ def commit(number: int) -> str:
 
 
 def mark(outcome: Outcome, number: int) -> Outcome:
-    """Puts a number into a job's line and losses, by which both can be known again."""
+    """Puts a number into a job's line and losses, which identifies both."""
     outcome.result.seconds = float(number)
     assert outcome.metrics is not None
     numbers = pa.array([float(number)] * len(outcome.metrics), pa.float32())
@@ -45,7 +45,7 @@ def mark(outcome: Outcome, number: int) -> Outcome:
 
 
 def seen(files: Files) -> Seen:
-    """What readers see of a store: live lines, their losses, and the attempts of each job; not the commits' names."""
+    """A reader's view of a store: live lines, their losses, and the attempts of each job, without names of commits."""
     results = read_results(files)
     lines = live(results)
     losses = read_metrics(files, lines).to_pandas().sort_values(["job_id", "step"], ignore_index=True)
@@ -82,7 +82,7 @@ def fill(outcome: MakeOutcome) -> Callable[..., None]:
 
 
 def test_many_small_commits_become_one(files: Files, fill: Callable[..., None]) -> None:
-    """What readers see stays the same, in one file of results and one of losses; the store is sound."""
+    """Readers see the same, in one file of results and one of losses; the store is sound."""
     fill(files, range(20))
     before = seen(files)
     assert compact(files) == 20
@@ -94,7 +94,7 @@ def test_many_small_commits_become_one(files: Files, fill: Callable[..., None]) 
 
 
 def test_few_commits_are_left_alone(files: Files, fill: Callable[..., None]) -> None:
-    """Compacting pays for many commits; a second time there is nothing to do."""
+    """Compaction is worthwhile for many commits; the second time there is nothing to do."""
     fill(files, range(compacting.FEW - 1))
     assert compact(files) == 0
     fill(files, range(compacting.FEW))
@@ -105,7 +105,7 @@ def test_few_commits_are_left_alone(files: Files, fill: Callable[..., None]) -> 
 def test_nightly_runs_rewrite_little(
     local: Files, fill: Callable[..., None], outcome: MakeOutcome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A large commit is never read or written again; those before and after it are joined each for themselves."""
+    """A large commit is never read or written again; those before and those after it are joined separately."""
     fill(local, range(4))
     publish_commit(local, commit(4), [outcome(f"ff{n:04}") for n in range(300)])
     fill(local, range(5, 10))
@@ -121,7 +121,7 @@ def test_nightly_runs_rewrite_little(
 
 
 def test_files_stay_within_bounds(files: Files, fill: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
-    """No more is joined at once than the bounds of results and of losses allow."""
+    """The limits of results and of losses bound what is joined at once."""
     fill(files, range(64))
     sizes = {folder: sum(entry.size for entry in files.list(folder)) for folder in ("results", "metrics")}
     for bound, folder in (("RESULTS_BYTES", "results"), ("METRICS_BYTES", "metrics")):
@@ -142,7 +142,7 @@ LINE = st.tuples(st.sampled_from("abcdef"), st.sampled_from(["done", "failed"]),
 def test_readers_see_no_difference(
     commits: list[list[tuple[str, str, int]]], rounds: int, outcome: MakeOutcome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever jobs were tried and computed again in whatever commits, and however often they are compacted."""
+    """Readers see the same for any jobs, attempts and commits, however often they are compacted."""
     monkeypatch.setattr(compacting, "FEW", 2)
     files = Files(f"memory://{uuid.uuid4().hex}")
     share = -(-len(commits) // rounds)
@@ -174,7 +174,7 @@ def test_jobs_without_losses(files: Files, outcome: MakeOutcome, monkeypatch: py
 def test_a_damaged_file_costs_nothing(
     files: Files, fill: Callable[..., None], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What cannot be read is not compacted: all stays as it was, and the log names the file."""
+    """An unreadable file prevents compaction: nothing changes, and the log names the file."""
     fill(files, range(20))
     files.publish(layout.metrics(commit(7)), b"damaged")
     before = names(files, "results")
@@ -187,7 +187,7 @@ def test_a_damaged_file_costs_nothing(
 def test_damage_stops_no_other_stretch(
     files: Files, fill: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of two stretches of commits the one without damage is joined all the same."""
+    """Of two runs of commits the undamaged one is still joined."""
     monkeypatch.setattr(compacting, "FEW", 4)
     fill(files, range(8))
     monkeypatch.setattr(compacting, "RESULTS_BYTES", 4.5 * max(entry.size for entry in files.list("results")))
@@ -197,7 +197,7 @@ def test_damage_stops_no_other_stretch(
 
 
 def test_damage_that_was_healed_is_no_hindrance(files: Files, outcome: MakeOutcome) -> None:
-    """Damaged losses that count no more, because their jobs were computed again, are not read."""
+    """Damaged losses of superseded attempts are not read."""
     for n in range(20):
         publish_commit(files, commit(n), [mark(outcome("aa"), n)])
     files.publish(layout.metrics(commit(7)), b"damaged")
@@ -207,7 +207,7 @@ def test_damage_that_was_healed_is_no_hindrance(files: Files, outcome: MakeOutco
 
 
 def test_a_lost_lease_stops_it(files: Files, fill: Callable[..., None]) -> None:
-    """No mark is changed by a run that another one has taken over from, before it begins or in mid-compaction."""
+    """A run whose lease was taken over, before or during compaction, changes no mark."""
     fill(files, range(20))
     before = [entry.path for entry in files.list("results")]
     for looks in range(2):
@@ -220,7 +220,7 @@ def test_a_lost_lease_stops_it(files: Files, fill: Callable[..., None]) -> None:
         with pytest.raises(StoreLocked):
             compact(files, check)
         assert [entry.path for entry in files.list("results")] == before
-    assert len(files.list("metrics")) == 21  # one without a mark, which is swept
+    assert len(files.list("metrics")) == 21  # a file without a mark, which is swept
 
 
 KILLED = """
@@ -256,7 +256,7 @@ for line in sys.stdin:
 
 @pytest.mark.slow
 def test_a_kill_at_any_moment_costs_nothing(local: Files, fill: Callable[..., None], tmp_path: Path) -> None:
-    """After `kill -9` before any change of the store: the same lines and losses, and all is sound after a sweep."""
+    """After `kill -9` before any change to the store, lines and losses are the same, and a sweep leaves it sound."""
     fill(local, range(5))
     before = seen(local)
     codes = []

@@ -1,4 +1,4 @@
-"""What a store remembers of inputs."""
+"""The fingerprints of inputs in a store."""
 
 import pyarrow as pa
 import pytest
@@ -15,12 +15,12 @@ OTHER = Fingerprint("f0" * 32, 3, 4)
 
 
 def get(fingerprints: Fingerprints, *stat: str | int) -> Fingerprint | None:
-    """What is known of one file."""
+    """The fingerprint of one file."""
     return fingerprints.find([stat])[0]  # type: ignore[list-item]
 
 
 def test_fingerprints_are_remembered(files: Files) -> None:
-    """What was added is known at once, and in the store once it is saved."""
+    """A new fingerprint is known at once, and is in the store once saved."""
     fingerprints = Fingerprints.load(files)
     assert get(fingerprints, "/a.png", 7, "1") is None
     fingerprints.add(("/a.png", 7, "1"), PRINT)
@@ -34,7 +34,7 @@ def test_fingerprints_are_remembered(files: Files) -> None:
 @pytest.mark.parametrize("other", [("/b.png", 7, "1"), ("/a.png", 8, "1"), ("/a.png", 7, "2"), ("/a.png", 71, "")])
 @pytest.mark.parametrize("is_settled", [False, True])
 def test_a_changed_file_is_not_known(other: tuple[str, int, str], is_settled: bool) -> None:
-    """Another path, size or stamp is another file, as long as the first is new and afterwards."""
+    """Another path, size or stamp is another file, before and after saving."""
     fingerprints = Fingerprints()
     fingerprints.add(("/a.png", 7, "1"), PRINT)
     if is_settled:
@@ -44,7 +44,7 @@ def test_a_changed_file_is_not_known(other: tuple[str, int, str], is_settled: bo
 
 
 def test_only_what_is_new_is_saved(files: Files) -> None:
-    """Each save writes one file with the new lines alone, and none where nothing is new."""
+    """Each save writes one file with only the new lines, and none if nothing is new."""
     fingerprints = Fingerprints.load(files)
     fingerprints.save(files)
     assert files.list("inputs") == []
@@ -62,7 +62,7 @@ def test_only_what_is_new_is_saved(files: Files) -> None:
 
 
 def test_what_is_settled_is_never_saved(files: Files) -> None:
-    """It is known as long as the object lives."""
+    """It is known as long as the object exists."""
     fingerprints = Fingerprints.load(files)
     fingerprints.add(("/a.png", 7, "1"), PRINT)
     fingerprints.settle()
@@ -83,7 +83,7 @@ SECRET = "ftp://user:password@host/a.png?sig=password"
 
 
 def test_credentials_are_not_stored(local: Files) -> None:
-    """The store keeps URIs without credentials, and knows a file by its whole URI all the same."""
+    """The store keeps URIs without credentials, and still identifies a file by its whole URI."""
     fingerprints = Fingerprints.load(local)
     fingerprints.add((SECRET, 7, "1"), PRINT)
     fingerprints.save(local)
@@ -92,7 +92,7 @@ def test_credentials_are_not_stored(local: Files) -> None:
 
 
 def test_a_damaged_file_is_forgotten(files: Files, caplog: pytest.LogCaptureFixture) -> None:
-    """What is only remembered ends no run: a damaged file is left out, which is logged; the others count."""
+    """A damaged file of fingerprints does not end a run: it is left out and logged; the others count."""
     for name in ("/a.png", "/b.png"):
         fingerprints = Fingerprints()
         fingerprints.add((name, 7, "1"), PRINT)
@@ -116,7 +116,7 @@ def test_urls_that_differ_in_their_query_alone(local: Files, other: str) -> None
 
 
 def test_what_was_found_wrong_is_forgotten(files: Files) -> None:
-    """A file that has not the bytes of its fingerprint is read again, whatever its size and stamp; others are not."""
+    """A file whose bytes differ from its fingerprint is read again, whatever its size and stamp; others are not."""
     stat, neighbour = ("/a.png", 7, "1"), ("/b.png", 7, "1")
     fingerprints = Fingerprints.load(files)
     fingerprints.add(stat, PRINT)
@@ -131,7 +131,7 @@ def test_what_was_found_wrong_is_forgotten(files: Files) -> None:
 
 
 def test_fingerprints_of_earlier_releases_are_passed_over(local: Files) -> None:
-    """They do not say which query they belong to: such a file is read once more."""
+    """Old fingerprints do not have the query, so such a file is read once more."""
     columns = {"uri": ["/a.png"], "size": [7], "stamp": ["1"], "sha256": [PRINT.sha256], "width": [1], "height": [1]}
     local.publish("inputs/old.parquet", to_parquet(pa.table(columns)))
     fingerprints = Fingerprints.load(local)
@@ -142,13 +142,13 @@ def test_fingerprints_of_earlier_releases_are_passed_over(local: Files) -> None:
 
 
 def test_pictures_of_inputs_are_no_fingerprints(files: Files) -> None:
-    """The small pictures beside the fingerprints are passed over."""
+    """The thumbnails beside the fingerprints are ignored."""
     files.publish("inputs/ab/abcd.jpg", b"picture")
     assert get(Fingerprints.load(files), "/a.png", 7, "1") is None
 
 
 def test_the_later_of_two_counts(local: Files) -> None:
-    """A file that was read again has the fingerprint of the last time, new or settled."""
+    """A file that was read again has its last fingerprint, saved or not."""
     fingerprints = Fingerprints()
     for entry in (PRINT, OTHER):
         fingerprints.add(("/a.png", 7, "1"), entry)
@@ -167,7 +167,7 @@ ENTRIES = st.dictionaries(
 def test_it_knows_what_a_dictionary_would(
     first: dict[Stat, Fingerprint], second: dict[Stat, Fingerprint], settle: list[bool]
 ) -> None:
-    """For any files in any order: the last fingerprint of each, none of others."""
+    """For any files in any order, each has its last fingerprint, and no other file has one."""
     fingerprints = Fingerprints()
     for entries, is_settled in zip((first, second), settle, strict=True):
         for stat, entry in entries.items():

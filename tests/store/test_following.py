@@ -1,4 +1,4 @@
-"""A run followed while it goes: what a look tells, and what it costs."""
+"""Following a run: what a look shows, and what it costs."""
 
 import json
 import os
@@ -22,14 +22,14 @@ BEGAN = 1_700_000_000.0
 
 
 class CountingFiles(Files):
-    """Files that keep a journal of what is read."""
+    """Files with a journal of reads."""
 
     def __init__(self, uri: str) -> None:
         super().__init__(uri)
         self.journal: list[str] = []
 
     def read(self, path: str) -> bytes:
-        """Reads, and notes it."""
+        """Reads a file and records it."""
         self.journal.append(path)
         return super().read(path)
 
@@ -92,7 +92,7 @@ def test_a_look_counts_the_commits_of_the_run(counting: CountingFiles) -> None:
 
 
 def test_each_commit_is_read_once(counting: CountingFiles) -> None:
-    """However often a store is looked at: what costs is what is new, and commits of other runs are never opened."""
+    """Each look reads only new commits, and never those of other runs."""
     _plan(counting, 10)
     others = _commit(counting, 1, [_done(1.0)], run="20261119T023000.000-cafe")
     paths = [_commit(counting, 1, [_done(1.0)])]
@@ -107,7 +107,7 @@ def test_each_commit_is_read_once(counting: CountingFiles) -> None:
 
 
 def test_compaction_changes_no_count(counting: CountingFiles) -> None:
-    """Small commits that are joined at the end of a run are the same jobs."""
+    """Commits that are joined at the end of a run are not counted as new jobs."""
     _plan(counting, 40)
     for number in range(1, 21):
         _commit(counting, number, [_done(1.0)])
@@ -118,7 +118,7 @@ def test_compaction_changes_no_count(counting: CountingFiles) -> None:
 
 
 def test_the_end_and_the_next_run(counting: CountingFiles) -> None:
-    """A run that was seen before its end stays; one that was over at the first look gives way to the next one."""
+    """A run that was seen before its end stays; one that was over at the first look is replaced by the next one."""
     follower = RunFollower(counting)
     assert (follower.look().run, follower.look().has_begun) == ("", False)
     _plan(counting, 1)
@@ -136,7 +136,7 @@ def test_the_end_and_the_next_run(counting: CountingFiles) -> None:
 
 
 def test_who_writes(counting: CountingFiles, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A holder that lives, how long it has not shown by this process's clock, and one that is gone."""
+    """A living holder, the time since its last renewal by this process's clock, and a dead holder."""
     now = [100.0]
     monkeypatch.setattr("stylize_core.store.following.time.monotonic", lambda: now[0])
     follower = RunFollower(counting)

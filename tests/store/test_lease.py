@@ -77,7 +77,7 @@ def elsewhere(n: int = 1) -> Holder:
 
 @contextmanager
 def renewing(files: Files, holder: Holder) -> Iterator[threading.Event]:
-    """Renews a holder's lease file as another machine would, until the event is set; then it is released."""
+    """Renews a holder's lease file as another machine would, until the event is set; then releases it."""
     ended = threading.Event()
 
     def renew() -> None:
@@ -96,7 +96,7 @@ def renewing(files: Files, holder: Holder) -> Iterator[threading.Event]:
 
 
 def test_a_free_store_is_taken(files: Files) -> None:
-    """The first takes number 1, the next number 2 once the first has released it."""
+    """The first run takes number 1, the next takes number 2 once the first has released it."""
     for n in (1, 2):
         with acquire(files) as lease:
             lease.check()
@@ -120,7 +120,7 @@ def test_a_second_run_is_refused_at_once(files: Files) -> None:
 
 
 def test_the_lease_is_renewed(files: Files) -> None:
-    """The holder shows again and again that it lives."""
+    """The holder renews the lease regularly."""
     with acquire(files):
         deadline = time.monotonic() + 10
         while (holder := newest_holder(files)) and holder.renewed < 3 and time.monotonic() < deadline:
@@ -136,7 +136,7 @@ def test_a_living_holder_elsewhere_is_respected(files: Files) -> None:
 
 
 def test_a_silent_holder_elsewhere_is_replaced(files: Files) -> None:
-    """A holder on another machine that shows no change loses its lease, but not before the patience is over."""
+    """A holder on another machine that does not renew loses its lease, but not before the patience is over."""
     files.publish("lease/00000007.json", elsewhere(7).to_json())
     start = time.monotonic()
     with acquire(files):
@@ -147,14 +147,14 @@ def test_a_silent_holder_elsewhere_is_replaced(files: Files) -> None:
 
 
 def test_another_boot_is_not_taken_for_dead(files: Files) -> None:
-    """A process of the same number on a machine of the same name, but of another boot, is not judged by its number."""
+    """A process with the holder's id, on a machine of the same name but from another boot, is not checked by its id."""
     twin = dataclasses.replace(Holder.here(1), machine="another boot", pid=2**22 + 1)
     with renewing(files, twin), pytest.raises(StoreLocked):
         acquire(files)
 
 
 def test_a_number_used_again_is_not_the_holder(files: Files) -> None:
-    """A process of the holder's number that started at another time is not the holder: its lease is free at once."""
+    """A process with the holder's id and another start time is not the holder: the lease is free at once."""
     files.publish("lease/00000001.json", dataclasses.replace(Holder.here(1), process_start="1").to_json())
     start = time.monotonic()
     with Lease.acquire(files):
@@ -162,7 +162,7 @@ def test_a_number_used_again_is_not_the_holder(files: Files) -> None:
 
 
 def test_a_killed_holder_is_replaced_at_once(local: Files) -> None:
-    """After `kill -9` the lease is free at once, even before the parent has cleared the process away."""
+    """After `kill -9` the lease is free at once, even before the parent has reaped the process."""
     holder = subprocess.Popen([sys.executable, "-c", HOLD, local.uri], stdout=subprocess.PIPE)
     assert holder.stdout is not None
     assert holder.stdout.readline() == b"held\n"
@@ -181,7 +181,7 @@ def test_a_killed_holder_is_replaced_at_once(local: Files) -> None:
 
 
 def test_a_paused_holder_learns_that_it_lost(files: Files) -> None:
-    """A holder that was taken over is told before it commits, and its release does no harm to the new one."""
+    """A holder whose lease was taken over notices it before it commits, and its release does not affect the new one."""
     lease = acquire(files)
     files.publish("lease/00000002.json", elsewhere(2).to_json())
     with pytest.raises(StoreLocked, match="on elsewhere"):
@@ -202,14 +202,14 @@ def test_waiting_ends_with_the_holder(files: Files) -> None:
 
 
 def test_waiting_can_be_stopped(files: Files) -> None:
-    """A run that waits ends as soon as it is asked to stop."""
+    """A waiting run ends as soon as a stop is requested."""
     asked = iter([False, False, True])
     with acquire(files), pytest.raises(Stopped):
         acquire(files, wait=True, stop=lambda: next(asked))
 
 
 def test_old_leases_are_removed(files: Files) -> None:
-    """Only the newest few lease files stay; what a kill left of older ones goes with them."""
+    """Only the newest few lease files are kept; older ones and remains of a kill are deleted."""
     for left in ("lease/.00000001.json.tmp-0123456789ab", "lease/00000001.json.tmp-0123456789ab"):
         files.publish(left, b"")
     others = ["lease/._00000001.json", "lease/.~tmp~/00000001.json"]
@@ -237,7 +237,7 @@ def test_a_damaged_lease_is_named(files: Files) -> None:
 
 @pytest.mark.timeout(60)
 def test_the_name_of_a_lease_is_its_number(files: Files) -> None:
-    """A file that says another number than its name, as a copied one does, is the lease that its name says."""
+    """If a file's number differs from its name, as in a copy, the name counts."""
     left = dataclasses.replace(Holder.here(3), released=True)
     files.publish("lease/00000007.json", left.to_json())
     with acquire(files) as lease:
@@ -247,14 +247,14 @@ def test_the_name_of_a_lease_is_its_number(files: Files) -> None:
 
 @pytest.mark.timeout(60)
 def test_something_in_the_place_of_a_lease(local: Files) -> None:
-    """Where something stands in the place of the next lease, the run is refused by its name; it does not try on."""
+    """An obstacle at the path of the next lease ends the run, and the error names it."""
     Path(local.uri, "lease", "00000001.json").mkdir(parents=True)
     with pytest.raises(OutputRefused, match=r"the lease cannot be taken .*lease/00000001\.json .* remove"):
         acquire(local)
 
 
 def test_leases_of_later_releases(files: Files) -> None:
-    """Fields that this release does not know are passed over."""
+    """Fields that this release does not know are ignored."""
     newer = {**dataclasses.asdict(dataclasses.replace(Holder.here(4), released=True)), "colour": "blue"}
     files.publish("lease/00000004.json", json.dumps(newer).encode())
     with acquire(files) as lease:
@@ -262,7 +262,7 @@ def test_leases_of_later_releases(files: Files) -> None:
 
 
 def test_the_newest_run_goes_from_lease_to_lease(files: Files) -> None:
-    """Each holder names the newest run that was planned: its own, or else the one that it found."""
+    """Each lease names the newest planned run: its holder's, or else the one before."""
     names = []
     for run in ("late", "", "early"):
         with acquire(files) as lease:
@@ -278,7 +278,7 @@ def test_the_newest_run_goes_from_lease_to_lease(files: Files) -> None:
 
 
 def test_a_holder_killed_before_it_wrote(files: Files) -> None:
-    """An empty lease file, which a kill leaves on a disk without hard links, holds the store for the patience alone."""
+    """An empty lease file, which a kill leaves on a disk without hard links, locks the store only for the patience."""
     files.publish("lease/00000003.json", b"")
     start = time.monotonic()
     with acquire(files) as lease:
@@ -287,14 +287,14 @@ def test_a_holder_killed_before_it_wrote(files: Files) -> None:
 
 
 def test_other_files_are_no_leases(files: Files) -> None:
-    """What does not bear a lease's name is passed over."""
+    """Files without a lease's name are ignored."""
     files.publish("lease/readme.txt", b"")
     files.publish("lease/00000009.json.tmp-0123456789ab", b"")
     assert newest_holder(files) is None
 
 
 def test_a_store_that_cannot_be_written(unprivileged: Path) -> None:
-    """Where the user may not write, the lease cannot be taken."""
+    """Without write permission the lease cannot be taken."""
     with pytest.raises(StoreUnusable, match="Permission denied"):
         acquire(Files(str(unprivileged)))
 
@@ -302,7 +302,7 @@ def test_a_store_that_cannot_be_written(unprivileged: Path) -> None:
 def test_a_renewal_that_fails_is_survived(
     files: Files, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """While the store cannot be written, the holder says so in the log, goes on, and renews again afterwards."""
+    """While the store cannot be written, the holder logs it, continues, and renews again afterwards."""
     lease = acquire(files)
 
     def refuse(path: str, data: bytes) -> None:
@@ -320,7 +320,7 @@ def test_a_renewal_that_fails_is_survived(
 
 @pytest.mark.parametrize("links", ["", "import os, errno\nos.link = lambda *_: os.open('/', os.O_WRONLY)\n"])
 def test_one_of_eight_wins(local: Files, links: str) -> None:
-    """Of eight processes that ask at the same moment exactly one wins; so too when the last winner is dead.
+    """Of eight processes that ask at the same moment exactly one wins, also if the last winner is dead.
 
     The same without hard links.
     """
@@ -332,7 +332,7 @@ def test_one_of_eight_wins(local: Files, links: str) -> None:
 
 
 def test_an_observer_that_could_not_look_knows_nothing(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A holder counts as silent only if it was looked at all the time: after an outage it gets a new chance."""
+    """A holder counts as silent only if it could be observed all the time: after an outage the patience restarts."""
     files.publish("lease/00000001.json", elsewhere().to_json())
     looks = []
 
@@ -348,7 +348,7 @@ def test_an_observer_that_could_not_look_knows_nothing(files: Files, monkeypatch
 
 
 def test_a_worker_asks_with_the_holder(files: Files) -> None:
-    """The holder, sent to another process, tells there whether its lease is the newest; a twin's token does not."""
+    """A pickled holder knows in another process whether its lease is the newest; a token of another lease does not."""
     with acquire(files) as lease:
         holder = pickle.loads(pickle.dumps(lease.holder))
         time.sleep(3 * RENEW_S)
@@ -361,7 +361,7 @@ def test_a_worker_asks_with_the_holder(files: Files) -> None:
 
 
 def test_nobody_works_for_a_run_that_is_over(local: Files) -> None:
-    """What a run's workers have finished when it gives the lease back, they may not commit any more."""
+    """After a run has released the lease, its workers may no longer commit finished jobs."""
     with acquire(local) as lease:
         holder = lease.holder
         check_held(local, holder)
@@ -370,17 +370,17 @@ def test_nobody_works_for_a_run_that_is_over(local: Files) -> None:
 
 
 class Careless(MemoryFileSystem):
-    """An object store that ignores conditions, as some servers do."""
+    """An object store that ignores conditional requests, as some servers do."""
 
     protocol = "careless"
 
     def pipe_file(self, path: str, value: bytes, mode: str = "overwrite", **options: object) -> None:
-        """Overwrites whatever it is told to create."""
+        """Overwrites instead of creating."""
         super().pipe_file(path, value)
 
 
 def test_a_server_without_conditions_is_refused() -> None:
-    """A server that overwrites what it should create is found out: the run is refused, and no lease stays behind."""
+    """A server that overwrites instead of creating is detected: the run is refused, and no lease is left."""
     fsspec.register_implementation("careless", Careless, clobber=True)
     files = open_store(f"careless://{uuid.uuid4().hex}", create=True)
     with pytest.raises(StoreDenied, match="ignores If-None-Match"):
@@ -389,7 +389,7 @@ def test_a_server_without_conditions_is_refused() -> None:
 
 
 def test_no_space_for_a_lease(small_disk: Callable[[str], Path]) -> None:
-    """On a full disk the lease cannot be taken, which is said; a lease that was taken before it was full stays held."""
+    """On a full disk the lease cannot be taken, and the error says so; a lease taken earlier stays held."""
     disk = small_disk("1m")
     files = Files(str(disk / "store"))
     with acquire(files) as lease:
@@ -402,7 +402,7 @@ def test_no_space_for_a_lease(small_disk: Callable[[str], Path]) -> None:
 
 
 def test_a_renewal_that_hangs_does_not_hold_up_the_end(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where a renewal waits for a server for ever, the run ends all the same, and does not publish behind its back."""
+    """If a renewal hangs on a server, the run still ends, and the renewal publishes nothing later."""
     lease = acquire(files)
     hangs, ended = threading.Event(), threading.Event()
     published: list[bytes] = []

@@ -74,7 +74,7 @@ def test_live_lines_follow_the_rule(rows: list[tuple[str, str, int, str]]) -> No
 
 @given(st.lists(LINE, max_size=12, unique_by=lambda line: (line[0], line[3])), st.randoms())
 def test_the_order_of_lines_does_not_matter(rows: list[tuple[str, str, int, str]], random: Any) -> None:
-    """However the lines are ordered or spread, the same ones count."""
+    """The same lines count in any order and any distribution over files."""
     shuffled = rows.copy()
     random.shuffle(shuffled)
     assert live(lines(*shuffled)).to_pylist() == live(lines(*rows)).to_pylist()
@@ -109,7 +109,7 @@ def test_a_commit_without_losses_has_none(files: Files, outcome: MakeOutcome) ->
 
 
 def test_a_damaged_results_file_is_named(files: Files, outcome: MakeOutcome) -> None:
-    """A damaged results file stops the reading with an error that names it: no finished job is forgotten in silence."""
+    """A damaged results file stops the reading with an error that names it: no finished job is lost silently."""
     publish_commit(files, "c1", [outcome("aa01")])
     publish_commit(files, "c2", [outcome("bb02")])
     files.publish("results/c2.parquet", files.read("results/c2.parquet")[:-100])

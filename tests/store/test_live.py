@@ -32,7 +32,7 @@ LINE = st.tuples(st.sampled_from("abcdef"), st.sampled_from(["done", "failed"]),
 def test_they_are_those_of_the_ledger(
     commits: list[list[Any]], lines: int, outcome: MakeOutcome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However many are read at once, each line that counts is given once, with the columns asked for."""
+    """For any batch size, each live line is returned once, with the requested columns."""
     monkeypatch.setattr(reading, "LINES", lines)
     files = Files(f"memory://{uuid.uuid4().hex}")
     for n, jobs in enumerate(commits):
@@ -44,7 +44,7 @@ def test_they_are_those_of_the_ledger(
 
 
 def test_memory_holds_some_at_a_time(files: Files, outcome: MakeOutcome, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Small commits come together, about as many lines as asked for; a larger one comes whole, in order."""
+    """Small commits are joined to about the requested number of lines; a larger one is returned whole, in order."""
     monkeypatch.setattr(reading, "LINES", 4)
     for n, jobs in enumerate((2, 2, 1, 9, 3)):
         publish_commit(files, f"c{n}", [outcome(f"{n}{job}") for job in range(jobs)])
@@ -53,7 +53,7 @@ def test_memory_holds_some_at_a_time(files: Files, outcome: MakeOutcome, monkeyp
 
 
 def test_a_store_that_is_compacted_meanwhile(files: Files, outcome: MakeOutcome) -> None:
-    """Files that go once the first lines are given are missed by nobody."""
+    """Files that are deleted after the first lines do not matter."""
     for n in range(3):
         publish_commit(files, f"c{n}", [outcome(f"aa{n}")])
     with pytest.MonkeyPatch.context() as patch:
@@ -65,7 +65,7 @@ def test_a_store_that_is_compacted_meanwhile(files: Files, outcome: MakeOutcome)
 
 
 def test_each_file_is_downloaded_once(outcome: MakeOutcome, downloads: Counter[str]) -> None:
-    """Of an object store; the columns asked for may be others than those that tell which lines count."""
+    """Each file is downloaded once; the requested columns need not be those that determine the live lines."""
     files = Files(f"memory://{uuid.uuid4().hex}/store")
     for n in range(3):
         publish_commit(files, f"c{n}", [outcome(f"aa{n}")])
@@ -77,7 +77,7 @@ def test_each_file_is_downloaded_once(outcome: MakeOutcome, downloads: Counter[s
 def test_files_that_go_while_they_are_read_are_listed_again(
     files: Files, outcome: MakeOutcome, read: Callable[[Files], pa.Table], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A reader that listed a store before it was compacted lists it again; one that never keeps up gives up."""
+    """A reader that listed a store before it was compacted lists it again; one that never catches up gives up."""
     publish_commit(files, "c1", [outcome("aa01")])
     listings, stale = iter(range(100)), ["results/gone.parquet"]
     listed = ledger.results_paths

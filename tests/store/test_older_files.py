@@ -1,4 +1,4 @@
-"""Stores of earlier releases: their files lack the columns that were added since."""
+"""Stores of earlier releases, whose files lack columns that were added later."""
 
 from collections.abc import Callable
 
@@ -22,7 +22,7 @@ MakeOutcome = Callable[..., Outcome]
 
 @pytest.fixture
 def mixed(files: Files, outcome: MakeOutcome) -> Files:
-    """A store in which commits without the added columns, and with them, take turns."""
+    """A store with alternating commits without and with the added columns."""
     for n in range(20):
         job = outcome(f"{n:02x}")
         job.result.figures = {"quality_ssim": 0.5, "quality_colour": n / 20, "quality_gram": 2.0}
@@ -43,18 +43,18 @@ def expected() -> list[float | None]:
 
 
 def test_added_columns_need_no_other_schema_version(mixed: Files) -> None:
-    """The version stays 1: a store of either age opens, its header as it was."""
+    """The version stays 1: a store of either age opens, and its header does not change."""
     assert layout.SCHEMA_VERSION == 1
     assert open_store(mixed.uri, create=False).read(layout.STORE) == mixed.read(layout.STORE)
 
 
 def test_added_columns_may_be_null() -> None:
-    """What an older file lacks must be a column that any line may leave empty, and a column of the result."""
+    """A column that older files may lack must be nullable, and a column of the result."""
     assert all(RESULTS.field(name).nullable for name in ADDED)
 
 
 def test_older_lines_are_read_as_null(mixed: Files) -> None:
-    """Every reader gives nulls for what an older file lacks, and the values of newer ones."""
+    """Every reader gives nulls for the missing columns of older files, and the values of newer ones."""
     assert read_results(mixed).schema.equals(RESULTS)
     assert live_results(mixed)["quality_colour"].to_pylist() == expected()
     lines = live_table(mixed, ["job_id", "quality_colour"]).sort_by("job_id")
@@ -64,7 +64,7 @@ def test_older_lines_are_read_as_null(mixed: Files) -> None:
 
 
 def test_an_older_file_is_read_in_parts(local: Files, outcome: MakeOutcome) -> None:
-    """Read so many lines at a time, even if it has none of the columns asked for, it has as many lines."""
+    """A file that has none of the requested columns, read in batches, still has the same number of lines."""
     publish_commit(local, "run-1", [outcome(f"{n:02x}") for n in range(5)])
     age(local, layout.results("run-1"), RESULTS)
     schema = pa.schema([RESULTS.field("quality_ssim")])
@@ -82,7 +82,7 @@ def test_files_of_both_ages_are_joined(mixed: Files) -> None:
 
 
 def test_other_columns_are_not_forgiven(local: Files, outcome: MakeOutcome) -> None:
-    """A file without a column that it always had is damaged."""
+    """A file without a column of all releases is damaged."""
     publish_commit(local, "run-1", [outcome("00")])
     path = layout.results("run-1")
     publish_table(local, path, read_table(local, path, RESULTS).drop_columns(["attempt"]))

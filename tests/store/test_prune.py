@@ -1,4 +1,4 @@
-"""What is drawn of old runs may go; nothing else does."""
+"""Pruning deletes only sheets and pages of old runs."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -19,7 +19,7 @@ FOREIGN = ["contact-sheets/notes.txt", "report.pdf", "mine/report.html"]
 
 @pytest.fixture
 def drawn(files: Files) -> Files:
-    """A store with four runs, each with 50 bytes of sheets and pages, and with somebody's own files."""
+    """A store with four runs, each with 50 bytes of sheets and pages, and with foreign files."""
     for run in RUNS:
         for name in (*RECORD, *DRAWN, *FOREIGN):
             files.publish(f"runs/{run}/{name}", b"x" * 10)
@@ -29,7 +29,7 @@ def drawn(files: Files) -> Files:
 
 
 def _pruned(files: Files, **limits: Any) -> list[str]:
-    """Prunes; returns which runs it concerned."""
+    """Prunes; returns the affected runs."""
     limits = {"keep": None, "older_than": None, "max_size": None, **limits}
     going = prunable(files, Limits.parse(**limits), NOW)
     prune(files, going)
@@ -37,7 +37,7 @@ def _pruned(files: Files, **limits: Any) -> list[str]:
 
 
 def test_only_drawings_go(drawn: Files) -> None:
-    """Of a run that is pruned, sheets and pages go: its record, results, and files of other names stay."""
+    """Sheets and pages of a pruned run are deleted; its record, results, and other files are kept."""
     before = {entry.path for entry in drawn.list("")}
     assert _pruned(drawn, older_than="5d") == RUNS[:3]
     gone = before - {entry.path for entry in drawn.list("")}
@@ -51,7 +51,7 @@ def test_only_drawings_go(drawn: Files) -> None:
         ({"older_than": "15d"}, 2),
         ({"older_than": "15d", "keep": 3}, 1),
         ({"older_than": "2w"}, 2),
-        ({"older_than": "1h"}, 3),  # the newest run keeps its own, however old it is
+        ({"older_than": "1h"}, 3),  # the newest run is kept, however old it is
         ({"keep": 2}, 2),
         ({"keep": 9}, 0),
         ({"max_size": "0kB"}, 3),
@@ -60,17 +60,17 @@ def test_only_drawings_go(drawn: Files) -> None:
     ],
 )
 def test_limits(limits: dict[str, Any], count: int, drawn: Files) -> None:
-    """Age, number and size each say what goes, the oldest first; `keep` comes before the others."""
+    """Age, number and size limits each delete the oldest first; `keep` overrides the others."""
     assert _pruned(drawn, **limits) == RUNS[:count]
 
 
 def test_as_much_as_is_needed(drawn: Files) -> None:
-    """Of drawings that are too large together, the oldest go until the rest fits: 200 bytes into 120."""
+    """If drawings are too large together, the oldest are deleted until the rest fits: 200 bytes into 120."""
     assert [one.run for one in prunable(drawn, Limits(keep=1, max_bytes=120), NOW)] == RUNS[:2]
 
 
 def test_runs_of_other_names_stay(drawn: Files) -> None:
-    """The folder of a name that no run has is somebody's own."""
+    """A folder without a run's name is not touched."""
     drawn.publish("runs/2020-best/report.html", b"x")
     drawn.publish("runs/2020-best/plan.parquet", b"x")
     assert "2020-best" not in _pruned(drawn, older_than="1h")
@@ -81,7 +81,7 @@ def test_runs_of_other_names_stay(drawn: Files) -> None:
     [{}, {"keep": 0}, {"older_than": "30"}, {"older_than": "-1d"}, {"max_size": "5"}, {"max_size": "5 parsecs"}],
 )
 def test_limits_that_cannot_be_read(limits: dict[str, Any], drawn: Files) -> None:
-    """Nothing is deleted unless it is clear what may go."""
+    """Nothing is deleted if it is not clear what may be deleted."""
     before = drawn.list("")
     with pytest.raises(UsageError):
         _pruned(drawn, **limits)

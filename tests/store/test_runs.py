@@ -1,4 +1,4 @@
-"""Which run is the newest."""
+"""Finding the newest run."""
 
 import dataclasses
 
@@ -26,12 +26,12 @@ def lease(files: Files, n: int, run: str) -> None:
 
 
 def test_without_a_run(files: Files) -> None:
-    """A store may have none."""
+    """A store may have no runs."""
     assert (planned_runs(files), latest_run(files)) == ([], "")
 
 
 def test_the_lease_says_which_is_newest(two: Files) -> None:
-    """The newest lease counts, whatever the clock said when the runs got their names."""
+    """The newest lease counts, whatever the clock when the runs got their names."""
     lease(two, 1, LATE)
     lease(two, 2, EARLY)
     assert latest_run(two) == EARLY
@@ -40,12 +40,12 @@ def test_the_lease_says_which_is_newest(two: Files) -> None:
 
 @pytest.mark.parametrize("run", ["", "20261130T000000.000-dddd", "../../etc"])
 def test_by_name_where_the_lease_does_not_tell(two: Files, run: str) -> None:
-    """A lease of release 0.1, one of a run that was deleted, or one that names no run at all: names sort by time."""
+    """If a lease is of release 0.1, names a deleted run, or names none, the run with the latest name counts."""
     lease(two, 1, run)
     assert latest_run(two) == LATE
 
 
 def test_a_damaged_lease_is_no_matter_of_readers(two: Files) -> None:
-    """Who only reads goes by the names then."""
+    """Readers then use the names."""
     two.publish("lease/00000001.json", b"damaged")
     assert latest_run(two) == LATE

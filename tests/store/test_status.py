@@ -1,4 +1,4 @@
-"""A store in numbers."""
+"""The status of a store."""
 
 import subprocess
 import sys
@@ -42,7 +42,7 @@ def test_jobs_are_counted_once(files: Files, outcome: Callable[..., Outcome]) ->
 
 
 def test_runs(files: Files) -> None:
-    """A run that has ended has counts of rows; one that has not has None; both have times."""
+    """A finished run has counts of rows, an unfinished one has None; both have times."""
     start = time.time()
     files.publish("runs/r1/manifest.csv", b"content,style")
     files.publish("runs/r2/contact-sheets/001.png", b"")
@@ -55,7 +55,7 @@ def test_runs(files: Files) -> None:
 
 
 def test_a_damaged_run_is_one_run(files: Files) -> None:
-    """A run whose rows are damaged is told as that; the store and its other runs are shown all the same."""
+    """A run with damaged rows is shown as such; the store and its other runs are still shown."""
     files.publish("runs/r1/results.parquet", b"damaged")
     publish_table(files, "runs/r2/results.parquet", pa.Table.from_pylist([{"row": 1, "status": "done"}], schema=ROWS))
     first, second = summary(files).runs

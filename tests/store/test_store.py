@@ -11,7 +11,7 @@ from stylize_core.store.store import open_store
 
 
 def test_a_new_store_has_a_header(files: Files) -> None:
-    """A new store says what it is; opening it again, either way, changes nothing."""
+    """A new store has a header; opening it again, in either way, changes nothing."""
     header = files.read("store.json")
     assert json.loads(header) == {"schema_version": 1, "product": "stylize"}
     for create in (True, False):
@@ -26,7 +26,7 @@ def test_parents_are_created(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("uri", ["{tmp}/none", "memory://nothing-here"])
 def test_no_store(tmp_path: Path, uri: str) -> None:
-    """Without leave to create one, a missing store is an error and nothing is made."""
+    """Unless it may be created, a missing store is an error and nothing is created."""
     with pytest.raises(StoreUnusable, match="there is no store here"):
         open_store(uri.format(tmp=tmp_path), create=False)
     assert list(tmp_path.iterdir()) == []
@@ -40,7 +40,7 @@ def test_another_version(files: Files) -> None:
 
 
 def test_a_store_whose_maker_was_killed(files: Files) -> None:
-    """An empty header and nothing else is what a kill leaves on a disk without hard links: it becomes a store."""
+    """A folder with only an empty header, which a kill leaves on a disk without hard links, becomes a store."""
     files.publish("store.json", b"")
     assert json.loads(open_store(files.uri, create=True).read("store.json"))["schema_version"] == 1
     files.publish("store.json", b"")
@@ -59,7 +59,7 @@ def test_a_damaged_header(files: Files, header: bytes) -> None:
 
 @pytest.mark.parametrize(("version", "said"), [('"1"', "'1'"), ("true", "True"), ("1.0", "1.0"), ("null", "None")])
 def test_a_version_is_a_number(files: Files, version: str, said: str) -> None:
-    """What looks like the version, but is of another kind, is refused as what it is."""
+    """A version of another type is refused, and shown as it is."""
     files.publish("store.json", f'{{"schema_version": {version}, "product": "stylize"}}'.encode())
     with pytest.raises(StoreSchema, match=rf"schema version {said}; this release reads version 1 "):
         open_store(files.uri, create=True)
@@ -73,7 +73,7 @@ def test_another_product(files: Files) -> None:
 
 
 def test_a_folder_with_other_things(tmp_path: Path) -> None:
-    """A folder that holds other things does not become a store."""
+    """A folder with other contents does not become a store."""
     (tmp_path / "photo.jpg").write_bytes(b"")
     with pytest.raises(StoreSchema, match="not empty and is not a store"):
         open_store(str(tmp_path), create=True)
@@ -89,6 +89,6 @@ def test_a_file_is_no_store(tmp_path: Path) -> None:
 
 
 def test_a_place_without_permission(unprivileged: Path) -> None:
-    """A store cannot be made where the user may not write."""
+    """A store cannot be created without write permission."""
     with pytest.raises(StoreUnusable, match="Permission denied"):
         open_store(str(unprivileged / "store"), create=True)

@@ -1,4 +1,4 @@
-"""A store's files held against its lines."""
+"""A store's files compared with its lines."""
 
 from collections.abc import Callable
 
@@ -20,7 +20,7 @@ def image(job_id: str) -> str:
 
 @pytest.fixture
 def damaged(files: Files, outcome: Callable[..., Outcome]) -> Files:
-    """A store whose images have suffered."""
+    """A store with damaged images."""
     publish_commit(files, "c1", [outcome(job) for job in (GONE, EMPTY, LONGER, FLIPPED)])
     publish_commit(files, "c2", [outcome(SOUND), outcome(FAILED, status="failed")])
     files.delete([image(GONE), f"images/ff/{FAILED}.failed-1.png"])
@@ -32,7 +32,7 @@ def damaged(files: Files, outcome: Callable[..., Outcome]) -> Files:
 
 @pytest.mark.parametrize("at_once", [1, 3, 1000])
 def test_lost_images(damaged: Files, at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Done jobs whose image is gone or has another size are lost; what is in the files is not looked at."""
+    """Done jobs whose image is missing or has another size are lost; the files' contents are not read."""
     monkeypatch.setattr(surveying, "AT_ONCE", at_once)
     found = survey(damaged)
     assert found.lost.to_pylist() == [GONE, EMPTY, LONGER]
@@ -41,7 +41,7 @@ def test_lost_images(damaged: Files, at_once: int, monkeypatch: pytest.MonkeyPat
 
 
 def test_an_image_without_a_path_is_lost(files: Files, outcome: Callable[..., Outcome]) -> None:
-    """A done job that names no image has none."""
+    """A done job without an image's name counts as lost."""
     job = outcome(SOUND)
     job.image = None
     publish_commit(files, "c1", [job])
@@ -49,13 +49,13 @@ def test_an_image_without_a_path_is_lost(files: Files, outcome: Callable[..., Ou
 
 
 def test_an_empty_store(files: Files) -> None:
-    """Nothing is lost and nothing stray where nothing is."""
+    """In an empty store nothing is lost and nothing is stray."""
     found = survey(files)
     assert (found.jobs, found.lost.to_pylist(), found.strays) == (0, [], [])
 
 
 def test_one_listing_serves_strays_and_images(damaged: Files, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The store is listed as a whole once."""
+    """The store is listed only once."""
     listed: list[str] = []
     listing = Files.list
 

@@ -42,7 +42,7 @@ KEPT = [
 ]
 FOREIGN = [
     ".DS_Store",
-    "images/ff/._" + LOST + ".png",  # macOS's, on a disk that is not its own
+    "images/ff/._" + LOST + ".png",  # from macOS, on a foreign disk
     "images/ff/" + LOST + " (1).png",
     "images/ff/" + LOST + ".jpeg",
     "images/aa/" + LOST + ".png",  # another folder than ours
@@ -52,14 +52,14 @@ FOREIGN = [
     "metrics/mine.parquet",
     "metrics/mine/" + COMMIT + ".parquet",
     "snapshots/ff/" + LOST + "/best.png",
-    "results/.c1.parquet.Ab12Cd",  # what rsync is just copying
+    "results/.c1.parquet.Ab12Cd",  # rsync's temporary file
     "notes.tmp-for-me",
 ]
-"""Names that are not of this program's making."""
+"""Names that this program does not make."""
 
 
 def test_exactly_the_files_without_a_mark_go(files: Files, outcome: Callable[..., Outcome]) -> None:
-    """Unmarked pictures and losses and temporary files go; lines' files, inputs, runs, lease and others' files stay."""
+    """Unmarked pictures, losses and temporary files go; files of lines, inputs, runs, leases and others stay."""
     publish_commit(files, "c1", [outcome(A, status="failed"), outcome(B)])
     publish_commit(files, "c2", [outcome(A, attempt=2)])
     for path in [*KEPT, *FOREIGN]:
@@ -73,7 +73,7 @@ def test_exactly_the_files_without_a_mark_go(files: Files, outcome: Callable[...
 
 
 def test_nothing_goes_when_a_mark_cannot_be_read(files: Files, outcome: Callable[..., Outcome]) -> None:
-    """With a damaged results file nothing is deleted: its jobs' files are not stray."""
+    """With a damaged results file nothing is deleted, because its jobs' files are not stray."""
     publish_commit(files, "c1", [outcome("aa01")])
     files.publish("results/c1.parquet", b"damaged")
     before = [entry.path for entry in files.list("")]
@@ -92,7 +92,7 @@ def unmarked(files: Files, jobs: list[str]) -> None:
 
 
 def planned(files: Files, run: str, jobs: list[str], ended: dict[str, str] | None = None) -> None:
-    """Publishes the plan of a run that is to compute jobs, and, if it has ended, what became of them."""
+    """Publishes the plan of a run with jobs to compute, and, if it has ended, their results."""
     lines = [{"job_id": job, "action": "run"} for job in jobs]
     publish_table(files, layout.run(run, "plan.parquet"), pa.Table.from_pylist(lines, PLAN))
     if ended is not None:
@@ -105,10 +105,10 @@ def planned(files: Files, run: str, jobs: list[str], ended: dict[str, str] | Non
     [
         (JOBS, None, False, JOBS[:200], 0),  # the first run was killed in its first commit
         (JOBS, None, True, JOBS[:200], 0),
-        (None, None, False, JOBS[:1], 1),  # nothing is copied yet but images
+        (None, None, False, JOBS[:1], 1),  # only images have been copied so far
         (JOBS, dict.fromkeys(JOBS, "done"), False, JOBS[:1], 1),  # results/ is lost
         (JOBS, dict.fromkeys(JOBS, "done"), True, JOBS[:100], 0),  # a writer that was stalled
-        (JOBS, dict.fromkeys(JOBS, "done"), True, JOBS[:101], 101),  # a part of results/ is lost
+        (JOBS, dict.fromkeys(JOBS, "done"), True, JOBS[:101], 101),  # part of results/ is lost
         (JOBS, dict.fromkeys(JOBS, "stopped"), True, JOBS, 0),  # many workers were stopped at once
         (JOBS[:10], None, True, JOBS[:110], 0),
         (JOBS[:10], None, True, JOBS[:111], 101),
@@ -123,7 +123,7 @@ def test_a_store_without_its_results_is_left_alone(
     files: Files,
     outcome: Callable[..., Outcome],
 ) -> None:
-    """Images without a mark go where the newest run can have left them; else nothing goes, and the error says why."""
+    """Images without a mark are deleted if the newest run may have left them; otherwise an error says why not."""
     if plan is not None:
         planned(files, "20261120T000000.000-aaaa", plan, ended)
     if results:
@@ -139,7 +139,7 @@ def test_a_store_without_its_results_is_left_alone(
 
 
 def test_what_is_swept_is_logged(files: Files, caplog: pytest.LogCaptureFixture) -> None:
-    """The log has the number of files that were deleted, by folder; nothing where there were none."""
+    """The log has the number of deleted files by folder, or nothing if there were none."""
     planned(files, "run", JOBS)
     with caplog.at_level(logging.INFO):
         sweep(files, survey(files))
@@ -151,7 +151,7 @@ def test_what_is_swept_is_logged(files: Files, caplog: pytest.LogCaptureFixture)
 
 
 def test_a_lost_lease_keeps_everything(files: Files) -> None:
-    """Who has lost the lease deletes nothing: what looks stray may be another's."""
+    """A run that has lost the lease deletes nothing, because apparent strays may belong to another run."""
 
     def check() -> None:
         raise StoreLocked("another run is writing")

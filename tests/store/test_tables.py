@@ -29,7 +29,7 @@ def table(n: int) -> pa.Table:
 
 
 def test_round_trip(files: Files) -> None:
-    """A table is read as it was published, with the columns of the schema in its order, and no others."""
+    """A published table is read with exactly the columns of the schema, in its order."""
     publish_table(files, "t.parquet", table(3))
     assert read_table(files, "t.parquet", SCHEMA).equals(table(3))
     n = read_table(files, "t.parquet", pa.schema([SCHEMA.field("n")]))
@@ -54,7 +54,7 @@ def test_several_are_joined_in_order(files: Files) -> None:
     ],
 )
 def test_a_cut_file_is_noticed(folder: str, advice: str, files: Files) -> None:
-    """A cut file is an error that names the file and what to do, which depends on what it held."""
+    """A truncated file is an error that names the file and what to do, depending on its kind."""
     path = f"{folder}/t.parquet"
     publish_table(files, path, table(50))
     data = files.read(path)
@@ -65,7 +65,7 @@ def test_a_cut_file_is_noticed(folder: str, advice: str, files: Files) -> None:
 
 
 def test_a_flipped_bit_never_changes_a_value(files: Files) -> None:
-    """Whichever bit of the data flips, the table is either refused or the same as before."""
+    """With any flipped bit of the data, the table is either refused or unchanged."""
     publish_table(files, "t.parquet", table(50))
     data = files.read("t.parquet")
     refused = 0
@@ -79,7 +79,7 @@ def test_a_flipped_bit_never_changes_a_value(files: Files) -> None:
 
 
 def test_a_missing_column_is_damage(files: Files) -> None:
-    """A file without a column of the schema, or with one of another kind, is refused."""
+    """A file without a column of the schema, or with one of another type, is refused."""
     publish_table(files, "t.parquet", table(1).select(["n"]))
     with pytest.raises(StoreError, match="damaged"):
         read_table(files, "t.parquet", SCHEMA)
@@ -90,7 +90,7 @@ def test_a_missing_column_is_damage(files: Files) -> None:
 
 @pytest.mark.parametrize("lines", [1, 4, 7, 100])
 def test_a_large_table_goes_through_in_parts(files: Files, lines: int) -> None:
-    """Written batch by batch and read so many lines at a time, whatever the batches were, it is the same table."""
+    """Written and read in batches of any size, it is the same table."""
     publish_batches(files, "t.parquet", SCHEMA, table(12).to_batches(max_chunksize=5))
     assert read_table(files, "t.parquet", SCHEMA).equals(table(12))
     parts = list(read_batches(files, "t.parquet", SCHEMA, lines))
@@ -99,7 +99,7 @@ def test_a_large_table_goes_through_in_parts(files: Files, lines: int) -> None:
 
 
 def test_a_table_read_in_parts_is_checked(files: Files) -> None:
-    """A missing file and a cut one are errors as when it is read as a whole."""
+    """A missing file and a truncated one are the same errors as when read whole."""
     with pytest.raises(FileNotFoundError):
         list(read_batches(files, "gone.parquet", SCHEMA, 10))
     publish_table(files, "t.parquet", table(50))
@@ -109,7 +109,7 @@ def test_a_table_read_in_parts_is_checked(files: Files) -> None:
 
 
 def test_a_folder_lists_its_tables_alone(files: Files) -> None:
-    """Tables are the files right in the folder that end in `.parquet` and do not begin with a dot."""
+    """Tables are the files directly in the folder that end with `.parquet` and do not begin with a dot."""
     for name in ("b.parquet", "a.parquet", "._a.parquet", ".a.parquet.Ab12Cd", "a.parquet.part", "deeper/c.parquet"):
         files.publish(f"t/{name}", b"x")
     assert [entry.path for entry in list_tables(files, "t")] == ["t/a.parquet", "t/b.parquet"]
@@ -119,7 +119,7 @@ def test_a_folder_lists_its_tables_alone(files: Files) -> None:
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize("lines", [None, 10])
 def test_a_pipe_is_no_table(local: Files, lines: int | None) -> None:
-    """A pipe with a table's name is refused by its name; reading it would never end."""
+    """A pipe with a table's name is refused by its name, because reading it would never end."""
     os.mkfifo(Path(local.uri, "t.parquet"))
     with pytest.raises(StoreError, match=r"not a file .*t\.parquet .* remove it"):
         read_table(local, "t.parquet", SCHEMA) if lines is None else list(
@@ -128,7 +128,7 @@ def test_a_pipe_is_no_table(local: Files, lines: int | None) -> None:
 
 
 def test_a_folder_is_read_while_a_file_is_written(local: Files, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Right before a table is published, and where a kill left it so, pandas reads the folder without it."""
+    """While a table is being published, or after a kill, pandas reads the folder without it."""
     folder = Path(local.uri, "results")
     publish_table(local, "results/a.parquet", table(2))
     replace, seen = os.replace, []
@@ -145,7 +145,7 @@ def test_a_folder_is_read_while_a_file_is_written(local: Files, monkeypatch: pyt
 
 
 def test_a_file_is_fetched_once_and_read_often(uploaded: Callable[[Files], Files], local: Files) -> None:
-    """Two readings at the same time do not disturb each other, though the file is gone by then."""
+    """Two simultaneous readers do not disturb each other, although the file is already deleted."""
     publish_table(local, "t.parquet", table(50))
     for files in (uploaded(local), local):
         file = TableFile(files, "t.parquet")

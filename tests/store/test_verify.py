@@ -16,7 +16,7 @@ STRAY = "images/ff/ff0000000000000000000001.png"
 
 @pytest.fixture
 def sound(files: Files, outcome: Callable[..., Outcome]) -> Files:
-    """A store with two jobs and nothing wrong."""
+    """A sound store with two jobs."""
     publish_commit(files, "c1", [outcome("aa01"), outcome("bb02", status="failed")])
     assert verify(files) == []
     return files
@@ -44,7 +44,7 @@ def test_each_fault_is_found(sound: Files, path: str, data: bytes | None, fault:
 
 @pytest.mark.parametrize("steps", [[0, 1, 2, 3], [1, 2, 3, 4], [0, 1, 2, 4], [0, 1, 1, 3, 4], [], [0, 1, 2, 3, 4, 5]])
 def test_incomplete_losses_are_found(sound: Files, steps: list[int]) -> None:
-    """A job that is done has the losses of each step 0 to n once: none missing, none twice, none beyond."""
+    """A done job has the losses of each step 0 to n once, without missing, duplicate or extra ones."""
     kept = read_table(sound, LOSSES, METRICS)["step"].to_pylist()[:5]
     assert kept == [0, 1, 2, 3, 4]
     rows = [{"job_id": "aa01", "step": step} for step in steps]
@@ -53,7 +53,7 @@ def test_incomplete_losses_are_found(sound: Files, steps: list[int]) -> None:
 
 
 def test_done_needs_an_image(files: Files, outcome: Callable[..., Outcome]) -> None:
-    """A job that is done but names no image is a fault; a failed one need not have one."""
+    """A done job without an image is a fault; a failed one need not have an image."""
     jobs = [outcome("aa01"), outcome("bb02", status="failed")]
     for job in jobs:
         job.image = None

@@ -1,4 +1,4 @@
-"""A run of two forms, some failures and duplicates, really computed, for the tests of trackers."""
+"""A really computed run with two forms, some failures and duplicates, for the tests of trackers."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,12 +13,12 @@ from stylize_core.store.store import open_store
 from stylize_core.trackers.figures import RunFigures, read_figures
 
 SHORT, LONG = "3", "9"
-"""Steps of the two jobs of form `paper`, and of one of form `mean`, beside five of `SHORT`."""
+"""Steps of the two jobs of form `paper`, and of one of form `mean`, besides five of `SHORT`."""
 
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory, manifests_in: Callable[[Path], Any]) -> Path:
-    """The store; not to be changed."""
+    """The store; do not change it."""
     home = tmp_path_factory.mktemp("trackers")
     manifests = manifests_in(home / "manifests")
     rows = manifests.rows(11, steps=SHORT)
@@ -48,5 +48,5 @@ def filled(folder: Path) -> Files:
 
 @pytest.fixture(scope="session")
 def figures(filled: Files) -> RunFigures:
-    """What trackers show of its run."""
+    """The trackers' figures of its run."""
     return read_figures(filled, latest_run(filled))

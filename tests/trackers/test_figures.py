@@ -1,4 +1,4 @@
-"""What trackers get of a run: the numbers are those of the store, and do not grow with it."""
+"""A run's figures for trackers: they match the store, and their amount does not grow with it."""
 
 import shutil
 from collections import Counter
@@ -24,20 +24,20 @@ from stylize_core.trackers.figures import RunFigures, read_figures
 
 
 def lines_of(folder: Path, form: str) -> pd.DataFrame:
-    """The done lines of a form, from the files themselves."""
+    """The done lines of a form, read from the files."""
     lines = pd.concat([pd.read_parquet(path) for path in (folder / "results").glob("*.parquet")])
     return lines[(lines["form"] == form) & (lines["status"] == "done")]
 
 
 def test_every_row_is_counted(figures: RunFigures) -> None:
-    """Rows by status, distinct jobs, done ones and the seconds that they took."""
+    """Rows by status, distinct jobs, done jobs and their seconds."""
     assert figures.counts == {"done": 9, "skipped": 0, "failed": 1, "rejected": 1, "stopped": 0}
     assert (figures.totals["jobs"], figures.totals["jobs_done"], figures.totals["groups_left_out"]) == (9, 8, 0)
     assert figures.totals["seconds"] > 0
 
 
 def test_jobs_that_do_not_compare_stand_apart(figures: RunFigures) -> None:
-    """A group has one form and size; the largest comes first; totals of other weights are not put together."""
+    """A group has one form and size; the largest comes first; totals with different weights are not combined."""
     assert [(group.name, group.jobs) for group in figures.groups] == [("relative-32px", 6), ("paper-32px", 2)]
     relative, paper = figures.groups
     assert relative.settings["form"] == "relative"
@@ -47,7 +47,7 @@ def test_jobs_that_do_not_compare_stand_apart(figures: RunFigures) -> None:
 
 
 def test_bands_are_the_quantiles_of_the_losses(figures: RunFigures, folder: Path) -> None:
-    """At each step, of the jobs of a group, as numpy finds them; a job that has ended goes on with its last losses."""
+    """Quantiles at each step over the jobs of a group, as in numpy; a job that has ended keeps its last losses."""
     metrics = pd.concat([pd.read_parquet(path) for path in (folder / "metrics").glob("*.parquet")])
     for group, form in zip(figures.groups, ("relative", "paper"), strict=True):
         ours = metrics[metrics["job_id"].isin(lines_of(folder, form)["job_id"])]
@@ -61,7 +61,7 @@ def test_bands_are_the_quantiles_of_the_losses(figures: RunFigures, folder: Path
 
 
 def test_bands_are_those_of_the_report(figures: RunFigures, filled: Files) -> None:
-    """One definition: what the page packs has the same steps and, in four digits, the same values."""
+    """There is one definition: the page's data has the same steps and, to four digits, the same values."""
     findings = read_findings(filled, figures.run)
     for group, one in zip(figures.groups, comparable_sets(findings.jobs), strict=True):
         packed = set_data(one, findings.jobs, findings.curves)["bands"]
@@ -72,7 +72,7 @@ def test_bands_are_those_of_the_report(figures: RunFigures, filled: Files) -> No
 
 
 def test_distributions_are_all_values_of_the_done_jobs(figures: RunFigures, folder: Path) -> None:
-    """Final terms and figures of quality, job by job; the medians of quality are over all groups."""
+    """Final terms and quality metrics, job by job; the medians of quality are over all groups."""
     for group, form in zip(figures.groups, ("relative", "paper"), strict=True):
         lines = lines_of(folder, form)
         for column in ("final_style", "quality_ssim", "quality_colour", "quality_gram"):
@@ -83,7 +83,7 @@ def test_distributions_are_all_values_of_the_done_jobs(figures: RunFigures, fold
 
 
 def test_settings_are_values_or_their_number(figures: RunFigures) -> None:
-    """A setting that all jobs share has its value, another one says how many values it has."""
+    """A setting that all jobs share has its value, another one its number of values."""
     assert figures.settings["size"] == 32
     assert figures.settings["preset"] == "default"
     assert figures.settings["style_weight"] == "2 values"
@@ -92,13 +92,13 @@ def test_settings_are_values_or_their_number(figures: RunFigures) -> None:
 
 
 def test_strips_show_content_style_and_result(figures: RunFigures, filled: Files) -> None:
-    """A strip for each done job, once, under its row's id; three pictures of 32 and 40 px with gaps between."""
+    """One strip for each done job, with its row's id; three pictures of 32 and 40 px with gaps."""
     assert list(figures.strips) == [f"row-{place}" for place in range(8)]
     assert {strip.size for strip in figures.strips.values()} == {(40 + 4 + 40 + 4 + 32, 40)}
 
 
 def test_large_runs_are_bounded(filled: Files, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of many groups the largest are shown, and some strips; it says so."""
+    """With many groups the largest are shown, and some strips; a note says so."""
     monkeypatch.setattr(reading, "SHOWN", 1)
     monkeypatch.setattr(reading, "STRIPS", 3)
     found = read_figures(filled, latest_run(filled))
@@ -109,7 +109,7 @@ def test_large_runs_are_bounded(filled: Files, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_huge_run_is_shown_by_the_rows_that_a_table_lists(filled: Files, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of its rows some that lie evenly; counts, jobs and seconds are still those of all."""
+    """Of a very large run some evenly spaced rows are used; counts, jobs and seconds are still those of all."""
     whole = read_figures(filled, latest_run(filled))
     monkeypatch.setattr(table, "LISTED", 3)
     found = read_figures(filled, latest_run(filled))
@@ -124,7 +124,7 @@ def test_a_huge_run_is_shown_by_the_rows_that_a_table_lists(filled: Files, monke
 
 
 def test_groups_of_one_name_are_numbered(builder: Builder, run: str) -> None:
-    """Forms and sizes may be equal where layers are not: in the manifest's order, whatever their sizes are."""
+    """Groups with equal form and size but other layers are in the manifest's order."""
     content, style = builder.source("content", 0), builder.source("style", 0)
     for given in ({"style_layers": "conv1_1"}, {}, {"seed": 1}, {"form": "paper"}):
         builder.outcome(builder.row(content, style, **given))
@@ -139,7 +139,7 @@ def test_groups_of_one_name_are_numbered(builder: Builder, run: str) -> None:
 def test_each_file_is_downloaded_once(
     filled: Files, figures: RunFigures, uploaded: Callable[[Files], Files], downloads: Counter[str]
 ) -> None:
-    """Of an object store: the plan, the rows, the results files, and losses."""
+    """Plan, rows, results files and losses are downloaded once."""
     files = uploaded(filled)
     downloads.clear()
     read_figures(files, figures.run)
@@ -149,7 +149,7 @@ def test_each_file_is_downloaded_once(
 
 
 def test_a_run_without_a_done_job(run_loop: Callable[..., Any], manifests: Any, store: Any) -> None:
-    """There are counts, and nothing to draw."""
+    """A run without jobs has counts, and nothing to draw."""
     (manifests.folder / "empty.png").write_bytes((manifests.folder / "content-0.png").read_bytes()[:200])
     assert run_loop(manifests.write(manifests.rows(1, content="empty.png"))).code == 3
     files = open_store(str(store.folder), create=False)
@@ -159,7 +159,7 @@ def test_a_run_without_a_done_job(run_loop: Callable[..., Any], manifests: Any, 
 
 
 def test_a_run_that_has_not_ended(folder: Path, figures: RunFigures, tmp_path: Path) -> None:
-    """Before its rows are published, its figures are those of what is committed."""
+    """Before its rows are published, a run's figures are those of its commits."""
     copy = tmp_path / "store"
     shutil.copytree(folder, copy)
     (copy / "runs" / figures.run / "results.parquet").unlink()

@@ -1,4 +1,4 @@
-"""A run in TensorBoard, read back with TensorBoard's own reader."""
+"""A run in TensorBoard, read back with TensorBoard's reader."""
 
 import dataclasses
 import io
@@ -17,7 +17,7 @@ from stylize_core.trackers.tensorboard import write_tensorboard
 
 
 def read(folder: Path) -> Any:
-    """Everything that TensorBoard finds in a folder."""
+    """Everything that TensorBoard reads from a folder."""
     events = EventAccumulator(str(folder), size_guidance={"scalars": 0, "images": 0, "histograms": 0, "tensors": 0})
     events.Reload()
     return events
@@ -35,7 +35,7 @@ def test_bands_are_scalars_by_step(figures: RunFigures, tmp_path: Path) -> None:
 
 
 def test_distributions_are_histograms(figures: RunFigures, tmp_path: Path) -> None:
-    """A histogram for each group and figure, of as many values as there are jobs."""
+    """A histogram for each group and figure, with as many values as jobs."""
     events = read(write_tensorboard(figures, tmp_path))
     values = figures.groups[0].distributions["quality/colour"]
     (event,) = events.Histograms("quality/colour/relative-32px")
@@ -45,7 +45,7 @@ def test_distributions_are_histograms(figures: RunFigures, tmp_path: Path) -> No
 
 
 def test_strips_are_images(figures: RunFigures, tmp_path: Path) -> None:
-    """The strips can be seen, pixel by pixel."""
+    """The strips are the same, pixel by pixel."""
     events = read(write_tensorboard(figures, tmp_path))
     (event,) = events.Images("results/row-0")
     shown = Image.open(io.BytesIO(event.encoded_image_string))
@@ -54,7 +54,7 @@ def test_strips_are_images(figures: RunFigures, tmp_path: Path) -> None:
 
 
 def test_settings_and_counts_are_there(figures: RunFigures, tmp_path: Path) -> None:
-    """As tables of text, and as a line of hyperparameters; medians in their bands are laid out as charts."""
+    """They are tables of text, and a line of hyperparameters; medians with their bands have a layout of charts."""
     events = read(write_tensorboard(figures, tmp_path))
     tags = [tag for tag in events.Tags()["tensors"] if tag.endswith("/text_summary")]
     texts = {tag: events.Tensors(tag)[0].tensor_proto.string_val[0].decode() for tag in tags}
@@ -67,7 +67,7 @@ def test_settings_and_counts_are_there(figures: RunFigures, tmp_path: Path) -> N
 
 
 def test_writing_again_replaces(figures: RunFigures, tmp_path: Path) -> None:
-    """Of two writings the last is left, in one folder a run; files of others are not touched."""
+    """Writing twice leaves only the last one, in one folder per run; other files are not touched."""
     own = write_tensorboard(figures, tmp_path)
     other = own / "events.out.tfevents.1.elsewhere"
     other.touch()
@@ -81,13 +81,13 @@ def test_writing_again_replaces(figures: RunFigures, tmp_path: Path) -> None:
 
 
 def test_a_run_without_a_done_job_is_written(figures: RunFigures, tmp_path: Path) -> None:
-    """Without groups and pictures there are still its counts."""
+    """A run without groups and pictures still has its counts."""
     nothing = dataclasses.replace(figures, groups=(), strips={}, medians={})
     assert "run/text_summary" in read(write_tensorboard(nothing, tmp_path)).Tags()["tensors"]
 
 
 def test_the_extra_is_named(figures: RunFigures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where TensorBoard is not installed, the error says how to install it, and nothing is written."""
+    """If TensorBoard is not installed, the error says how to install it, and nothing is written."""
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(UsageError, match=r"not installed .*--tensorboard.* pip install '\.\[tensorboard\]'"):
         write_tensorboard(figures, tmp_path / "new")
@@ -95,7 +95,7 @@ def test_the_extra_is_named(figures: RunFigures, tmp_path: Path, monkeypatch: py
 
 
 def test_a_folder_that_cannot_be_written(figures: RunFigures, tmp_path: Path) -> None:
-    """A file where the folder should be is named."""
+    """A file at the folder's path is named in the error."""
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match="cannot be written: Not a directory"):
         write_tensorboard(figures, tmp_path / "file")

@@ -1,4 +1,4 @@
-"""A run in Weights & Biases, written offline by the real library and read back from the file that it would send."""
+"""A run in Weights & Biases, written offline by the real library and read back from its file."""
 
 import json
 import struct
@@ -18,7 +18,7 @@ BLOCK = 32768
 
 
 def records(folder: Path) -> list[Any]:
-    """What a folder of an offline run holds: messages in blocks, as LevelDB's log has them."""
+    """The contents of an offline run's folder: messages in blocks, as in LevelDB's log."""
     from wandb.proto import wandb_internal_pb2
 
     (path,) = folder.glob("*.wandb")
@@ -26,7 +26,7 @@ def records(folder: Path) -> list[Any]:
 
 
 def messages(data: bytes) -> Iterator[bytes]:
-    """The messages of a log after its header of 7 bytes; each part has a checksum, a length and its place."""
+    """The messages of a log after its header of 7 bytes; each part has a checksum, a length and its position."""
     position, message = 7, b""
     while position + 7 <= len(data):
         left = BLOCK - position % BLOCK
@@ -47,7 +47,7 @@ def written(figures: RunFigures, tmp_path_factory: pytest.TempPathFactory) -> It
     with pytest.MonkeyPatch.context() as patch:
         _offline(patch, tmp_path_factory.mktemp("wandb"))
         folder = Path(write_wandb(figures, "project"))
-        deadline = time.monotonic() + 30  # a process of wandb's own writes the file
+        deadline = time.monotonic() + 30  # a separate process of wandb writes the file
         while not any(record.HasField("exit") for record in records(folder)):
             assert time.monotonic() < deadline
             time.sleep(0.1)
@@ -64,7 +64,7 @@ def _history(folder: Path) -> list[dict[str, Any]]:
 
 
 def _values(items: Any) -> Iterator[tuple[str, Any]]:
-    """The values of a record; those of a dictionary as `key:inner`."""
+    """The values of a record; those of a dictionary have the key `key:inner`."""
     for item in items:
         yield item.key or ":".join(item.nested_key), json.loads(item.value_json)
 
@@ -79,7 +79,7 @@ def test_bands_are_a_history_by_step(written: Path, figures: RunFigures) -> None
 
 
 def test_distributions_and_strips_are_there(written: Path, figures: RunFigures) -> None:
-    """Histograms of as many values as jobs, and a picture for each strip."""
+    """Histograms with as many values as jobs, and a picture for each strip."""
     (line,) = [line for line in _history(written) if "step" not in line]
     histogram = "quality/gram/paper-32px"
     assert (line[f"{histogram}:_type"], sum(line[f"{histogram}:values"])) == ("histogram", 2)
@@ -89,7 +89,7 @@ def test_distributions_and_strips_are_there(written: Path, figures: RunFigures) 
 
 
 def test_one_run_with_its_settings(written: Path, figures: RunFigures) -> None:
-    """One run of the project under the run's own name; its settings are the configuration, its counts the summary."""
+    """One run of the project with the run's name; its settings are the configuration, its counts the summary."""
     (run,) = [record.run for record in records(written) if record.HasField("run")]
     assert (run.project, run.display_name, run.run_id) == ("project", figures.run, run_id(figures))
     config = dict(_values(run.config.update))
@@ -101,7 +101,7 @@ def test_one_run_with_its_settings(written: Path, figures: RunFigures) -> None:
 
 
 def test_nothing_of_the_machine_is_sent(written: Path) -> None:
-    """Neither the program, nor the packages, nor the command line or the machine's name go along."""
+    """The program, packages, command line and machine's name are not included."""
     kinds = {record.WhichOneof("record_type") for record in records(written)}
     assert not {"environment", "stats"} & kinds
     assert [record.run.host for record in records(written) if record.HasField("run")] == [""]
@@ -110,7 +110,7 @@ def test_nothing_of_the_machine_is_sent(written: Path) -> None:
 
 
 def test_the_same_run_has_the_same_id(figures: RunFigures) -> None:
-    """Written again, from wherever, it overwrites itself; another run or another store does not."""
+    """Written again, from any folder, a run overwrites itself; another run or store does not."""
     from dataclasses import replace
 
     assert run_id(figures) == run_id(replace(figures, groups=()))
@@ -119,10 +119,10 @@ def test_the_same_run_has_the_same_id(figures: RunFigures) -> None:
 
 
 def test_without_an_account(figures: RunFigures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever is not logged in is told what to do."""
+    """Without a login, the error says what to do."""
     import wandb
 
-    wandb.teardown()  # it keeps the settings that it was first used with
+    wandb.teardown()  # it keeps the settings of its first use
     for name in ("WANDB_API_KEY", "WANDB_MODE"):
         monkeypatch.delenv(name, raising=False)
     for name, value in {"NETRC": "netrc", "HOME": "", "WANDB_DIR": "", "WANDB_CONFIG_DIR": "config"}.items():
@@ -133,7 +133,7 @@ def test_without_an_account(figures: RunFigures, tmp_path: Path, monkeypatch: py
 
 
 def test_the_extra_is_named(figures: RunFigures, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where Weights & Biases is not installed, the error says how to install it."""
+    """If Weights & Biases is not installed, the error says how to install it."""
     monkeypatch.setitem(sys.modules, "wandb", None)
     with pytest.raises(UsageError, match=r"not installed .*--wandb.* pip install '\.\[wandb\]'"):
         write_wandb(figures, "project")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 EXIT_FAILED = 1
 
 LINE_SECONDS = 10.0
-"""Pause between two lines where there is no terminal."""
+"""Pause between two lines if there is no terminal."""
 
 
 def export(
@@ -36,12 +36,12 @@ def export(
         Parameter(help="imagefolder: split/class/name.png; webdataset: tar shards; parquet: images inside."),
     ],
     output: Annotated[
-        str, Parameter(name=["--output", "-o"], help="Folder or fsspec URL: new, empty, or with the same export in it.")
+        str, Parameter(name=["--output", "-o"], help="Folder or fsspec URL: new, empty, or holding the same export.")
     ],
     run: Annotated[
         list[str] | None,
         Parameter(
-            help="Names of runs, such as --run A B; all unless given. Of each id, the newest image is exported.",
+            help="Names of runs, such as --run A B; all unless given. The newest image of each id is exported.",
             consume_multiple=True,
             negative="",
             show_default=False,
@@ -50,14 +50,14 @@ def export(
     where: Annotated[
         str | None,
         Parameter(
-            help='A condition on columns, such as: --where "quality_ssim > 0.4 and style_weight < 100".',
+            help='Condition on columns, such as --where "quality_ssim > 0.4 and style_weight < 100".',
             show_default=False,
         ),
     ] = None,
     ids: Annotated[
         str | None,
         Parameter(
-            help="File with the ids to export: one a line, or a CSV with a column id; lines marked bad are left out.",
+            help="File with the ids to export: one per line, or a CSV with column id; lines marked bad are left out.",
             show_default=False,
         ),
     ] = None,
@@ -78,15 +78,15 @@ def export(
     shard_size: Annotated[
         str | None,
         Parameter(
-            help="Of tar and Parquet files: images, such as 1000, or bytes, such as 500MB; 128MB unless given.",
+            help="Size of tar and Parquet files: images, such as 1000, or bytes, such as 500MB; 128MB unless given.",
             show_default=False,
         ),
     ] = None,
     voice: Voice = PLAIN,
 ) -> int:
-    """Write a store's images as a data set, with what made each: classes, splits, style, settings, your own columns.
+    """Write a store's images as a data set, each with its class, split, inputs, settings and your own columns.
 
-    Run the same command again to go on after a stop: the data set's bytes are the same.
+    After a stop, run the same command again to continue: the data set has the same bytes.
     """
     speak(voice)
     from stylize_core.export.coco import read_coco
@@ -110,7 +110,7 @@ def export(
         except (StoreError, InputError) as error:
             if not look.images:
                 raise
-            show_error(error)  # in the middle of it
+            show_error(error)  # the export had begun
             write_document({"error": error_fields(error)})
             return EXIT_FAILED
     _show(exported, target.public_uri, with_content=with_content)
@@ -134,7 +134,7 @@ def _shards(size: str | None, format: str) -> ShardSize:
 
 def _show(exported: Exported, uri: str, *, with_content: bool) -> None:
     splits = words(exported.splits)
-    kept = f"; {exported.kept:,} of them were there already" if exported.kept else ""
+    kept = f"; {exported.kept:,} of them were already there" if exported.kept else ""
     classes = f"{exported.classes:,} class{'' if exported.classes == 1 else 'es'}"
     images = f"{plural(exported.images, 'image')} ({size(exported.bytes)})"
     pairs = ", each with its content," if with_content else ""
@@ -151,10 +151,10 @@ def _show(exported: Exported, uri: str, *, with_content: bool) -> None:
 
 
 class _Progress:
-    """A bar on a terminal, plain lines now and then elsewhere.
+    """A bar on a terminal; otherwise a plain line now and then.
 
     Attributes:
-        images: in all; 0 before the first may be written.
+        images: number of images; 0 before the export begins to write.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""What every optimiser does."""
+"""The interface of the optimisers."""
 
 from typing import Protocol
 
