@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 
 from stylize_core.errors import Stopped
+from stylize_core.manifest.private_copy import check_is_there
 from stylize_core.options import Options
 from stylize_flows.commands.progress import ConsoleWatcher
 from stylize_flows.console import tell
@@ -30,9 +31,11 @@ def flow(options: Options, look: ConsoleWatcher) -> None:
         look: the watcher; informed if Prefect is lost during the run.
 
     Raises:
+        ManifestError: there is no such manifest.
         UsageError: Prefect cannot be used.
         StylizeError: as the run raises it.
     """
+    check_is_there(options.manifest)  # before the seconds in which Prefect starts
     prepare_environment()
     with prefect_errors():
         settings = _with_server()

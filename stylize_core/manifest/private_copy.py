@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from tempfile import TemporaryFile
 from typing import BinaryIO
 
-from stylize_core.errors import InputError, InputTooLarge, ManifestError
-from stylize_core.files.inputs import open_input
+from stylize_core.errors import InputError, InputIsFolder, InputMissing, InputTooLarge, ManifestError
+from stylize_core.files.inputs import open_input, stat_input
 from stylize_core.job import public_uri
 from stylize_core.spool import temp_write_errors
 
@@ -31,7 +31,24 @@ def manifest_file(uri: str) -> Iterator[BinaryIO]:
             todo = "write it as Parquet, or in several parts"
             raise ManifestError(error.what.replace("file", "manifest"), where=public_uri(uri), todo=todo) from error
         except InputError as error:
-            what = f"the manifest cannot be read: {error.what}"
-            todo = "name a CSV or Parquet file that you can read"
-            raise ManifestError(what, where=public_uri(uri), todo=todo) from error
+            raise _unreadable(uri, error) from error
         yield file
+
+
+def check_is_there(uri: str) -> None:
+    """Checks that a manifest exists, without reading it; a pipe is not asked.
+
+    Raises:
+        ManifestError: there is no such file, or it is a folder.
+    """
+    try:
+        stat_input(uri)
+    except (InputMissing, InputIsFolder) as error:
+        raise _unreadable(uri, error) from error
+    except InputError:
+        pass  # reading it tells more
+
+
+def _unreadable(uri: str, error: InputError) -> ManifestError:
+    what = f"the manifest cannot be read: {error.what}"
+    return ManifestError(what, where=public_uri(uri), todo="name a CSV or Parquet file that you can read")

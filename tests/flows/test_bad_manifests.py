@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from stylize_flows import with_prefect
 
 UNUSABLE = {
     "unknown column": (b"content,style,sise\nc,s,3\n", "unknown column 'sise'; did you mean 'size'?", ", line 1"),
@@ -36,6 +37,17 @@ def test_missing_manifest(tmp_path: Path, run_loop: Callable[..., Any], refused:
     error = refused(run_loop(f"{tmp_path}/nowhere.csv"))
     assert "the manifest cannot be read: there is no such file" in error
     assert f"where: {tmp_path}/nowhere.csv" in error
+
+
+@pytest.mark.parametrize(("name", "words"), [("nowhere.csv", "there is no such file"), ("", "a folder, not a file")])
+def test_a_missing_manifest_costs_no_server(
+    name: str, words: str, tmp_path: Path, stylize: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told before anything of Prefect is started."""
+    monkeypatch.setattr(with_prefect, "prepare_environment", lambda: pytest.fail("Prefect was prepared"))
+    ended = stylize("run", f"{tmp_path}/{name}", "--store", f"{tmp_path}/store", "--runner", "local")
+    assert ended.code == 2
+    assert f"error: the manifest cannot be read: {words}\n" in ended.err
 
 
 def test_folder_as_manifest(tmp_path: Path, run_loop: Callable[..., Any], refused: Callable[..., str]) -> None:
