@@ -69,6 +69,7 @@ def own_columns(line: Mapping[str, Any]) -> dict[str, Any]:
     known = {**extra, **_settings(line["settings"]), **{name: _finite(line[name]) for name in RECORDED}}
     known |= {name: line[name] for name in ("class", "split", "row", "job_id", "content", "style", "preset")}
     known |= {"id": line["id"] or "", "init": line["init"] or ""}
+    known["style_size"] = known["style_size"] or max(line["width"], line["height"])  # its default
     known["content_sha256"], known["style_sha256"] = digests["content"], digests["styles"][0][0]
     known["weights_sha256"] = digests["weights"]
     return known
@@ -80,9 +81,7 @@ def _type(spec: SettingField) -> pa.DataType:
 
 @functools.lru_cache(256)
 def _settings(text: str) -> dict[str, Any]:
-    settings: dict[str, Any] = with_neutral(json.loads(text))
-    settings["style_size"] = settings["style_size"] or settings["size"]  # its default
-    return settings
+    return with_neutral(json.loads(text))
 
 
 def _parse(text: str) -> dict[str, Any]:

@@ -13,8 +13,9 @@ import pandas as pd
 import pytest
 
 from stylize_core.errors import Stopped, StoreError, UsageError
+from stylize_core.export.columns import own_columns
 from stylize_core.export.export import ExportWatch
-from stylize_core.export.gathering import gather
+from stylize_core.export.gathering import GATHERED, gather
 from stylize_core.export.selection import Selection
 from stylize_core.record.run_files import latest_run
 from stylize_core.store import layout
@@ -219,3 +220,13 @@ def test_an_unknown_run(made: Path, export: Any, tmp_path: Path) -> None:
     """The error names the existing runs."""
     with pytest.raises(UsageError, match=r"there is no run 'yesterday'.*latest runs here: 2"):
         export(made, tmp_path / "out", "parquet", run="yesterday")
+
+
+@pytest.mark.parametrize(("size", "style_size", "in_use"), [(300, None, 300), (0, None, 300), (300, 120, 120)])
+def test_the_size_of_a_style_is_that_in_use(size: int, style_size: int | None, in_use: int) -> None:
+    """Where a row gives none, the style is as large as the image, which `size=content` leaves to the content."""
+    settings = json.dumps({"size": size, "style_size": style_size})
+    digests = json.dumps({"content": "c", "styles": [["s"]], "weights": "w"})
+    line = dict.fromkeys(GATHERED.names) | {"settings": settings, "digests": digests, "extra": "{}"}
+    columns = own_columns(line | {"width": 200, "height": 300})
+    assert (columns["size"], columns["style_size"]) == (size, in_use)
