@@ -8,19 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from stylize_core.report.colours import BAND, CATEGORICAL, sample_colours
 from stylize_core.terms import LOSSES
 
 Spec = dict[str, Any]
 
 HEIGHT = 230
-
-CATEGORICAL = ("#3b7dd8", "#d9822b", "#2f9e78", "#c2477f", "#8a63d2", "#a98a1f", "#4f93a5", "#8c6d5a")
-"""Colours for categories; like the next, legible on light and dark backgrounds."""
-
-SEQUENTIAL = ("#4f64c4", "#3d7fc0", "#2f97ab", "#35a583", "#6aad58", "#a3a53c", "#cf9332", "#dc7434")
-"""Colours for an order: of numbers, or of layers from shallow to deep."""
-
-BAND = "#3b7dd8"
 
 LABELS: Mapping[str, Any] = {"labelOverlap": "greedy", "labelSeparation": 6}
 """Labels of an axis that would touch each other are left out."""
@@ -33,12 +26,6 @@ LOG_AXIS: Mapping[str, Any] = {
     "grid": True,
 }
 """Axis labels of losses: 0.02, but 2e-5."""
-
-
-def sample_colours(count: int) -> list[str]:
-    """Returns `count` colours spread over the sequential scale, from its first to its last."""
-    last = len(SEQUENTIAL) - 1
-    return [SEQUENTIAL[round(place * last / max(count - 1, 1))] for place in range(count)]
 
 
 def charts() -> dict[str, Spec]:

@@ -10,7 +10,7 @@ from stylize_core import wording
 from stylize_core.record.job_curves import CURVES
 from stylize_core.record.run_record import JobRecord
 from stylize_core.record.variation import axes_of_jobs, describe
-from stylize_core.report import charts
+from stylize_core.report.colours import CATEGORICAL, sample_colours
 from stylize_core.report.packing import digits
 
 HUES = 8
@@ -69,8 +69,8 @@ def legend(jobs: Sequence[JobRecord]) -> Legend:
             return _setting_legend(name, values)
     for title, names in (("style", [job.style.name for job in jobs]), ("content", [job.content.name for job in jobs])):
         if 1 < len(set(names)) <= HUES:
-            return Legend(title=title, colours=dict(zip(dict.fromkeys(names), charts.CATEGORICAL, strict=False)))
-    return Legend(title="", colours={"": charts.CATEGORICAL[0]})
+            return Legend(title=title, colours=dict(zip(dict.fromkeys(names), CATEGORICAL, strict=False)))
+    return Legend(title="", colours={"": CATEGORICAL[0]})
 
 
 def curve_data(frame: pd.DataFrame) -> dict[str, Any]:
@@ -91,6 +91,6 @@ def curve_data(frame: pd.DataFrame) -> dict[str, Any]:
 def _setting_legend(name: str, values: Sequence[Any]) -> Legend:
     if all(isinstance(value, int | float) for value in values):
         words = [wording.setting(name, value) for value in sorted(values)]
-        return Legend(title=name, colours=dict(zip(words, charts.sample_colours(len(values)), strict=True)))
+        return Legend(title=name, colours=dict(zip(words, sample_colours(len(values)), strict=True)))
     words = [wording.setting(name, value) for value in values]
-    return Legend(title=name, colours=dict(zip(words, charts.CATEGORICAL, strict=False)))
+    return Legend(title=name, colours=dict(zip(words, CATEGORICAL, strict=False)))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from stylize_core.record.job_curves import CURVES, POINTS, kept_steps, read_curves, thin
 from stylize_core.report import charts
+from stylize_core.report.colours import sample_colours
 from stylize_core.report.job_lines import curve_data, job_lines
 
 
@@ -141,7 +142,7 @@ def test_quality_is_not_logarithmic():
 
 def test_colours_of_an_order_run_from_end_to_end():
     """Two values get the scale's ends; further values are in between."""
-    sample = charts.sample_colours
+    sample = sample_colours
     assert len(set(sample(2))) == 2
     assert sample(5)[0] == sample(2)[0]
     assert sample(5)[-1] == sample(2)[-1]
