@@ -35,7 +35,7 @@ function Details(rows, marks) {
       "div",
       { class: "dialog-head" },
       h("div", {}, h("h2", { id: "details-title" }, rows.label(place)), h("p", { class: "tags" }, h("span", { class: `status ${status}` }, status), h("span", { class: "quiet" }, `row ${rows.number("row", place)}`))),
-      h("div", { class: "pager" }, mark("good", "G"), mark("bad", "B"), ...(order.length > 1 ? [step("Previous", at - 1), step("Next", at + 1)] : []), h("button", { type: "button", autofocus: true, onclick: () => dialog.close() }, "Close")),
+      h("div", { class: "pager" }, ...(marks.isOpen(place) ? [mark("good", "G"), mark("bad", "B")] : []), ...(order.length > 1 ? [step("Previous", at - 1), step("Next", at + 1)] : []), h("button", { type: "button", autofocus: true, onclick: () => dialog.close() }, "Close")),
     );
   }
 

@@ -21,8 +21,10 @@ function Marks(rows) {
   const of = (place) => marks[rows.number("row", place)] ?? "";
 
   // A rejected row has nothing to judge.
+  const isOpen = (place) => Boolean(rows.data.job_id[place]);
+
   function set(place, mark) {
-    if (!rows.data.job_id[place]) return;
+    if (!isOpen(place)) return;
     const row = rows.number("row", place);
     if (mark) marks[row] = mark;
     else delete marks[row];
@@ -42,5 +44,5 @@ function Marks(rows) {
     return csv([["row", "id", "mark"], ...lines.sort((a, b) => a[0] - b[0])]);
   }
 
-  return { of, set, count, asCsv, hear: (hear) => heard.push(hear), isKept: kept.isKept };
+  return { of, set, isOpen, count, asCsv, hear: (hear) => heard.push(hear), isKept: kept.isKept };
 }

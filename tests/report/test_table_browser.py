@@ -155,6 +155,10 @@ def test_an_opened_row_is_marked_by_key(opened, published):
     page.keyboard.press("Escape")
     page.keyboard.press("b")
     assert shown(page, "mark")[2] == "bad"
+    page.get_by_label("Status", exact=True).select_option(label="rejected")
+    page.locator("#rows-body button[aria-label^='open row']").first.click()
+    assert page.locator("dialog .status").inner_text() == "rejected"
+    assert good.count() == 0
 
 
 def test_selected_rows_are_a_manifest(opened, published):
