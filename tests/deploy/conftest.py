@@ -50,22 +50,17 @@ class StandingPrefect:
             )
         self.started.append(process)
 
-    def call(self, path: str, body: object = None) -> Any:
-        """Returns the server's answer to a POST if there is a body, otherwise to a GET."""
-        url, method = f"http://127.0.0.1:{self.port}/api{path}", "GET" if body is None else "POST"
+    def call(self, path: str, body: object = None, method: str | None = None) -> Any:
+        """Returns what the server answers; unless a method is given, to a POST if there is a body, otherwise a GET."""
+        url, method = f"http://127.0.0.1:{self.port}/api{path}", method or ("GET" if body is None else "POST")
         while (
-            answer := httpx.request(method, url, json=body, timeout=60)
+            answer := httpx.request(method, url, json=body, timeout=120)
         ).status_code == httpx.codes.SERVICE_UNAVAILABLE:
-            time.sleep(0.5)  # SQLite is busy; Prefect's own client retries too
+            time.sleep(0.5)  # SQLite is busy; Prefect's own client tries again, too
         assert answer.is_success, answer.text
         return answer.json() if answer.content else None
 
-    def patch(self, path: str, body: object) -> None:
-        """Changes something on the server."""
-        answer = httpx.patch(f"http://127.0.0.1:{self.port}/api{path}", json=body, timeout=60)
-        assert answer.is_success, answer.text
-
-    def wait_for(self, look: Callable[[], Any], seconds: float = 90) -> Any:
+    def wait_for(self, look: Callable[[], Any], seconds: float = 240) -> Any:
         """Waits until `look` returns something, and returns it."""
         deadline = time.monotonic() + seconds
         while not (seen := look()):
@@ -95,7 +90,7 @@ class StandingPrefect:
         """Starts a run with the small network and returns its id."""
         return self.run("stylize manifest/nightly", weights="builtin", **parameters)
 
-    def ended(self, run: str, seconds: float = 90) -> dict[str, Any]:
+    def ended(self, run: str, seconds: float = 240) -> dict[str, Any]:
         """Waits for the end of a run and returns it."""
         final = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
         self.wait_for(lambda: self.call(f"/flow_runs/{run}")["state_type"] in final, seconds)

@@ -99,12 +99,14 @@ def told() -> Iterator[tuple[str, list[str]]]:
 
 
 @pytest.fixture(scope="module")
-def automations(standing: Any, told: tuple[str, list[str]]) -> list[dict[str, Any]]:
-    """The automations that the run-book's program registers."""
+def automations(standing: Any, told: tuple[str, list[str]]) -> Iterator[list[dict[str, Any]]]:
+    """The automations that the run-book's program registers; other tests' runs do without their many writes."""
     program = [sys.executable, "deploy/automations.py", told[0], "10"]
     subprocess.run(program, cwd=REPOSITORY, env=standing.environment, check=True)
     found: list[dict[str, Any]] = standing.call("/automations/filter", {})
-    return [one for one in found if one["name"].startswith("stylize: ")]
+    yield [one for one in found if one["name"].startswith("stylize: ")]
+    for one in found:
+        standing.call(f"/automations/{one['id']}", method="DELETE")
 
 
 def test_automations_are_registered(automations: list[dict[str, Any]]) -> None:

@@ -71,7 +71,7 @@ def test_partitions(standing: Any, run_parts: Callable[..., tuple[str, Any]]) ->
 def test_a_killed_partition(standing: Any, run_parts: Callable[..., tuple[str, Any]]) -> None:
     """A partition whose process is killed is submitted again, without its committed jobs; the run completes."""
     run, store = run_parts([QUICK, LONG, LAST])
-    standing.wait_for(lambda: _begun(standing, run, "chunk 2"), 180)
+    standing.wait_for(lambda: _begun(standing, run, "chunk 2"), SECONDS)
     standing.wait_for(lambda: _journal(store))
     (first,) = standing.parts(run).values()
     _kill(standing.processes(first["id"]))
@@ -85,7 +85,7 @@ def test_a_killed_partition(standing: Any, run_parts: Callable[..., tuple[str, A
 def test_a_killed_run(standing: Any, run_parts: Callable[..., tuple[str, Any]]) -> None:
     """If the run is killed, its partition ends in seconds and commits nothing more; the next run does the rest."""
     run, store = run_parts([QUICK, LONG, LAST])
-    standing.wait_for(lambda: _begun(standing, run, "chunk 2"), 180)
+    standing.wait_for(lambda: _begun(standing, run, "chunk 2"), SECONDS)
     standing.wait_for(lambda: _journal(store))
     (part,) = standing.parts(run).values()
     committed = _journal(store)
@@ -102,7 +102,7 @@ def test_a_killed_run(standing: Any, run_parts: Callable[..., tuple[str, Any]]) 
 def test_a_cancelled_run(standing: Any, run_parts: Callable[..., tuple[str, Any]]) -> None:
     """Cancelling the run cancels its partition; its commits count, the rest is stopped, the store is free."""
     run, store = run_parts([QUICK, *[{"size": "256", "steps": "5000"}] * 2])
-    standing.wait_for(lambda: _begun(standing, run, "chunk 2"), 180)
+    standing.wait_for(lambda: _begun(standing, run, "chunk 2"), SECONDS)
     (part,) = standing.parts(run).values()
     standing.call(f"/flow_runs/{run}/set_state", {"state": {"type": "CANCELLING"}})
     assert standing.ended(run, SECONDS)["state"]["type"] == "CANCELLED"
@@ -115,12 +115,12 @@ def test_a_cancelled_run(standing: Any, run_parts: Callable[..., tuple[str, Any]
 def test_no_room(standing: Any, run_parts: Callable[..., tuple[str, Any]]) -> None:
     """If the deployment allows one flow run at a time, partitions are flow runs in the run's own process."""
     limit = f"/v2/concurrency_limits/{standing.nightly['global_concurrency_limit']['id']}"
-    standing.patch(limit, {"limit": 1})
+    standing.call(limit, {"limit": 1}, "PATCH")
     try:
         run, store = run_parts([QUICK] * 3)
         ended = standing.ended(run, SECONDS)
     finally:
-        standing.patch(limit, {"limit": 2})
+        standing.call(limit, {"limit": 2}, "PATCH")
     assert ended["state"]["message"] == "3 rows: 3 done, 0 skipped, 0 failed, 0 rejected, 0 stopped"
     parts = standing.parts(run)
     assert set(parts) == {"partition 1 of 2", "partition 2 of 2"}
