@@ -189,9 +189,9 @@ def test_jobs_that_cost_their_worker(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Jobs that kill their worker, or exceed their time limit, are failed, each with its code; no other job is."""
-    monkeypatch.setattr("stylize_flows.dask_runner.submission.MARGIN_SECONDS", 1.0)
+    monkeypatch.setattr("stylize_flows.dask_runner.submission.MARGIN_SECONDS", 5.0)
     journal = faults(kill=(2,), hang=(7,))
-    options = ("--dask-address", cluster.scheduler_address, "--rows-per-task", "2", "--job-timeout", "2")
+    options = ("--dask-address", cluster.scheduler_address, "--rows-per-task", "2", "--job-timeout", "5")
     ended = stylize(*_run(manifests.write(manifests.rows(8)), store.folder, *options))
     assert ended.code == 3, ended.err
     rows = store.rows()
