@@ -8,10 +8,8 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import IO
 
 import prefect
@@ -21,10 +19,7 @@ from stylize_core.errors import UsageError
 from stylize_core.spool import temp_write_errors
 from stylize_flows import lost_server
 from stylize_flows.prefect_settings import WITHOUT, named
-from stylize_flows.stop import children, sigint_blocked
-
-LOOK_SECONDS = 0.02
-"""Pause between two searches for the server's process while it starts."""
+from stylize_flows.stop import sigint_blocked
 
 ASK_SECONDS = 0.1
 """Pause between two checks whether the server answers."""
@@ -35,8 +30,8 @@ STARTS = 3
 _REASON = re.compile(r"[\w.]+(Error|Exception)\b.*:")
 """Matches the last line of a traceback."""
 
-_END_WITH_US = 'while read -r pid; do pids="$pids $pid"; done; kill $pids 2>/dev/null'
-"""Shell script that reads process ids until the pipe closes, as it does however this process ends; then kills them."""
+_END_WITH_US = 'while read -r id; do pid=$id; done; kill "$pid" 2>/dev/null'
+"""Shell script that reads process ids until the pipe closes, as it does however this process ends; kills the last."""
 
 
 class TemporaryServer:
@@ -45,6 +40,7 @@ class TemporaryServer:
     def __init__(self) -> None:
         with temp_write_errors():
             self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # kept as long as the server
+        self._shell = _end_with_us()
         self._launch()
         atexit.register(self.stop)
 
@@ -58,7 +54,9 @@ class TemporaryServer:
             UsageError: it ends or does not answer; with the last error of its output.
         """
         deadline = time.monotonic() + limit
-        for _ in range(STARTS):
+        for number in range(STARTS):
+            if number:
+                self._launch()
             while self.process.poll() is None:
                 if self._answers():
                     return
@@ -69,7 +67,6 @@ class TemporaryServer:
             is_killed = self.process.returncode < 0
             if "address already in use" not in (said := self._words()) and not is_killed:
                 break
-            self._launch()
         raise _ended(said)
 
     def is_lost(self) -> bool:
@@ -99,6 +96,7 @@ class TemporaryServer:
             stdout=self._said,
             stderr=self._said,
         )
+        os.write(self._shell, f"{self.process.pid}\n".encode())
 
     def _answers(self) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)  # without a proxy
@@ -127,7 +125,7 @@ def start_server(meanwhile: Callable[[], object]) -> None:
     """
     if _has_one():
         return
-    with sigint_blocked(), _children_end_with_this_process():  # a stop needs the server until the end
+    with sigint_blocked():  # a stop needs the server until the end
         server = TemporaryServer()
         meanwhile()
         from prefect.server.api.server import SubprocessASGIServer  # here: it takes seconds
@@ -168,35 +166,14 @@ def _too_slow(seconds: float) -> UsageError:
     return UsageError(what, where=named(name, f"{seconds:g}"), todo=f"raise it; {WITHOUT}")
 
 
-@contextmanager
-def _children_end_with_this_process() -> Iterator[None]:
-    """A block whose child processes are ended by a watching shell as soon as this process is gone."""
-    shell, writing_end = _start_shell()
-    started = threading.Event()
-    teller = threading.Thread(target=_tell_children, args=(shell, writing_end, started), name="children")
-    teller.start()
-    try:
-        yield
-    finally:
-        started.set()
-        teller.join()
+def _end_with_us() -> int:
+    """Starts a shell that ends the process of which it is told last, as soon as this process is gone.
 
-
-def _start_shell() -> tuple[int, int]:
-    """Returns the id of a shell and the end of a pipe into it, which stays open as long as this process lives."""
+    Returns:
+        The end of a pipe to the shell, for ids of processes; it stays open as long as this process lives.
+    """
     reading_end, writing_end = os.pipe()
     becomes_stdin = (os.POSIX_SPAWN_DUP2, reading_end, 0)
-    shell = os.posix_spawn("/bin/sh", ["sh", "-c", _END_WITH_US], os.environ, file_actions=[becomes_stdin])
+    os.posix_spawn("/bin/sh", ["sh", "-c", _END_WITH_US], os.environ, file_actions=[becomes_stdin])
     os.close(reading_end)
-    return shell, writing_end
-
-
-def _tell_children(shell: int, writing_end: int, started: threading.Event) -> None:
-    """Tells a shell about every other child until all have started: a kill may come before the server answers."""
-    told = {shell}
-    is_last = False
-    while not is_last:
-        is_last = started.wait(LOOK_SECONDS)
-        for pid in set(children()) - told:
-            os.write(writing_end, f"{pid}\n".encode())
-            told.add(pid)
+    return writing_end

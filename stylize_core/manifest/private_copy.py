@@ -36,11 +36,13 @@ def manifest_file(uri: str) -> Iterator[BinaryIO]:
 
 
 def check_is_there(uri: str) -> None:
-    """Checks that a manifest exists, without reading it; a pipe is not asked.
+    """Checks that a manifest on this machine's disks exists, without reading it; neither pipes nor servers are asked.
 
     Raises:
         ManifestError: there is no such file, or it is a folder.
     """
+    if "://" in uri:
+        return
     try:
         stat_input(uri)
     except (InputMissing, InputIsFolder) as error:

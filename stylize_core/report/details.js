@@ -121,7 +121,7 @@ function Details(rows, marks) {
   // First what differs from the preset, with the preset's value.
   function settings(place) {
     const preset = rows.settings.preset.word(place);
-    const usual = usualOf(rows, place);
+    const usual = rows.data.presets[preset] ? usualOf(rows, place) : {};
     const known = Object.entries(rows.settings).map(([name, { word }]) => [name, word(place)]).filter(([name, value]) => value && name !== "preset");
     const own = known.filter(([name, value]) => value !== usual[name]);
     const item = ([name, value], note) => h("div", {}, h("dt", {}, name), h("dd", {}, value, note ? h("small", { class: "quiet" }, ` not ${note}`) : null));

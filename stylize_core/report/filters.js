@@ -17,7 +17,9 @@ function Filters(rows, marks, figures, changed) {
   function start() {
     const search = h("input", { type: "search", autocomplete: "off", spellcheck: "false", oninput: (event) => set({ words: event.target.value }) });
     const boxes = Object.entries(choices).map(([name, { words, names }]) => {
-      const options = (names ?? words).map((word, code) => [String(code), word]).sort((a, b) => compare(a[1], b[1]));
+      const short = names ?? words;
+      const isOnly = (name) => short.indexOf(name) === short.lastIndexOf(name); // of cats/1.jpg and dogs/1.jpg, both are shown whole
+      const options = words.map((word, code) => [String(code), isOnly(short[code]) ? short[code] : word]).sort((a, b) => compare(a[1], b[1]));
       return choice(capital(name), [["", "all"], ...options], (code) => set({ picked: { ...state.picked, [name]: code === "" ? undefined : Number(code) } }), "");
     });
     const marked = choice("Mark", [["", "all"], ["good", "good"], ["bad", "bad"], ["none", "not marked"]], (mark) => set({ mark }), "");

@@ -1,4 +1,5 @@
-// A value that this browser keeps for the run, under its name; `hear` is called when another tab has changed it.
+// A value that this browser keeps for the run, under its name; `hear` is called when it may have changed elsewhere:
+// in another tab, or while the reader was on another page. `none` makes the value of nothing kept.
 
 function Kept(name, none, hear) {
   const key = `stylize ${name} ${document.body.dataset.review}`;
@@ -6,21 +7,24 @@ function Kept(name, none, hear) {
 
   function read() {
     try {
-      return JSON.parse(localStorage.getItem(key)) ?? none;
+      return JSON.parse(localStorage.getItem(key)) ?? none();
     } catch {
-      return none; // this browser does not allow storage for this page
+      return none(); // this browser does not allow storage for this page
     }
   }
 
   function write(value) {
     try {
-      localStorage.setItem(key, JSON.stringify(value));
+      if (Object.keys(value).length) localStorage.setItem(key, JSON.stringify(value));
+      else localStorage.removeItem(key); // all reports of this machine share one place
+      isKept = true;
     } catch {
       isKept = false;
     }
   }
 
-  addEventListener("storage", (event) => event.key === key && hear());
+  addEventListener("storage", (event) => (event.key === key || event.key === null) && hear());
+  addEventListener("pageshow", (event) => event.persisted && hear());
 
   return { read, write, isKept: () => isKept };
 }

@@ -11,7 +11,7 @@ function markOf(event) {
 }
 
 function Marks(rows) {
-  const kept = Kept("marks", {}, () => {
+  const kept = Kept("marks", () => ({}), () => {
     marks = kept.read();
     tell();
   });

@@ -1,7 +1,7 @@
 // The selected rows, across pages and filters, kept like the marks; and the downloads: a manifest of them, all marks.
 
 function Selection(rows, marks, found, changed) {
-  const kept = Kept("selection", [], () => {
+  const kept = Kept("selection", () => [], () => {
     selected = new Set(kept.read());
     changed();
   });

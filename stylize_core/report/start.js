@@ -20,6 +20,7 @@ async function start() {
     const id = target.closest("[data-open]")?.dataset.open;
     if (id) openJob(id);
   });
+  addEventListener("beforeprint", () => document.querySelectorAll(".fold").forEach((fold) => (fold.open = true)));
   table?.start();
   document.body.dataset.ready = "table";
   for (const place of document.querySelectorAll("[data-curves]")) showCurves(place, rows, rows.place(place.dataset.curves));

@@ -120,6 +120,8 @@ def test_styles_with_absolute_paths_alone_begin_below_their_folder() -> None:
     assert "| b.png | 1 |\n| old/a.png | 1 |\n| s3://bucket/c.png | 1 |" in body
     _, body = make(styled("/home/ada/styles/a.png"))
     assert "| a.png | 1 |" in body
+    _, body = make(styled("/home/ada/old/a.png", "/data/b.png"))
+    assert "| a.png | 1 |\n| b.png | 1 |" in body, "they share no folder but the root"
 
 
 def test_names_are_no_markup() -> None:

@@ -99,13 +99,16 @@ def test_a_misspelt_variable_is_named(
     assert stylize("run").err.startswith(f"warning: {warning}\nerror: --store is missing\n")
     line = stylize("status", "/nowhere", "--log-json").err.splitlines()[0]
     assert (json.loads(line)["level"], json.loads(line)["message"]) == ("warning", warning)
+    monkeypatch.setenv("STYLIZE_STATUS_LOG_JSON", "false")
+    assert stylize("status", "/nowhere").err.startswith(f"warning: {warning}\nerror: ")
 
 
 def test_other_variables_are_not_named(stylize: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """Options of any command, variables of a deployment, of tests and benchmarks, and foreign ones give no warning."""
     ours = ("RUN_STORE", "EXPORT_FORMAT", "STATUS_LOG_JSON", "WEIGHTS_SHOW_NAME", "HOME", "STORE", "INCOMING")
     tests = ("TEST", "GPU_TESTS", "COMMAND", "WORKER_FAULTS")
-    for name in (*ours, *tests, "SCHEDULER", "BUCKET"):
+    service = ("STATUS_PORT", "RUN_SERVICE_HOST", "RUN_SERVICE_PORT_HTTP", "RUN_PORT_8080_TCP_ADDR")  # Kubernetes
+    for name in (*ours, *tests, *service, "SCHEDULER", "BUCKET"):
         monkeypatch.setenv(f"STYLIZE_{name}", "1")
     assert stylize("presets").err == ""
 

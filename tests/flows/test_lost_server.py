@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 from stylize_flows import lost_server
 from stylize_flows.lost_server import has_lost_server
+from stylize_flows.temporary_server import TemporaryServer
+
+from stylize_core.errors import UsageError
 
 KILL = """
 for process in /proc/[0-9]*; do
@@ -122,3 +125,17 @@ def test_a_flow_needs_no_code_of_a_server() -> None:
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ended.stdout == "[]\n"
+
+
+def test_a_server_is_started_three_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is killed as soon as it starts is started again, and the last one is not left running."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def launch(server: Any) -> None:
+        server.port, server.process = 1, subprocess.Popen(["sh", "-c", "kill -9 $$"])
+        started.append(server.process)
+
+    monkeypatch.setattr(TemporaryServer, "_launch", launch)
+    with pytest.raises(UsageError, match="ends as soon as it is started"):
+        TemporaryServer().wait(10)
+    assert [process.returncode for process in started] == [-signal.SIGKILL] * 3

@@ -10,7 +10,9 @@ from fixtures.browser import shown
 
 from stylize_core.manifest.manifest import Manifest
 from stylize_core.manifest.row import Row
+from stylize_core.record.publish import publish_rows
 from stylize_core.report.compare_page import write_comparison
+from stylize_core.report.page import write_report
 
 pytestmark = pytest.mark.slow
 
@@ -38,6 +40,18 @@ def test_rows_are_filtered_by_picture(opened, published):
     assert shown(page, "row") == ["1", "2", "3", "7", "8", "9"]
     style.select_option(label="style 1")
     assert shown(page, "row") == ["2", "8"]
+
+
+def test_pictures_of_one_name_are_told_apart(builder, run, opened):
+    """Of contents that share a file name, the filter shows where they lie."""
+    style = builder.source("style", 1)
+    for number, name in enumerate(("cats/1", "dogs/1", "2")):
+        builder.outcome(builder.row(builder.source("content", number, name), style))
+    files = builder.publish()
+    publish_rows(files, run)
+    page = opened(Path(files.local_path(write_report(files, run))))
+    names = page.get_by_label("Content", exact=True).locator("option").all_inner_texts()
+    assert names == ["all", "/pictures/cats/1.jpg", "/pictures/dogs/1.jpg", "2"]
 
 
 def test_rows_are_sorted(opened, published):
@@ -192,6 +206,13 @@ def test_a_selection_outlives_the_page(opened, published, stores, run):
     assert page.get_by_label("select row 2", exact=True).is_checked()
     assert not page.get_by_label("select row 4", exact=True).is_checked()
     assert "2 selected" in page.locator("#review").inner_text()
+
+    elsewhere = "localStorage.setItem(Object.keys(localStorage).find((key) => key.includes('selection')), '[11]')"
+    page.evaluate(elsewhere)  # as another page about the run does while the reader is there
+    page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
+    assert "1 selected" in page.locator("#review").inner_text()
+    page.get_by_label("select row 2", exact=True).click()
+
     page.goto(Path(stores(12).local_path(write_comparison(stores(12), run, run))).as_uri())
     page.locator("[data-ready=all]").wait_for()
     assert "1 selected" in page.locator("#review").inner_text()

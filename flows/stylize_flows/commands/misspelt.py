@@ -1,10 +1,11 @@
 """Warns about environment variables that are probably meant for the command but that it does not read."""
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 
-from cyclopts import App, ArgumentCollection
+from cyclopts import App, Argument, ArgumentCollection
 
 from stylize_flows.console import tell
 from stylize_flows.voice import Voice, speak
@@ -17,6 +18,11 @@ NO_OPTIONS = frozenset({"CONFIG", "HOME", "INCOMING", "MANIFEST", "STORE"})
 LIKENESS = 0.75
 """Least likeness to a known variable, from 0 to 1; what is less like one, and names no command, is not ours."""
 
+_OF_A_SERVICE = re.compile(r"_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_[A-Z]+(_\w+)?)?)$")
+"""Matches what Kubernetes sets in every pod about a service, such as `stylize-run`."""
+
+_YES = ("yes", "y", "1", "true", "t")
+
 
 def warn_of_misspelt(app: App, _: tuple[str, ...], arguments: ArgumentCollection) -> None:
     """Warns about each such variable, and names the nearest known one."""
@@ -24,11 +30,15 @@ def warn_of_misspelt(app: App, _: tuple[str, ...], arguments: ArgumentCollection
     if NO_OPTIONS.issuperset(names):
         return  # collecting all names takes 50 ms
     commands = dict(_commands(app.app_stack.current_frame[0]))
-    if any(argument.name == "--log-json" and argument.has_tokens for argument in arguments):
+    if any(argument.name == "--log-json" and _is_true(argument) for argument in arguments):
         speak(Voice(log_json=True))  # the command itself begins to speak only later
     for name, nearest in misspelt(names, commands):
         hint = f"; did you mean {PREFIX}{nearest}?" if nearest else ""
         tell(f"nothing reads the environment variable {PREFIX}{name}{hint}", "warning", variable=f"{PREFIX}{name}")
+
+
+def _is_true(argument: Argument) -> bool:
+    return any(token.implicit_value is True or token.value.lower() in _YES for token in argument.tokens[-1:])
 
 
 def misspelt(names: Iterable[str], commands: dict[str, set[str]]) -> Iterator[tuple[str, str | None]]:
@@ -40,7 +50,7 @@ def misspelt(names: Iterable[str], commands: dict[str, set[str]]) -> Iterator[tu
     """
     known = NO_OPTIONS.union(*commands.values())
     for name in names:
-        if name in known:
+        if name in known or _OF_A_SERVICE.search(name):
             continue
         meant = f"RUN_{name.removeprefix('PLAN_')}" if name.startswith("PLAN_") else name
         nearest = next(iter(get_close_matches(meant, sorted(known), 1, LIKENESS)), None)
