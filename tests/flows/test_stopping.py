@@ -100,7 +100,7 @@ def test_a_killed_run_leaves_no_process(moment: str, manifests: Any, drive: Call
     run = drive(*_arguments(manifests.write(manifests.rows(2)), store.folder, "local"), step_seconds=60, fresh=True)
     if moment == "starting":
         run.wait_for_other("uvicorn")
-        time.sleep(0.3)  # the command looks for its server's process every few hundredths of a second
+        time.sleep(0.1)  # the shell is told of the server right after its start
     else:
         run.wait_for_step()
     run.signal(signal.SIGKILL)
