@@ -35,6 +35,7 @@ function Losses({ sets, charts }, jobs) {
     const set = sets[state.set];
     $("losses-controls").replaceChildren(...controls(set));
     $("losses-legend").replaceChildren(...legend(set));
+    $("sizes-note").hidden = set.sizes.length === 0;
     fill($("by-step"), Object.keys(set.bands).map((term) => byStep(set, term)));
     const isSplit = !["", "each"].includes(state.split);
     const names = isSplit || set.jobs >= FEW ? Object.keys(set.histograms) : [];

@@ -65,8 +65,14 @@ def test_sizes_are_marked_wherever_steps_are(opened, builder, run):
     for way in ("each job", "all jobs"):
         page.get_by_label("Show").select_option(label=way)
         _assert_sizes(page.locator("#by-step figure"), 4)
+        assert page.locator("#sizes-note").is_visible()
     page.get_by_role("button", name="open row 1:").click()
     _assert_sizes(page.locator("dialog figure:has(.chart)"), 2)
+
+
+def test_one_size_needs_no_words(opened, published):
+    """Where every job has one size, nothing is said of several."""
+    assert opened(published(12)).locator("#sizes-note").is_hidden()
 
 
 def _assert_sizes(figures, count):
