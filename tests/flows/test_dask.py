@@ -1,7 +1,6 @@
 """Runner dask, with real workers in separate processes: they die, hang, are stopped, and nothing is lost."""
 
 import json
-import logging
 import os
 import signal
 import subprocess
@@ -18,6 +17,7 @@ from typing import Any
 import dask
 import pytest
 from distributed import Client, LocalCluster
+from fixtures.clusters import start_cluster
 from stylize_flows.dask_runner.cluster import DEVICE, SETTINGS
 from stylize_flows.dask_runner.worker import MachineShare, compute
 
@@ -89,15 +89,7 @@ def faults(orders: Path, tmp_path: Path) -> Callable[..., Journal]:
 @pytest.fixture(scope="module")
 def standing_cluster(orders: Path) -> Iterator[LocalCluster]:
     """A cluster of two workers, as an operator would start it; it serves many runs."""
-    with LocalCluster(
-        n_workers=2,
-        threads_per_worker=1,
-        memory_limit=0,
-        resources={DEVICE: 1},
-        dashboard_address="127.0.0.1:0",
-        scheduler_kwargs={"allowed_failures": 0, "dashboard": False},
-        silence_logs=logging.CRITICAL,
-    ) as started:
+    with start_cluster(2) as started:
         yield started
 
 

@@ -1,6 +1,5 @@
 """Workers of a cluster that work for a store on an object store."""
 
-import logging
 import re
 import socket
 from collections.abc import Callable
@@ -9,8 +8,8 @@ from typing import Any
 
 import dask
 import pytest
-from distributed import LocalCluster
-from stylize_flows.dask_runner.cluster import DEVICE, SETTINGS
+from fixtures.clusters import start_cluster
+from stylize_flows.dask_runner.cluster import SETTINGS
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.usefixtures("prefect_server")]
 
@@ -23,21 +22,9 @@ def test_credentials_of_a_worker(
         put(f"{bucket}/in/{picture.name}", picture.read_bytes())
     put(f"{bucket}/in/m.csv", Path(manifests.write(manifests.rows(1))).read_bytes())
     without = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
-    with dask.config.set(SETTINGS), _one_worker(without) as cluster:
+    with dask.config.set(SETTINGS), start_cluster(1, env=without) as cluster:
         options = ("--weights", "builtin", "--runner", "dask", "--dask-address", cluster.scheduler_address)
         refused = stylize("run", f"{bucket}/in/m.csv", "--store", f"{bucket}/store", *options)
     assert refused.code == 1
     assert "no credentials were found" in refused.err
     assert re.search(rf"where: s3://.*, worker tcp://[\d.:]+ on {socket.gethostname()}\n", refused.err)
-
-
-def _one_worker(environment: dict[str, str]) -> LocalCluster:
-    return LocalCluster(
-        n_workers=1,
-        threads_per_worker=1,
-        memory_limit=0,
-        resources={DEVICE: 1},
-        dashboard_address="127.0.0.1:0",
-        silence_logs=logging.CRITICAL,
-        env=environment,
-    )
